@@ -1,0 +1,222 @@
+"""The command line: one subcommand per stage."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from sqlalchemy.exc import SAWarning
+
+from chainrule.course import CourseError, CourseFolder, find_course
+from chainrule.data import DATA_SETS, Profile
+from chainrule.grading.classroom import ClassReport
+from chainrule.handin.pdf import PDFError
+from chainrule.lesson.fashion_mnist import DataFolderError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A graded deep-learning course: release, intake, grade, feedback, marks.",
+)
+console = Console()
+
+CourseOption = Annotated[
+    Path | None, typer.Option("--course", help="Course folder; the nearest one by default.")
+]
+Assignment = Annotated[str, typer.Argument(help="A folder of source/, such as cs480-a2.")]
+
+
+def open_course(course: Path | None) -> CourseFolder:
+    return CourseFolder(course or find_course(Path.cwd()))
+
+
+@app.command()
+def data(
+    names: Annotated[list[str], typer.Argument(help=f"Data sets: {', '.join(DATA_SETS)}.")],
+    profile: Annotated[list[Profile] | None, typer.Option(help="quick, full, or both (default).")] = None,
+    course: CourseOption = None,
+) -> None:
+    """Find or fetch data sets and put them where notebooks see them."""
+    from chainrule.data import prepare
+
+    unknown = [name for name in names if name not in DATA_SETS]
+    if unknown:
+        raise CourseError(f"unknown data set {', '.join(unknown)}. Known: {', '.join(DATA_SETS)}.")
+    folder = open_course(course)
+    for each in profile or list(Profile):
+        for name, origin in prepare(names, folder.data(each).parent, each).items():
+            print(f"{name}, {each}: {origin} in {folder.data(each)}")
+
+
+@app.command()
+def release(assignment: Assignment, course: CourseOption = None) -> None:
+    """Make the student version: release/<assignment>/."""
+    folder = open_course(course)
+    folder.require(assignment)
+    folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
+    print(f"released to {folder.folder('release', '.', assignment)}")
+
+
+@app.command()
+def intake(
+    assignment: Assignment,
+    source: Annotated[Path, typer.Argument(help="Folder with STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb.")],
+    course: CourseOption = None,
+) -> None:
+    """Take submitted notebooks in: submitted/<student>/<assignment>/."""
+    from chainrule.intake.folder import intake as take
+
+    report = take(open_course(course), assignment, source)
+    print(f"{len(report.taken)} taken, {len(report.unchanged)} already there, {len(report.refused)} refused")
+    for name, reason in report.refused.items():
+        print(f"  refused {plain(name)}: {plain(reason)}")
+
+
+@app.command()
+def grade(
+    assignment: Assignment,
+    students: Annotated[
+        list[str] | None, typer.Option("--student", help="Only this student; repeatable.")
+    ] = None,
+    profile: Annotated[Profile, typer.Option(help="How much data the notebooks see.")] = Profile.quick,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Notebooks at a time; one per core by default.")
+    ] = None,
+    cell_seconds: Annotated[int | None, typer.Option(min=1, help="Time limit of one cell.")] = None,
+    course: CourseOption = None,
+) -> None:
+    """Run and score what was submitted, and write it into the gradebook."""
+    from chainrule.grading.classroom import grade as grade_class
+
+    report = grade_class(
+        open_course(course),
+        assignment,
+        profile=profile,
+        students=students or (),
+        jobs=jobs,
+        cell_seconds=cell_seconds,
+        say=lambda line: print(plain(line), flush=True),
+    )
+    console.print(table(report))
+    for student in report.students:
+        for note in student.notes:
+            print(f"{student.student}: {plain(note)}")
+
+
+@app.command()
+def feedback(
+    assignment: Assignment,
+    students: Annotated[
+        list[str] | None, typer.Option("--student", help="Only this student; repeatable.")
+    ] = None,
+    course: CourseOption = None,
+) -> None:
+    """Write each student's page: feedback/<student>/<assignment>/."""
+    folder = open_course(course)
+    folder.require(assignment)
+    graded = sorted(
+        p.parent.name for p in folder.folder("autograded", "x", "x").parent.parent.glob(f"*/{assignment}")
+    )
+    chosen = students or graded
+    if missing := sorted(set(chosen) - set(graded)):
+        raise CourseError(f"not graded yet: {', '.join(missing)}. Run `chainrule grade {assignment}` first.")
+    if not chosen:
+        raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+    for student in chosen:
+        folder.succeed(
+            folder.api.generate_feedback(assignment, student, force=True), f"feedback for {student}"
+        )
+    print(f"{len(chosen)} pages in {folder.root / folder.directory.feedback_directory}")
+
+
+@app.command()
+def marks(
+    assignment: Assignment,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV file to write.")] = None,
+    course: CourseOption = None,
+) -> None:
+    """Write the marks of an assignment as CSV."""
+    from nbgrader.api import Gradebook
+
+    from chainrule.marks import MarksCsv
+
+    folder = open_course(course)
+    folder.require(assignment)
+    target = output or folder.root / "marks" / f"{assignment}.csv"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        MarksCsv(to=str(target), assignment=[assignment]).export(gradebook)
+    print(f"marks written to {target}")
+
+
+@app.command()
+def pdf(
+    notebooks: Annotated[list[Path], typer.Argument(help="One or more notebooks.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="PDF file to write.")] = Path("write-up.pdf"),
+    title: Annotated[str | None, typer.Option(help="Title on the first page.")] = None,
+) -> None:
+    """Turn notebooks into one PDF write-up."""
+    from chainrule.handin.pdf import write_pdf
+
+    for warning in write_pdf(notebooks, output, title=title):
+        print(f"warning: {plain(warning)}")
+    print(f"written to {output}")
+
+
+@app.command()
+def doctor(course: CourseOption = None) -> None:
+    """Say what this machine has: torch, device, data, sandbox, PDF."""
+    from chainrule.doctor import examine
+
+    table = Table("", "", "", box=None, show_header=False)
+    for finding in examine(course):
+        table.add_row("ok" if finding.ok else "--", finding.name, escape(finding.text))
+    console.print(table)
+
+
+def table(report: ClassReport) -> Table:
+    """The class as a table: a row per student, a column per item."""
+    data = ", ".join(f"{name}: {origin}" for name, origin in report.origins.items())
+    drawn = Table(title=f"{report.assignment} · {report.profile} profile · {data}", title_justify="left")
+    drawn.add_column("student", no_wrap=True)
+    for name, points in report.points.items():
+        drawn.add_column(f"{name.replace('-', chr(10), 1)}\n/{points:g}", justify="right", no_wrap=True)
+    drawn.add_column(f"total\n/{sum(report.points.values()):g}", justify="right")
+    drawn.add_column("time", justify="right")
+    for student in report.students:
+        scores = [student.scores.get(name) for name in report.points]
+        cells = ["wait" if score is None else f"{score:.4g}" for score in scores]
+        drawn.add_row(
+            escape(plain(student.student)), *cells, f"{student.total:.4g}", f"{student.seconds:.0f} s"
+        )
+    drawn.caption = "wait: a person marks this item in formgrader"
+    return drawn
+
+
+def plain(text: str) -> str:
+    """Text from a submission without control characters, which a terminal might obey."""
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+
+
+def main() -> None:
+    """Entry point: errors made for people end in one line, not in a traceback."""
+    # nbgrader calls `alembic` by name: let it find this environment's
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    warnings.filterwarnings(
+        "ignore", category=SAWarning
+    )  # nbgrader 0.9.6 under SQLAlchemy 2.1; the rows are written
+    try:
+        app()
+    except (CourseError, PDFError, DataFolderError, OSError) as error:
+        print(f"chainrule: {plain(str(error))}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("chainrule: interrupted; run the same command again to go on.", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,126 @@
+"""A course: its folder, its nbgrader_config.py, and what that file says beyond nbgrader's own options."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from nbgrader.apps import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from traitlets import Dict, List, Unicode
+from traitlets.config import Config, Configurable, PyFileConfigLoader
+
+CONFIG = "nbgrader_config.py"
+
+
+class CourseError(ValueError):
+    """Something is missing or wrong in the course folder. The message says what to do."""
+
+
+class Course(Configurable):
+    """What the course says about its assignments: `c.Course.due = {…}` in nbgrader_config.py."""
+
+    due = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help="Due date of each assignment: 'YYYY-MM-DD HH:MM[:SS] Area/City'.",
+    ).tag(config=True)
+
+    data = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help="The data sets each assignment wants in its ./data, by their names in `chainrule data`.",
+    ).tag(config=True)
+
+    data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(config=True)
+
+    def due_date(self, assignment: str) -> datetime | None:
+        """When the assignment is due, in UTC; None if the course doesn't say.
+
+        Raises:
+            CourseError: the entry cannot be read.
+        """
+        text = self.due.get(assignment)
+        if text is None:
+            return None
+        try:
+            moment, zone = text.rsplit(" ", 1)
+            return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+        except (ValueError, ZoneInfoNotFoundError):
+            raise CourseError(
+                f"c.Course.due[{assignment!r}] in {CONFIG} is {text!r}; write 'YYYY-MM-DD HH:MM Area/City'"
+            ) from None
+
+    def is_due(self, assignment: str) -> bool:
+        """Whether the due date is over."""
+        due = self.due_date(assignment)
+        return due is not None and datetime.now(UTC) > due
+
+
+class CourseFolder:
+    """A course folder on disk, opened: paths, options, and nbgrader's own interface to it.
+
+    Args:
+        root: the folder that holds nbgrader_config.py.
+        overrides: options that win over the file's, as a traitlets Config.
+    Raises:
+        CourseError: there is no such file.
+    """
+
+    def __init__(self, root: Path, overrides: Config | None = None) -> None:
+        self.root = root.resolve()
+        if not (self.root / CONFIG).is_file():
+            raise CourseError(
+                f"{self.root} is no course folder: it has no {CONFIG}. Go to one, or name it with --course."
+            )
+        self.config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+        self.config.CourseDirectory.root = str(self.root)
+        self.config.merge(overrides or Config())
+        self.course = Course(config=self.config)
+        self.directory = CourseDirectory(config=self.config)
+        self.api = NbGraderAPI(self.directory, config=self.config)
+
+    @property
+    def assignments(self) -> list[str]:
+        """Names of the folders in source/ that hold notebooks."""
+        source = self.root / self.directory.source_directory
+        return sorted(folder.name for folder in source.iterdir() if any(folder.glob("*.ipynb")))
+
+    def require(self, assignment: str) -> None:
+        """Raise CourseError unless the assignment exists."""
+        if assignment not in self.assignments:
+            known = ", ".join(self.assignments) or "none"
+            raise CourseError(f"there is no assignment {assignment!r} in source/. Known: {known}.")
+
+    def folder(self, step: str, student: str = ".", assignment: str = ".") -> Path:
+        """nbgrader's folder of a step ("source", "submitted", …) for a student and an assignment."""
+        directory: str = getattr(self.directory, f"{step}_directory")
+        return self.root / self.directory.format_path(directory, student, assignment)
+
+    def notebooks(self, assignment: str) -> list[Path]:
+        """The instructor's notebooks of an assignment."""
+        return sorted(self.folder("source", ".", assignment).glob("*.ipynb"))
+
+    def data(self, profile: str) -> Path:
+        """The folder that a profile's data sets live in."""
+        return self.root / self.course.data_folder / profile
+
+    def succeed(self, outcome: dict[str, Any], doing: str) -> None:
+        """Raise CourseError with nbgrader's own log unless one of its API calls succeeded."""
+        if not outcome["success"]:
+            detail = (outcome.get("error") or outcome.get("log") or "no details").strip()
+            raise CourseError(f"{doing} failed:\n{detail[-3000:]}")
+
+
+def find_course(start: Path) -> Path:
+    """The nearest folder at or above `start` with an nbgrader_config.py.
+
+    Raises:
+        CourseError: there is none.
+    """
+    for folder in [start.resolve(), *start.resolve().parents]:
+        if (folder / CONFIG).is_file():
+            return folder
+    raise CourseError(f"no {CONFIG} here or above: go to a course folder, or name it with --course.")

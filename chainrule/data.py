@@ -1,0 +1,35 @@
+"""Data sets by name and profile: data/full holds whole sets, data/quick small ones in the same format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+from pathlib import Path
+
+from chainrule.lesson import fashion_mnist
+
+
+class Profile(StrEnum):
+    """How much data, and so how many epochs' worth of steps, accuracy items use."""
+
+    quick = "quick"
+    full = "full"
+
+
+# name -> prepare(root, profile, full_root) -> origin
+DATA_SETS: dict[str, Callable[..., str]] = {"fashion-mnist": fashion_mnist.prepare}
+
+
+def prepare(names: Iterable[str], folder: Path, profile: str) -> dict[str, str]:
+    """Make sure that data sets are in `<folder>/<profile>`.
+
+    Returns:
+        Where each set comes from, by name: its proper name, or that it is a generated stand-in.
+    Raises:
+        KeyError: a name that is no data set.
+    """
+    origins = {}
+    for name in names:
+        full_root = folder / "full" if profile == "quick" else None
+        origins[name] = DATA_SETS[name](folder / profile, profile, full_root)
+    return origins

@@ -1,0 +1,94 @@
+"""What this machine has, and what to do about what it hasn't."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from chainrule import __version__
+from chainrule.course import CourseError, CourseFolder, find_course
+from chainrule.data import Profile
+from chainrule.lesson.fashion_mnist import load
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination."""
+
+    ok: bool
+    name: str
+    text: str
+
+
+def examine(course: Path | None = None) -> Iterator[Finding]:
+    """Look at everything a course run needs, in the order of its stages."""
+    python = sys.version_info >= (3, 11)
+    yield Finding(
+        python, "python", f"{platform.python_version()}, chainrule {__version__}, {platform.platform()}"
+    )
+    yield torch_finding()
+    try:
+        folder = CourseFolder(course or find_course(Path.cwd()))
+        yield Finding(True, "course", f"{folder.root}: {', '.join(folder.assignments)}")
+        for profile in Profile:
+            yield data_finding(folder, profile)
+    except CourseError as error:
+        yield Finding(False, "course", str(error))
+    yield sandbox_finding()
+    yield pdf_finding()
+
+
+def torch_finding() -> Finding:
+    """torch, torchvision and the device they compute on."""
+    try:
+        import torch
+        import torchvision
+    except Exception as error:
+        return Finding(False, "torch", f"does not import ({error}): install requirements.lock")
+    device = (
+        torch.cuda.get_device_name() if torch.cuda.is_available() else f"CPU, {os.cpu_count()} cores, no GPU"
+    )
+    return Finding(True, "torch", f"{torch.__version__}, torchvision {torchvision.__version__}, {device}")
+
+
+def data_finding(folder: CourseFolder, profile: str) -> Finding:
+    """Fashion-MNIST of a profile."""
+    found = load(folder.data(profile))
+    if found is None:
+        return Finding(
+            False,
+            f"data, {profile}",
+            f"no Fashion-MNIST: run `chainrule data fashion-mnist --profile {profile}`",
+        )
+    return Finding(True, f"data, {profile}", f"{found.origin} in {folder.data(profile)}")
+
+
+def sandbox_finding() -> Finding:
+    """bubblewrap, and whether it works here."""
+    path = shutil.which("bwrap")
+    if path is None:
+        return Finding(
+            False, "sandbox", "no bubblewrap: student code would run unconfined (apt install bubblewrap)"
+        )
+    try:
+        trial = [path, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
+        works = subprocess.run(trial, capture_output=True, timeout=20).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        works = False
+    text = "works here" if works else "is installed but may not make namespaces here"
+    return Finding(works, "sandbox", f"bubblewrap {text}; grading does not confine student code yet")
+
+
+def pdf_finding() -> Finding:
+    """The packages `chainrule pdf` is made of."""
+    missing = [name for name in ("pypandoc", "quickjax", "typst") if importlib.util.find_spec(name) is None]
+    if missing:
+        return Finding(False, "pdf", f"missing {', '.join(missing)}: install requirements.lock")
+    return Finding(True, "pdf", "pandoc, MathJax (quickjax) and Typst are here; no TeX and no browser needed")

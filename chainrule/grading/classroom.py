@@ -1,0 +1,227 @@
+"""Grade a whole class: sanitise each notebook, run and judge them in parallel, record them one by one."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from traitlets.config import Config
+
+from chainrule.course import CourseError, CourseFolder
+from chainrule.data import prepare
+from chainrule.grading.judge import Judge
+from chainrule.grading.run import Run
+from chainrule.grading.sanitise import Graft
+from chainrule.grading.store import Store
+
+Progress = Callable[[str], None]
+
+
+@dataclass
+class Graded:
+    """One student's outcome. Scores by grade_id; None waits for a human."""
+
+    student: str
+    scores: dict[str, float | None] = field(default_factory=dict)
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> float:
+        return round(sum(score or 0.0 for score in self.scores.values()), 6)
+
+
+@dataclass
+class ClassReport:
+    """The outcome of grading an assignment: what each item is worth, what each student has."""
+
+    assignment: str
+    profile: str
+    points: dict[str, float]
+    students: list[Graded]
+    origins: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One sanitised notebook to run: plain data, so that it travels to another process."""
+
+    student: str
+    assignment: str
+    notebook: str
+    text: str
+    key: Path
+    options: Config
+
+
+def grade(
+    folder: CourseFolder,
+    assignment: str,
+    *,
+    profile: str = "quick",
+    students: Sequence[str] = (),
+    jobs: int | None = None,
+    cell_seconds: int | None = None,
+    say: Progress = print,
+) -> ClassReport:
+    """Grade the submitted notebooks of an assignment.
+
+    A finished run is kept in runs/ and taken from there the next time, as long as nothing it depends on has
+    changed; so an interrupted call goes on where it was.
+
+    Args:
+        profile: how much data the notebooks see, "quick" or "full".
+        students: only these; all who submitted if empty.
+        jobs: notebooks at a time; as many as there are cores by default.
+        cell_seconds: time limit of one cell, in place of the profile's.
+        say: told about progress, a line at a time.
+    Raises:
+        CourseError: there is no such assignment, or nothing was submitted.
+    """
+    folder.require(assignment)
+    jobs = jobs or os.cpu_count() or 1
+    options = folder.config.copy()
+    options.Run.profile = profile
+    options.Run.threads = max(1, (os.cpu_count() or 1) // jobs)
+    if cell_seconds:
+        options.Run.seconds = {profile: cell_seconds}
+    ensure_assignment(folder, assignment)
+    origins = prepare(
+        folder.course.data.get(assignment, []), folder.root / folder.course.data_folder, profile
+    )
+    for name, origin in origins.items():
+        say(f"data: {name} is {origin}, {profile} profile")
+
+    wanted = submitted(folder, assignment, students)
+    outcomes = {student: Graded(student) for student in wanted}
+    store = Store(folder.root / "runs" / assignment)
+    tasks = []
+    for student in wanted:
+        try:
+            tasks += sanitised(folder, assignment, student, profile, store, options)
+        except (OSError, ValueError) as error:  # not a notebook: reported, and nobody waits for it
+            outcomes[student].notes.append(f"unreadable: {error}")
+    run_all([task for task in tasks if not task.key.exists()], len(tasks), jobs, store, say)
+
+    options.Run.results = str(store.folder)
+    recorder = CourseFolder(folder.root, options)
+    for student, outcome in outcomes.items():
+        for task in tasks:
+            if task.student == student and task.key.exists():
+                about = nbformat.read(task.key, as_version=4).metadata["chainrule"]
+                outcome.seconds += about["seconds"]
+                outcome.notes += about["repairs"] + ([about["dead"]] if about["dead"] else [])
+        if not outcome.notes or not outcome.notes[-1].startswith("unreadable"):
+            done = recorder.api.autograde(assignment, student, force=True)
+            if not done["success"]:
+                outcome.notes.append(f"not recorded: {last_line(done.get('error') or done.get('log') or '')}")
+        outcome.scores = scores(folder, assignment, student)
+    return ClassReport(assignment, profile, points(folder, assignment), list(outcomes.values()), origins)
+
+
+def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
+    """Make the gradebook know the assignment as source/ has it now."""
+    folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
+
+
+def submitted(folder: CourseFolder, assignment: str, students: Sequence[str]) -> list[str]:
+    """The students with a submission, or those asked for."""
+    everyone = sorted(
+        path.parent.name
+        for path in folder.folder("submitted", "*", "x").parent.parent.glob(f"*/{assignment}")
+    )
+    missing = sorted(set(students) - set(everyone))
+    if missing:
+        raise CourseError(f"nothing submitted for {assignment} by {', '.join(missing)}")
+    if not everyone:
+        raise CourseError(
+            f"nothing submitted for {assignment}: put the notebooks in a folder and run "
+            f"`chainrule intake {assignment} FOLDER`"
+        )
+    return sorted(students) or everyone
+
+
+def sanitised(
+    folder: CourseFolder, assignment: str, student: str, profile: str, store: Store, options: Config
+) -> list[Task]:
+    """A student's notebooks, ready to run."""
+    tasks = []
+    for master in folder.notebooks(assignment):
+        path = folder.folder("submitted", student, assignment) / master.name
+        if not path.exists():
+            continue  # nbgrader records zeros for a missing notebook
+        nb = nbformat.read(path, as_version=4)
+        where = {"student": student, "assignment": assignment, "notebook": master.stem}
+        nb, _ = Graft(config=options).preprocess(nb, {"nbgrader": where})
+        tasks.append(
+            Task(student, assignment, master.stem, nbformat.writes(nb), store.path(nb, profile), options)
+        )
+    return tasks
+
+
+def run_all(tasks: Sequence[Task], total: int, jobs: int, store: Store, say: Progress) -> None:
+    """Run and judge notebooks in `jobs` processes and keep each result as soon as it is there."""
+    if len(tasks) < total:
+        say(f"{total - len(tasks)} of {total} notebooks were finished before and are not run again")
+    started, done = time.monotonic(), 0
+    with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(run_and_judge, task): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                task, text = futures[future], future.result()
+                store.keep(task.key, nbformat.reads(text, as_version=4))
+                done += 1
+                left = (time.monotonic() - started) / done * (len(tasks) - done)
+                say(f"{done}/{len(tasks)} {task.student} · about {left:.0f} s left")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def run_and_judge(task: Task) -> str:
+    """Run one sanitised notebook and judge its graded cells; the notebook as JSON."""
+    nb: NotebookNode = nbformat.reads(task.text, as_version=4)
+    resources: dict[str, Any] = {
+        "nbgrader": {"student": task.student, "assignment": task.assignment, "notebook": task.notebook}
+    }
+    for step in (Run, Judge):
+        nb, resources = step(config=task.options).preprocess(nb, resources)
+    return nbformat.writes(nb)
+
+
+def points(folder: CourseFolder, assignment: str) -> dict[str, float]:
+    """What each item is worth, in notebook order."""
+    return {
+        cell.metadata.nbgrader.grade_id: float(cell.metadata.nbgrader.points)
+        for path in folder.notebooks(assignment)
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.metadata.get("nbgrader", {}).get("grade")
+    }
+
+
+def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, float | None]:
+    """A student's scores as the gradebook has them; None for what waits for a human."""
+    with Gradebook(folder.directory.db_url) as gradebook:
+        try:
+            submission = gradebook.find_submission(assignment, student)
+        except LookupError:
+            return {}
+        return {
+            grade.name: None if grade.needs_manual_grade and grade.manual_score is None else grade.score
+            for notebook in submission.notebooks
+            for grade in notebook.grades
+        }
+
+
+def last_line(text: str) -> str:
+    """The last line of a log that says anything."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no details")

@@ -1,0 +1,1 @@
+"""From what students handed in to nbgrader's submitted/ folder."""

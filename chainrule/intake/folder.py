@@ -1,0 +1,106 @@
+"""Intake of a folder of notebooks: NAME.ipynb or NAME/….ipynb, where NAME is the student's id."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import nbformat
+
+from chainrule.course import CourseError, CourseFolder
+
+MAX_BYTES = 50 << 20  # a notebook with a hundred figures is 10 MB
+STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+
+
+class Refused(ValueError):
+    """A file that is not taken in. The message says why, and what to do."""
+
+
+@dataclass
+class IntakeReport:
+    """Every file is in exactly one list, the refused ones with their reasons."""
+
+    taken: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def intake(folder: CourseFolder, assignment: str, source: Path) -> IntakeReport:
+    """Copy submitted notebooks into submitted/<student>/<assignment>/ with the time they were received.
+
+    The time is the file's own modification time. A student's older file never replaces a newer one. Links
+    are not followed.
+
+    Raises:
+        CourseError: there is no such assignment or no such folder.
+    """
+    folder.require(assignment)
+    if not source.is_dir():
+        raise CourseError(
+            f"{source} is no folder: name a folder that holds STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb"
+        )
+    names = [path.name for path in folder.notebooks(assignment)]
+    report = IntakeReport()
+    for path in sorted(p for p in source.rglob("*") if p.is_symlink() or not p.is_dir()):
+        shown = str(path.relative_to(source))
+        try:
+            student, name = whose(path.relative_to(source), names)
+            check(path, source)
+            fresh = store(path, folder.folder("submitted", student, assignment), name)
+            (report.taken if fresh else report.unchanged).append(shown)
+        except Refused as refusal:
+            report.refused[shown] = str(refusal)
+    return report
+
+
+def whose(path: Path, names: list[str]) -> tuple[str, str]:
+    """The student's id and the assignment's notebook a file stands for."""
+    if path.suffix != ".ipynb":
+        raise Refused("not a notebook (.ipynb)")
+    student = path.stem if len(path.parts) == 1 else path.parts[0]
+    if not STUDENT_ID.fullmatch(student):
+        raise Refused(f"{student!r} cannot be a student id: rename it to letters, digits and . _ @ -")
+    if len(path.parts) > 1 and path.name in names:
+        return student, path.name
+    if len(names) == 1:
+        return student, names[0]
+    raise Refused(
+        f"which notebook is this? Put it in a folder {student}/ and call it one of {', '.join(names)}"
+    )
+
+
+def check(path: Path, source: Path) -> None:
+    """Refuse what is no ordinary, readable notebook of a sane size."""
+    if path.is_symlink() or any(parent.is_symlink() for parent in path.parents if source in parent.parents):
+        raise Refused("a link: hand in the file itself")
+    if not path.is_file():
+        raise Refused("not an ordinary file")
+    if path.stat().st_size > MAX_BYTES:
+        raise Refused(f"larger than {MAX_BYTES >> 20} MB: clear the outputs and hand it in again")
+    try:
+        nbformat.read(path, as_version=4)
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError, nbformat.ValidationError) as error:
+        raise Refused(
+            f"not a readable notebook ({type(error).__name__}): export it again from Jupyter"
+        ) from None
+
+
+def store(path: Path, target: Path, name: str) -> bool:
+    """Copy the file there unless what is there is newer or the same; whether it was copied."""
+    received = path.stat().st_mtime
+    there = target / name
+    if there.exists() and there.stat().st_mtime >= received:
+        return False
+    target.mkdir(parents=True, exist_ok=True)
+    partial = target / f".{name}.part"
+    shutil.copyfile(path, partial, follow_symlinks=False)
+    os.utime(partial, (received, received))
+    partial.replace(there)
+    stamp = datetime.fromtimestamp(received, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    (target / "timestamp.txt").write_text(stamp + "\n", encoding="utf-8")
+    return True

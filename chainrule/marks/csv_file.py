@@ -1,0 +1,73 @@
+"""Marks as CSV: a row per student and assignment, a column per item."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.plugins import ExportPlugin
+
+COLUMNS = [
+    *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
+    *("raw_score", "late_submission_penalty", "score", "max_score"),
+]
+
+
+class MarksCsv(ExportPlugin):
+    """`nbgrader export` plug-in. Writes nbgrader's own columns, quoted where needed, then one per item.
+
+    A student without a submission has 0. An item that waits for a human is empty, and `waiting` counts them.
+    """
+
+    def export(self, gradebook: Gradebook) -> None:
+        target = Path(self.to or "grades.csv")
+        chosen = [
+            a for a in gradebook.assignments if not self.assignment or a.name in map(str, self.assignment)
+        ]
+        items = [cell.name for a in chosen for notebook in a.notebooks for cell in notebook.grade_cells]
+        rows = []
+        for assignment in chosen:
+            for student in gradebook.students:
+                if not self.student or student.id in map(str, self.student):
+                    rows.append(_row(gradebook, assignment, student))
+        with open(target, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [*COLUMNS, "waiting", *items], restval="")
+            writer.writeheader()
+            writer.writerows({key: harmless(value) for key, value in row.items()} for row in rows)
+        self.log.info("Marks of %d students written to %s", len(rows), target)
+
+
+def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "assignment": assignment.name,
+        "duedate": assignment.duedate,
+        "student_id": student.id,
+        "last_name": student.last_name,
+        "first_name": student.first_name,
+        "email": student.email,
+        "max_score": assignment.max_score,
+    }
+    try:
+        submission = gradebook.find_submission(assignment.name, student.id)
+    except MissingEntry:
+        return row | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0, "waiting": 0}
+    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+    waiting = {g.name for g in grades if g.needs_manual_grade and g.manual_score is None}
+    penalty = submission.late_submission_penalty or 0.0
+    row |= {
+        "timestamp": submission.timestamp,
+        "raw_score": submission.score,
+        "late_submission_penalty": penalty,
+        "score": max(0.0, submission.score - penalty),
+        "waiting": len(waiting),
+    }
+    return row | {grade.name: "" if grade.name in waiting else grade.score for grade in grades}
+
+
+def harmless(value: Any) -> Any:
+    """A cell no spreadsheet takes for a formula."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return "" if value is None else value

@@ -1,0 +1,56 @@
+"""The course. nbgrader and chainrule both read this file."""
+
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader import preprocessors as nbgrader
+
+from chainrule import feedback, grading, marks, release
+
+c = get_config()  # noqa: F821 (traitlets puts it here)
+
+c.CourseDirectory.course_id = "deep-learning"
+
+# ---- assignments: when they are due, and the data sets they want in ./data ----
+c.Course.due = {
+    "cs480-a2": "2026-07-13 12:00 America/Toronto",
+    "csc6022-hw2": "2025-11-12 23:59:59 Asia/Shanghai",
+}
+c.Course.data = {"cs480-a2": ["fashion-mnist"]}
+
+# ---- release ----
+c.ClearSolutions.code_stub = {"python": "todo()"}
+c.ClearSolutions.text_stub = "*Write your answer here.*"
+c.ClearMarkScheme.enforce_metadata = False  # mark schemes stand in the read-only cell before an answer
+c.GenerateAssignment.force = True
+c.GenerateAssignment.preprocessors = [
+    nbgrader.IncludeHeaderFooter,
+    nbgrader.LockCells,
+    nbgrader.ClearSolutions,
+    nbgrader.ClearOutput,
+    nbgrader.CheckCellMetadata,
+    nbgrader.ComputeChecksums,
+    nbgrader.SaveCells,
+    release.SaveDueDate,
+    nbgrader.ClearHiddenTests,
+    nbgrader.ClearMarkScheme,
+    release.Tidy,
+    nbgrader.ComputeChecksums,
+    nbgrader.CheckCellMetadata,
+    release.AddLesson,
+]
+
+# ---- grading ----
+c.Run.profile = "quick"
+c.Autograde.sanitize_preprocessors = [grading.Graft]
+c.Autograde.autograde_preprocessors = [
+    grading.Run,
+    grading.Judge,
+    nbgrader.LimitOutput,
+    nbgrader.SaveAutoGrades,
+    grading.FlagGraderErrors,
+    nbgrader.AssignLatePenalties,
+    nbgrader.CheckCellMetadata,
+]
+
+# ---- feedback and marks ----
+c.GenerateFeedback.preprocessors = [nbgrader.GetGrades, feedback.Redact, CSSHTMLHeaderPreprocessor]
+c.ExportApp.plugin_class = marks.MarksCsv

@@ -1,6 +1,6 @@
 """The course. nbgrader and chainrule both read this file."""
 
-from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor, CSSHTMLHeaderPreprocessor
 from nbgrader import preprocessors as nbgrader
 
 from chainrule import feedback, grading, marks, release
@@ -44,6 +44,7 @@ c.Autograde.sanitize_preprocessors = [grading.Graft]
 c.Autograde.autograde_preprocessors = [
     grading.Run,
     grading.Judge,
+    CoalesceStreamsPreprocessor,  # progress bars become one line
     nbgrader.LimitOutput,
     nbgrader.SaveAutoGrades,
     grading.FlagGraderErrors,

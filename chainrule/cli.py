@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -25,7 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A graded deep-learning course: release, intake, grade, feedback, marks.",
 )
-console = Console()
+# piped into a file there is no window to fit into
+console = Console(width=None if sys.stdout.isatty() else 140)
 
 CourseOption = Annotated[
     Path | None, typer.Option("--course", help="Course folder; the nearest one by default.")
@@ -184,7 +186,9 @@ def doctor(course: CourseOption = None) -> None:
 def table(report: ClassReport) -> Table:
     """The class as a table: a row per student, a column per item."""
     data = ", ".join(f"{name}: {origin}" for name, origin in report.origins.items())
-    drawn = Table(title=f"{report.assignment} · {report.profile} profile · {data}", title_justify="left")
+    drawn = Table(
+        title=f"{report.assignment} · {report.profile} profile · {data}", title_justify="left", box=box.SIMPLE
+    )
     drawn.add_column("student", no_wrap=True)
     for name, points in report.points.items():
         drawn.add_column(f"{name.replace('-', chr(10), 1)}\n/{points:g}", justify="right", no_wrap=True)

@@ -33,12 +33,9 @@ def play(course: Path, students: list[HandIn], cell_seconds: int) -> None:
     step("grade", ASSIGNMENT, "--course", course, "--cell-seconds", cell_seconds)
     step("feedback", ASSIGNMENT, "--course", course)
     step("marks", ASSIGNMENT, "--course", course)
-    step(
-        "pdf",
-        course / "autograded" / students[0].student / ASSIGNMENT / f"{NOTEBOOK}.ipynb",
-        "-o",
-        course / "write-up.pdf",
-    )
+    shown = next((hand_in for hand_in in students if not hand_in.loses), students[0])
+    executed = course / "autograded" / shown.student / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
+    step("pdf", executed, "-o", course / "write-up.pdf")
 
 
 def set_up(course: Path) -> None:

@@ -122,8 +122,9 @@ def _row(check: CheckResult, due: bool) -> str:
         said += "<br>explained after the due date"
     colour = "#1b7f4b" if check.passed else "#b3261e"  # both at least 4.5:1 on white; the words say it too
     cell = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
+    share = f"{check.earned:g}/{check.points:g}" if check.points else "–"
     return (
-        f"<tr><td {cell}>{escape(name)}</td><td {cell}>{check.earned:g}/{check.points:g}</td>"
+        f"<tr><td {cell}>{escape(name)}</td><td {cell}>{share}</td>"
         f'<td {cell}><span style="color:{colour}">{said[:1]}</span>{said[1:]}</td></tr>'
     )
 

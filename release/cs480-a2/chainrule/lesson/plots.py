@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
-from torch import Tensor
+from torch import Tensor, nn
 
 __all__ = ["confusion", "curves", "filters", "mistakes", "samples"]
 
@@ -208,14 +208,16 @@ def confusion(
 
 
 @picture
-def filters(weight: Tensor | None, title: str, *, origin: str = HOME) -> tuple[Figure, str]:
+def filters(model: nn.Module | Tensor | None, title: str, *, origin: str = HOME) -> tuple[Figure, str]:
     """Show what the first layer looks for: its weights as pictures, zero in the middle of the colours.
 
-    `weight` is a Linear's (hidden, 784), of which the 32 units with the largest norm are shown, largest
-    first, or a Conv2d's (filters, 1, k, k), all of which are shown in order.
+    `model` is a network or the weight of its first layer: a Linear's (hidden, 784), of which the 32 units with
+    the largest norm are shown, largest first, or a Conv2d's (filters, 1, k, k), all of which are shown in order.
     """
     hint = "build the model and run the cell that trains it"
-    w = tensor_of(weight, "weight", hint).double()
+    if isinstance(model, nn.Module):
+        model = next((p for p in model.parameters() if p.ndim >= 2), None)
+    w = tensor_of(model, "weight", hint).double()
     if w.ndim == 2 and w.shape[1] == SIDE * SIDE:
         strongest = w.norm(dim=1).argsort(descending=True)[:32]
         tiles = w[strongest].reshape(-1, SIDE, SIDE).numpy()

@@ -135,17 +135,24 @@ class Model(Opaque):
         super().__init__(handle)
         self._student = student
 
-    def forward(self, *inputs: torch.Tensor, training: bool = False) -> Any:
-        """What the model returns for these inputs, computed without gradients in eval (or train) mode."""
-        return self._student._ask("forward", model=self, inputs=list(inputs), training=training)
+    def forward(self, *inputs: torch.Tensor, training: bool = False, dropout: bool = True) -> Any:
+        """What the model returns for these inputs, computed without gradients in eval (or train) mode.
 
-    def logits(self, x: torch.Tensor, *, classes: int | None = None, training: bool = False) -> torch.Tensor:
+        With `dropout=False` PyTorch's dropouts let everything through, whatever the mode.
+        """
+        return self._student._ask(
+            "forward", model=self, inputs=list(inputs), training=training, dropout=dropout
+        )
+
+    def logits(
+        self, x: torch.Tensor, *, classes: int | None = None, training: bool = False, dropout: bool = True
+    ) -> torch.Tensor:
         """Like `forward` for one input of N rows, as float64 (N, classes).
 
         Raises:
             CheckFailed: the output is no tensor of that shape.
         """
-        y = self.forward(x, training=training)
+        y = self.forward(x, training=training, dropout=dropout)
         if not isinstance(y, torch.Tensor):
             raise CheckFailed(f"the network returns a {type(y).__name__}, not a tensor")
         if y.ndim != 2 or len(y) != len(x) or (classes is not None and y.shape[1] != classes):

@@ -12,7 +12,7 @@ import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -87,9 +87,9 @@ class Worker:
         """Call a function or class of the student's."""
         return self.namespace[name](*args, **kwargs)
 
-    def do_forward(self, model: nn.Module, inputs: Sequence[Any], training: bool) -> Any:
-        """The model's output, without gradients, in the mode asked for."""
-        with torch.no_grad(), in_mode(model, training):
+    def do_forward(self, model: nn.Module, inputs: Sequence[Any], training: bool, dropout: bool) -> Any:
+        """The model's output, without gradients, in the mode asked for, perhaps with dropout switched off."""
+        with torch.no_grad(), in_mode(model, training), nullcontext() if dropout else NoDropout():
             return model(*on_device_of(model, inputs))
 
     def do_state(self, model: nn.Module) -> dict[str, torch.Tensor]:
@@ -198,6 +198,18 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+class NoDropout(TorchFunctionMode):
+    """Dropout lets everything through, even where student code forgets to switch it off in eval mode."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if "dropout" in getattr(func, "__name__", ""):
+            return args[0] if args else kwargs["input"]
+        return func(*args, **kwargs)
 
 
 class Tracer(TorchFunctionMode):

@@ -1,0 +1,44 @@
+# make demo: set up, then take a sample class through the whole course.   make test: set up, then run the tests.
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export OMP_NUM_THREADS ?= 1
+JOBS ?= auto
+
+.PHONY: setup demo test lint lock release bench bench-loader bench-reference bench-calibrate
+
+setup: .venv/ready
+
+.venv/ready: requirements.lock pyproject.toml setup.sh
+	./setup.sh
+
+demo: setup
+	python -m demo.play
+
+test: setup lint
+	python -m pytest -n $(JOBS)
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	mypy
+
+release: setup
+	chainrule release cs480-a2
+
+# Slow proofs: each writes its section of bench/RESULTS.md.
+bench: bench-loader bench-reference bench-calibrate
+
+bench-loader: setup
+	python bench/loader.py
+
+bench-reference: setup
+	OMP_NUM_THREADS= python bench/reference_run.py
+
+bench-calibrate: setup
+	python bench/calibrate.py --profile quick --seeds 10
+	python bench/calibrate.py --profile full --seeds 10
+
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --all-extras pyproject.toml -o requirements.lock
+	sed -e '/^ *#/d' -e '/--hash=/d' -e 's/ *\\$$//' requirements.lock > environment-pins.txt

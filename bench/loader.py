@@ -8,6 +8,7 @@ import tempfile
 import time
 
 import torch
+from results import record
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
@@ -50,5 +51,11 @@ def measure() -> dict[str, float | int | str]:
 
 
 if __name__ == "__main__":
-    for name, value in measure().items():
-        print(f"{name:>14}  {value:.4g}" if isinstance(value, float) else f"{name:>14}  {value}")
+    figures = {
+        name: round(value, 3) if isinstance(value, float) else value for name, value in measure().items()
+    }
+    record(
+        "Loader",
+        [figures],
+        "One pass over the training pictures on 1 thread, plain DataLoader and ours.",
+    )

@@ -6,20 +6,21 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy.exc import SAWarning
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
+from typer.exceptions import TyperException
 
 from chainrule.course import CourseError, CourseFolder, find_course
 from chainrule.data import DATA_SETS, Profile
-from chainrule.grading.classroom import ClassReport
-from chainrule.handin.pdf import PDFError
-from chainrule.lesson.fashion_mnist import DataFolderError
+
+if TYPE_CHECKING:  # torch takes seconds to import; `chainrule --help` should not
+    from chainrule.grading.classroom import ClassReport
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -131,11 +132,16 @@ def feedback(
         raise CourseError(f"not graded yet: {', '.join(missing)}. Run `chainrule grade {assignment}` first.")
     if not chosen:
         raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+    failures = []
     for student in chosen:
-        folder.succeed(
-            folder.api.generate_feedback(assignment, student, force=True), f"feedback for {student}"
-        )
-    print(f"{len(chosen)} pages in {folder.root / folder.directory.feedback_directory}")
+        try:
+            outcome = folder.api.generate_feedback(assignment, student, force=True)
+            folder.succeed(outcome, f"feedback for {student}")
+        except CourseError as error:  # the others still get theirs
+            failures.append(str(error))
+    print(f"{len(chosen) - len(failures)} pages in {folder.root / folder.directory.feedback_directory}")
+    if failures:
+        raise CourseError("\n".join(failures))
 
 
 @app.command()
@@ -152,8 +158,10 @@ def marks(
     folder = open_course(course)
     folder.require(assignment)
     target = output or folder.root / "marks" / f"{assignment}.csv"
-    target.parent.mkdir(parents=True, exist_ok=True)
     with Gradebook(folder.directory.db_url) as gradebook:
+        if not gradebook.students:
+            raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+        target.parent.mkdir(parents=True, exist_ok=True)
         MarksCsv(to=str(target), assignment=[assignment]).export(gradebook)
     print(f"marks written to {target}")
 
@@ -185,18 +193,17 @@ def doctor(course: CourseOption = None) -> None:
 
 def table(report: ClassReport) -> Table:
     """The class as a table: a row per student, a column per item."""
-    data = ", ".join(f"{name}: {origin}" for name, origin in report.origins.items())
-    drawn = Table(
-        title=f"{report.assignment} · {report.profile} profile · {data}", title_justify="left", box=box.SIMPLE
-    )
+    data = [f"{name}: {origin}" for name, origin in report.origins.items()]
+    title = " · ".join([report.assignment, f"{report.profile} profile", *data])
+    drawn = Table(title=title, title_justify="left", box=box.SIMPLE)
     drawn.add_column("student", no_wrap=True)
     for name, points in report.points.items():
         drawn.add_column(f"{name.replace('-', chr(10), 1)}\n/{points:g}", justify="right", no_wrap=True)
     drawn.add_column(f"total\n/{sum(report.points.values()):g}", justify="right")
     drawn.add_column("time", justify="right")
     for student in report.students:
-        scores = [student.scores.get(name) for name in report.points]
-        cells = ["wait" if score is None else f"{score:.4g}" for score in scores]
+        scores = [student.scores.get(name, "–") for name in report.points]  # a dash: not graded
+        cells = ["wait" if s is None else f"{s:.4g}" if isinstance(s, float) else s for s in scores]
         drawn.add_row(
             escape(plain(student.student)), *cells, f"{student.total:.4g}", f"{student.seconds:.0f} s"
         )
@@ -206,7 +213,7 @@ def table(report: ClassReport) -> Table:
 
 def plain(text: str) -> str:
     """Text from a submission without control characters, which a terminal might obey."""
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def main() -> None:
@@ -217,10 +224,23 @@ def main() -> None:
         "ignore", category=SAWarning
     )  # nbgrader 0.9.6 under SQLAlchemy 2.1; the rows are written
     try:
-        app()
-    except (CourseError, PDFError, DataFolderError, OSError) as error:
-        print(f"chainrule: {plain(str(error))}", file=sys.stderr)
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
+        code = app(standalone_mode=False) or 0
+    except Exception as error:
+        from chainrule.handin.pdf import PDFError
+        from chainrule.lesson.fashion_mnist import DataFolderError
+
+        if isinstance(error, SQLAlchemyError):
+            message = f"the gradebook cannot be used: {getattr(error, 'orig', error)}"
+        elif isinstance(error, TyperException):
+            message = error.format_message()
+        elif isinstance(error, CourseError | PDFError | DataFolderError | OSError):
+            message = str(error)
+        else:
+            raise
+        if message:  # none if it was about the help just shown
+            print("chainrule:", "\n".join(map(plain, message.splitlines())), file=sys.stderr)
+        code = 2
+    if code == 130:
         print("chainrule: interrupted; run the same command again to go on.", file=sys.stderr)
-        raise SystemExit(130) from None
+    if code:
+        raise SystemExit(code)

@@ -66,7 +66,7 @@ class CourseFolder:
         root: the folder that holds nbgrader_config.py.
         overrides: options that win over the file's, as a traitlets Config.
     Raises:
-        CourseError: there is no such file.
+        CourseError: there is no such file, or it has a slip.
     """
 
     def __init__(self, root: Path, overrides: Config | None = None) -> None:
@@ -75,18 +75,21 @@ class CourseFolder:
             raise CourseError(
                 f"{self.root} is no course folder: it has no {CONFIG}. Go to one, or name it with --course."
             )
-        self.config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
-        self.config.CourseDirectory.root = str(self.root)
-        self.config.merge(overrides or Config())
-        self.course = Course(config=self.config)
-        self.directory = CourseDirectory(config=self.config)
-        self.api = NbGraderAPI(self.directory, config=self.config)
+        try:
+            self.config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
+            self.config.CourseDirectory.root = str(self.root)
+            self.config.merge(overrides or Config())
+            self.course = Course(config=self.config)
+            self.directory = CourseDirectory(config=self.config)
+            self.api = NbGraderAPI(self.directory, config=self.config)
+        except Exception as error:  # the file is code and may raise anything
+            raise CourseError(f"{self.root / CONFIG} has a slip: {type(error).__name__}: {error}") from error
 
     @property
     def assignments(self) -> list[str]:
         """Names of the folders in source/ that hold notebooks."""
         source = self.root / self.directory.source_directory
-        return sorted(folder.name for folder in source.iterdir() if any(folder.glob("*.ipynb")))
+        return sorted({path.parent.name for path in source.glob("*/*.ipynb")})
 
     def require(self, assignment: str) -> None:
         """Raise CourseError unless the assignment exists."""

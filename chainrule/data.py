@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
-
-from chainrule.lesson import fashion_mnist
 
 
 class Profile(StrEnum):
@@ -16,8 +15,8 @@ class Profile(StrEnum):
     full = "full"
 
 
-# name -> prepare(root, profile, full_root) -> origin
-DATA_SETS: dict[str, Callable[..., str]] = {"fashion-mnist": fashion_mnist.prepare}
+# name -> module with prepare(root, profile, full_root) -> origin
+DATA_SETS = {"fashion-mnist": "chainrule.lesson.fashion_mnist"}
 
 
 def prepare(names: Iterable[str], folder: Path, profile: str) -> dict[str, str]:
@@ -31,5 +30,5 @@ def prepare(names: Iterable[str], folder: Path, profile: str) -> dict[str, str]:
     origins = {}
     for name in names:
         full_root = folder / "full" if profile == "quick" else None
-        origins[name] = DATA_SETS[name](folder / profile, profile, full_root)
+        origins[name] = import_module(DATA_SETS[name]).prepare(folder / profile, profile, full_root)
     return origins

@@ -6,7 +6,7 @@ checks it loses, by the short names in CHECKS, and words that the message of one
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
@@ -23,18 +23,35 @@ CHECKS = {
 class Wrong:
     """An answer with one typical mistake."""
 
+    loses: set[str]
+    says: str  # part of a lost check's message
     source: str
-    loses: set[str] = field(default_factory=set)
-    says: str = ""  # part of a lost check's message
 
 
-def change(source: str, *changes: tuple[str, str]) -> str:
-    """The source with each first text, which must be there, replaced everywhere by the second."""
-    for old, new in changes:
+def change(source: str, *changes: str) -> str:
+    """The source with changes such as "nn.ReLU() → nn.GELU()", each made wherever its left side stands.
+
+    Raises:
+        ValueError: it stands nowhere.
+    """
+    for one in changes:
+        old, new = one.split(" → ")
         if old not in source:
             raise ValueError(f"not in the source: {old!r}")
         source = source.replace(old, new)
     return source
+
+
+def mlp(*changes: str) -> str:
+    return change(MLP, *changes)
+
+
+def cnn(*changes: str) -> str:
+    return change(CNN, *changes)
+
+
+def loop(*changes: str) -> str:
+    return change(TRAIN, *changes)
 
 
 # -- the MLP ---------------------------------------------------------------------------------------------
@@ -127,8 +144,25 @@ class MLP(nn.Module):
         return self.fc3(h)
 """
 
-_ACTIVE1 = "self.dropout(self.relu(self.bn1(self.fc1(x))))"
-_ACTIVE2 = "self.dropout(self.relu(self.bn2(self.fc2(x))))"
+MLP_DROPS_BY_MODE = """
+class MLP(nn.Module):
+    def __init__(self, input_dim=784, hidden1=256, hidden2=128, output_dim=10, dropout_p=0.2):
+        super().__init__()
+        self.p = dropout_p
+        self.first, self.norm1 = nn.Linear(input_dim, hidden1), nn.BatchNorm1d(hidden1)
+        self.second, self.norm2 = nn.Linear(hidden1, hidden2), nn.BatchNorm1d(hidden2)
+        self.third = nn.Linear(hidden2, output_dim)
+
+    def hidden(self, h, linear, norm):
+        h = norm(linear(h)).relu_()
+        return torch.dropout(h, self.p, True) if self.training else h
+
+    def forward(self, x):
+        h = x.flatten(start_dim=1)
+        for linear, norm in [(self.first, self.norm1), (self.second, self.norm2)]:
+            h = self.hidden(h, linear, norm)
+        return self.third(h)
+"""
 
 RIGHT_MLP = {
     "one shared ReLU and Dropout": MLP,
@@ -136,51 +170,48 @@ RIGHT_MLP = {
     "ModuleList in a loop": MLP_LOOP,
     "own names": MLP_OWN_NAMES,
     "dropout and ReLU by hand": MLP_BY_HAND,
-    "F.relu": change(MLP, ("self.relu(", "nn.functional.relu(")),
-    "x.relu_()": change(MLP, ("self.relu(self.bn1(self.fc1(x)))", "self.bn1(self.fc1(x)).relu_()")),
-    "torch.clamp": change(MLP, ("self.relu(", "torch.nn.functional.threshold_("), ("(x))))", "(x)), 0, 0))")),
-    "ReLU(inplace=True)": change(MLP, ("nn.ReLU()", "nn.ReLU(inplace=True)")),
-    "dropout before ReLU": change(MLP, ("self.dropout(self.relu(", "self.relu(self.dropout(")),
-    "two Dropouts": change(
-        MLP,
-        ("self.dropout = ", "self.d1 = self.d2 = "),
-        (_ACTIVE1, _ACTIVE1.replace("dropout", "d1")),
-        (_ACTIVE2, _ACTIVE2.replace("dropout", "d2")),
+    "F.relu": mlp("self.relu( → nn.functional.relu("),
+    "x.relu_()": mlp("self.relu(self.bn1(self.fc1(x))) → self.bn1(self.fc1(x)).relu_()"),
+    "F.threshold_": mlp("self.relu( → torch.nn.functional.threshold_(", "(x)))) → (x)), 0, 0))"),
+    "ReLU(inplace=True)": mlp("nn.ReLU() → nn.ReLU(inplace=True)"),
+    "dropout before ReLU": mlp("self.dropout(self.relu( → self.relu(self.dropout("),
+    "two Dropouts": mlp(
+        "self.dropout =  → self.d1 = self.d2 = ",
+        "self.dropout(self.relu(self.bn1(self.fc1(x)))) → self.d1(self.relu(self.bn1(self.fc1(x))))",
+        "self.dropout(self.relu(self.bn2(self.fc2(x)))) → self.d2(self.relu(self.bn2(self.fc2(x))))",
     ),
-    "inplace dropout": change(MLP, ("nn.Dropout(dropout_p)", "nn.Dropout(dropout_p, inplace=True)")),
-    "F.dropout with training by name": change(
-        MLP,
-        ("nn.Dropout(dropout_p)", "dropout_p"),
-        ("self.dropout(self.relu(", "nn.functional.dropout(p=self.dropout, training=self.training, input=self.relu("),
+    "inplace dropout": mlp("nn.Dropout(dropout_p) → nn.Dropout(dropout_p, inplace=True)"),
+    "F.dropout with training by name": mlp(
+        "nn.Dropout(dropout_p) → dropout_p",
+        "self.dropout( → nn.functional.dropout(p=self.dropout, training=self.training, input=",
     ),
-    "F.dropout in training only": change(
-        MLP,
-        ("nn.Dropout(dropout_p)", "dropout_p"),
-        ("    def forward", "    def drop(self, h):\n        return torch.dropout(h, self.dropout, True) if self.training else h\n\n    def forward"),
-        ("self.dropout(self.relu", "self.drop(self.relu"),
+    "dropout in training only": MLP_DROPS_BY_MODE,
+    "no bias before BatchNorm": mlp("hidden1)\n        self.bn1 → hidden1, bias=False)\n        self.bn1"),
+    "lazy layers": mlp(
+        "nn.Linear(input_dim,  → nn.LazyLinear(",
+        "nn.Linear(hidden1,  → nn.LazyLinear(",
+        "nn.BatchNorm1d(hidden1) → nn.LazyBatchNorm1d()",
     ),
-    "no bias before BatchNorm": change(MLP, ("hidden1)\n        self.bn1", "hidden1, bias=False)\n        self.bn1")),
-    "lazy layers": change(
-        MLP,
-        ("nn.Linear(input_dim, ", "nn.LazyLinear("),
-        ("nn.Linear(hidden1, ", "nn.LazyLinear("),
-        ("nn.BatchNorm1d(hidden1)", "nn.LazyBatchNorm1d()"),
+    "view(-1, 28 * 28)": mlp("x.view(x.size(0), -1) → x.view(-1, 28 * 28)"),
+    "reshape(-1, input_dim)": mlp(
+        "x.view(x.size(0), -1) → x.reshape(-1, self.fc1.in_features)",
+        "self.relu =  → self.act = ",
+        "self.relu( → self.act(",
     ),
-    "view(-1, 28 * 28)": change(MLP, ("x.view(x.size(0), -1)", "x.view(-1, 28 * 28)")),
-    "reshape(-1, input_dim)": change(
-        MLP, ("x.view(x.size(0), -1)", "x.reshape(-1, self.fc1.in_features)"), ("self.relu = ", "self.act = "), ("self.relu(", "self.act(")
+    "super old style": mlp("super() → super(MLP, self)"),
+    "weights drawn by He": mlp(
+        "    def forward →         nn.init.kaiming_normal_(self.fc1.weight)\n\n    def forward"
     ),
-    "super old style": change(MLP, ("super()", "super(MLP, self)")),
-    "weights drawn by He": change(MLP, ("    def forward", "        nn.init.kaiming_normal_(self.fc1.weight)\n\n    def forward")),
-    "BatchNorm by F.batch_norm": change(
-        MLP,
-        (
-            "self.bn1(self.fc1(x))",
-            "nn.functional.batch_norm(self.fc1(x), self.bn1.running_mean, self.bn1.running_var, "
-            "self.bn1.weight, self.bn1.bias, self.training)",
-        ),
+    "BatchNorm by F.batch_norm": mlp(
+        "self.bn1(self.fc1(x)) → nn.functional.batch_norm(self.fc1(x), *self.bn1.buffers(), training=self.training)",
+        "*self.bn1.buffers() → self.bn1.running_mean, self.bn1.running_var, self.bn1.weight, self.bn1.bias",
     ),
-    "sum of pieces": change(MLP, ("return self.fc3(x)", "y = self.fc3(x)\n        assert y.ndim == 2\n        return y + 0")),
+    "a layer too many that nothing uses": mlp(
+        "self.relu =  → self.spare = nn.Linear(5, 7)\n        self.relu = "
+    ),
+    "another variable for the output": mlp(
+        "return self.fc3(x) → logits = self.fc3(x)\n        return logits"
+    ),
 }
 
 _NETWORK = {"sizes", "arguments", "forward", "dropout", "norm"}  # all that look inside
@@ -188,147 +219,218 @@ _NETWORK = {"sizes", "arguments", "forward", "dropout", "norm"}  # all that look
 WRONG_MLP = {
     # layers and sizes
     "hidden sizes exchanged": Wrong(
-        change(MLP, ("hidden1=256, hidden2=128", "hidden1=128, hidden2=256")), {"sizes"}, "784, 128, 256"
+        {"sizes"}, "784, 128, 256", mlp("hidden1=256, hidden2=128 → hidden1=128, hidden2=256")
     ),
-    "wrong size": Wrong(change(MLP, ("hidden1=256", "hidden1=512")), {"sizes"}, "[784, 512, 128]"),
-    "nine outputs": Wrong(change(MLP, ("output_dim=10", "output_dim=9")), {"logits"}, "(6, 9), not (6, 10)"),
+    "wrong size": Wrong({"sizes"}, "[784, 512, 128]", mlp("hidden1=256 → hidden1=512")),
+    "nine outputs": Wrong({"logits"}, "(6, 9), not (6, 10)", mlp("output_dim=10 → output_dim=9")),
     "sizes hard-coded": Wrong(
-        change(
-            MLP,
-            ("(input_dim, hidden1)", "(784, 256)"), ("d(hidden1)", "d(256)"),
-            ("(hidden1, hidden2)", "(256, 128)"), ("d(hidden2)", "d(128)"), ("(hidden2, output_dim)", "(128, 10)"),
-        ),
         {"arguments"},
         "no Linear layer goes from 42 to 11",
-    ),
-    "outputs hard-coded": Wrong(change(MLP, ("output_dim)\n", "10)\n")), {"arguments"}, "from 13 to 3"),
-    "inputs hard-coded": Wrong(change(MLP, ("nn.Linear(input_dim,", "nn.Linear(784,")), {"arguments"}, "from 42 to 11"),
-    "a hidden layer too many": Wrong(
-        change(
-            MLP,
-            ("self.relu = ", "self.fc4 = nn.Linear(hidden2, hidden2)\n        self.bn4 = nn.BatchNorm1d(hidden2)\n        self.relu = "),
-            ("        return", "        x = self.dropout(self.relu(self.bn4(self.fc4(x))))\n        return"),
+        mlp(
+            "(input_dim, hidden1) → (784, 256)",
+            "d(hidden1) → d(256)",
+            "(hidden1, hidden2) → (256, 128)",
+            "d(hidden2) → d(128)",
+            "(hidden2, output_dim) → (128, 10)",
         ),
-        {"sizes", "dropout"},  # it brings a third dropout
+    ),
+    "outputs hard-coded": Wrong({"arguments"}, "from 13 to 3", mlp("output_dim)\n → 10)\n")),
+    "inputs hard-coded": Wrong({"arguments"}, "from 42 to 11", mlp("nn.Linear(input_dim, → nn.Linear(784,")),
+    "a hidden layer too many": Wrong(
+        {"sizes"},
         "[784, 256, 128, 128]",
+        mlp(
+            "self.relu =  → self.fc4, self.bn4 = nn.Linear(hidden2, hidden2), nn.BatchNorm1d(hidden2); self.relu = ",
+            "return self.fc3(x) → return self.fc3(self.dropout(self.relu(self.bn4(self.fc4(x)))))",
+        ),
     ),
     "a hidden layer too few": Wrong(
-        change(
-            MLP,
-            (_ACTIVE2, "x"), ("nn.Linear(hidden2, output_dim)", "nn.Linear(hidden1, output_dim)"),
-            ("        self.fc2 = nn.Linear(hidden1, hidden2)\n", ""), ("        self.bn2 = nn.BatchNorm1d(hidden2)\n", ""),
-        ),
-        {"sizes", "arguments", "dropout"},  # with it goes an argument and a dropout
+        {"sizes", "arguments"},  # one argument has nothing to set
         "[784, 256], not",
+        mlp(
+            "self.dropout(self.relu(self.bn2(self.fc2(x)))) → x",
+            "nn.Linear(hidden2, output_dim) → nn.Linear(hidden1, output_dim)",
+            "self.fc2 = nn.Linear(hidden1, hidden2) → pass",
+            "self.bn2 = nn.BatchNorm1d(hidden2) → pass",
+        ),
     ),
     "no hidden layer": Wrong(
-        change(MLP, (_ACTIVE1, "x"), (_ACTIVE2, "x"), ("nn.Linear(hidden2, output_dim)", "nn.Linear(input_dim, output_dim)")),
-        {"sizes", "forward", "dropout", "norm"} | {"arguments"},
-        "no hidden one",
+        _NETWORK,
+        "layers with weights are: linear",
+        mlp(
+            "self.dropout(self.relu(self.bn1(self.fc1(x)))) → x",
+            "self.dropout(self.relu(self.bn2(self.fc2(x)))) → x",
+            "nn.Linear(hidden2, output_dim) → nn.Linear(input_dim, output_dim)",
+        ),
     ),
     # dropout
-    "no dropout": Wrong(change(MLP, ("self.dropout(self.relu(", "(self.relu(")), {"dropout"}, "no dropout before the last layer"),
+    "no dropout": Wrong(
+        {"dropout"},
+        "before the last layer: there is no such dropout",
+        mlp("self.dropout(self.relu( → (self.relu("),
+    ),
     "no first dropout": Wrong(
-        change(MLP, (_ACTIVE1, _ACTIVE1.replace("self.dropout", ""))), {"dropout"}, "no dropout after hidden layer 1"
+        {"dropout"},
+        "after hidden layer 1 and the next: there is no such dropout",
+        mlp("self.dropout(self.relu(self.bn1(self.fc1(x)))) → (self.relu(self.bn1(self.fc1(x))))"),
     ),
     "no second dropout": Wrong(
-        change(MLP, (_ACTIVE2, _ACTIVE2.replace("self.dropout", ""))), {"dropout"}, "no dropout before the last layer"
+        {"dropout"},
+        "before the last layer: there is no such dropout",
+        mlp("self.dropout(self.relu(self.bn2(self.fc2(x)))) → (self.relu(self.bn2(self.fc2(x))))"),
     ),
-    "dropout 0.2 hard-coded": Wrong(change(MLP, ("Dropout(dropout_p)", "Dropout(0.2)")), {"arguments"}, "with dropout_p=0.5"),
-    "dropout without a rate": Wrong(change(MLP, ("Dropout(dropout_p)", "Dropout()")), {"dropout"}, "half the units"),
+    "dropout 0.2 hard-coded": Wrong(
+        {"arguments"}, "with dropout_p=0.5", mlp("Dropout(dropout_p) → Dropout(0.2)")
+    ),
+    "dropout without a rate": Wrong({"dropout"}, "half the units", mlp("Dropout(dropout_p) → Dropout()")),
     "keep and drop exchanged": Wrong(
-        change(MLP, ("Dropout(dropout_p)", "Dropout(1 - dropout_p)")), {"dropout"}, "keeps one unit in five"
+        {"dropout"},
+        "keeps one unit in five and drops four",
+        mlp("Dropout(dropout_p) → Dropout(1 - dropout_p)"),
     ),
     "dropout active in eval mode": Wrong(
-        change(MLP, ("nn.Dropout(dropout_p)", "dropout_p"), ("self.dropout(", "nn.functional.dropout(p=self.dropout, input=")),
         {"dropout"},
         "active in eval mode",
+        mlp(
+            "nn.Dropout(dropout_p) → dropout_p",
+            "self.dropout( → nn.functional.dropout(p=self.dropout, input=",
+        ),
     ),
     "dropout active in eval mode, rate hard-coded": Wrong(
-        change(MLP, ("self.dropout(", "nn.functional.dropout(p=0.2, input=")), {"dropout", "arguments"}, "active in eval mode"
+        {"dropout", "arguments"},
+        "active in eval mode",
+        mlp("self.dropout( → nn.functional.dropout(p=0.2, input="),
     ),
-    "survivors not rescaled": Wrong(change(MLP_BY_HAND, (" / (1 - self.p)", "")), {"dropout"}, "not divided by 1 - p"),
-    "whole pictures dropped": Wrong(change(MLP, ("nn.Dropout(", "nn.Dropout1d(")), {"dropout"}, "dropped together"),
+    "survivors not rescaled": Wrong(
+        {"dropout"}, "not divided by 1 - p", change(MLP_BY_HAND, " / (1 - self.p) → ")
+    ),
+    "whole pictures dropped": Wrong({"dropout"}, "dropped together", mlp("nn.Dropout( → nn.Dropout1d(")),
     "dropout before BatchNorm": Wrong(
-        change(MLP, (_ACTIVE1, "self.relu(self.bn1(self.dropout(self.fc1(x))))"), (_ACTIVE2, "self.relu(self.bn2(self.dropout(self.fc2(x))))")),
         {"dropout"},
-        "no dropout before the last layer",
+        "before the last layer: there is no such dropout",
+        mlp(
+            "self.dropout(self.relu(self.bn1(self.fc1(x)))) → self.relu(self.bn1(self.dropout(self.fc1(x))))",
+            "self.dropout(self.relu(self.bn2(self.fc2(x)))) → self.relu(self.bn2(self.dropout(self.fc2(x))))",
+        ),
     ),
     "dropout on the pictures instead of the first hidden layer": Wrong(
-        change(MLP, (_ACTIVE1, "self.relu(self.bn1(self.fc1(self.dropout(x))))")), {"dropout"}, "no dropout after hidden layer 1"
+        {"dropout"},
+        "after hidden layer 1 and the next: there is no such dropout",
+        mlp(
+            "self.dropout(self.relu(self.bn1(self.fc1(x)))) → self.relu(self.bn1(self.fc1(self.dropout(x))))"
+        ),
     ),
-    "dropout on the pictures too": Wrong(change(MLP, ("self.fc1(x)", "self.fc1(self.dropout(x))")), {"dropout"}, "3 dropouts"),
+    "dropout on the pictures too": Wrong(
+        {"dropout"}, "3 dropouts", mlp("self.fc1(x) → self.fc1(self.dropout(x))")
+    ),
+    "dropout on the logits too": Wrong(
+        {"dropout"}, "3 dropouts, not 2", mlp("return self.fc3(x) → return self.dropout(self.fc3(x))")
+    ),
     "dropout on the logits": Wrong(
-        change(MLP, ("return self.fc3(x)", "return self.dropout(self.fc3(x))")), {"dropout"}, "3 dropouts, not 2"
+        {"dropout"},
+        "drops logits",
+        mlp(
+            "self.dropout(self.relu(self.bn2(self.fc2(x)))) → (self.relu(self.bn2(self.fc2(x))))",
+            "return self.fc3(x) → return self.dropout(self.fc3(x))",
+        ),
     ),
     # BatchNorm
-    "no BatchNorm": Wrong(change(MLP, ("self.bn1(", "("), ("self.bn2(", "(")), {"norm"}, "no BatchNorm after hidden layer 1"),
-    "no second BatchNorm": Wrong(change(MLP, ("self.bn2(", "(")), {"norm"}, "no BatchNorm after hidden layer 2"),
-    "LayerNorm": Wrong(change(MLP, ("BatchNorm1d", "LayerNorm")), {"forward", "norm"}, "no BatchNorm"),
+    "no BatchNorm": Wrong(
+        {"norm"}, "no BatchNorm after hidden layer 1", mlp("self.bn1( → (", "self.bn2( → (")
+    ),
+    "no second BatchNorm": Wrong({"norm"}, "no BatchNorm after hidden layer 2", mlp("self.bn2( → (")),
+    "LayerNorm": Wrong({"forward", "dropout", "norm"}, "no BatchNorm", mlp("BatchNorm1d → LayerNorm")),
     "BatchNorm after ReLU": Wrong(
-        change(MLP, ("self.relu(self.bn1(self.fc1(x)))", "self.bn1(self.relu(self.fc1(x)))"), ("self.relu(self.bn2(self.fc2(x)))", "self.bn2(self.relu(self.fc2(x)))")),
         {"forward"},
         "ReLU comes before BatchNorm",
+        mlp(
+            "self.relu(self.bn1(self.fc1(x))) → self.bn1(self.relu(self.fc1(x)))",
+            "self.relu(self.bn2(self.fc2(x))) → self.bn2(self.relu(self.fc2(x)))",
+        ),
     ),
     "BatchNorm after dropout": Wrong(
-        change(MLP, (_ACTIVE1, "self.bn1(self.dropout(self.relu(self.fc1(x))))"), (_ACTIVE2, "self.bn2(self.dropout(self.relu(self.fc2(x))))")),
-        {"forward", "dropout"},  # ReLU and dropout are both on its wrong side
+        {"forward", "dropout"},  # both ReLU and dropout are on its wrong side
         "ReLU comes before BatchNorm",
+        mlp(
+            "self.dropout(self.relu(self.bn1(self.fc1(x)))) → self.bn1(self.dropout(self.relu(self.fc1(x))))",
+            "self.dropout(self.relu(self.bn2(self.fc2(x)))) → self.bn2(self.dropout(self.relu(self.fc2(x))))",
+        ),
     ),
     "no running statistics": Wrong(
-        change(MLP, ("BatchNorm1d(hidden1", "BatchNorm1d(hidden1, track_running_stats=False"), ("BatchNorm1d(hidden2", "BatchNorm1d(hidden2, track_running_stats=False")),
         {"norm"},
         "keeps no running statistics",
+        mlp(
+            "BatchNorm1d(hidden1 → BatchNorm1d(hidden1, track_running_stats=False",
+            "BatchNorm1d(hidden2 → BatchNorm1d(hidden2, track_running_stats=False",
+        ),
     ),
-    "BatchNorm momentum 0.9": Wrong(change(MLP, ("BatchNorm1d(hidden1", "BatchNorm1d(hidden1, momentum=0.9")), {"norm"}, "momentum 0.9"),
+    "BatchNorm momentum 0.9": Wrong(
+        {"norm"}, "momentum 0.9", mlp("BatchNorm1d(hidden1 → BatchNorm1d(hidden1, momentum=0.9")
+    ),
     "BatchNorm frozen": Wrong(
-        change(MLP, ("        x = x.view", "        self.bn1.eval()\n        x = x.view")), {"norm"}, "do not follow the batches"
+        {"norm"}, "does not follow the batches", mlp("x = x.view → self.bn1.eval(); x = x.view")
     ),
     "batch statistics and updates in eval mode": Wrong(
-        change(MLP, ("        x = x.view", "        self.bn1.train()\n        self.bn2.train()\n        x = x.view")), {"norm"}, "does not use its running statistics"
+        {"norm"},
+        "does not use its running statistics",
+        mlp("x = x.view → self.bn1.train(); self.bn2.train(); x = x.view"),
     ),
     # activations
-    "no ReLU": Wrong(change(MLP, ("self.relu(", "(")), {"forward"}, "the ReLU is missing"),
-    "no first ReLU": Wrong(change(MLP, ("self.relu(self.bn1", "(self.bn1")), {"forward"}, "ReLU of hidden layer 1"),
-    "no second ReLU": Wrong(change(MLP, ("self.relu(self.bn2", "(self.bn2")), {"forward"}, "ReLU of hidden layer 2"),
-    "ReLU on the logits": Wrong(change(MLP, ("return self.fc3(x)", "return self.relu(self.fc3(x))")), {"forward"}, "a ReLU follows"),
-    "sigmoid for ReLU": Wrong(change(MLP, ("nn.ReLU()", "nn.Sigmoid()")), {"forward"}, "sigmoid takes the place"),
-    "tanh for ReLU": Wrong(change(MLP, ("nn.ReLU()", "nn.Tanh()")), {"forward"}, "tanh takes the place"),
-    "GELU for ReLU": Wrong(change(MLP, ("nn.ReLU()", "nn.GELU()")), {"forward"}, "GELU takes the place"),
-    "LeakyReLU for ReLU": Wrong(change(MLP, ("nn.ReLU()", "nn.LeakyReLU()")), {"forward"}, "LeakyReLU takes"),
-    "softmax at the end": Wrong(change(MLP, ("return self.fc3(x)", "return self.fc3(x).softmax(dim=1)")), {"forward"}, "softmax is applied"),
-    "log-softmax at the end": Wrong(
-        change(MLP, ("return self.fc3(x)", "return nn.functional.log_softmax(self.fc3(x), dim=1)")), {"forward"}, "log-softmax"
+    "no ReLU": Wrong({"forward"}, "the ReLU is missing", mlp("self.relu( → (")),
+    "no first ReLU": Wrong({"forward"}, "ReLU of hidden layer 1", mlp("self.relu(self.bn1 → (self.bn1")),
+    "no second ReLU": Wrong({"forward"}, "ReLU of hidden layer 2", mlp("self.relu(self.bn2 → (self.bn2")),
+    "ReLU on the logits": Wrong(
+        {"forward"}, "a ReLU follows", mlp("return self.fc3(x) → return self.relu(self.fc3(x))")
     ),
-    "sigmoid at the end": Wrong(change(MLP, ("return self.fc3(x)", "return self.fc3(x).sigmoid()")), {"forward"}, "a sigmoid follows"),
+    "sigmoid for ReLU": Wrong({"forward"}, "sigmoid takes the place", mlp("nn.ReLU() → nn.Sigmoid()")),
+    "tanh for ReLU": Wrong({"forward"}, "tanh takes the place", mlp("nn.ReLU() → nn.Tanh()")),
+    "GELU for ReLU": Wrong({"forward"}, "GELU takes the place", mlp("nn.ReLU() → nn.GELU()")),
+    "LeakyReLU for ReLU": Wrong({"forward"}, "LeakyReLU takes", mlp("nn.ReLU() → nn.LeakyReLU()")),
+    "softmax at the end": Wrong(
+        {"forward"}, "softmax is applied", mlp("return self.fc3(x) → return self.fc3(x).softmax(dim=1)")
+    ),
+    "log-softmax at the end": Wrong(
+        {"forward"},
+        "log-softmax",
+        mlp("return self.fc3(x) → return nn.functional.log_softmax(self.fc3(x), dim=1)"),
+    ),
+    "sigmoid at the end": Wrong(
+        {"forward"}, "a sigmoid follows", mlp("return self.fc3(x) → return self.fc3(x).sigmoid()")
+    ),
     # flattening
     "flattening mixes pictures": Wrong(
-        change(MLP, ("x.view(x.size(0), -1)", "x.reshape(-1, len(x)).T")), {"forward"}, "mixes the pictures"
+        {"forward"}, "mixes the pictures", mlp("x.view(x.size(0), -1) → x.reshape(-1, len(x)).T")
     ),
     "height and width exchanged": Wrong(
-        change(MLP, ("x.view(x.size(0), -1)", "x.transpose(2, 3).flatten(1)")), {"forward"}, "height and width"
+        {"forward"}, "height and width", mlp("x.view(x.size(0), -1) → x.transpose(2, 3).flatten(1)")
     ),
     # what PyTorch doesn't see
     "hidden layers in a plain list": Wrong(
-        change(MLP_LOOP, ("nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:]))", "[nn.Linear(a, b) for a, b in zip(sizes, sizes[1:])]")),
         _NETWORK,
         "nn.ModuleList",
+        change(MLP_LOOP, "nn.ModuleList(nn.Linear(a, b) → list(nn.Linear(a, b)"),
     ),
     "layers made in forward": Wrong(
-        change(MLP, ("self.fc2(x)", "nn.Linear(256, 128)(x)"), ("self.fc2 =", "fc2 =")), _NETWORK, "make layers in __init__"
+        _NETWORK, "make layers in __init__", mlp("self.fc2(x) → nn.Linear(256, 128)(x)", "self.fc2 = → fc2 =")
     ),
     # what does nothing
     "zeros": Wrong(
-        change(MLP, ("        x = x.view(x.size(0), -1)", "        return torch.zeros(len(x), 10)")), _NETWORK - {"arguments"} | {"arguments"}, "0 layers"
+        _NETWORK,
+        "layers with weights are: none",
+        mlp("x = x.view(x.size(0), -1) → return torch.zeros(len(x), 10)"),
     ),
     "zeros after the layers": Wrong(
-        change(MLP, ("return self.fc3(x)", "return 0 * self.fc3(x)")), {"forward", "dropout", "norm"}, "the output"
+        {"forward", "dropout", "norm"}, "the output", mlp("return self.fc3(x) → return 0 * self.fc3(x)")
     ),
-    "nothing returned": Wrong(change(MLP, ("return self.fc3(x)", "self.fc3(x)")), {"logits", "forward", "dropout", "norm", "arguments"}, "NoneType"),
-    "no flattening": Wrong(
-        change(MLP, ("        x = x.view(x.size(0), -1)\n", "")), {"logits", *_NETWORK}, "RuntimeError"
+    "nothing returned": Wrong(
+        {"logits", "forward", "dropout", "norm", "arguments"},
+        "is a `return` missing",
+        mlp("return self.fc3(x) → self.fc3(x)"),
     ),
-    "super().__init__ forgotten": Wrong(change(MLP, ("        super().__init__()\n", "")), {"logits", *_NETWORK}, "super().__init__"),
+    "no flattening": Wrong({"logits", *_NETWORK}, "RuntimeError", mlp("x = x.view(x.size(0), -1) → pass")),
+    "super().__init__ forgotten": Wrong(
+        {"logits", *_NETWORK}, "before Module.__init__()", mlp("super().__init__() → pass")
+    ),
 }
 
 # -- the CNN ---------------------------------------------------------------------------------------------
@@ -392,144 +494,234 @@ class CNN(nn.Module):
         return self.out(nn.functional.dropout(h.reshape(h.shape[0], -1), 0.2, self.training))
 """
 
-_BLOCK1 = "self.pool(self.relu(self.bn1(self.conv1(x))))"
-_BLOCK2 = "self.pool(self.relu(self.bn2(self.conv2(x))))"
-
 RIGHT_CNN = {
     "one shared ReLU and pool": CNN,
     "nn.Sequential": CNN_SEQUENTIAL,
     "ModuleList and functions": CNN_LOOP,
-    "ReLU after pooling": change(CNN, ("self.pool(self.relu(", "self.relu(self.pool(")),
-    "F.relu": change(CNN, ("self.relu(", "torch.nn.functional.relu(")),
-    "dropout before Flatten": change(CNN, ("self.dropout(self.flatten(x))", "self.flatten(self.dropout(x))")),
-    "dropout twice, once with rate 0": change(CNN, (_BLOCK1, f"nn.functional.dropout({_BLOCK1}, 0.0)")),
-    "no bias before BatchNorm": change(CNN, ("16, 5)", "16, 5, bias=False)"), ("32, 3)", "32, 3, bias=False)")),
-    "lazy layers": change(
-        CNN,
-        ("nn.Conv2d(1, 16, 5)", "nn.LazyConv2d(16, 5)"), ("nn.BatchNorm2d(16)", "nn.LazyBatchNorm2d()"),
-        ("nn.Conv2d(16, 32, 3)", "nn.LazyConv2d(32, 3)"), ("nn.Linear(32 * 5 * 5, ", "nn.LazyLinear("),
+    "ReLU after pooling": cnn("self.pool(self.relu( → self.relu(self.pool("),
+    "F.relu": cnn("self.relu( → torch.nn.functional.relu("),
+    "dropout before Flatten": cnn("self.dropout(self.flatten(x)) → self.flatten(self.dropout(x))"),
+    "dropout twice, once with rate 0": cnn("(self.conv1(x) → (nn.functional.dropout(self.conv1(x), 0.0)"),
+    "no bias before BatchNorm": cnn("16, 5) → 16, 5, bias=False)", "32, 3) → 32, 3, bias=False)"),
+    "lazy layers": cnn(
+        "nn.Conv2d(1, 16, 5) → nn.LazyConv2d(16, 5)",
+        "nn.BatchNorm2d(16) → nn.LazyBatchNorm2d()",
+        "nn.Conv2d(16, 32, 3) → nn.LazyConv2d(32, 3)",
+        "nn.Linear(32 * 5 * 5,  → nn.LazyLinear(",
     ),
-    "view": change(CNN, ("self.flatten(x)", "x.view(-1, 800)")),
-    "torch.flatten": change(CNN, ("self.flatten(x)", "torch.flatten(x, start_dim=1)")),
-    "F.max_pool2d": change(CNN, ("self.pool(", "nn.functional.max_pool2d(kernel_size=2, stride=2, input=")),
-    "pooling with indices": change(CNN, ("self.pool(self.relu(self.bn1(self.conv1(x))))", "nn.functional.max_pool2d(self.relu(self.bn1(self.conv1(x))), 2, return_indices=True)[0]")),
-    "adaptive pooling": change(CNN, (_BLOCK2, _BLOCK2.replace("self.pool", "nn.functional.adaptive_max_pool2d").replace("))))", "))), 5)"))),
-    "pooling by amax": change(CNN, (_BLOCK1, "self.relu(self.bn1(self.conv1(x))).unflatten(3, (12, 2)).unflatten(2, (12, 2)).amax(dim=(3, 5))")),
-    "padding as text": change(CNN, ("16, 5)", "16, 5, padding='valid')")),
-    "own names, Dropout after ReLU": change(CNN, ("self.conv1", "self.c"), ("self.bn1", "self.n"), ("self.fc", "self.zzz")),
-    "channels_last": change(CNN, ("        x = self.pool(self.relu(self.bn1", "        x = x.to(memory_format=torch.channels_last)\n        x = self.pool(self.relu(self.bn1")),
-}  # fmt: skip
+    "view": cnn("self.flatten(x) → x.view(-1, 800)"),
+    "torch.flatten": cnn("self.flatten(x) → torch.flatten(x, start_dim=1)"),
+    "F.max_pool2d": cnn("self.pool( → nn.functional.max_pool2d(kernel_size=2, stride=2, input="),
+    "pooling with indices": cnn(
+        "self.pool(self.relu( → (lambda h: nn.functional.max_pool2d(h, 2, return_indices=True)[0])(self.relu("
+    ),
+    "adaptive pooling": cnn(
+        "self.pool(self.relu(self.bn2(self.conv2(x)))) → self.adapt(self.relu(self.bn2(self.conv2(x))))",
+        "self.flatten = nn.Flatten() → self.flatten, self.adapt = nn.Flatten(), nn.AdaptiveMaxPool2d(5)",
+    ),
+    "pooling by amax": cnn(
+        "self.pool = nn.MaxPool2d(2) → pass",
+        "self.pool(self.relu( → (lambda h: h.unfold(2, 2, 2).unfold(3, 2, 2).amax((-1, -2)))(self.relu(",
+    ),
+    "padding as text": cnn("16, 5) → 16, 5, padding='valid')"),
+    "own names": cnn("self.conv1 → self.c", "self.bn1 → self.n", "self.fc → self.zzz"),
+    "channels_last": cnn("(self.conv1(x) → (self.conv1(x.to(memory_format=torch.channels_last))"),
+}
 
 _INSIDE = {"sizes", "forward", "dropout", "norm"}
+
+CNN_WITHOUT_CONVOLUTIONS = """
+class CNN(nn.Module):
+    def __init__(self, num_classes=10):
+        super().__init__()
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(784, 99), nn.ReLU(), nn.Linear(99, num_classes))
+
+    def forward(self, x):
+        return self.net(x)
+"""
 
 WRONG_CNN = {
     # layers and sizes
     "padding added": Wrong(
-        change(CNN, ("16, 5)", "16, 5, padding=2)"), ("32 * 5 * 5", "32 * 6 * 6")), {"sizes"}, "first convolution (channels, height, width) is"
+        {"sizes"},
+        "the first convolution's output",
+        cnn("16, 5) → 16, 5, padding=2)", "32 * 5 * 5 → 32 * 6 * 6"),
     ),
-    "padding 'same'": Wrong(change(CNN, ("32, 3)", "32, 3, padding='same')"), ("32 * 5 * 5", "32 * 6 * 6")), {"sizes"}, "second convolution"),
-    "stride 2": Wrong(change(CNN, ("16, 5)", "16, 5, stride=2)"), ("32 * 5 * 5", "32 * 2 * 2")), {"sizes"}, "(16, 12, 12)"),
+    "padding 'same'": Wrong(
+        {"sizes"}, "second convolution", cnn("32, 3) → 32, 3, padding='same')", "32 * 5 * 5 → 32 * 6 * 6")
+    ),
+    "stride 2": Wrong(
+        {"sizes"},
+        "is [16, 12, 12], not [16, 24, 24]",
+        cnn("16, 5) → 16, 5, stride=2)", "32 * 5 * 5 → 32 * 2 * 2"),
+    ),
     "kernels exchanged": Wrong(
-        change(CNN, ("16, 5)", "16, 3)"), ("32, 3)", "32, 5)"), ("32 * 5 * 5", "32 * 4 * 4")), {"sizes"}, "(16, 26, 26)"
+        {"sizes"}, "[16, 26, 26]", cnn("16, 5) → 16, 3)", "32, 3) → 32, 5)", "32 * 5 * 5 → 32 * 4 * 4")
     ),
     "filters exchanged": Wrong(
-        change(CNN, ("Conv2d(1, 16, 5)", "Conv2d(1, 32, 5)"), ("2d(16)", "2d(-16)"), ("2d(32)", "2d(16)"), ("2d(-16)", "2d(32)"), ("(16, 32, 3)", "(32, 16, 3)"), ("32 * 5", "16 * 5")),
         {"sizes"},
-        "(32, 24, 24)",
+        "[32, 24, 24]",
+        cnn(
+            "Conv2d(1, 16, 5) → Conv2d(1, 32, 5)",
+            "2d(16) → 2d(-16)",
+            "2d(32) → 2d(16)",
+            "2d(-16) → 2d(32)",
+            "(16, 32, 3) → (32, 16, 3)",
+            "32 * 5 → 16 * 5",
+        ),
     ),
-    "pooling window 3": Wrong(change(CNN, ("MaxPool2d(2)", "MaxPool2d(3, 2)"), ("32 * 5 * 5", "32 * 4 * 4")), {"sizes"}, "first pooling"),
-    "pooling stride 1": Wrong(change(CNN, ("MaxPool2d(2)", "MaxPool2d(2, 1)"), ("32 * 5 * 5", "32 * 20 * 20")), {"sizes"}, "first pooling"),
+    "pooling window 3": Wrong(
+        {"sizes"}, "first pooling", cnn("MaxPool2d(2) → MaxPool2d(3, 2)", "32 * 5 * 5 → 32 * 4 * 4")
+    ),
+    "pooling stride 1": Wrong(
+        {"sizes"}, "first pooling", cnn("MaxPool2d(2) → MaxPool2d(2, 1)", "32 * 5 * 5 → 32 * 20 * 20")
+    ),
     "pooling with padding": Wrong(
-        change(CNN, ("MaxPool2d(2)", "MaxPool2d(2, padding=1)"), ("32 * 5 * 5", "32 * 6 * 6")), {"sizes"}, "(16, 13, 13)"
-    ),
-    "no second pooling": Wrong(change(CNN, (_BLOCK2, _BLOCK2.replace("self.pool", "")), ("32 * 5 * 5", "32 * 10 * 10")), {"sizes"}, "second pooling"),
-    "no pooling": Wrong(change(CNN, ("self.pool(", "("), ("32 * 5 * 5", "32 * 22 * 22")), {"sizes"}, "first pooling"),
-    "a hidden Linear layer too many": Wrong(
-        change(CNN, ("32 * 5 * 5, ", "64, "), ("        self.fc =", "        self.fc0 = nn.Linear(800, 64)\n        self.fc ="), ("self.dropout(self.flatten(x))", "self.dropout(self.relu(self.fc0(self.flatten(x))))")),
         {"sizes"},
-        "['conv2d', 'conv2d', 'linear', 'linear']".replace("'", '"'),
+        "[16, 13, 13], not [16, 12, 12]",
+        cnn("MaxPool2d(2) → MaxPool2d(2, padding=1)", "32 * 5 * 5 → 32 * 6 * 6"),
+    ),
+    "no second pooling": Wrong(
+        {"sizes"},
+        "second pooling",
+        cnn(
+            "self.pool(self.relu(self.bn2(self.conv2(x)))) → (self.relu(self.bn2(self.conv2(x))))",
+            "32 * 5 * 5 → 32 * 10 * 10",
+        ),
+    ),
+    "no pooling": Wrong({"sizes"}, "first pooling", cnn("self.pool( → (", "32 * 5 * 5 → 32 * 22 * 22")),
+    "a hidden Linear layer too many": Wrong(
+        {"sizes"},
+        '["conv2d", "conv2d", "linear", "linear"]',
+        cnn(
+            "32 * 5 * 5,  → 64, ",
+            "self.relu =  → self.fc0 = nn.Linear(800, 64); self.relu = ",
+            "self.dropout(self.flatten(x)) → self.dropout(self.relu(self.fc0(self.flatten(x))))",
+        ),
     ),
     "a third convolution": Wrong(
-        change(CNN, ("        self.relu =", "        self.conv3 = nn.Conv2d(32, 32, 3, padding=1)\n        self.bn3 = nn.BatchNorm2d(32)\n        self.relu ="), ("        x = self.dropout", "        x = self.relu(self.bn3(self.conv3(x)))\n        x = self.dropout")),
         {"sizes"},
         "the list of layers with weights",
+        cnn(
+            "self.relu =  → self.conv3, self.bn3 = nn.Conv2d(32, 32, 3, padding=1), nn.BatchNorm2d(32); self.relu = ",
+            "self.flatten(x) → self.flatten(self.relu(self.bn3(self.conv3(x))))",
+        ),
     ),
     "only one convolution": Wrong(
-        change(CNN, (_BLOCK2, "x"), ("32 * 5 * 5", "16 * 12 * 12")), {"sizes"}, "the list of layers with weights"
+        {"sizes"},
+        "the list of layers with weights",
+        cnn("self.pool(self.relu(self.bn2(self.conv2(x)))) → x", "32 * 5 * 5 → 16 * 12 * 12"),
     ),
-    "an MLP": Wrong(
-        "class CNN(nn.Module):\n    def __init__(self, num_classes=10):\n        super().__init__()\n"
-        "        self.a, self.b = nn.Linear(784, 99), nn.Linear(99, num_classes)\n\n"
-        "    def forward(self, x):\n        return self.b(torch.relu(self.a(x.flatten(1))))\n",
-        _INSIDE,
-        "no convolution",
-    ),
-    "num_classes not used": Wrong(change(CNN, ("5, num_classes", "5, 10")), {"logits"}, "with num_classes=7"),
+    "an MLP": Wrong(_INSIDE, "no convolution", CNN_WITHOUT_CONVOLUTIONS),
+    "num_classes not used": Wrong({"logits"}, "with num_classes=7", cnn("5, num_classes → 5, 10")),
     # dropout
-    "no dropout": Wrong(change(CNN, ("self.dropout(", "(")), {"dropout"}, "no dropout before the last layer"),
-    "Dropout2d": Wrong(change(CNN, ("nn.Dropout(", "nn.Dropout2d("), ("self.dropout(self.flatten(x))", "self.flatten(self.dropout(x))")), {"dropout"}, "whole channels"),
-    "dropout of one half": Wrong(change(CNN, ("Dropout(0.2)", "Dropout(0.5)")), {"dropout"}, "drops half"),
-    "keep and drop exchanged": Wrong(change(CNN, ("Dropout(0.2)", "Dropout(0.8)")), {"dropout"}, "keeps one unit in five"),
+    "no dropout": Wrong(
+        {"dropout"}, "before the last layer: there is no such dropout", cnn("self.dropout( → (")
+    ),
+    "Dropout2d": Wrong(
+        {"dropout"},
+        "whole channels",
+        cnn("nn.Dropout( → nn.Dropout2d(", "self.dropout(self.flatten(x)) → self.flatten(self.dropout(x))"),
+    ),
+    "dropout of one half": Wrong({"dropout"}, "drops half", cnn("Dropout(0.2) → Dropout(0.5)")),
+    "keep and drop exchanged": Wrong(
+        {"dropout"}, "keeps one unit in five and drops four", cnn("Dropout(0.2) → Dropout(0.8)")
+    ),
     "dropout active in eval mode": Wrong(
-        change(CNN, ("self.dropout(self.flatten(x))", "nn.functional.dropout(self.flatten(x), 0.2)")), {"dropout"}, "active in eval mode"
+        {"dropout"},
+        "active in eval mode",
+        cnn("self.dropout(self.flatten(x)) → nn.functional.dropout(self.flatten(x), 0.2)"),
     ),
     "dropout before the second pooling": Wrong(
-        change(CNN, (_BLOCK2, "self.pool(self.dropout(self.relu(self.bn2(self.conv2(x)))))"), ("self.dropout(self.flatten(x))", "self.flatten(x)")), {"dropout"}, "survive"
+        {"dropout"},
+        "before the last layer: there is no such dropout",
+        cnn(
+            "self.relu(self.bn2(self.conv2(x))) → self.dropout(self.relu(self.bn2(self.conv2(x))))",
+            "self.dropout(self.flatten(x)) → self.flatten(x)",
+        ),
     ),
-    "dropout after every block": Wrong(change(CNN, (_BLOCK1, f"self.dropout({_BLOCK1})")), {"dropout"}, "2 dropouts, not 1"),
+    "dropout after every block": Wrong(
+        {"dropout"}, "2 dropouts, not 1", cnn("self.conv2(x) → self.conv2(self.dropout(x))")
+    ),
     "dropout on the logits": Wrong(
-        change(CNN, ("self.dropout(self.flatten(x))", "self.flatten(x)"), ("return self.fc(x)", "return self.dropout(self.fc(x))")), {"dropout"}, "survi"
+        {"dropout"},
+        "drops logits",
+        cnn(
+            "self.dropout(self.flatten(x)) → self.flatten(x)",
+            "return self.fc(x) → return self.dropout(self.fc(x))",
+        ),
     ),
     # BatchNorm
-    "no BatchNorm": Wrong(change(CNN, ("self.bn1(", "("), ("self.bn2(", "(")), {"norm"}, "no BatchNorm after hidden layer 1"),
-    "no second BatchNorm": Wrong(change(CNN, ("self.bn2(", "(")), {"norm"}, "no BatchNorm after hidden layer 2"),
+    "no BatchNorm": Wrong(
+        {"norm"}, "no BatchNorm after hidden layer 1", cnn("self.bn1( → (", "self.bn2( → (")
+    ),
+    "no second BatchNorm": Wrong({"norm"}, "no BatchNorm after hidden layer 2", cnn("self.bn2( → (")),
     "BatchNorm after ReLU": Wrong(
-        change(CNN, ("self.relu(self.bn1(self.conv1(x)))", "self.bn1(self.relu(self.conv1(x)))"), ("self.relu(self.bn2(self.conv2(x)))", "self.bn2(self.relu(self.conv2(x)))")),
         {"forward"},
         "ReLU comes before BatchNorm",
+        cnn(
+            "self.relu(self.bn1(self.conv1(x))) → self.bn1(self.relu(self.conv1(x)))",
+            "self.relu(self.bn2(self.conv2(x))) → self.bn2(self.relu(self.conv2(x)))",
+        ),
     ),
     "pooling before BatchNorm": Wrong(
-        change(CNN, (_BLOCK1, "self.relu(self.bn1(self.pool(self.conv1(x))))"), (_BLOCK2, "self.relu(self.bn2(self.pool(self.conv2(x))))")),
         {"forward"},
         "pooling comes before BatchNorm",
+        cnn(
+            "self.pool(self.relu(self.bn1(self.conv1(x)))) → self.relu(self.bn1(self.pool(self.conv1(x))))",
+            "self.pool(self.relu(self.bn2(self.conv2(x)))) → self.relu(self.bn2(self.pool(self.conv2(x))))",
+        ),
     ),
     "BatchNorm after pooling": Wrong(
-        change(CNN, (_BLOCK1, "self.bn1(self.pool(self.relu(self.conv1(x))))"), (_BLOCK2, "self.bn2(self.pool(self.relu(self.conv2(x))))")),
         {"forward"},
         "ReLU and pooling come before BatchNorm",
+        cnn(
+            "self.pool(self.relu(self.bn1(self.conv1(x)))) → self.bn1(self.pool(self.relu(self.conv1(x))))",
+            "self.pool(self.relu(self.bn2(self.conv2(x)))) → self.bn2(self.pool(self.relu(self.conv2(x))))",
+        ),
     ),
     "no running statistics": Wrong(
-        change(CNN, ("2d(16)", "2d(16, track_running_stats=False)"), ("2d(32)", "2d(32, track_running_stats=False)")), {"norm"}, "no running statistics"
+        {"norm"},
+        "no running statistics",
+        cnn("2d(16) → 2d(16, track_running_stats=False)", "2d(32) → 2d(32, track_running_stats=False)"),
     ),
     "BatchNorm without scale and shift": Wrong(
-        change(CNN, ("2d(16)", "2d(16, affine=False)")), {"norm"}, "no scale and shift"
+        {"norm"}, "no scale and shift", cnn("2d(16) → 2d(16, affine=False)")
     ),
-    "BatchNorm momentum 0.01": Wrong(change(CNN, ("2d(32)", "2d(32, momentum=0.01)")), {"norm"}, "BatchNorm 2"),
+    "BatchNorm momentum 0.01": Wrong({"norm"}, "BatchNorm 2", cnn("2d(32) → 2d(32, momentum=0.01)")),
     # activations
-    "no ReLU": Wrong(change(CNN, ("self.relu(", "(")), {"forward"}, "the ReLU is missing"),
-    "no second ReLU": Wrong(change(CNN, ("self.relu(self.bn2", "(self.bn2")), {"forward"}, "ReLU of hidden layer 2"),
-    "ReLU on the logits": Wrong(change(CNN, ("return self.fc(x)", "return self.relu(self.fc(x))")), {"forward"}, "a ReLU follows"),
-    "sigmoid for ReLU": Wrong(change(CNN, ("nn.ReLU()", "nn.Sigmoid()")), {"forward"}, "sigmoid takes the place"),
-    "LeakyReLU for ReLU": Wrong(change(CNN, ("nn.ReLU()", "nn.LeakyReLU()")), {"forward"}, "LeakyReLU takes"),
-    "softmax at the end": Wrong(change(CNN, ("return self.fc(x)", "return torch.softmax(self.fc(x), 1)")), {"forward"}, "softmax is applied"),
-    "log-softmax at the end": Wrong(change(CNN, ("return self.fc(x)", "return self.fc(x).log_softmax(-1)")), {"forward"}, "log-softmax"),
-    "average pooling": Wrong(change(CNN, ("nn.MaxPool2d", "nn.AvgPool2d")), {"forward"}, "average pooling"),
+    "no ReLU": Wrong({"forward"}, "the ReLU is missing", cnn("self.relu( → (")),
+    "no second ReLU": Wrong({"forward"}, "ReLU of hidden layer 2", cnn("self.relu(self.bn2 → (self.bn2")),
+    "ReLU on the logits": Wrong(
+        {"forward"}, "a ReLU follows", cnn("return self.fc(x) → return self.relu(self.fc(x))")
+    ),
+    "sigmoid for ReLU": Wrong({"forward"}, "sigmoid takes the place", cnn("nn.ReLU() → nn.Sigmoid()")),
+    "LeakyReLU for ReLU": Wrong({"forward"}, "LeakyReLU takes", cnn("nn.ReLU() → nn.LeakyReLU()")),
+    "softmax at the end": Wrong(
+        {"forward"}, "softmax is applied", cnn("return self.fc(x) → return torch.softmax(self.fc(x), 1)")
+    ),
+    "log-softmax at the end": Wrong(
+        {"forward"}, "log-softmax", cnn("return self.fc(x) → return self.fc(x).log_softmax(-1)")
+    ),
+    "average pooling": Wrong({"forward"}, "average pooling", cnn("nn.MaxPool2d → nn.AvgPool2d")),
     # layout
     "height and width exchanged": Wrong(
-        change(CNN, ("self.conv1(x)", "self.conv1(x.transpose(2, 3))")), {"forward"}, "height and width"
+        {"forward"}, "height and width", cnn("self.conv1(x) → self.conv1(x.transpose(2, 3))")
     ),
     "features in another order": Wrong(
-        change(CNN, ("self.flatten(x)", "self.flatten(x.permute(0, 2, 3, 1))")), {"forward"}, "another order"
+        {"forward"}, "another order", cnn("self.flatten(x) → self.flatten(x.permute(0, 2, 3, 1))")
     ),
     "flattening mixes pictures": Wrong(
-        change(CNN, ("self.flatten(x)", "x.permute(1, 2, 3, 0).reshape(len(x), -1)")), {"forward"}, "mixes the pictures"
+        {"forward"}, "mixes the pictures", cnn("self.flatten(x) → x.permute(1, 2, 3, 0).reshape(len(x), -1)")
     ),
     # what PyTorch doesn't see, and what doesn't run
-    "convolutions in a plain list": Wrong(change(CNN_LOOP, ("nn.ModuleList()", "[]")), _INSIDE, "nn.ModuleList"),
-    "features miscounted": Wrong(change(CNN, ("32 * 5 * 5", "32 * 4 * 4")), {"logits", *_INSIDE}, "RuntimeError"),
-    "three input channels": Wrong(change(CNN, ("2d(1, 16", "2d(3, 16")), {"logits", *_INSIDE}, "RuntimeError"),
-    "constant": Wrong(change(CNN, ("return self.fc(x)", "return torch.ones(len(x), self.fc.out_features)")), _INSIDE, "the list of"),
-}  # fmt: skip
+    "convolutions in a plain list": Wrong(_INSIDE, "nn.ModuleList", change(CNN_LOOP, "nn.ModuleList() → []")),
+    "features miscounted": Wrong({"logits", *_INSIDE}, "RuntimeError", cnn("32 * 5 * 5 → 32 * 4 * 4")),
+    "three input channels": Wrong({"logits", *_INSIDE}, "RuntimeError", cnn("2d(1, 16 → 2d(3, 16")),
+    "constant": Wrong(
+        _INSIDE, "the list of", cnn("return self.fc(x) → return torch.ones(len(x), self.fc.out_features)")
+    ),
+}
 
 # -- the training loop -----------------------------------------------------------------------------------
 
@@ -546,10 +738,16 @@ def compute_accuracy(model, loader, device):
     return correct / total
 """
 
+ACCURACY_AT_ONCE = """
+@torch.no_grad()
+def compute_accuracy(model, loader, device):
+    model.eval()
+    hits = [model(images.to(device)).argmax(1).cpu() == labels for images, labels in loader]
+    return torch.cat(hits).double().mean()
+"""
+
 # The handout's, which returns nothing.
-TRAIN = (
-    ACCURACY
-    + """
+LOOP = """
 def train(model, train_loader, test_loader, epochs=10, lr=0.05, device="cpu"):
     model.to(device)
     criterion = nn.CrossEntropyLoss()
@@ -566,130 +764,403 @@ def train(model, train_loader, test_loader, epochs=10, lr=0.05, device="cpu"):
         te = compute_accuracy(model, test_loader, device)
         print(f"Epoch {epoch+1:2d} Train: {tr:.4f} Test: {te:.4f}")
 """
+
+TRAIN = ACCURACY + LOOP
+
+TRAIN_WITH_HISTORY = (
+    ACCURACY
+    + """
+def train(model, train_loader, test_loader, epochs=10, lr=0.05, device="cpu"):
+    model.to(device)
+    optimizer = optim.SGD(model.parameters(), lr, 0.9)
+    history = {"loss": [], "train": [], "test": []}
+    for epoch in range(epochs):
+        model.train()
+        for i, (X, y) in enumerate(tqdm(train_loader)):
+            J = nn.functional.cross_entropy(input=model(X.to(device)), target=y.to(device))
+            optimizer.zero_grad(set_to_none=False)
+            J.backward()
+            optimizer.step()
+        history["loss"].append(J.item())
+        history["train"].append(compute_accuracy(model, train_loader, device))
+        history["test"].append(compute_accuracy(model, test_loader, device))
+    return history
+"""
 )
 
-_ZERO, _LOSS = "            optimizer.zero_grad()\n", "criterion(model(images), labels)"
-_BACKWARD, _STEP = "            loss.backward()\n", "            optimizer.step()\n"
+TRAIN_WITHOUT_OPTIMIZER = (
+    ACCURACY
+    + """
+def train(model, train_loader, test_loader, epochs=10, lr=0.05, device="cpu"):
+    model.to(device)
+    parameters = list(model.parameters())
+    velocity = [torch.zeros_like(p) for p in parameters]
+    for epoch in range(epochs):
+        model.train()
+        for images, labels in train_loader:
+            logits = model(images.to(device))
+            right = logits.gather(1, labels.to(device)[:, None])[:, 0]
+            gradients = torch.autograd.grad((logits.logsumexp(1) - right).mean(), parameters)
+            with torch.no_grad():
+                for p, v, g in zip(parameters, velocity, gradients):
+                    p -= lr * v.mul_(0.9).add_(g)
+        print(compute_accuracy(model, test_loader, device))
+"""
+)
 
-TRAIN_HISTORY = change(
-    TRAIN,
-    ("    for epoch in range(epochs):\n", '    history = {"loss": [], "train": [], "test": []}\n    for epoch in range(epochs):\n'),
-    ("        print(f", '        history["loss"].append(loss.item())\n        history["train"].append(tr)\n        history["test"].append(te)\n        print(f'),
-) + "    return history\n"  # fmt: skip
+TRAIN_WITH_CLOSURE = (
+    ACCURACY
+    + """
+def train(model, train_loader, test_loader, epochs=10, lr=0.05, device="cpu"):
+    optimizer = optim.SGD(model.to(device).parameters(), lr=lr, momentum=0.9)
+    for epoch in range(epochs):
+        for images, labels in train_loader:
+            model.train()
+
+            def closure():
+                optimizer.zero_grad()
+                loss = nn.CrossEntropyLoss()(model(images.to(device)), labels.to(device))
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+"""
+)
+
+_STEP = """
+            optimizer.zero_grad()
+            loss = criterion(model(images), labels)
+            loss.backward()
+            optimizer.step()
+"""
+
+
+def step(*lines: str) -> str:
+    """The training loop with these lines for what happens to a batch."""
+    return TRAIN.replace(_STEP, "\n" + "".join(f"            {line}\n" for line in lines))
+
+
+_ZERO = "optimizer.zero_grad()"
+_LOSS = "loss = criterion(model(images), labels)"
 
 RIGHT_TRAIN = {
     "the handout's": TRAIN,
-    "with a history": TRAIN_HISTORY,
-    "set_to_none=False": change(TRAIN, ("zero_grad()", "zero_grad(set_to_none=False)")),
-    "model.zero_grad()": change(TRAIN, ("optimizer.zero_grad()", "model.zero_grad()")),
-    "zero_grad after step": change(TRAIN, (_ZERO, ""), (_STEP, _STEP + _ZERO)),
-    "gradients set to None": change(
-        TRAIN, (_ZERO, "            for p in model.parameters():\n                p.grad = None\n")
+    "a history, enumerate, tqdm, other names": TRAIN_WITH_HISTORY,
+    "no optimizer": TRAIN_WITHOUT_OPTIMIZER,
+    "a closure": TRAIN_WITH_CLOSURE,
+    "zero_grad after step": step(_LOSS, "loss.backward()", "optimizer.step()", _ZERO),
+    "zero_grad between loss and backward": step(_LOSS, _ZERO, "loss.backward()", "optimizer.step()"),
+    "model.zero_grad()": step("model.zero_grad()", _LOSS, "loss.backward()", "optimizer.step()"),
+    "gradients set to None": step(
+        "for p in model.parameters(): p.grad = None", _LOSS, "loss.backward()", "optimizer.step()"
     ),
-    "zero_grad between loss and backward": change(TRAIN, (_ZERO, ""), (_BACKWARD, _ZERO + _BACKWARD)),
-    "F.cross_entropy": change(TRAIN, ("criterion(", "torch.nn.functional.cross_entropy(")),
-    "log-softmax and NLLLoss": change(
-        TRAIN, ("nn.CrossEntropyLoss()", "nn.NLLLoss()"), ("model(images), labels)", "model(images).log_softmax(1), labels)")
+    "logits on a line of their own": loop(
+        "loss = criterion(model → out = model(images); loss = criterion((lambda x: out)"
     ),
-    "log-softmax before cross-entropy": change(TRAIN, (_LOSS, "criterion(model(images).log_softmax(1), labels)")),
-    "cross-entropy by hand": change(
-        TRAIN, (_LOSS, "(model(images).logsumexp(1) - model(images).gather(1, labels[:, None])[:, 0]).mean()")
+    "log-softmax and NLLLoss": loop(
+        "nn.CrossEntropyLoss() → nn.NLLLoss()", "(images), labels → (images).log_softmax(1), labels"
     ),
-    "other names": change(TRAIN, ("loss = criterion(model(images), labels)", "J = criterion(input=model(images), target=labels)"), ("loss.backward", "J.backward")),
-    "enumerate and tqdm": change(TRAIN, ("for images, labels in train_loader", "for i, (images, labels) in enumerate(tqdm(train_loader))")),
-    "gradients by torch.autograd": change(
-        TRAIN,
-        (_BACKWARD, "            for p, g in zip(model.parameters(), torch.autograd.grad(loss, list(model.parameters()))):\n                p.grad = g\n"),
+    "log-softmax before cross-entropy": loop("(images), labels → (images).log_softmax(1), labels"),
+    "one-hot labels": loop("(images), labels → (images), torch.eye(model(images).shape[1])[labels]"),
+    "arguments in another order": loop('epochs=10, lr=0.05, device="cpu" → device="cpu", lr=0.05, epochs=10'),
+    "device without a default": loop('epochs=10, lr=0.05, device="cpu" → device, epochs=10, lr=0.05'),
+    "accuracies at the end only": loop("        tr =  →     if True:\n        tr = "),
+    "training accuracy counted on the way": step(
+        _ZERO,
+        _LOSS,
+        "loss.backward()",
+        "optimizer.step()",
+        "hits = (model(images).argmax(1) == labels).sum()",
     ),
-    "step by hand": change(
-        TRAIN,
-        ("    optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9)\n", "    velocity = [torch.zeros_like(p) for p in model.parameters()]\n"),
-        ("optimizer.zero_grad()", "model.zero_grad()"),
-        (_STEP, "            with torch.no_grad():\n                for p, v in zip(model.parameters(), velocity):\n                    v.mul_(0.9).add_(p.grad)\n                    p -= lr * v\n"),
+    "accuracy goes back to training mode": loop(
+        "    return correct / total →     model.train()\n    return correct / total"
     ),
-    "device and epochs in another order": change(
-        TRAIN, ('epochs=10, lr=0.05, device="cpu"', 'device="cpu", lr=0.05, epochs=10')
+    "accuracy by tensors": loop("(preds == labels).sum().item() → (preds == labels).float().sum()"),
+    "accuracy of all pictures at once": ACCURACY_AT_ONCE + LOOP,
+    "accuracy by softmax and max": loop(
+        "model(images).argmax(dim=1) → torch.max(model(images).softmax(1), 1)[1]"
     ),
-    "device without a default": change(
-        TRAIN, ('test_loader, epochs=10, lr=0.05, device="cpu"', "test_loader, device, epochs=10, lr=0.05")
+    "accuracy as a NumPy number": loop(
+        "return correct / total → import numpy; return numpy.float32(correct / total)"
     ),
-    "accuracies at the end only": change(TRAIN, ("        tr = ", "    if True:\n        tr = ")),
-    "training accuracy counted on the way": change(TRAIN, ("        model.train()\n", "        model.train()\n        hits = 0\n"), (_STEP, _STEP + "            hits += (model(images).argmax(1) == labels).sum().item()\n")),
-    "accuracy goes back to training mode": change(TRAIN, ("    return correct / total", "    model.train()\n    return correct / total")),
-    "accuracy by tensors": change(TRAIN, ("(preds == labels).sum().item()", "(preds == labels).float().sum()")),
-    "accuracy of all logits at once": change(
-        TRAIN, (ACCURACY[ACCURACY.index("    correct,") :], "    with torch.no_grad():\n        hits = torch.cat([model(x.to(device)).argmax(1).cpu() == y for x, y in loader])\n    return hits.double().mean()\n")
-    ),
-    "eval mode set by train": change(TRAIN, ("    model.eval()\n", ""), ("        tr = ", "        model.eval()\n        tr = ")),
-    "accuracy by softmax and max": change(TRAIN, ("model(images).argmax(dim=1)", "torch.max(model(images).softmax(1), 1)[1]")),
-    "accuracy as a NumPy number": change(TRAIN, ("correct / total\n", "__import__('numpy').float32(correct / total)\n")),
-    "history of tensors": change(TRAIN_HISTORY, ("correct / total", "torch.tensor(correct / total)")),
-    "closure": change(
-        TRAIN,
-        ("            loss = criterion(model(images), labels)\n" + _BACKWARD + _STEP, "            def closure():\n                optimizer.zero_grad()\n                loss = criterion(model(images), labels)\n                loss.backward()\n                return loss\n\n            optimizer.step(closure)\n"),
-    ),
-}  # fmt: skip
+    "eval mode set by train": loop("model.eval() → pass", "tr =  → model.eval(); tr = "),
+    "history of tensors": change(TRAIN_WITH_HISTORY, "correct / total → torch.tensor(correct / total)"),
+}
+
+_EVERYTHING = {"learns", "sgd", "modes", "accuracy"}
 
 WRONG_TRAIN = {
-    "no zero_grad": Wrong(change(TRAIN, (_ZERO, "")), {"sgd"}, "optimizer.zero_grad() is missing"),
-    "zero_grad once an epoch": Wrong(
-        change(TRAIN, (_ZERO, ""), ("        model.train()\n", "        model.train()\n        optimizer.zero_grad()\n")), {"sgd"}, "cleared once an epoch"
+    # the step
+    "no zero_grad": Wrong(
+        {"sgd"}, "optimizer.zero_grad() is missing", step(_LOSS, "loss.backward()", "optimizer.step()")
     ),
-    "zero_grad between backward and step": Wrong(change(TRAIN, (_BACKWARD, _BACKWARD + _ZERO)), {"learns", "sgd"}, "what they were"),
-    "no backward": Wrong(change(TRAIN, (_BACKWARD, "")), {"learns", "sgd"}, "what they were"),
-    "no step": Wrong(change(TRAIN, (_STEP, "")), {"learns", "sgd"}, "never change"),
+    "zero_grad once an epoch": Wrong(
+        {"sgd"},
+        "cleared once an epoch",
+        loop("optimizer.zero_grad() → pass", "model.train() → model.train(); optimizer.zero_grad()"),
+    ),
+    "zero_grad between backward and step": Wrong(
+        {"learns", "sgd"}, "what they were", step(_LOSS, "loss.backward()", _ZERO, "optimizer.step()")
+    ),
+    "no backward": Wrong({"learns", "sgd"}, "never change", step(_ZERO, _LOSS, "optimizer.step()")),
+    "no step": Wrong({"learns", "sgd"}, "never change", step(_ZERO, _LOSS, "loss.backward()")),
     "step before backward": Wrong(
-        change(TRAIN, (_BACKWARD, ""), (_STEP, _STEP + _BACKWARD), (_ZERO, ""), ("            loss =", "            loss =")), {"sgd"}, ""
+        {"learns", "sgd"}, "what they were", step(_ZERO, _LOSS, "optimizer.step()", "loss.backward()")
     ),
     "step before backward, cleared between": Wrong(
-        change(TRAIN, (_ZERO, ""), (_BACKWARD + _STEP, _STEP + _ZERO + _BACKWARD)), {"sgd"}, "step() comes before backward()"
+        {"sgd"}, "step() comes before backward()", step(_LOSS, "optimizer.step()", _ZERO, "loss.backward()")
     ),
-    "two steps for each batch": Wrong(change(TRAIN, (_STEP, _STEP + _STEP)), {"sgd"}, "a weight after training"),
+    "two steps on one gradient": Wrong(
+        {"sgd"},
+        "first step is wrong",
+        step(_ZERO, _LOSS, "loss.backward()", "optimizer.step()", "optimizer.step()"),
+    ),
     "each batch twice": Wrong(
-        change(TRAIN, (_STEP, _STEP + _ZERO + "            criterion(model(images), labels).backward()\n" + _STEP)), {"sgd"}, "two steps"
+        {"sgd"},
+        "used for two steps",
+        loop(
+            "for images, labels in train_loader: → for images, labels in (b for b in train_loader for _ in '12'):"
+        ),
     ),
-    "softmax before cross-entropy": Wrong(change(TRAIN, ("(model(images), labels)", "(model(images).softmax(1), labels)")), {"sgd"}, "taken twice"),
-    "gradient ascent": Wrong(change(TRAIN, (_LOSS, "-" + _LOSS)), {"learns", "sgd"}, "larger, not smaller"),
-    "loss of the labels' own kind": Wrong(change(TRAIN, ("CrossEntropyLoss", "NLLLoss")), {"sgd"}, "NLLLoss wants log-softmax"),
-    "loss summed": Wrong(change(TRAIN, ("CrossEntropyLoss()", "CrossEntropyLoss(reduction='sum')")), {"sgd"}, "summed, not averaged"),
+    "step outside the batch loop": Wrong(
+        {"sgd"}, "outside the loop", loop("            optimizer.step() →         optimizer.step()")
+    ),
+    "whole step outside the batch loop": Wrong(
+        {"sgd"}, "outside the loop", TRAIN.replace(_STEP, _STEP.replace("            ", "        "))
+    ),
+    "break after the first batch": Wrong(
+        {"sgd"}, "first batch of each epoch", loop("optimizer.step() → optimizer.step(); break")
+    ),
+    # the loss
+    "softmax before cross-entropy": Wrong(
+        {"sgd"}, "taken twice", loop("(images), labels → (images).softmax(1), labels")
+    ),
+    "gradient ascent": Wrong(
+        {"learns", "sgd"}, "larger, not smaller", loop("loss = criterion → loss = -criterion")
+    ),
+    "NLLLoss of logits": Wrong({"sgd"}, "NLLLoss wants log-softmax", loop("CrossEntropyLoss → NLLLoss")),
+    "loss summed": Wrong({"sgd"}, "summed, not averaged", loop("Loss() → Loss(reduction='sum')")),
+    "labels smoothed": Wrong({"sgd"}, "first step is wrong", loop("Loss() → Loss(label_smoothing=0.1)")),
     "squared error": Wrong(
-        change(TRAIN, (_LOSS, "((model(images) - torch.eye(model(images).shape[1])[labels]) ** 2).mean()")), {"sgd"}, "a weight after training"
+        {"sgd"},
+        "first step is wrong",
+        loop(
+            "CrossEntropyLoss → MSELoss",
+            "(images), labels → (images), torch.eye(model(images).shape[1])[labels]",
+        ),
     ),
-    "no momentum": Wrong(change(TRAIN, (", momentum=0.9", "")), {"sgd"}, "no momentum"),
-    "Adam": Wrong(change(TRAIN, ("optim.SGD(model.parameters(), lr=lr, momentum=0.9)", "optim.Adam(model.parameters(), lr=lr)")), {"sgd"}, "a weight after"),
-    "weight decay": Wrong(change(TRAIN, ("momentum=0.9", "momentum=0.9, weight_decay=0.01")), {"sgd"}, "a weight after"),
-    "Nesterov": Wrong(change(TRAIN, ("momentum=0.9", "momentum=0.9, nesterov=True")), {"sgd"}, "a weight after"),
+    # the optimizer and the arguments
+    "no momentum": Wrong({"sgd"}, "no momentum", loop(", momentum=0.9 → ")),
+    "Nesterov": Wrong({"sgd"}, "first step is wrong", loop("momentum=0.9 → momentum=0.9, nesterov=True")),
+    "weight decay": Wrong(
+        {"sgd"}, "first step is wrong", loop("momentum=0.9 → momentum=0.9, weight_decay=0.01")
+    ),
+    "Adam": Wrong({"sgd"}, "first step is wrong", loop("optim.SGD → optim.Adam", ", momentum=0.9 → ")),
     "optimizer made anew for each epoch": Wrong(
-        change(TRAIN, ("        model.train()\n", "        model.train()\n        optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9)\n")), {"sgd"}, "a weight after"
+        {"sgd"},
+        "first step is right",
+        loop("model.train() → model.train(); optimizer = optim.SGD(model.parameters(), lr=lr, momentum=0.9)"),
     ),
-    "lr not used": Wrong(change(TRAIN, ("lr=lr", "lr=0.05")), {"sgd"}, "argument lr is not used"),
-    "epochs not used": Wrong(change(TRAIN, ("range(epochs)", "range(10)")), {"sgd"}, "argument epochs is not used"),
-    "one epoch less": Wrong(change(TRAIN, ("range(epochs)", "range(1, epochs)")), {"sgd"}, "one epoch is missing"),
-    "step outside the batch loop": Wrong(change(TRAIN, (_STEP, _STEP[4:])), {"sgd"}, "outside the loop"),
-    "training step outside the batch loop": Wrong(
-        change(TRAIN, (_ZERO, _ZERO[4:]), ("            loss =", "        loss ="), (_BACKWARD + _STEP, _BACKWARD[4:] + _STEP[4:])), {"sgd"}, "outside the loop"
+    "learning rate falling": Wrong(
+        {"sgd"}, "first step is right", loop("tr =  → optimizer.param_groups[0]['lr'] *= 0.9; tr = ")
     ),
-    "break after the first batch": Wrong(change(TRAIN, (_STEP, _STEP + "            break\n")), {"sgd"}, "first batch of each epoch"),
+    "lr not used": Wrong({"sgd"}, "argument lr is not used", loop("lr=lr → lr=0.05")),
+    "epochs not used": Wrong({"sgd"}, "argument epochs is not used", loop("range(epochs) → range(10)")),
+    "lr and epochs not used": Wrong(
+        {"sgd"}, "arguments epochs and lr", loop("range(epochs) → range(10)", "lr=lr → lr=0.05")
+    ),
+    "one epoch less": Wrong({"sgd"}, "one epoch is missing", loop("range(epochs) → range(1, epochs)")),
+    # modes
     "training mode set once": Wrong(
-        change(TRAIN, ("        model.train()\n", ""), ("    for epoch in", "    model.train()\n    for epoch in")), {"modes"}, "eval mode"
+        {"modes"},
+        "steps run in eval mode",
+        loop("model.train() → pass", "for epoch in → model.train()\n    for epoch in"),
     ),
-    "training mode never set": Wrong(change(TRAIN, ("        model.train()\n", "")), {"modes"}, "training steps run in eval mode"),
-    "eval mode never set": Wrong(change(TRAIN, ("    model.eval()\n", "")), {"modes"}, "evaluation runs in training mode"),
+    "training mode never set": Wrong({"modes"}, "steps run in eval mode", loop("model.train() → pass")),
+    "eval mode never set": Wrong({"modes"}, "evaluation runs in training mode", loop("model.eval() → pass")),
+    "eval mode while training": Wrong(
+        {"modes"}, "steps run in eval mode", loop("model.train() → model.eval()")
+    ),
+    # the accuracy
     "accuracies of batches averaged": Wrong(
-        change(TRAIN, ("correct += (preds == labels).sum().item()", "correct += (preds == labels).float().mean().item()"), ("labels.size(0)", "1")),
         {"accuracy"},
         "averaged, though the last batch is shorter",
+        loop("sum().item() → float().mean().item()", "labels.size(0) → 1"),
     ),
-    "per cent": Wrong(change(TRAIN, ("return correct / total", "return 100 * correct / total")), {"accuracy"}, "per cent"),
-    "first batch only": Wrong(change(TRAIN, ("    return correct / total", "            return correct / total")), {"accuracy"}, "only the first batch"),
-    "hits counted": Wrong(change(TRAIN, ("return correct / total", "return correct")), {"accuracy"}, "hits are counted"),
-    "divided by batches": Wrong(change(TRAIN, ("return correct / total", "return correct / len(loader)")), {"accuracy"}, "number of batches"),
-    "errors counted": Wrong(change(TRAIN, ("preds == labels", "preds != labels")), {"accuracy"}, "share of wrong answers"),
-    "smallest logit": Wrong(change(TRAIN, ("argmax", "argmin")), {"accuracy"}, "compute_accuracy"),
-    "history of another split": Wrong(change(TRAIN_HISTORY, ('["test"].append(te)', '["test"].append(1 - te)')), {"accuracy"}, "wrong answers"),
+    "per cent": Wrong({"accuracy"}, "per cent", loop("return correct → return 100 * correct")),
+    "first batch only": Wrong(
+        {"accuracy"}, "only the first batch", loop("    return correct →             return correct")
+    ),
+    "hits counted": Wrong({"accuracy"}, "hits are counted", loop("correct / total → correct")),
+    "divided by batches": Wrong(
+        {"accuracy"}, "number of batches", loop("correct / total → correct / len(loader)")
+    ),
+    "errors counted": Wrong(
+        {"accuracy"}, "share of wrong answers", loop("preds == labels → preds != labels")
+    ),
+    "smallest logit": Wrong({"accuracy"}, "compute_accuracy is", loop("argmax → argmin")),
+    "history of errors": Wrong(
+        {"accuracy"},
+        "wrong answers",
+        change(TRAIN_WITH_HISTORY, '["test"].append( → ["test"].append(1 - '),
+    ),
     # these stop with an error, and so does the training of the notebook
-    "argmax over the batch": Wrong(change(TRAIN, ("argmax(dim=1)", "argmax(dim=0)")), {"learns", "sgd", "modes", "accuracy"}, "RuntimeError"),
-    "loss never computed": Wrong(change(TRAIN, ("            loss = criterion(model(images), labels)\n", "")), {"learns", "sgd", "modes", "accuracy"}, "loss"),
-    "logits and labels exchanged": Wrong(change(TRAIN, (_LOSS, "criterion(labels, model(images))")), {"learns", "sgd", "modes", "accuracy"}, "RuntimeError"),
-    "pass": Wrong(change(TRAIN, (_ZERO, ""), ("            loss = criterion(model(images), labels)\n" + _BACKWARD + _STEP, "            pass\n")), {"learns", "sgd", "modes", "accuracy"}, "no batch"),
-}  # fmt: skip
+    "argmax over the batch": Wrong(
+        {"sgd", "modes", "accuracy"}, "RuntimeError", loop("argmax(dim=1) → argmax(dim=0)")
+    ),
+    "loss never computed": Wrong(
+        _EVERYTHING, "name 'loss' is not defined", step(_ZERO, "loss.backward()", "optimizer.step()")
+    ),
+    "logits and labels exchanged": Wrong(
+        _EVERYTHING, "NotImplementedError", loop("(model(images), labels) → (labels, model(images))")
+    ),
+    "pass": Wrong(_EVERYTHING, "no batch", step("pass")),
+}
+
+# -- cheats: forms of answers nobody asked for -----------------------------------------------------------
+
+STUBBORN = """
+import contextlib
+
+def wait_for_ever():
+    while True:
+        with contextlib.suppress(Exception):
+            while True:
+                pass
+"""
+
+FORGED_STATE = """
+class Forged(MLP):
+    def state_dict(self, *args, **kwargs):
+        return {"weight": torch.ones(256, 784)}
+
+MLP = Forged
+"""
+
+LIAR = """
+class Liar({base}):
+    def __eq__(self, other):
+        return True
+
+    def __ne__(self, other):
+        return False
+
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__
+    __hash__ = {base}.__hash__
+"""
+
+# Each with the checks it may pass all the same.
+CHEATS = {
+    "a list": (mlp("return self.fc3(x) → return self.fc3(x).tolist()"), {"logits", "sizes"}),
+    "a tuple": (mlp("return self.fc3(x) → return self.fc3(x), 1"), {"sizes"}),
+    "text": (mlp("return self.fc3(x) → return 'ten logits'"), {"sizes"}),
+    "True": (mlp("return self.fc3(x) → return True"), {"sizes"}),
+    "zeros of the right shape": (
+        mlp("x = x.view(x.size(0), -1) → return torch.zeros(len(x), 10)"),
+        {"logits"},
+    ),
+    "random logits": (mlp("x = x.view(x.size(0), -1) → return torch.randn(len(x), 10)"), {"logits"}),
+    "NaN": (mlp("return self.fc3(x) → return self.fc3(x) * float('nan')"), {"sizes"}),
+    "infinity": (mlp("return self.fc3(x) → return self.fc3(x) / 0"), {"sizes"}),
+    "complex logits": (mlp("return self.fc3(x) → return self.fc3(x) * 1j"), {"sizes"}),
+    "a sparse tensor": (mlp("return self.fc3(x) → return self.fc3(x).to_sparse()"), {"sizes"}),
+    "a float that equals everything": (
+        LIAR.format(base="float") + mlp("return self.fc3(x) → return Liar(3)"),
+        {"sizes"},
+    ),
+    "a tensor that equals everything": (
+        LIAR.format(base="torch.Tensor")
+        + mlp("return self.fc3(x) → return torch.zeros(len(x), 10).as_subclass(Liar)"),
+        {"logits", "sizes", "arguments"},
+    ),
+    "a network in the place of logits": (mlp("return self.fc3(x) → return self"), {"sizes"}),
+    "320 MB of logits": (mlp("return self.fc3(x) → return torch.zeros(1).expand(80_000_000)"), {"sizes"}),
+    "nested without end": (mlp("return self.fc3(x) → y = []; y.append(y); return y"), {"sizes"}),
+    "exit()": (mlp("return self.fc3(x) → raise SystemExit(0)"), set()),
+    "an exception that cannot be printed": (
+        "class Mute(Exception):\n    def __str__(self):\n        raise self\n"
+        + mlp("return self.fc3(x) → raise Mute"),
+        set(),
+    ),
+    "recursion without end": (mlp("return self.fc3(x) → return self.forward(x.flatten(1))"), set()),
+    "an endless loop": (mlp("return self.fc3(x) → while True:\n            pass"), set()),
+    "an endless loop that catches everything": (
+        STUBBORN + mlp("return self.fc3(x) → wait_for_ever()"),
+        set(),
+    ),
+    "a forged state": (MLP + FORGED_STATE, {"logits", "sizes"}),
+    "a number for a network": ("def MLP(**sizes):\n    return 10", set()),
+    "no class": ("MLP = None", set()),
+    "nothing": ("", set()),
+}
+
+# -- the table of 3.3 ------------------------------------------------------------------------------------
+
+TABLE = 'accuracy = {"MLP": {"train": %s, "test": %s}, "CNN": {"train": %s, "test": %s}}'
+_LAST = (
+    'mlp_history["train"][-1]',
+    'mlp_history["test"][-1]',
+    'cnn_history["train"][-1]',
+    'cnn_history["test"][-1]',
+)
+
+
+def _each(form: str) -> tuple[str, ...]:
+    return tuple(form.format(value) for value in _LAST)
+
+
+TABLE_COMPUTED = """
+from collections import defaultdict
+
+accuracy = defaultdict(dict)
+for name, model in [("MLP", mlp), ("CNN", cnn)]:
+    for split, loader in [("train", train_loader), ("test", test_loader)]:
+        accuracy[name][split] = compute_accuracy(model, loader, device)
+"""
+
+RIGHT_TABLE = {
+    "from the histories": TABLE % _LAST,
+    "NumPy numbers": f"import numpy as np\n{TABLE % _each('np.float32({})')}",
+    "NumPy arrays of no dimension": f"import numpy as np\n{TABLE % _each('np.array({})')}",
+    "tensors": TABLE % _each("torch.tensor({})"),
+    "per cent": TABLE % _each("100 * {}"),
+    "rounded": TABLE % _each("round({}, 2)"),
+    "typed in after a full run": TABLE % (0.9312, 0.8874, 0.9285, 0.9071),
+    "typed in after a full run, in per cent": TABLE % (93.1, 88.7, 92.9, 90.7),
+    "computed": TABLE_COMPUTED,
+}
+
+_ALL = set(CHECKS["q3_3-table-check"])
+
+WRONG_TABLE = {
+    "0.99 everywhere": Wrong(_ALL - {"fractions"}, "the table says 0.99", TABLE % (0.99, 0.99, 0.99, 0.99)),
+    "one too good": Wrong({"cnn test"}, "your trained CNN reaches", TABLE % (*_LAST[:3], 0.99)),
+    "one too bad": Wrong({"mlp train"}, "the table says 0.5", TABLE % (0.5, *_LAST[1:])),
+    "chance": Wrong(_ALL - {"fractions"}, "the table says 0.1", TABLE % (0.1, 0.1, 0.1, 0.1)),
+    "zeros": Wrong(_ALL - {"fractions"}, "the table says 0,", TABLE % (0, 0, 0, 0)),
+    "an entry missing": Wrong(
+        {"fractions", "cnn train"},
+        'there is no accuracy["CNN"]["train"]',
+        TABLE % _LAST + '\ndel accuracy["CNN"]["train"]',
+    ),
+    "a model missing": Wrong(
+        {"fractions", "cnn train", "cnn test"},
+        'there is no accuracy["CNN"]',
+        TABLE % _LAST + '\ndel accuracy["CNN"]',
+    ),
+    "other keys": Wrong(
+        {"fractions", "mlp train", "cnn train"}, "there is no", TABLE.replace('"train"', '"Training"') % _LAST
+    ),
+    "text": Wrong({"fractions", "cnn test"}, "expected numbers", TABLE % (*_LAST[:3], '"0.90"')),
+    "None": Wrong({"fractions", "cnn test"}, "expected numbers", TABLE % (*_LAST[:3], None)),
+    "True": Wrong({"fractions", "cnn test"}, "expected numbers", TABLE % (*_LAST[:3], True)),
+    "NaN": Wrong({"fractions", "cnn test"}, "NaN", TABLE % (*_LAST[:3], 'float("nan")')),
+    "negative": Wrong({"fractions", "cnn test"}, "not between 0 and 1", TABLE % (*_LAST[:3], -0.9)),
+    "120 per cent": Wrong({"fractions", "cnn test"}, "not between 0 and 1", TABLE % (*_LAST[:3], 120)),
+    "the whole history": Wrong(
+        {"fractions", "cnn test"}, "shape (2,)", TABLE % (*_LAST[:3], 'cnn_history["test"]')
+    ),
+    "a list": Wrong(_ALL, "there is no", "accuracy = [0.9, 0.8, 0.9, 0.8]"),
+    "a function": Wrong(_ALL, "there is no", "def accuracy(model, split):\n    return 0.9"),
+    "no table": Wrong(_ALL, "there is no `accuracy` yet", ""),
+}

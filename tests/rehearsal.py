@@ -1,4 +1,4 @@
-"""Run a notebook's answers and its graded cells in this process, without a kernel: fast enough for many wrong answers."""
+"""Run a notebook's answers and graded cells in this process, without a kernel: fast enough for many answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ ROOT = Path(__file__).parent.parent
 def cells(notebook: Path) -> dict[str, str]:
     """Sources of a notebook's code cells by grade_id, in order."""
     nb = nbformat.read(notebook, as_version=4)
-    return {c.metadata.nbgrader.grade_id: c.source for c in nb.cells if c.cell_type == "code" and "nbgrader" in c.metadata}
+    ours = [cell for cell in nb.cells if cell.cell_type == "code" and "nbgrader" in cell.metadata]
+    return {cell.metadata.nbgrader.grade_id: cell.source for cell in ours}
 
 
 def evaluate(source: str, namespace: dict[str, Any]) -> Any:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from html import escape
 from typing import Any
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from nbconvert.exporters import HTMLExporter
+from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors.sanitize import SanitizeHTML
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPreprocessor
@@ -13,29 +19,98 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPr
 from chainrule.course import Course
 from chainrule.lesson.checks import RESULT_TYPE, Result
 
+TABLE_TAGS = (
+    "table",
+    "caption",
+    "thead",
+    "tbody",
+    "tfoot",
+    "tr",
+    "th",
+    "td",
+    "p",
+    "br",
+    "div",
+    "span",
+    "pre",
+)
+
 
 class Redact(NbGraderPreprocessor):
     """Show a student what is meant for students.
 
     Hidden checks and mark schemes are cut out, check results are drawn anew by their disclosure and the due
-    date, and whatever a student's code put out is stripped of active content.
+    date, and whatever a student wrote or student code put out is stripped of active content.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         due = Course(parent=self).is_due(resources["nbgrader"]["assignment"])
+        harmless = SanitizeHTML(parent=self, strip=True)
+        harmless.tags = [*harmless.tags, *TABLE_TAGS]
+        harmless.safe_output_keys |= {"text/markdown"}  # for `_markdown`
         for cell in nb.cells:
-            if cell.metadata.get("nbgrader", {}).get("solution") or "nbgrader" not in cell.metadata:
-                SanitizeHTML(parent=self).preprocess_cell(cell, resources, 0)
-            elif cell.cell_type == "code" and RESULT_TYPE in _data(cell):
+            if cell.cell_type == "code" and _is_ours(cell) and RESULT_TYPE in _data(cell):
                 cell.outputs = [_redrawn(cell, due)]
-            elif cell.cell_type == "code":
-                SanitizeHTML(parent=self).preprocess_cell(cell, resources, 0)
+            elif cell.cell_type != "markdown":
+                harmless.preprocess_cell(cell, resources, 0)
+                for output in cell.get("outputs", []):
+                    if "metadata" in output:
+                        output.metadata = _only_alt_texts(output.metadata)
+                        output.data = output.data or {"text/plain": ""}  # nothing harmless was in it
+        nb.metadata.pop("widgets", None)
+        if isinstance(self.parent, HTMLExporter):
+            self.parent.register_filter("markdown2html", _markdown(self.parent))
         for step in (ClearHiddenTests, ClearMarkScheme):
             nb, resources = step(parent=self).preprocess(nb, resources)
         for cell in nb.cells:
             if utils.is_grade(cell) and cell.cell_type == "code":
                 cell.source = cell.source.rstrip()
         return nb, resources
+
+
+def _is_ours(cell: NotebookNode) -> bool:
+    """Whether no student can have written the cell."""
+    return "nbgrader" in cell.metadata and not utils.is_solution(cell)
+
+
+class _Harmless(IPythonRenderer):
+    """Markdown to HTML: tags of the writer's own come out as text, and links lead to pages only."""
+
+    def __init__(self, attachments: dict[str, Any]) -> None:
+        super().__init__(escape=True, allow_harmful_protocols=False, attachments=attachments)
+
+    def block_mermaidjs(self, code: str) -> str:
+        return f"<pre>{escape(code)}</pre>"
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        try:
+            return super().image(text, url, title)
+        except InvalidNotebook:  # an attachment that got lost
+            return f"[{escape(text)}]"
+
+
+def _markdown(exporter: HTMLExporter) -> Callable[[Context, str], str]:
+    """The exporter's filter for Markdown, strict with what may be a student's."""
+
+    @pass_context
+    def markdown2html(context: Context, source: str) -> str:
+        cell = context.get("cell", {})
+        if cell.get("cell_type") == "markdown" and _is_ours(cell):
+            return exporter.markdown2html(context, source)
+        return MarkdownWithMath(renderer=_Harmless(cell.get("attachments", {}))).render(source)
+
+    return markdown2html
+
+
+def _only_alt_texts(metadata: dict[str, Any]) -> NotebookNode:
+    """The output's metadata without what the page's template would copy into a tag as it is."""
+    return from_dict(
+        {
+            kind: {"alt": about["alt"]}
+            for kind, about in metadata.items()
+            if isinstance(about, dict) and isinstance(about.get("alt"), str)
+        }
+    )
 
 
 def _data(cell: NotebookNode) -> dict[str, Any]:

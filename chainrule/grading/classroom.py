@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
+from _thread import interrupt_main
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from pathlib import Path
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
@@ -22,6 +25,7 @@ from chainrule.grading.judge import Judge
 from chainrule.grading.run import Run
 from chainrule.grading.sanitise import Graft
 from chainrule.grading.store import Store
+from chainrule.intake.notebook import Unreadable, read
 
 Progress = Callable[[str], None]
 
@@ -59,7 +63,7 @@ class Task:
     assignment: str
     notebook: str
     text: str
-    key: Path
+    key: str
     options: Config
 
 
@@ -101,31 +105,38 @@ def grade(
     for name, origin in origins.items():
         say(f"data: {name} is {origin}, {profile} profile")
 
-    wanted = submitted(folder, assignment, students)
-    outcomes = {student: Graded(student) for student in wanted}
     store = Store(folder.root / "runs" / assignment)
-    tasks = []
+    options.Run.results = str(store.folder)
+    tasks: list[Task] = []
+    failures: dict[str, str] = {}  # students without a result, and why
+    wanted = submitted(folder, assignment, students)
     for student in wanted:
         try:
-            tasks += sanitised(folder, assignment, student, profile, store, options)
-        except (OSError, ValueError) as error:  # not a notebook: reported, and nobody waits for it
-            outcomes[student].notes.append(f"unreadable: {error}")
-    run_all([task for task in tasks if not task.key.exists()], len(tasks), jobs, store, say)
+            tasks += sanitised(folder, assignment, student, options)
+        except Unreadable as error:
+            failures[student] = str(error)
+    unfinished = [task for task in tasks if store.find(task.key) is None]
+    failures |= run_all(unfinished, len(tasks), jobs, store, say)
 
-    options.Run.results = str(store.folder)
     recorder = CourseFolder(folder.root, options)
-    for student, outcome in outcomes.items():
-        for task in tasks:
-            if task.student == student and task.key.exists():
-                about = nbformat.read(task.key, as_version=4).metadata["chainrule"]
+    graded = []
+    for student in wanted:
+        outcome = Graded(student)
+        for finished in (store.find(task.key) for task in tasks if task.student == student):
+            if finished is not None:
+                about = finished.metadata["chainrule"]
                 outcome.seconds += about["seconds"]
                 outcome.notes += about["repairs"] + ([about["dead"]] if about["dead"] else [])
-        if not outcome.notes or not outcome.notes[-1].startswith("unreadable"):
+                outcome.notes += grader_errors(finished)
+        if student in failures:
+            outcome.notes.append(f"not graded: {failures[student]}")
+        else:
             done = recorder.api.autograde(assignment, student, force=True)
             if not done["success"]:
                 outcome.notes.append(f"not recorded: {last_line(done.get('error') or done.get('log') or '')}")
         outcome.scores = scores(folder, assignment, student)
-    return ClassReport(assignment, profile, points(folder, assignment), list(outcomes.values()), origins)
+        graded.append(outcome)
+    return ClassReport(assignment, profile, points(folder, assignment), graded, origins)
 
 
 def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
@@ -150,41 +161,83 @@ def submitted(folder: CourseFolder, assignment: str, students: Sequence[str]) ->
     return sorted(students) or everyone
 
 
-def sanitised(
-    folder: CourseFolder, assignment: str, student: str, profile: str, store: Store, options: Config
-) -> list[Task]:
-    """A student's notebooks, ready to run."""
-    tasks = []
+def sanitised(folder: CourseFolder, assignment: str, student: str, options: Config) -> list[Task]:
+    """A student's notebooks, ready to run.
+
+    Raises:
+        Unreadable: one of them is no notebook, or there is none.
+    """
+    tasks, run = [], Run(config=options)
     for master in folder.notebooks(assignment):
         path = folder.folder("submitted", student, assignment) / master.name
         if not path.exists():
             continue  # nbgrader records zeros for a missing notebook
-        nb = nbformat.read(path, as_version=4)
+        nb = read(path)
         where = {"student": student, "assignment": assignment, "notebook": master.stem}
         nb, _ = Graft(config=options).preprocess(nb, {"nbgrader": where})
-        tasks.append(
-            Task(student, assignment, master.stem, nbformat.writes(nb), store.path(nb, profile), options)
-        )
+        text, key = nbformat.writes(nb), run.key(nb, assignment)
+        tasks.append(Task(student, assignment, master.stem, text, key, options))
+    if not tasks:
+        raise Unreadable("none of the assignment's notebooks was handed in")
     return tasks
 
 
-def run_all(tasks: Sequence[Task], total: int, jobs: int, store: Store, say: Progress) -> None:
-    """Run and judge notebooks in `jobs` processes and keep each result as soon as it is there."""
+def run_all(tasks: Sequence[Task], total: int, jobs: int, store: Store, say: Progress) -> dict[str, str]:
+    """Run and judge notebooks in `jobs` processes and keep each result as soon as it is there.
+
+    Returns:
+        Students whose notebook could not be run, and why.
+    """
     if len(tasks) < total:
         say(f"{total - len(tasks)} of {total} notebooks were finished before and are not run again")
-    started, done = time.monotonic(), 0
-    with ProcessPoolExecutor(max_workers=jobs, mp_context=get_context("spawn")) as pool:
+    failures = {}
+    started = time.monotonic()
+    with closing(results(tasks, jobs)) as finished:
+        for done, (task, outcome) in enumerate(finished, start=1):
+            if isinstance(outcome, str):
+                store.keep(task.key, nbformat.reads(outcome, as_version=4))
+            else:
+                failures[task.student] = f"could not be run ({type(outcome).__name__}: {outcome})"
+            left = (time.monotonic() - started) / done * (len(tasks) - done)
+            say(f"{done}/{len(tasks)} {task.student} · about {left:.0f} s left")
+    return failures
+
+
+def results(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, str | BaseException]]:
+    """Each task with its executed notebook as JSON, or with what prevented it, as they come.
+
+    A notebook that takes down the process it is run from takes its neighbours down, too: those get another
+    chance, each in a process of its own.
+    """
+    bereft = []
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=leave_with_parent) as pool:
         futures = {pool.submit(run_and_judge, task): task for task in tasks}
         try:
             for future in as_completed(futures):
-                task, text = futures[future], future.result()
-                store.keep(task.key, nbformat.reads(text, as_version=4))
-                done += 1
-                left = (time.monotonic() - started) / done * (len(tasks) - done)
-                say(f"{done}/{len(tasks)} {task.student} · about {left:.0f} s left")
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool) and len(tasks) > 1:
+                    bereft.append(futures[future])
+                else:
+                    yield futures[future], error or future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    for task in bereft:
+        yield from results([task], 1)
+
+
+def leave_with_parent() -> None:
+    """Make this process end soon after its parent, even if that is killed."""
+
+    def watch() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            interrupt_main()  # a notebook that is running gets its kernel and its folder cleaned up
+            time.sleep(10)
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def run_and_judge(task: Task) -> str:
@@ -213,13 +266,22 @@ def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, flo
     with Gradebook(folder.directory.db_url) as gradebook:
         try:
             submission = gradebook.find_submission(assignment, student)
-        except LookupError:
+        except MissingEntry:
             return {}
         return {
             grade.name: None if grade.needs_manual_grade and grade.manual_score is None else grade.score
             for notebook in submission.notebooks
             for grade in notebook.grades
         }
+
+
+def grader_errors(finished: NotebookNode) -> list[str]:
+    """What a person has to look at, a sentence each."""
+    return [
+        f"{record['grade_id']} waits for a person: {record['grader_error']}"
+        for record in (cell.metadata.get("chainrule", {}) for cell in finished.cells)
+        if "grader_error" in record
+    ]
 
 
 def last_line(text: str) -> str:

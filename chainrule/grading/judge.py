@@ -38,7 +38,7 @@ class Judge(NbGraderPreprocessor):
             return cell, resources
         name, points = cell.metadata.nbgrader.grade_id, float(cell.metadata.nbgrader.points)
         try:
-            result = verdict(name, points, cell.outputs)
+            result = verdict(name, points, cell.outputs, asserts="Item(" not in cell.source)
             record: dict[str, Any] = result.to_dict()
             drawn = result.table(graded=True)
         except GraderError as error:
@@ -52,12 +52,13 @@ class Judge(NbGraderPreprocessor):
         return cell, resources
 
 
-def verdict(name: str, points: float, outputs: list[NotebookNode]) -> Result:
+def verdict(name: str, points: float, outputs: list[NotebookNode], *, asserts: bool = True) -> Result:
     """The verdict on one graded cell.
 
     Args:
         name, points: the cell's grade_id and points as the instructor's notebook has them.
         outputs: what the cell put out.
+        asserts: the cell consists of plain asserts: silence is success, an error is a wrong answer.
     Raises:
         GraderError: the outputs hold no possible score.
     """
@@ -67,11 +68,21 @@ def verdict(name: str, points: float, outputs: list[NotebookNode]) -> Result:
         error = errors[-1]
         if error.ename in STOPPED:
             return whole(name, points, 0.0, error.evalue or "stopped at the time limit")
+        if asserts:  # the message may be a hidden one's
+            held = (
+                "an assertion does not hold" if error.ename == "AssertionError" else f"raised {error.ename}"
+            )
+            return whole(name, points, 0.0, held)
         raise GraderError(f"the graded cell itself raised {error.ename}: {error.evalue}")
+    if not results and not asserts:
+        raise GraderError("the cell's checks gave no result")
     if not results:
         return whole(name, points, points, "")  # plain asserts, none of which failed
     if RESULT_TYPE in results[-1]:
-        return possible(results[-1][RESULT_TYPE], name, points)
+        record = results[-1][RESULT_TYPE]
+        if isinstance(record, dict) and "grader_error" in record:  # a kept result, judged before
+            raise GraderError(str(record["grader_error"]))
+        return possible(record, name, points)
     text = results[-1].get("text/plain", "")
     try:
         score = float(text)

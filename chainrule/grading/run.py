@@ -1,27 +1,37 @@
-"""Run a sanitised notebook from top to bottom, whatever its code does."""
+"""Run a sanitised notebook from top to bottom, whatever its code does.
+
+The student's cells run in a kernel, graded cells in this process, where the `Referee` holds the verdict.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tempfile
 import time
+import traceback
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from IPython.utils.capture import capture_output
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
+from nbformat import NotebookNode, ValidationError
 from nbformat.v4 import new_output
+from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
-from traitlets import Dict, Enum, Integer, Unicode
+from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course
 from chainrule.data import Profile, prepare
-from chainrule.grading.store import Store
+from chainrule.grading.referee import Referee
+from chainrule.grading.store import Store, digest, key
 
 GRACE_SECONDS = 10  # for a kernel to come back after an interrupt
+MAX_OUTPUT = 20 << 20  # characters a cell may put out; a figure has 100,000
 
 
 class Run(Execute):
@@ -37,30 +47,44 @@ class Run(Execute):
         config=True
     )
     results = Unicode("", help="A folder of finished runs to take instead of running again.").tag(config=True)
+    iopub_timeout = Integer(30, help="Seconds to wait for a cell's last outputs.").tag(config=True)
+    raise_on_iopub_timeout = Bool(False, help="Whether outputs that don't come are an error.").tag(
+        config=True
+    )
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
     ) -> tuple[NotebookNode, dict[str, Any]]:
-        finished = Store(Path(self.results)).find(nb, self.profile) if self.results else None
+        assignment = resources["nbgrader"]["assignment"]
+        finished = Store(Path(self.results)).find(self.key(nb, assignment)) if self.results else None
         if finished is not None:
             return finished, resources
         directory, course = CourseDirectory(parent=self), Course(parent=self)
         data = Path(directory.root, course.data_folder)
-        origins = prepare(course.data.get(resources["nbgrader"]["assignment"], []), data, self.profile)
+        origins = prepare(course.data.get(assignment, []), data, self.profile)
         self.timeout = self.seconds[self.profile]
         self.dead = ""
+        self.put_out: Counter[int] = Counter()  # characters by cell
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="chainrule-", ignore_cleanup_errors=True) as scratch:
             self.folder = Path(scratch)
             work = self.folder / "work"
             work.mkdir()
-            self._furnish(work, directory, resources["nbgrader"]["assignment"])
-            (work / "data").symlink_to((data / self.profile).resolve())
+            for path in self.furniture(assignment):
+                (shutil.copytree if path.is_dir() else shutil.copy)(path, work / path.name)
+            bench = self.folder / "referee"  # the working folder of graded cells, out of the student's
+            bench.mkdir()
+            for place in (work, bench):
+                (place / "data").symlink_to((data / self.profile).resolve())
+            self.referee = Referee(self.folder / "line", bench) if os.name == "posix" else None
             inside = {**resources, "metadata": {"path": str(work)}}
             try:
                 nb, _ = super().preprocess(nb, inside, km)
             except DeadKernelError:
                 self.dead = self.dead or "the kernel died"  # before the first cell, or while shutting down
+            finally:
+                if self.referee is not None:
+                    self.referee.close()
         nb.metadata.setdefault("chainrule", {}).update(
             profile=self.profile,
             origins=origins,
@@ -69,12 +93,21 @@ class Run(Execute):
         )
         return nb, resources
 
-    def _furnish(self, work: Path, directory: CourseDirectory, assignment: str) -> None:
-        """Give the notebook the files that came with the assignment."""
+    def key(self, nb: NotebookNode, assignment: str) -> str:
+        """What the outcome of running this sanitised notebook depends on, as a short text."""
+        files = [file for path in self.furniture(assignment) for file in [path, *path.rglob("*")]]
+        digests = [[file.name, digest(file.read_bytes())] for file in sorted(files) if file.is_file()]
+        return key(nb, [self.profile, self.seconds[self.profile], digests])
+
+    def furniture(self, assignment: str) -> list[Path]:
+        """The files and folders that come with the assignment."""
+        directory = CourseDirectory(parent=self)
         source = Path(directory.root, directory.format_path(directory.source_directory, ".", assignment))
-        for path in source.iterdir():
-            if path.suffix != ".ipynb" and path.name != "data" and not path.name.startswith("."):
-                (shutil.copytree if path.is_dir() else shutil.copy)(path, work / path.name)
+        return sorted(
+            path
+            for path in source.iterdir()
+            if path.suffix != ".ipynb" and path.name != "data" and not path.name.startswith(".")
+        )
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
         env = dict(os.environ, PYTHONSAFEPATH="1", MPLBACKEND="module://matplotlib_inline.backend_inline")
@@ -83,7 +116,9 @@ class Run(Execute):
         if os.name == "posix":  # sockets in our own folder instead of open ports
             self.km.transport, self.km.connection_file = "ipc", str(self.folder / "kernel.json")
             self.km.ip = str(self.folder / "kernel")
-        await super().async_start_new_kernel(env=env, **kwargs)
+        # what student code writes past IPython is nobody's business
+        silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        await super().async_start_new_kernel(env=env, **silence, **kwargs)
 
     start_new_kernel = run_sync(async_start_new_kernel)
 
@@ -95,6 +130,9 @@ class Run(Execute):
         if self.dead:
             cell.outputs = [error_output("NotRun", f"not run: {self.dead}")]
             return cell, resources
+        if self.referee is not None and has_checks(cell):
+            cell.outputs = self._refereed(cell, self.referee)
+            return cell, resources
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)
         except (DeadKernelError, CellTimeoutError, CellExecutionError) as error:
@@ -104,14 +142,49 @@ class Run(Execute):
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "CellTimeoutError"]
             message = f"stopped after {self.timeout} seconds, the limit for one cell"
             cell.outputs.append(error_output("CellTimeoutError", message))
-            if not self._kernel_came_back():
-                self.dead = "the kernel did not react to being interrupted and was killed"
-                run_sync(self.km.shutdown_kernel)(now=True)
+            self._kill_unless_answered(self.kc.kernel_info())
         return cell, resources
 
-    def _kernel_came_back(self) -> bool:
-        """Whether the kernel answers again within the grace period after an interrupt."""
-        request = self.kc.kernel_info()
+    def output(self, outs: list[NotebookNode], msg: dict[str, Any], display_id: Any, cell_index: int) -> Any:
+        """Take an output in, unless it is none or the cell has put out far too much."""
+        self.put_out[cell_index] += len(str(msg["content"]))
+        if self.put_out[cell_index] > MAX_OUTPUT and msg["msg_type"] in ("stream", "display_data"):
+            return None
+        try:
+            return super().output(outs, msg, display_id, cell_index)
+        except ValidationError as error:  # student code can display what no notebook can hold
+            self.log.warning("an output that is none: %s", str(error)[:200])
+            return None
+
+    def _refereed(self, cell: NotebookNode, referee: Referee) -> list[NotebookNode]:
+        """The outputs of a graded cell that runs here while the kernel answers its requests."""
+        attend = (
+            "__import__('chainrule.lesson.worker').lesson.worker.attend("
+            f"__import__('IPython').get_ipython().user_ns, {str(self.folder / 'line')!r})"
+        )
+        request = self.kc.execute(attend, silent=True, store_history=False)
+        name = cell.metadata.nbgrader.grade_id
+        try:
+            referee.accept(GRACE_SECONDS)
+            with capture_output():
+                value = referee.judge(cell.source, name)
+        except Exception as error:
+            message = f"{error}\n{traceback.format_exc()}"
+            return [new_output("error", ename=type(error).__name__, evalue=str(error), traceback=[message])]
+        finally:
+            referee.hang_up()
+            self._kill_unless_answered(request)
+        draw = getattr(value, "_repr_mimebundle_", lambda: {"text/plain": repr(value)})
+        return [new_output("execute_result", draw(), execution_count=None)]
+
+    def _kill_unless_answered(self, request: str) -> None:
+        """Give the kernel a grace period to finish a request, interrupting it; then kill it."""
+        if not self._answered(request):
+            self.dead = "the kernel did not react to being interrupted and was killed"
+            run_sync(self.km.shutdown_kernel)(now=True)
+
+    def _answered(self, request: str) -> bool:
+        """Whether the reply to a request comes within the grace period."""
         deadline = time.monotonic() + GRACE_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             try:
@@ -122,6 +195,11 @@ class Run(Execute):
             if reply["parent_header"].get("msg_id") == request:
                 return True
         return False
+
+
+def has_checks(cell: NotebookNode) -> bool:
+    """Whether a cell is graded through `student`, so that it can run outside the kernel."""
+    return utils.is_grade(cell) and not utils.is_solution(cell) and "chainrule.lesson" in cell.source
 
 
 def error_output(name: str, message: str) -> NotebookNode:

@@ -8,6 +8,7 @@ import os
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
@@ -21,32 +22,38 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def find(self, nb: NotebookNode, profile: str) -> NotebookNode | None:
-        """The finished run of a sanitised notebook, None if there is none."""
+    def find(self, key: str) -> NotebookNode | None:
+        """The finished run kept under this key, None if there is none."""
         try:
-            return nbformat.read(self.path(nb, profile), as_version=4)
+            return nbformat.read(self._path(key), as_version=4)
         except (OSError, ValueError):
             return None  # not run yet, or a file torn by a full disk: run again
 
-    def keep(self, key: Path, finished: NotebookNode) -> None:
+    def keep(self, key: str, finished: NotebookNode) -> None:
         """Save a finished run, all or nothing."""
-        key.parent.mkdir(parents=True, exist_ok=True)
-        partial = key.with_suffix(f".{os.getpid()}.part")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self._path(key).with_suffix(f".{os.getpid()}.part")
         partial.write_text(nbformat.writes(finished), encoding="utf-8")
-        partial.replace(key)
+        partial.replace(self._path(key))
 
-    def path(self, nb: NotebookNode, profile: str) -> Path:
-        """Where the run of this sanitised notebook is kept."""
-        cells = [[cell.cell_type, cell.source, cell.metadata.get("nbgrader")] for cell in nb.cells]
-        versions = [version(name) for name in ("torch", "torchvision", "numpy", "nbgrader")]
-        text = json.dumps([cells, profile, versions, our_code()], sort_keys=True)
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.ipynb"
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.ipynb"
+
+
+def key(nb: NotebookNode, circumstances: list[Any]) -> str:
+    """A short text that differs if a sanitised notebook, the circumstances it runs in, or our software do."""
+    cells = [[cell.cell_type, cell.source, cell.metadata.get("nbgrader")] for cell in nb.cells]
+    versions = [version(name) for name in ("torch", "torchvision", "numpy", "nbgrader")]
+    return digest(json.dumps([cells, circumstances, versions, our_code()], sort_keys=True).encode())
 
 
 @cache
 def our_code() -> str:
     """A digest of this package's own sources: a changed check is a changed result."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(chainrule.__file__).parent.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+    files = sorted(Path(chainrule.__file__).parent.rglob("*.py"))
+    return digest(b"".join(file.read_bytes() for file in files))
+
+
+def digest(content: bytes) -> str:
+    """A short text that tells contents apart."""
+    return hashlib.sha256(content).hexdigest()[:32]

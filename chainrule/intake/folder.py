@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import nbformat
-
 from chainrule.course import CourseError, CourseFolder
+from chainrule.intake.notebook import Unreadable, read
 
 MAX_BYTES = 50 << 20  # a notebook with a hundred figures is 10 MB
 STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
@@ -46,10 +46,13 @@ def intake(folder: CourseFolder, assignment: str, source: Path) -> IntakeReport:
         )
     names = [path.name for path in folder.notebooks(assignment)]
     report = IntakeReport()
-    for path in sorted(p for p in source.rglob("*") if p.is_symlink() or not p.is_dir()):
-        shown = str(path.relative_to(source))
+    files = sorted(p for p in source.rglob("*") if p.is_symlink() or not p.is_dir())
+    notebooks = Counter(p.relative_to(source).parts[0] for p in files if is_notebook(p.relative_to(source)))
+    for path in files:
+        place = path.relative_to(source)
+        shown = str(place)
         try:
-            student, name = whose(path.relative_to(source), names)
+            student, name = whose(place, names, alone=notebooks[place.parts[0]] == 1)
             check(path, source)
             fresh = store(path, folder.folder("submitted", student, assignment), name)
             (report.taken if fresh else report.unchanged).append(shown)
@@ -58,16 +61,21 @@ def intake(folder: CourseFolder, assignment: str, source: Path) -> IntakeReport:
     return report
 
 
-def whose(path: Path, names: list[str]) -> tuple[str, str]:
-    """The student's id and the assignment's notebook a file stands for."""
-    if path.suffix != ".ipynb":
+def is_notebook(path: Path) -> bool:
+    """Whether it is called a notebook and no tool has put it away in a hidden folder, as Jupyter does."""
+    return path.suffix == ".ipynb" and not any(part.startswith(".") for part in path.parts)
+
+
+def whose(path: Path, names: list[str], *, alone: bool) -> tuple[str, str]:
+    """The student's id and the assignment's notebook a file stands for. `alone`: the student's only notebook."""
+    if not is_notebook(path):
         raise Refused("not a notebook (.ipynb)")
     student = path.stem if len(path.parts) == 1 else path.parts[0]
     if not STUDENT_ID.fullmatch(student):
         raise Refused(f"{student!r} cannot be a student id: rename it to letters, digits and . _ @ -")
     if len(path.parts) > 1 and path.name in names:
         return student, path.name
-    if len(names) == 1:
+    if len(names) == 1 and alone:
         return student, names[0]
     raise Refused(
         f"which notebook is this? Put it in a folder {student}/ and call it one of {', '.join(names)}"
@@ -83,15 +91,16 @@ def check(path: Path, source: Path) -> None:
     if path.stat().st_size > MAX_BYTES:
         raise Refused(f"larger than {MAX_BYTES >> 20} MB: clear the outputs and hand it in again")
     try:
-        nbformat.read(path, as_version=4)
-    except (OSError, ValueError, KeyError, AttributeError, RecursionError, nbformat.ValidationError) as error:
-        raise Refused(
-            f"not a readable notebook ({type(error).__name__}): export it again from Jupyter"
-        ) from None
+        read(path)
+    except Unreadable as error:
+        raise Refused(f"{error}: export it again from Jupyter") from None
 
 
 def store(path: Path, target: Path, name: str) -> bool:
-    """Copy the file there unless what is there is newer or the same; whether it was copied."""
+    """Copy the file there unless what is there is newer or the same; whether it was copied.
+
+    The student's receipt time is that of the last notebook.
+    """
     received = path.stat().st_mtime
     there = target / name
     if there.exists() and there.stat().st_mtime >= received:
@@ -101,6 +110,7 @@ def store(path: Path, target: Path, name: str) -> bool:
     shutil.copyfile(path, partial, follow_symlinks=False)
     os.utime(partial, (received, received))
     partial.replace(there)
-    stamp = datetime.fromtimestamp(received, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    last = max(notebook.stat().st_mtime for notebook in target.glob("*.ipynb"))
+    stamp = datetime.fromtimestamp(last, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     (target / "timestamp.txt").write_text(stamp + "\n", encoding="utf-8")
     return True

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from html import escape
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -30,6 +30,8 @@ from IPython.utils.capture import capture_output
 from chainrule.lesson.student import CheckFailed, Student, current_student
 
 RESULT_TYPE = "application/vnd.chainrule.item+json"
+
+CELL = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
 
 Disclosure = Literal["always", "after due", "never"]
 
@@ -61,7 +63,7 @@ class Result:
 
     @property
     def score(self) -> float:
-        return round(sum(check.earned for check in self.checks), 6)
+        return round(sum((check.earned for check in self.checks), 0.0), 6)
 
     def __float__(self) -> float:
         return self.score
@@ -81,10 +83,21 @@ class Result:
             ValueError: the record is not one of ours.
         """
         try:
-            checks = [CheckResult(**check) for check in record["checks"]]
-            return cls(str(record["grade_id"]), float(record["points"]), checks)
+            result = cls(
+                record["grade_id"], float(record["points"]), [CheckResult(**c) for c in record["checks"]]
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not a check result: {error}") from None
+        for check in result.checks:
+            texts = (result.grade_id, check.name, check.hint, check.message, check.trouble)
+            if not (
+                all(isinstance(text, str) for text in texts)
+                and isinstance(check.points, int | float)
+                and isinstance(check.passed, bool)
+                and check.disclose in get_args(Disclosure)
+            ):
+                raise ValueError(f"not a check result: {check}")
+        return result
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         # text/plain stays a bare number: that is what nbgrader reads as partial credit
@@ -98,14 +111,17 @@ class Result:
             graded: all checks ran; otherwise a footer says that hidden ones come at grading.
         """
         rows = "".join(_row(check, due) for check in self.checks)
-        hidden = 0.0 if graded else self.points - sum(check.points for check in self.checks)
-        rest = f", and {hidden:g} more for checks that run at grading" if hidden > 1e-9 else ""
         shown = sum(check.points for check in self.checks)
+        hidden = 0.0 if graded else round(self.points - shown, 6)
+        sums = [f"{self.score:g} of {shown:g} points"] if shown or not hidden else []
+        if hidden:
+            sums.append(f"{hidden:g} {'more' if shown else 'points'} for checks that run at grading")
+        head = "".join(f'<th scope="col" {CELL}>{name}</th>' for name in ("Check", "Points", "Result"))
         return (
             f'<table class="chainrule-result" style="border-collapse:collapse;text-align:left;max-width:60em">'
             f'<caption style="text-align:left;padding:.3em 0"><b>{escape(self.grade_id)}</b>: '
-            f"{self.score:g} of {shown:g} points{rest}</caption>"
-            f'<thead><tr><th scope="col">Check</th><th scope="col">Points</th><th scope="col">Result</th></tr></thead>'
+            f"{', and '.join(sums)}</caption>"
+            f"<thead><tr>{head}</tr></thead>"
             f"<tbody>{rows}</tbody></table>"
         )
 
@@ -121,11 +137,10 @@ def _row(check: CheckResult, due: bool) -> str:
     elif not check.passed and check.disclose == "after due":
         said += "<br>explained after the due date"
     colour = "#1b7f4b" if check.passed else "#b3261e"  # both at least 4.5:1 on white; the words say it too
-    cell = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
     share = f"{check.earned:g}/{check.points:g}" if check.points else "–"
     return (
-        f"<tr><td {cell}>{escape(name)}</td><td {cell}>{share}</td>"
-        f'<td {cell}><span style="color:{colour}">{said[:1]}</span>{said[1:]}</td></tr>'
+        f"<tr><td {CELL}>{escape(name)}</td><td {CELL}>{share}</td>"
+        f'<td {CELL}><span style="color:{colour}">{said[:1]}</span>{said[1:]}</td></tr>'
     )
 
 
@@ -138,7 +153,7 @@ class Item:
     """
 
     def __init__(self, grade_id: str, points: float) -> None:
-        if not points > 0:
+        if not 0 < points < math.inf:
             raise ValueError(f"{grade_id}: points must be positive, not {points}")
         self.grade_id = grade_id
         self.points = points
@@ -184,17 +199,17 @@ class Item:
 
 def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:
     """Run one check. Nothing it prints, warns or draws reaches the cell, so stderr costs nothing."""
-    message = trouble = ""
+    passed, message, trouble = False, "", ""
     try:
         with capture_output(), untouched_seeds():
             function(student)
+        passed = True
     except CheckFailed as failure:
         message = str(failure)
     except Exception as error:
         # Every check passes on the reference solution, so this is an answer of a form nobody thought of.
         message = f"the answer has an unexpected form ({type(error).__name__})"
         trouble = traceback.format_exc()
-    passed = not message
     return CheckResult(check.name, check.points, passed, check.hint, check.disclose, message, trouble)
 
 
@@ -297,10 +312,11 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
-        raise CheckFailed(f"{name} is a {type(value).__name__}, expected numbers")
+        found = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
+        raise CheckFailed(f"{name} is {found}, expected numbers")
     try:
-        tensor = torch.as_tensor(value).detach().cpu().double()
-    except (TypeError, ValueError, RuntimeError):
+        tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         raise CheckFailed(f"{name} is not a rectangular array of numbers") from None
     if not torch.isfinite(tensor).all():
         raise CheckFailed(f"{name} contains NaN or infinity")

@@ -154,7 +154,8 @@ class Model(Opaque):
         """
         y = self.forward(x, training=training, dropout=dropout)
         if not isinstance(y, torch.Tensor):
-            raise CheckFailed(f"the network returns a {type(y).__name__}, not a tensor")
+            found = "nothing (is a `return` missing?)" if y is None else f"a {type(y).__name__}"
+            raise CheckFailed(f"the network returns {found}, not a tensor")
         if y.ndim != 2 or len(y) != len(x) or (classes is not None and y.shape[1] != classes):
             wanted = f"({len(x)}, {classes or 'classes'})"
             raise CheckFailed(f"for {len(x)} images the network returns shape {tuple(y.shape)}, not {wanted}")

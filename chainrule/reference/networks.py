@@ -21,6 +21,8 @@ from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.fashion_mnist import FashionMNIST
 from chainrule.lesson.student import CheckFailed, Function, Layer, Model, Student
 
+# Steps and learning rates of our own training run: the small ones at the end take the noise out of the result.
+FOLLOW_THROUGH = ((400, 0.05), (70, 0.005))
 WEIGHTED = ("linear", "conv2d")
 POOLS = ("max_pool2d", "avg_pool2d")
 
@@ -43,7 +45,7 @@ def blocks(layers: Sequence[Layer]) -> list[Block]:
     """A network's blocks in running order; the last one makes the logits, those before it are hidden."""
     starts = [i for i, layer in enumerate(layers) if layer.kind in WEIGHTED]
     found = []
-    for start, end in zip(starts, [*starts[1:], len(layers)], strict=True):
+    for start, end in zip(starts, [*starts, len(layers)][1:], strict=True):
         layer, between = layers[start], layers[start + 1 : end]
         norm = next((other for other in between if other.kind == "batch_norm"), None)
         pool = next((other.settings for other in between if other.kind in POOLS), None)
@@ -58,18 +60,21 @@ def redrawn(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
     """Give the network new random values and return its layers in running order.
 
     Raises:
-        CheckFailed: it has no hidden layer, or layers whose weights are no parameters of it.
+        CheckFailed: it has layers whose weights are no parameters of it, no hidden layer, or no Linear one at the end.
     """
     layers = model.redraw(x, generator=torch.Generator().manual_seed(seed))
-    parts = blocks(layers)
-    strangers = [i for i, part in enumerate(parts, 1) if "weight" not in part.layer.values]
+    weighted = [block.layer for block in blocks(layers)]
+    strangers = [i for i, layer in enumerate(weighted, 1) if "weight" not in layer.values]
     if strangers:
         raise CheckFailed(
-            f"the network does not know the weights of layer {', '.join(map(str, strangers))}, so they won't be "
-            "trained: make layers in __init__ and assign them to self, lists of them as nn.ModuleList"
+            f"the network does not know the weights of layers {strangers}, so they won't be trained: "
+            "make layers in __init__ and assign them to self, lists of them as nn.ModuleList"
         )
-    if len(parts) < 2:
-        raise CheckFailed(f"the network has {len(parts)} layers with weights, so no hidden one")
+    if len(weighted) < 2 or weighted[-1].kind != "linear":
+        found = ", ".join(layer.kind for layer in weighted) or "none"
+        raise CheckFailed(
+            f"hidden layers and a last Linear layer are expected, layers with weights are: {found}"
+        )
     return layers
 
 
@@ -208,50 +213,59 @@ def fill(layer: Layer, weight: torch.Tensor | float, bias: float) -> dict[str, t
 def show_units(model: Model, layers: Sequence[Layer], block: int) -> None:
     """Set weights so that a hidden block puts out the same number everywhere, whatever it is given, that unit j
     of each hidden block after it grows with unit j of the one before, and that all logits but the last show one
-    unit each of the last hidden block. The first of these units belong to the same channel.
+    unit each of the last hidden block: the first few units of one channel, the last shown one the first again.
 
-    The number is small: in its neighbourhood every activation, and a softmax or sigmoid that shouldn't be there,
-    is as good as linear.
+    They are shown small: near 0 a softmax or a sigmoid that shouldn't be there is as good as linear.
     """
     *hidden, last = blocks(layers)
     source, *copies = hidden[block:]
-    model.load(fill(source.norm or source.layer, 0.0, 0.002))
+    model.load(fill(source.norm or source.layer, 0.0, 1.0))
     for copy in copies:
         units, inputs = copy.layer.values["weight"].shape[:2]
         model.load(fill(copy.layer, torch.eye(inputs)[torch.arange(units) % inputs], 0.0))
         if copy.norm:
-            model.load(fill(copy.norm, 1.0, 0.0))
+            model.load(fill(copy.norm, 1.0, 0.5))
     logits, features = last.layer.values["weight"].shape
     near = logits // 2
-    far = torch.linspace(features // 2, features - 1, logits - 1 - near).long()
+    far = torch.linspace(features - 1, features // 2, logits - 1 - near).long()
+    far[-1:] = 0
     weight = torch.zeros(logits, features)
-    weight[torch.arange(logits - 1), torch.cat([torch.arange(near), far])] = 1.0
+    weight[torch.arange(logits - 1), torch.cat([torch.arange(near), far])] = 0.002
     model.load(fill(last.layer, weight, 0.0))
 
 
-def heights(logits: torch.Tensor) -> torch.Tensor:
-    """The shown units, (N, C - 1): logits minus the last one, which shows none."""
-    return logits[:, :-1] - logits[:, -1:]
+@dataclass(frozen=True)
+class Survivors:
+    """What dropout leaves of the shown units: which ones (N, C - 1), and how much larger than without it."""
+
+    alive: torch.Tensor
+    growth: float
+
+    @property
+    def share(self) -> float:
+        return float(self.alive.double().mean())
+
+    @property
+    def together(self) -> float:
+        """The share of pictures where the units of one channel all survive or all fall."""
+        near = self.alive[:, : (self.alive.shape[1] + 1) // 2]
+        return float((near.all(1) | ~near.any(1)).double().mean())
 
 
-def share_kept(
-    model: Model, layers: Sequence[Layer], picture: torch.Tensor, block: int, rows: int = 2000
-) -> tuple[float, float, float]:
-    """What the dropouts from hidden block `block` on do to its units in training mode.
+def survivors(
+    model: Model, layers: Sequence[Layer], picture: torch.Tensor, block: int = -1, rows: int = 2000
+) -> Survivors:
+    """What the dropouts from a hidden block on do to its units in training mode, for many copies of a picture."""
 
-    Returns:
-        The share of shown units that survive, their mean value over that without dropout, and the share of
-        rows whose neighbouring units all survive or all fall.
-    """
+    def heights(**mode: bool) -> torch.Tensor:
+        logits = numbers(model.logits(picture.expand(rows, *picture.shape[1:]), **mode), "the output")
+        return logits[:, :-1] - logits[:, -1:]
+
     show_units(model, layers, block)
-    whole = heights(model.logits(picture, dropout=False))
-    shown = heights(model.logits(picture.expand(rows, *picture.shape[1:]), training=True))
-    if shown.numel() == 0 or not bool(shown.max() > 1e-6):
-        return 0.0, 0.0, 1.0
-    alive = shown > shown.max() / 2
-    near = alive[:, : (shown.shape[1] + 1) // 2]
-    together = (near.all(1) | ~near.any(1)).double().mean()
-    return float(alive.double().mean()), float(shown[alive].mean() / whole.mean()), float(together)
+    whole, shown = heights(dropout=False), heights(training=True)
+    peak = float(shown.max()) if shown.numel() else 0.0
+    alive = shown > max(peak / 2, 1e-6)
+    return Survivors(alive, float(shown[alive].mean() / whole.mean()))
 
 
 def expect_dropout(
@@ -267,38 +281,39 @@ def expect_dropout(
         after: numbers of those blocks, the last hidden block among them.
         rows: how many copies of it to look at.
     """
-    many = picture.expand(rows, *picture.shape[1:])
-    once, again = (numbers(model.logits(many[:200]), "the output") for _ in range(2))
+    many = picture.expand(200, *picture.shape[1:])
+    once, again = (numbers(model.logits(many), "the output") for _ in range(2))
     expect(differ(once, again, rtol=1e-4, atol=1e-6) == 0).is_true(
         "dropout is active in eval mode too: nn.Dropout heeds the mode by itself, F.dropout wants self.training"
     )
-    rates = [layer.settings.get("p") for layer in layers if layer.kind == "dropout"]
-    extra = sum(bool(p) for p in rates) - len(after)
-    expect(extra <= 0).is_true(f"there are {len(after) + extra} dropouts, not {len(after)}")
+    count = sum(bool(layer.settings.get("p")) for layer in layers if layer.kind == "dropout")
+    expect(count <= len(after)).is_true(f"the network has {count} dropouts, not {len(after)}")
     last = len(blocks(layers)) - 2
-    for count, block in enumerate(sorted(after, reverse=True)):
+    for later, block in enumerate(sorted(after, reverse=True)):
+        left = survivors(model, layers, picture, block, rows)
+        expect(bool(left.alive.any())).is_true("hidden units do not show in the output, whatever the weights")
         place = "before the last layer" if block == last else f"after hidden layer {block + 1}"
-        share, growth, together = share_kept(model, layers, picture, block, rows)
-        later = 0.8**count  # what the dropouts after this one leave
-        expect(
-            share, f"the share of units that survive the dropout {place}" + " and later ones" * (count > 0)
-        ).close_to(
-            0.8 * later,
+        others = 0.8**later  # what the dropouts after this one leave
+        what = f"the share of units left by the dropout {place}" + " and the next" * (later > 0)
+        expect(left.share, what).close_to(
+            0.8 * others,
             rtol=0,
             atol=0.03,
             mistakes={
-                f"there is no dropout {place}": later,
-                f"the dropout {place} keeps one unit in five and drops four": 0.2 * later,
-                f"the dropout {place} drops half the units, as nn.Dropout does when not told a rate": 0.5
-                * later,
+                "there is no such dropout": others,
+                "it keeps one unit in five and drops four": 0.2 * others,
+                "it drops half the units, as nn.Dropout does if not told a rate": 0.5 * others,
             },
         )
         if block == last:
-            expect(growth, "what survives, compared with eval mode,").close_to(
+            expect(left.growth, "the size of what survives, relative to eval mode,").close_to(
                 1.25, rtol=0, atol=0.02, mistakes={"survivors are not divided by 1 - p": 1.0}
             )
-            expect(together < 0.6).is_true(
+            expect(left.together < 0.6).is_true(
                 "units are dropped together: nn.Dropout drops single ones, nn.Dropout1d and 2d whole channels"
+            )
+            expect(torch.equal(left.alive[:, 0], left.alive[:, -1])).is_true(
+                "dropout comes after the last layer: it drops logits, not units"
             )
 
 
@@ -357,8 +372,8 @@ def expect_batch_norm(model: Model, layers: Sequence[Layer], x: torch.Tensor) ->
             ).close_to(
                 0.9 * was,
                 mistakes={
-                    f"the running statistics of BatchNorm {i} do not follow the batches in training mode": was,
-                    f"the running statistics of BatchNorm {i} move with momentum 0.9, not 0.1": 0.1 * was,
+                    "it does not follow the batches in training mode": was,
+                    "it moves with momentum 0.9, not 0.1": 0.1 * was,
                 },
             )
 
@@ -418,7 +433,7 @@ def trains(student: Student) -> bool:
     x = torch.randn(8, 6, generator=torch.Generator().manual_seed(12))
     loader = student.make_loader(x, torch.arange(8) % 4, batch=4)
     with contextlib.suppress(CheckFailed):
-        student.train(model, loader, loader, epochs=1, device="cpu")
+        student.train(model, loader, loader, epochs=2, device="cpu")
     return not torch.equal(before["0.weight"], model.state()["0.weight"])
 
 
@@ -427,9 +442,9 @@ def expect_accuracy(
 ) -> None:
     """The trained model reaches the bar on the test pictures.
 
-    If it does not, but the student's training loop moves weights, a fresh network of the student's may reach it
-    after 470 steps of ours on 6,000 pictures: a slip in the loop is paid for where the loop is checked, not
-    again in every accuracy.
+    If it does not, but the student's training loop moves weights, a fresh network of the student's may reach 0.7
+    after 470 steps of ours on 6,000 pictures, where the reference ends at 0.86 and more: a slip is paid for where
+    loop and network are checked, not again in every accuracy, unless the network cannot learn.
     """
     if not isinstance(trained, Model):
         raise CheckFailed("there is no trained network yet: write network and training step, then train it")
@@ -442,13 +457,12 @@ def expect_accuracy(
         expect(reached, "its test accuracy").at_least(bar)
         return
     fresh: Any = build()
-    fresh.forward(pictures(train_set)[:2])  # lazy layers get their parameters now
-    fresh.fit(
-        pictures(train_set)[:6000], train_set.labels[:6000], steps=470, batch=128, lr=0.05, momentum=0.9
-    )
-    expect(
-        accuracy(fresh), f"its test accuracy ({reached:.4g} as you trained it), trained by our loop,"
-    ).at_least(min(bar, 0.79))
+    x, y = pictures(train_set)[:6000], train_set.labels[:6000]
+    fresh.forward(x[:2])  # lazy layers get their parameters now
+    for steps, lr in FOLLOW_THROUGH:
+        fresh.fit(x, y, steps=steps, batch=128, lr=lr, momentum=0.9)
+    name = f"its test accuracy ({reached:.4g} as you trained it), trained by our loop,"
+    expect(accuracy(fresh), name).at_least(min(bar, 0.7))
 
 
 def pictures(data: FashionMNIST) -> torch.Tensor:

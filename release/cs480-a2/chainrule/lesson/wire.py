@@ -11,7 +11,10 @@ Live objects (models, data loaders) stay where they are. Their place in a messag
 from __future__ import annotations
 
 import json
+import math
+import socket
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +25,7 @@ import torch
 
 MAX_BYTES = 1 << 28  # 256 MiB: a whole Fashion-MNIST test set in float64 is 63 MB
 MAX_DEPTH = 32
+TOO_LARGE = "more than {} MiB of data"
 _HEADER = struct.Struct("<Q")
 
 
@@ -53,12 +57,17 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
     tensors: dict[str, torch.Tensor] = {}
 
     def tensor_slot(tensor: torch.Tensor) -> str:
-        plain = torch.Tensor.detach(tensor).cpu().as_subclass(torch.Tensor)
-        if plain.layout is not torch.strided or plain.dtype.is_complex or plain.is_quantized:
-            raise WireError(f"a tensor of dtype {plain.dtype} and layout {plain.layout} is not plain numbers")
-        name = str(len(tensors))
-        # clone: safetensors refuses two tensors that share memory
-        tensors[name] = plain.clone(memory_format=torch.contiguous_format)
+        with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what it is
+            plain = torch.Tensor.detach(tensor)
+            if plain.layout is not torch.strided or plain.is_complex() or plain.is_quantized or plain.is_meta:
+                raise WireError(
+                    f"a {plain.layout} tensor of {plain.dtype} on {plain.device} is not plain numbers"
+                )
+            if plain.nbytes + sum(t.nbytes for t in tensors.values()) > MAX_BYTES:
+                raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+            name = str(len(tensors))
+            # clone: safetensors refuses two tensors that share memory
+            tensors[name] = plain.cpu().clone(memory_format=torch.contiguous_format)
         return name
 
     def walk(value: Any, depth: int) -> Any:
@@ -66,42 +75,49 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
             raise WireError(f"nested more than {MAX_DEPTH} levels deep")
         if value is None or value is True or value is False:
             return value
-        if isinstance(value, Handle):
+
+        def is_a(*kinds: type) -> bool:
+            return issubclass(type(value), kinds)  # isinstance would believe what an object says of its class
+
+        if is_a(Handle):
             return {"handle": [value.id, value.kind, value.label]}
-        if isinstance(value, torch.Tensor):
+        if is_a(torch.Tensor):
             return {"tensor": tensor_slot(value)}
-        if isinstance(value, np.ndarray | np.generic):
+        if is_a(np.ndarray, np.generic):
             plain = np.asarray(value)
             if plain.dtype.kind in "biuf" and plain.dtype.itemsize <= 8:
-                if isinstance(value, np.generic):
+                if is_a(np.generic):
                     return walk(plain.item(), depth)
                 native = np.array(plain, dtype=plain.dtype.newbyteorder("="), order="C")
                 return {"array": tensor_slot(torch.from_numpy(native))}
             if plain.dtype.kind in "OU":
                 return walk(plain.tolist(), depth + 1)
             raise WireError(f"an array of dtype {plain.dtype} is not plain numbers")
-        if isinstance(value, str):
+        if is_a(str):
             return str.__str__(value)
-        if isinstance(value, int):
+        if is_a(int):
             return int.__int__(value)
-        if isinstance(value, float):
+        if is_a(float):
             return float.__float__(value)
-        if isinstance(value, list):
+        if is_a(list):
             return [walk(v, depth + 1) for v in list.__iter__(value)]
-        if isinstance(value, tuple):
+        if is_a(tuple):
             return {"tuple": [walk(v, depth + 1) for v in tuple.__iter__(value)]}
-        if isinstance(value, set | frozenset):
-            return {"set": [walk(v, depth + 1) for v in value]}
-        if isinstance(value, dict):
+        if is_a(set, frozenset):
+            return {"set": [walk(v, depth + 1) for v in (set if is_a(set) else frozenset).__iter__(value)]}
+        if is_a(dict):
             return {"dict": [[walk(k, depth + 1), walk(v, depth + 1)] for k, v in dict.items(value)]}
         if handle_for is not None:
             return walk(handle_for(value), depth)
         raise WireError(f"a {type(value).__name__} is not data")
 
-    header = json.dumps(walk(value, 0)).encode()
+    try:
+        header = json.dumps(walk(value, 0)).encode()
+    except ValueError as error:  # WireError, and Python's refusal of integers with thousands of digits
+        raise WireError(str(error)) from None
     block = safetensors.torch.save(tensors)
     if len(header) + len(block) > MAX_BYTES:
-        raise WireError(f"more than {MAX_BYTES >> 20} MiB of data")
+        raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
     return _HEADER.pack(len(header)) + header + block
 
 
@@ -120,7 +136,7 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
     try:
         tree = json.loads(message[_HEADER.size : _HEADER.size + length])
         tensors = safetensors.torch.load(message[_HEADER.size + length :])
-    except (ValueError, RecursionError, safetensors.SafetensorError) as error:
+    except Exception as error:  # whatever the two parsers stumble over
         raise WireError(f"not a message: {error}") from None
 
     def walk(node: Any, depth: int) -> Any:
@@ -138,17 +154,70 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
             case [("tuple", list(items))]:
                 return tuple(walk(v, depth + 1) for v in items)
             case [("set", list(items))]:
-                return set(hashable(walk(v, depth + 1)) for v in items)
+                return set(walk(v, depth + 1) for v in items)
             case [("dict", list(items))] if all(isinstance(pair, list) and len(pair) == 2 for pair in items):
-                return {hashable(walk(k, depth + 1)): walk(v, depth + 1) for k, v in items}
+                return {walk(k, depth + 1): walk(v, depth + 1) for k, v in items}
             case [("handle", [int(id), str(kind), str(label)])]:
                 handle = Handle(id, kind, label)
                 return resolve(handle) if resolve else handle
         raise WireError("not a message: unknown node")
 
-    def hashable(key: Any) -> Any:
-        if isinstance(key, list | dict | set | torch.Tensor | np.ndarray):
-            raise WireError("not a message: a key that cannot be one")
-        return key
+    try:
+        return walk(tree, 0)
+    except TypeError as error:  # a list as a key, bfloat16 as an array
+        raise WireError(f"not a message: {error}") from None
 
-    return walk(tree, 0)
+
+# -- messages over a socket ------------------------------------------------------------------------------
+
+_REQUEST = struct.Struct("<Qd")  # bytes that follow, seconds the request may take
+_REPLY = struct.Struct("<Q")  # bytes that follow
+
+
+def send_request(line: socket.socket, request: bytes, seconds: float) -> None:
+    """Send a packed request and the time it may take."""
+    line.sendall(_REQUEST.pack(len(request), seconds) + request)
+
+
+def receive_request(line: socket.socket) -> tuple[bytes, float] | None:
+    """The next request and the seconds it may take; None when the other end has hung up."""
+    try:
+        length, seconds = _REQUEST.unpack(_receive(line, _REQUEST.size, math.inf))
+    except ConnectionError:
+        return None
+    return _receive(line, length, math.inf), seconds
+
+
+def send_reply(line: socket.socket, reply: bytes) -> None:
+    """Send a packed reply."""
+    line.sendall(_REPLY.pack(len(reply)) + reply)
+
+
+def receive_reply(line: socket.socket, seconds: float) -> bytes:
+    """The reply to a request.
+
+    Raises:
+        TimeoutError: it was not complete within `seconds`, however slowly it dripped.
+        ConnectionError: the other end hung up.
+        WireError: it is larger than any message may be.
+    """
+    deadline = time.monotonic() + seconds
+    (length,) = _REPLY.unpack(_receive(line, _REPLY.size, deadline))
+    if length > MAX_BYTES + _HEADER.size:
+        raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+    return _receive(line, length, deadline)
+
+
+def _receive(line: socket.socket, count: int, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    while count:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        line.settimeout(None if math.isinf(left) else left)
+        part = line.recv(min(count, 1 << 20))
+        if not part:
+            raise ConnectionError("the other end hung up")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, TensorDataset
 
 from chainrule.lesson.todo import Unfinished
-from chainrule.lesson.wire import Handle, WireError, pack, unpack
+from chainrule.lesson.wire import Handle, WireError, pack, receive_request, send_reply, unpack
 
 # frames of these folders are not the student's own lines
 _NOT_STUDENT = tuple(
@@ -53,8 +54,7 @@ class Worker:
             message = unpack(request, self._object)
             verb: Callable[..., Any] = getattr(self, f"do_{message['verb']}")
             with capture_output(), time_limit(seconds):
-                value = verb(**message["args"])
-            return pack({"value": value}, self._handle)
+                return pack({"value": verb(**message["args"])}, self._handle)
         except WireError as error:
             message = f"the answer is no plain data: {error}"
             return pack({"error": {"type": "WireError", "message": message, "where": ""}})
@@ -126,7 +126,8 @@ class Worker:
         with in_mode(model, training=True):
             for step in range(steps):
                 take = torch.arange(step * batch, (step + 1) * batch, device=x.device) % len(x)
-                gradients = torch.autograd.grad(F.cross_entropy(model(x[take]), y[take]), parameters)
+                loss = F.cross_entropy(model(x[take]), y[take])
+                gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)  # 0 if unused
                 with torch.no_grad():
                     for p, v, g in zip(parameters, velocity, gradients, strict=True):
                         p.sub_(lr * v.mul_(momentum).add_(g))
@@ -142,6 +143,19 @@ class Worker:
         return DataLoader(TensorDataset(x, y), batch_size=batch)
 
 
+def attend(namespace: Mapping[str, Any], address: str) -> None:
+    """Answer the requests that come over a Unix socket until the other end hangs up."""
+    worker = Worker(namespace)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.connect(address)
+        while (received := receive_request(line)) is not None:
+            try:
+                reply = worker.serve(*received)
+            except KeyboardInterrupt:  # the other end's last resort before it kills this process
+                reply = pack({"error": {"type": "TimeLimit", "message": "interrupted", "where": ""}})
+            send_reply(line, reply)
+
+
 def describe(error: BaseException) -> dict[str, str]:
     """An exception of student code as three short strings: its type, its message, the student's own line."""
     where = ""
@@ -152,7 +166,9 @@ def describe(error: BaseException) -> dict[str, str]:
         message = str(error)
     except Exception:
         message = ""
-    kind = "Unfinished" if isinstance(error, NotImplementedError | Unfinished) else type(error).__name__
+    # A bare NotImplementedError is a stub, too; PyTorch raises it with a message for dtypes it can't handle.
+    stub = isinstance(error, Unfinished) or (isinstance(error, NotImplementedError) and not message)
+    kind = "Unfinished" if stub else type(error).__name__
     return {"type": kind[:80], "message": message[:400], "where": where[:200]}
 
 

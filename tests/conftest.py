@@ -1,0 +1,59 @@
+"""Tests work in folders of their own; what takes long to make is made once and shared between processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import tiny_course
+from filelock import FileLock
+
+# nbgrader calls `alembic` by name
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first of pytest-xdist's processes makes and the others find."""
+    base = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    folder, partial = base / name, base / f"{name}.part"
+    with FileLock(base / f"{name}.lock"):
+        if not folder.exists():
+            shutil.rmtree(partial, ignore_errors=True)
+            make(partial)
+            partial.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny course, released; to be copied, not changed."""
+    return once(tmp_path_factory, "released", tiny_course.write)
+
+
+@pytest.fixture
+def course(released: Path, tmp_path: Path) -> Path:
+    """A tiny course of the test's own, nothing submitted."""
+    return Path(shutil.copytree(released, tmp_path / "course"))
+
+
+def grade_the_class(root: Path) -> None:
+    tiny_course.write(root)
+    tiny_course.hand_in_class(root)
+    said = tiny_course.type_command(root, "chainrule", "grade", "tiny", "--jobs", "2")
+    (root / "said.txt").write_text(said)
+
+
+@pytest.fixture(scope="session")
+def graded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny course with its class graded by `chainrule grade tiny`, whose output is in said.txt."""
+    return once(tmp_path_factory, "graded", grade_the_class)
+
+
+@pytest.fixture
+def graded_course(graded: Path, tmp_path: Path) -> Path:
+    """A graded course of the test's own."""
+    return Path(shutil.copytree(graded, tmp_path / "course"))

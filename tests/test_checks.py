@@ -1,0 +1,335 @@
+"""A graded cell: what it is worth, what it tells whom, and what it leaves as it was."""
+
+import json
+import random
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from html import escape
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from IPython.display import display
+
+from chainrule.lesson import Item, expect
+from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
+from chainrule.lesson.student import CheckFailed, connect
+from chainrule.lesson.worker import Worker
+
+SCRIPT = "<script>alert('x')</script>&amp;<b>"
+
+
+@pytest.fixture(autouse=True)
+def namespace() -> Iterator[dict[str, Any]]:
+    """The student's names."""
+    names: dict[str, Any] = {}
+    connect(Worker(names).serve)
+    yield names
+    connect(None)
+
+
+def score(*checks: tuple[float, Callable[[Any], None]], points: float = 4.0) -> Result:
+    """The result of an item whose checks are called a, b, …"""
+    item = Item("q1", points=points)
+    for name, (share, check) in zip("abcdef", checks, strict=False):
+        item.check(name, points=share, hint=f"hint {name}")(check)
+    return item.score()
+
+
+def right(student: Any) -> None:
+    pass
+
+
+def wrong(student: Any) -> None:
+    raise CheckFailed("not so")
+
+
+def text(html: str) -> str:
+    """What a reader sees of HTML, tags as spaces."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html)).strip()
+
+
+# ---- the sum -----------------------------------------------------------------------------------------------
+
+
+def test_the_score_is_the_sum_of_the_passed_shares() -> None:
+    result = score((0.1, right), (0.2, right), (1.5, wrong), points=2)
+    assert result.score == float(result) == 0.3
+    assert repr(result) == "0.3"  # what nbgrader reads
+    assert [check.passed for check in result.checks] == [True, True, False]
+
+
+def test_a_result_survives_json() -> None:
+    result = score((1, right), (2, wrong))
+    assert Result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    bundle = result._repr_mimebundle_()
+    assert bundle["text/plain"] == "1.0"
+    assert bundle[RESULT_TYPE] == result.to_dict()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"checks": None},
+        {"checks": [1]},
+        {"checks": [{}]},
+        {"checks": [{"name": "a", "points": 1, "passed": True, "code": "x"}]},
+        {"checks": [{"name": 5, "points": 1, "passed": True}]},
+        {"checks": [{"name": "a", "points": "1", "passed": True}]},
+        {"checks": [{"name": "a", "points": 1, "passed": "no"}]},
+        {"checks": [{"name": "a", "points": 1, "passed": True, "message": ["x"]}]},
+        {"checks": [{"name": "a", "points": 1, "passed": True, "disclose": "perhaps"}]},
+        {"points": "many"},
+        {"points": None},
+        {"grade_id": None},
+    ],
+)
+def test_a_malformed_record_is_refused(damage: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="not a check result"):
+        Result.from_dict({**score((1, right)).to_dict(), **damage})
+
+
+def test_authors_are_told_of_their_mistakes() -> None:
+    for points in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="points must be positive"):
+            Item("q1", points=points)
+    item = Item("q1", points=1)
+    for points in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="impossible points"):
+            item.check("a", points=points)
+    item.check("a", points=0.6)(right)
+    with pytest.raises(ValueError, match="two checks are called 'a'"):
+        item.check("a", points=0.1)
+    item.check("b", points=0.6)(right)
+    with pytest.raises(ValueError, match=r"share 1\.2 points, the item has 1"):
+        item.score()
+
+
+def test_shares_that_add_up_but_for_rounding_are_fine() -> None:
+    result = score(*[(0.1, right)] * 3, points=0.3)
+    assert result.score == 0.3
+    assert "more" not in text(result.table())
+
+
+# ---- the table ---------------------------------------------------------------------------------------------
+
+
+def test_every_text_in_the_table_is_escaped() -> None:
+    failed = CheckResult(SCRIPT, 1, False, hint=SCRIPT, message=SCRIPT)
+    html = Result(SCRIPT, 2, [failed, CheckResult(f"{SCRIPT} too", 1, True)]).table()
+    assert "<script" not in html
+    assert "<b>" not in html.replace(f"<b>{escape(SCRIPT)}</b>", "")
+    assert html.count(escape(SCRIPT)) == 5
+
+
+def test_a_students_error_is_escaped(namespace: dict[str, Any]) -> None:
+    def f() -> None:
+        raise ValueError(SCRIPT)
+
+    namespace["f"] = f
+    html = score((1, lambda student: student.f())).table()
+    assert "<script" not in html
+    assert "your code raised ValueError: <script>alert" in html.replace("&lt;", "<").replace("&gt;", ">")
+
+
+@pytest.mark.parametrize(
+    ("disclose", "due", "told"),
+    [
+        ("always", False, True),
+        ("always", True, True),
+        ("after due", False, False),
+        ("after due", True, True),
+        ("never", False, False),
+        ("never", True, False),
+    ],
+)
+def test_disclosure(disclose: Any, due: bool, told: bool) -> None:
+    failed = CheckResult("the name", 1, False, "the hint", disclose, "the message", "the trouble")
+    passed = CheckResult("another name", 1, True, "another hint", disclose)
+    html = Result("q1", 2, [failed, passed]).table(due=due, graded=True)
+    for secret in ("the name", "the hint", "the message", "another name"):
+        assert (secret in html) == told
+    assert "another hint" not in html
+    assert "the trouble" not in html
+    assert html.count("a hidden check") == (0 if told else 2)
+    assert ("explained after the due date" in html) == (disclose == "after due" and not due)
+    assert text(html).startswith("q1 : 1 of 2 points")
+
+
+def test_the_notebook_shows_what_is_disclosed_now() -> None:
+    item = Item("q1", points=3)
+    item.check("open", points=1)(wrong)
+    item.check("secret", points=1, disclose="after due")(wrong)
+    html = item.score()._repr_mimebundle_()["text/html"]
+    assert "open" in html
+    assert "secret" not in html
+    assert "0 of 2 points, and 1 more for checks that run at grading" in html
+
+
+def test_a_check_without_points_only_informs() -> None:
+    html = score((0, right), (0, wrong), points=1.5).table()
+    assert text(html) == (
+        "q1 : 1.5 points for checks that run at grading Check Points Result "
+        "a – ✓ passed b – ✗ not yet not so Hint: hint b"
+    )
+    assert "q1 : 0 of 0 points" not in text(html)
+    assert text(score((0, right), (2, right), points=2).table()).startswith("q1 : 2 of 2 points Check")
+
+
+# ---- what a check may do -----------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:careful")
+def test_what_a_check_prints_warns_or_displays_does_not_reach_the_cell(
+    namespace: dict[str, Any], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def noisy(*args: Any) -> int:
+        print("out")
+        print("err", file=sys.stderr)
+        warnings.warn("careful", stacklevel=1)
+        display("shown")
+        return 1
+
+    namespace["f"] = noisy
+    result = score((1, noisy), (1, lambda student: expect(student.f()).equals(1)))
+    assert result.score == 2
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_random_states_are_untouched(namespace: dict[str, Any]) -> None:
+    def draw(*args: Any) -> None:
+        random.seed(1)
+        np.random.seed(1)
+        torch.manual_seed(1)
+        random.random(), np.random.rand(), torch.rand(1)
+
+    def fail(student: Any) -> None:
+        draw()
+        raise CheckFailed("after drawing")
+
+    def states() -> tuple[Any, ...]:
+        return random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+
+    namespace["f"] = draw
+    before = states()
+    score((1, draw), (1, fail), (1, lambda student: student.f()))
+    assert states() == before
+
+
+def test_an_unexpected_error_is_a_failed_check_with_a_trace_for_the_author() -> None:
+    result = score((1, lambda student: 1 / 0), (1, right))
+    failed, passed = result.checks
+    assert result.score == 1
+    assert not failed.passed
+    assert "unexpected form (ZeroDivisionError)" in failed.message
+    assert "1 / 0" in failed.trouble
+    assert passed.passed
+    assert "Traceback" not in result.table()
+
+
+def test_a_failure_without_words_is_a_failure() -> None:
+    def silent(student: Any) -> None:
+        raise CheckFailed("")
+
+    assert score((1, silent)).score == 0
+
+
+def test_an_interrupt_goes_through() -> None:
+    def interrupted(student: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score((1, interrupted))
+
+
+def test_checks_need_a_notebook() -> None:
+    connect(None)
+    with pytest.raises(RuntimeError, match="in a notebook"):
+        score((1, right))
+
+
+# ---- what checks say about values --------------------------------------------------------------------------
+
+W = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
+
+
+@pytest.mark.parametrize("form", [list, tuple, np.array, torch.tensor, lambda w: torch.tensor(w).half()])
+def test_equal_numbers_are_close_in_every_form(form: Callable[[Any], Any]) -> None:
+    expect(form(W)).close_to(torch.tensor(W, dtype=torch.float64))
+    expect(form(W)).has_shape(2, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1.0, 2.0], r"dW has shape \(2,\), not \(2, 3\)$"),
+        (np.array(W).T, r"shape \(3, 2\), not \(2, 3\): it is the transpose of the right answer"),
+        (np.array(W).T + 1, r"shape \(3, 2\), not \(2, 3\)$"),
+        (np.array(W) + 0.5 * np.eye(2, 3, 1), r"dW is 2\.5 at index \(0, 1\), off by 0\.5"),
+        (np.array(W) * float("nan"), "dW contains NaN or infinity"),
+        (np.array(W) * float("inf"), "dW contains NaN or infinity"),
+        ([[1, 2], [3]], "dW is not a rectangular array of numbers"),
+        (10**400, "dW is not a rectangular array of numbers"),
+        (np.array(["a"]), "dW is not a rectangular array of numbers"),
+        ([None], "dW is not a rectangular array of numbers"),
+        ("1.0", "dW is a str, expected numbers"),
+        (None, r"dW is nothing \(is a `return` missing\?\), expected numbers"),
+        (True, "dW is a bool, expected numbers"),
+        ({}, "dW is a dict, expected numbers"),
+    ],
+)
+def test_what_is_wrong_is_said(value: Any, message: str) -> None:
+    with pytest.raises(CheckFailed, match=message):
+        expect(value, "dW").close_to(torch.tensor(W))
+
+
+def test_single_numbers() -> None:
+    expect(0.1 + 0.2).close_to(0.3)
+    with pytest.raises(CheckFailed, match=r"^loss is 0\.7, off by 0\.4$"):
+        expect(0.7, "loss").close_to(0.3)
+    expect(0.88, "accuracy").at_least(0.88)
+    with pytest.raises(CheckFailed, match=r"accuracy is 0\.8799, below 0\.88"):
+        expect(torch.tensor(0.8799), "accuracy").at_least(0.88)
+
+
+def test_the_tolerance_scales_with_the_largest_entry() -> None:
+    expect([1000.0, 0.05]).close_to([1000.0, 0.0], rtol=1e-4)
+    expect([1.0, 1e-7]).close_to([1.0, 0.0], rtol=0)
+    with pytest.raises(CheckFailed, match="at index 1"):
+        expect([1000.0, 0.2]).close_to([1000.0, 0.0], rtol=1e-4)
+    with pytest.raises(CheckFailed, match="at index 0"):
+        expect([2e-6, 0.0]).close_to([0.0, 0.0])
+
+
+def test_known_mistakes_are_named() -> None:
+    right = torch.tensor([1.0, 2.0])
+    mistakes = {
+        "the factor 2 is lost": right / 2,
+        "rows are summed": lambda: right.sum(),
+        "no mistake": right,
+    }
+    with pytest.raises(CheckFailed, match=r"^dx: the factor 2 is lost$"):
+        expect([0.5, 1.0], "dx").close_to(right, mistakes=mistakes)
+    with pytest.raises(CheckFailed, match=r"^dx: rows are summed$"):
+        expect(3.0, "dx").close_to(right, mistakes=mistakes)
+    with pytest.raises(CheckFailed, match="off by"):
+        expect([7.0, 7.0], "dx").close_to(right, mistakes=mistakes)
+    expect(right).close_to(right, mistakes=mistakes)
+
+
+def test_other_expectations() -> None:
+    expect([1, "a"]).equals([1, "a"])
+    with pytest.raises(CheckFailed, match=r"^sizes is \[1, 2\], not \[1, 3\]$"):
+        expect([1, 2], "sizes").equals([1, 3])
+    with pytest.raises(CheckFailed, match="…"):
+        expect(list(range(1000))).equals([])
+    expect(1 < 2).is_true("never said")
+    with pytest.raises(CheckFailed, match=r"^the weights did not move$"):
+        expect(1 > 2).is_true("the weights did not move")
+    with pytest.raises(CheckFailed, match="not "):
+        expect(torch.rand(2, 3)).has_shape(3, 2)
+    expect(torch.zeros(0, 3)).close_to(np.zeros((0, 3)))

@@ -1,0 +1,99 @@
+"""The sample class through the whole course, by the commands an instructor types."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from rehearsal import ROOT
+
+from chainrule.course import CourseFolder
+from chainrule.grading.classroom import points, scores
+from demo.handins import read
+
+pytestmark = pytest.mark.xdist_group("demo")
+ASSIGNMENT = "cs480-a2"
+CLASS = {path.stem: read(path) for path in sorted((ROOT / "demo" / ASSIGNMENT).glob("*.py"))}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The course folder the demo leaves, and what it printed."""
+    course = tmp_path_factory.mktemp("demo") / "course"
+    command = [sys.executable, "-m", "demo.play", "--course", str(course)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return course, done.stdout
+
+
+@pytest.mark.timeout(1800)
+def test_demo_takes_every_student_through_every_stage(demo: tuple[Path, str]) -> None:
+    course, printed = demo
+    assert len(CLASS) >= 7
+    for student in CLASS:
+        assert student in printed
+        assert (course / "feedback" / student / ASSIGNMENT / "assignment2.html").stat().st_size > 10_000
+    with open(course / "marks" / f"{ASSIGNMENT}.csv", newline="") as file:
+        rows = {row["student_id"]: row for row in csv.DictReader(file)}
+    assert rows.keys() == CLASS.keys()
+    assert (course / "write-up.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("student", CLASS)
+def test_each_student_loses_exactly_what_is_broken(demo: tuple[Path, str], student: str) -> None:
+    folder = CourseFolder(demo[0])
+    worth, got = points(folder, ASSIGNMENT), scores(folder, ASSIGNMENT, student)
+    automatic = {item: full for item, full in worth.items() if item != "q3_3-why"}
+    assert {item for item, full in automatic.items() if got[item] != full} == CLASS[student].loses
+    if student == "blank":
+        assert set(got.values()) == {0.0}
+    else:
+        assert got["q3_3-why"] is None  # waits for a human
+
+
+def test_a_loop_is_stopped_and_the_rest_still_graded(demo: tuple[Path, str]) -> None:
+    course, _ = demo
+    nb = nbformat.read(
+        course / "autograded" / "endless-loop" / ASSIGNMENT / "assignment2.ipynb", as_version=4
+    )
+    errors = [
+        o.ename for c in nb.cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"
+    ]
+    assert "CellTimeoutError" in errors
+    assert "NotRun" not in errors
+    assert scores(CourseFolder(course), ASSIGNMENT, "endless-loop")["q3_2-network"] == 2.5
+
+
+def test_no_page_tells_the_hidden_checks(demo: tuple[Path, str]) -> None:
+    for page in demo[0].glob("feedback/*/*/*.html"):
+        text = page.read_text()
+        assert "chainrule.reference" not in text
+        assert "MARK SCHEME" not in text
+        assert "Model answer" not in text
+
+
+@pytest.mark.timeout(1800)
+def test_stock_nbgrader_gives_the_same_scores(demo: tuple[Path, str]) -> None:
+    """`nbgrader autograde` and the rest, typed in the same folder, on students whose scores differ."""
+    course, _ = demo
+    students = ["blank", "no-zero-grad"]
+    folder = CourseFolder(course)
+    before = {student: scores(folder, ASSIGNMENT, student) for student in students}
+    for student in students:
+        run(course, "nbgrader", "autograde", ASSIGNMENT, "--student", student, "--force")
+        run(course, "nbgrader", "generate_feedback", ASSIGNMENT, "--student", student, "--force")
+    assert {student: scores(folder, ASSIGNMENT, student) for student in students} == before
+    run(course, "nbgrader", "export", "--to", "exported.csv")
+    with open(course / "exported.csv", newline="") as file:
+        exported = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+    for student in students:
+        assert exported[student] == pytest.approx(sum(score or 0.0 for score in before[student].values()))
+
+
+def run(course: Path, *command: str) -> None:
+    done = subprocess.run(command, cwd=course, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,130 @@
+"""A page tells a student what is meant for students, shows what they wrote, and obeys nobody's script."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from tiny_course import FUTURE, PAST, TINY, set_due
+
+from chainrule.course import CourseFolder
+
+
+def page(course: Path, student: str) -> BeautifulSoup:
+    """A student's page, made now."""
+    folder = CourseFolder(course)
+    folder.succeed(folder.api.generate_feedback(TINY, student, force=True), "feedback")
+    path = course / "feedback" / student / TINY / f"{TINY}.html"
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def cell_texts(soup: BeautifulSoup) -> str:
+    """What a reader sees of the cells."""
+    container = soup.find(id="notebook-container")
+    assert container is not None
+    return container.get_text(" ")
+
+
+SECRETS = [
+    "THE_SOLUTION",
+    "THE-MARK-SCHEME",
+    "THE-MODEL-ANSWER",
+    "chainrule.reference",
+    "NEVER-HINT",
+    "squares 0.5",
+]
+LATE = ["LATE-HINT", "squares -3", "square(-3) is -6, not 9"]
+
+
+@pytest.mark.parametrize("due", [FUTURE, PAST])
+@pytest.mark.parametrize("student", ["ann", "cy", "fay", "ed"])
+def test_what_is_hidden_stays_hidden(graded_course: Path, student: str, due: str) -> None:
+    set_due(graded_course, due)
+    html = str(page(graded_course, student))
+    for secret in [*SECRETS, "HIDDEN TESTS", "MARK SCHEME", "Traceback"]:
+        assert secret not in html
+
+
+def test_late_hints_come_after_the_due_date(graded_course: Path) -> None:
+    before = cell_texts(page(graded_course, "cy"))
+    assert not any(late in before for late in LATE)
+    assert "explained after the due date" in before
+    set_due(graded_course, PAST)
+    after = cell_texts(page(graded_course, "cy"))
+    assert all(late in after for late in LATE)
+    assert "explained after the due date" not in after
+    assert before.count("a hidden check") == 2
+    assert after.count("a hidden check") == 1
+
+
+def test_the_page_shows_scores_answers_and_open_hints(graded_course: Path) -> None:
+    text = cell_texts(page(graded_course, "bo"))
+    assert "0 of 4 points" in text
+    assert "not written yet" in text
+    assert "OPEN-HINT" in text
+    ann = page(graded_course, "ann")
+    assert "4 of 4 points" in cell_texts(ann)
+    assert "Signs cancel." in cell_texts(ann)
+    assert "With Bo." in cell_texts(ann)
+    assert "(Score: 4.0 / 5.0)" in ann.get_text()
+
+
+def test_nothing_a_student_wrote_is_active(graded_course: Path) -> None:
+    soup = page(graded_course, "cy")
+    container = soup.find(id="notebook-container")
+    assert container is not None
+    assert not container.find_all(["script", "iframe", "svg", "object", "embed", "form", "meta", "link"])
+    for tag in container.find_all(True):
+        assert not [name for name in tag.attrs if name.lower().startswith("on")], tag
+        for name in ("href", "src", "action"):
+            target = str(tag.attrs.get(name, "")).strip().lower()
+            assert not target.startswith(("javascript:", "data:text", "vbscript:")), tag
+    for script in soup.find_all("script"):
+        assert "alert(" not in script.get_text()
+
+
+def test_what_a_student_wrote_is_still_there(graded_course: Path) -> None:
+    soup = page(graded_course, "cy")
+    container = soup.find(id="notebook-container")
+    assert container is not None
+    text = container.get_text()
+    for written in (
+        "<script>alert('TEXT')</script>",
+        "<script>alert('STREAM')</script>",
+        "alert('ERROR')",
+        "[missing]",
+    ):
+        assert written in text
+    assert container.find("a", href="https://example.org/a?b=1&c=2")
+    assert container.find("img", alt="a cat")
+    assert [quote.get_text().strip() for quote in container.find_all("blockquote")] == ["a quote"] * 2
+
+
+def test_maths_survives(graded_course: Path) -> None:
+    text = page(graded_course, "cy").get_text()
+    assert text.count("$a<b$ and $b>c$ & $$x_1 < y_2$$") == 2
+    assert "x<y" in text
+    assert 'if a < b: print("<script>")' in text
+    assert r"Why is $x^2 \ge 0$?" in text
+
+
+def test_authors_may_use_html(graded_course: Path) -> None:
+    path = graded_course / "autograded" / "ann" / TINY / f"{TINY}.ipynb"
+    nb = nbformat.read(path, as_version=4)
+    nb.cells[0].source = 'Line<br>break and <span class="author">colour</span>'
+    path.chmod(0o644)
+    nbformat.write(nb, path)
+    assert page(graded_course, "ann").find("span", class_="author")
+
+
+def test_a_grader_error_is_not_the_students(graded_course: Path) -> None:
+    path = graded_course / "autograded" / "ann" / TINY / f"{TINY}.ipynb"
+    nb = nbformat.read(path, as_version=4)
+    cell = next(cell for cell in nb.cells if cell.id == "square-check")
+    data = cell.outputs[0].data
+    data["application/vnd.chainrule.item+json"]["grader_error"] = "NEVER-HINT in a traceback"
+    path.chmod(0o644)
+    nbformat.write(nb, path)
+    html = str(page(graded_course, "ann"))
+    assert "a person will look at this item" in html
+    assert "NEVER-HINT" not in html

@@ -1,0 +1,222 @@
+"""What holds for every notebook in source/: sound checks, a reference that earns every point, blanks none."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import symtable
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import torch
+from conftest import once
+from nbformat import NotebookNode
+from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+from rehearsal import ROOT, evaluate, rehearse
+
+from chainrule.lesson.checks import Result
+from chainrule.lesson.fashion_mnist import prepare
+from chainrule.lesson.student import connect
+from chainrule.lesson.worker import Worker
+
+torch.set_num_threads(1)
+
+NOTEBOOKS = sorted((ROOT / "source").glob("*/*.ipynb"))
+
+
+def read(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def nbgrader(cell: NotebookNode) -> dict[str, Any]:
+    return cell.metadata.get("nbgrader", {})
+
+
+def graded_code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and nbgrader(cell).get("grade")]
+
+
+def every(kind: str) -> Any:
+    """Parametrise by notebook, or by graded code cell: in full, and as its visible part in the release."""
+    if kind == "notebook":
+        return pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+    values = []
+    for path in NOTEBOOKS:
+        visible, _ = ClearHiddenTests().preprocess(read(path), {})
+        for part, notebook in {"full": read(path), "visible": visible}.items():
+            for cell in graded_code(notebook):
+                grade_id = nbgrader(cell)["grade_id"]
+                values.append(pytest.param(cell, id=f"{path.parent.name}-{grade_id}-{part}"))
+    return pytest.mark.parametrize("cell", values)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with the small data set in it."""
+    return once(tmp_path_factory, "notebook", lambda path: prepare(path / "data", "quick"))
+
+
+# -- the files -------------------------------------------------------------------------------------------
+
+
+@every("notebook")
+def test_notebook_has_no_outputs(path: Path) -> None:
+    notebook = read(path)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@every("notebook")
+def test_grade_ids_are_unique_and_those_of_graded_cells_begin_with_their_question(path: Path) -> None:
+    known = [nbgrader(cell) for cell in read(path).cells if nbgrader(cell)]
+    ids = [cell["grade_id"] for cell in known]
+    assert len(set(ids)) == len(ids)
+    for cell in known:
+        if cell.get("grade"):
+            assert re.match(r"[a-z]\d+_\d+[a-z]*-", cell["grade_id"])
+
+
+@every("graded cell")
+def test_graded_cell_fits_the_page(cell: NotebookNode) -> None:
+    assert max(map(len, cell.source.splitlines())) <= 120
+
+
+# -- graded cells alone ----------------------------------------------------------------------------------
+
+
+def free_names(source: str) -> set[str]:
+    """Names a cell uses and neither defines nor imports anywhere at its top level; builtins excluded."""
+
+    def scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+        yield table
+        for child in table.get_children():
+            yield from scopes(child)
+
+    top = symtable.symtable(source, "<cell>", "exec")
+    defined = {
+        s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
+    }
+    used = {
+        s.get_name()
+        for scope in scopes(top)
+        for s in scope.get_symbols()
+        if s.is_referenced() and (scope is top or s.is_global())
+    }
+    return used - defined - set(dir(builtins))
+
+
+@pytest.mark.parametrize(
+    ("source", "free"),
+    [
+        ("import torch\ndef f(student):\n    return student.MLP(torch.rand(2))", set()),
+        ("def f(student):\n    return MLP", {"MLP"}),
+        ("[mlp for i in range(3)]", {"mlp"}),
+        ("def f():\n    def g():\n        return model\n    return g", {"model"}),
+        ("class A:\n    x: int = data", {"data"}),
+        ("def f(x=history): ...", {"history"}),
+        ("for k, v in enumerate('ab'):\n    print(k, v)", set()),
+        ("def f():\n    x = 1\n    return [x + y for y in range(x)]", set()),
+    ],
+)
+def test_free_names(source: str, free: set[str]) -> None:
+    assert free_names(source) == free
+
+
+@every("graded cell")
+def test_graded_cell_reaches_student_code_only_through_student(cell: NotebookNode) -> None:
+    assert free_names(cell.source) == set()
+    doors = {
+        "globals",
+        "locals",
+        "vars",
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+        "open",
+        "input",
+        "breakpoint",
+    }
+    used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+    assert not used & doors
+    for node in ast.walk(ast.parse(cell.source)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not {name.split(".")[0] for name in names} & {"IPython", "__main__", "sys", "gc", "inspect"}
+
+
+@every("graded cell")
+def test_visible_part_imports_nothing_students_lack(
+    cell: NotebookNode, request: pytest.FixtureRequest
+) -> None:
+    if "visible" in request.node.callspec.id:
+        assert "HIDDEN" not in cell.source
+        assert "chainrule.reference" not in cell.source
+
+
+@every("graded cell")
+def test_shares_add_up_to_the_points_and_an_empty_notebook_gets_none(
+    cell: NotebookNode, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.chdir(folder)
+    connect(Worker({}).serve)
+    try:
+        result: Result = evaluate(cell.source, {"__name__": "__main__"})
+    finally:
+        connect(None)
+    assert isinstance(result, Result)
+    assert result.grade_id == nbgrader(cell)["grade_id"]
+    assert result.points == pytest.approx(nbgrader(cell)["points"])
+    shares = sum(check.points for check in result.checks)
+    if "visible" in request.node.callspec.id:
+        assert shares <= result.points + 1e-9
+    else:
+        assert shares == pytest.approx(result.points)
+    assert result.score == 0
+    for check in result.checks:
+        assert not check.trouble, check.trouble
+        assert 0 < len(check.message) <= 200
+
+
+# -- whole notebooks -------------------------------------------------------------------------------------
+
+
+def results(notebook: NotebookNode, folder: Path) -> Mapping[str, Result]:
+    """Run all of a notebook's student cells in order, then judge its items."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    sources = {nbgrader(cell).get("grade_id", cell.id): cell.source for cell in code}
+    items = {nbgrader(cell)["grade_id"] for cell in graded_code(notebook)}
+    return rehearse(
+        sources, [grade_id for grade_id in sources if grade_id not in items], sorted(items), folder
+    )
+
+
+@every("notebook")
+def test_reference_gets_every_point(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    for grade_id, result in results(read(path), folder).items():
+        failed = [(check.name, check.message, check.trouble) for check in result.checks if not check.passed]
+        assert failed == [], grade_id
+        assert result.score == pytest.approx(result.points), grade_id
+
+
+@every("notebook")
+def test_blank_release_gets_nothing_and_is_told_why(
+    path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    blank, _ = ClearSolutions(code_stub={"python": "todo()"}).preprocess(read(path), {})
+    assert any("todo()" in cell.source for cell in blank.cells)
+    for grade_id, result in results(blank, folder).items():
+        for check in result.checks:
+            assert not check.passed, (grade_id, check.name)
+            assert not check.trouble, (grade_id, check.trouble)
+            assert 0 < len(check.message) <= 150, (grade_id, check.message)
+        assert result.score == 0

@@ -1,0 +1,295 @@
+"""What a check sees of a student: data, errors with the student's own line, models that stay as they were."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from chainrule.lesson.student import CheckFailed, Student, StudentError
+from chainrule.lesson.todo import todo
+from chainrule.lesson.worker import Worker
+
+
+def student(seconds: float = 30.0, **names: Any) -> Student:
+    """A student whose notebook has these names and whose code may run this long."""
+    worker = Worker(names)
+    return Student(lambda request, _: worker.serve(request, seconds))
+
+
+# ---- names, calls, errors ----------------------------------------------------------------------------------
+
+
+def test_names_come_as_copies() -> None:
+    weights = torch.ones(3)
+    someone = student(weights=weights, table={"a": [1, 2]}, array=np.arange(3))
+    someone.weights.zero_()
+    someone.table["a"].clear()
+    assert weights.sum() == 3
+    assert someone.table == {"a": [1, 2]}
+    assert someone.array.tolist() == [0, 1, 2]
+
+
+def test_a_missing_name_says_what_to_do() -> None:
+    with pytest.raises(
+        CheckFailed, match=r"there is no `accuracy` yet: finish the cell that defines it and run it"
+    ):
+        _ = student().accuracy
+    assert not hasattr(student(), "_repr_html_")  # what IPython asks objects for
+
+
+def test_functions_take_and_give_data() -> None:
+    someone = student(f=lambda x, scale=1: {"y": x * scale, "shape": tuple(x.shape)})
+    answer = someone.f(torch.ones(2, 3), scale=2)
+    assert answer["shape"] == (2, 3)
+    assert answer["y"].sum() == 12
+
+
+def test_a_stub_is_not_written_yet() -> None:
+    def bare() -> None:
+        raise NotImplementedError
+
+    for stub in (todo, bare):
+        with pytest.raises(StudentError, match=r"^not written yet$"):
+            student(f=stub).f()
+
+
+def test_an_exception_is_told_with_the_students_own_line() -> None:
+    def inner(x: torch.Tensor) -> torch.Tensor:
+        return x @ torch.ones(7, 7)  # the slip
+
+    with pytest.raises(StudentError) as caught:
+        student(f=lambda x: inner(x)).f(torch.ones(2, 3))
+    message = str(caught.value)
+    assert message.startswith("your code raised RuntimeError: mat1 and mat2 shapes cannot be multiplied")
+    assert "of `inner`: return x @ torch.ones(7, 7)  # the slip)" in message
+
+
+def test_exceptions_of_any_kind_are_survived() -> None:
+    class Nasty(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    def raiser(error: BaseException) -> Callable[[], None]:
+        def f() -> None:
+            raise error
+
+        return f
+
+    kinds = [SystemExit(0), GeneratorExit(), Nasty(), RecursionError("deep"), Exception("x" * 10_000)]
+    for error in kinds:
+        with pytest.raises(StudentError, match=f"your code raised {type(error).__name__}") as caught:
+            student(f=raiser(error)).f()
+        assert len(str(caught.value)) < 1000
+    with pytest.raises(StudentError, match="your code raised SystemExit"):
+        student(f=sys.exit).f()
+
+
+def test_the_readers_interrupt_is_no_answer() -> None:
+    def f() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        student(f=f).f()
+
+
+def test_answers_that_are_no_data() -> None:
+    assert student(f=lambda: (i for i in "ab")).f().label == "generator"
+    with pytest.raises(StudentError, match=r"`f` .*plain data|no plain data"):
+        student(f=lambda: torch.eye(3).to_sparse()).f()
+    with pytest.raises(TypeError, match="a check sends data"):
+        student(f=lambda x: x).f(object())
+
+
+def test_opaque_objects_can_be_handed_back() -> None:
+    class Config:
+        def __init__(self, depth: int) -> None:
+            self.depth = depth
+
+    someone = student(Config=Config, depth=lambda config: config.depth)
+    assert someone.depth(someone.Config(5)) == 5
+    assert not hasattr(someone.Config(5), "depth")
+
+
+# ---- time --------------------------------------------------------------------------------------------------
+
+
+def swallow() -> None:
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(60)
+
+
+def swallow_anything_once() -> None:
+    try:
+        time.sleep(60)
+    except BaseException:
+        time.sleep(60)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+class EndlessAnswer:
+    """An answer small to hold and endless to send."""
+
+    def __new__(cls) -> Any:
+        layer: list[Any] = []
+        for _ in range(30):
+            layer = [layer] * 10
+        return layer
+
+
+@pytest.mark.parametrize("f", [spin, swallow, swallow_anything_once, EndlessAnswer])
+def test_an_endless_loop_ends(f: Callable[[], Any]) -> None:
+    someone = student(seconds=0.3, f=f, g=lambda: 1)
+    started = time.monotonic()
+    with pytest.raises(StudentError, match="`f` did not finish within 30 seconds: an endless loop"):
+        someone.f()
+    with pytest.raises(StudentError, match="`f` ran into its time limit before"):
+        someone.f()
+    assert someone.g() == 1
+    assert time.monotonic() - started < 10
+
+
+# ---- models ------------------------------------------------------------------------------------------------
+
+
+class Net(nn.Module):
+    """BatchNorm and dropout, layers written in three ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(6, 5)
+        self.norm = nn.BatchNorm1d(5)
+        self.drop = nn.Dropout(0.5)
+        self.last = nn.Linear(5, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = torch.relu(self.norm(self.first(x.flatten(1))))
+        return nn.functional.linear(self.drop(h), self.last.weight, self.last.bias)
+
+
+X = torch.randn(8, 2, 3, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def net() -> Net:
+    return Net()
+
+
+def test_a_model_keeps_modes_gradients_and_attributes(net: Net) -> None:
+    net.train()
+    net.norm.eval()
+    net.last.weight.grad = torch.ones(3, 5)
+    before = {name: t.clone() for name, t in net.state_dict().items()}
+    model = student(net=net).net
+    model.forward(X)
+    model.layers(X)
+    model.predict(X)
+    assert [module.training for module in net.modules()] == [True, True, False, True, True]
+    assert torch.equal(net.last.weight.grad, torch.ones(3, 5))
+    assert all(torch.equal(net.state_dict()[name], t) for name, t in before.items())
+    assert not model.forward(X).requires_grad
+    assert not hasattr(model, "first")
+
+
+def test_modes_are_restored_after_an_error(net: Net) -> None:
+    net.train()
+    with pytest.raises(StudentError, match="RuntimeError"):
+        student(net=net).net.forward(torch.ones(2, 99))
+    assert net.training
+
+
+def test_the_mode_asked_for_is_the_mode_of_the_pass(net: Net) -> None:
+    model = student(net=net.eval()).net
+    x = X[:1].expand(500, 2, 3) + torch.randn(500, 1, 1)
+    assert torch.equal(model.forward(x), model.forward(x))
+    assert not torch.equal(model.forward(x, training=True), model.forward(x, training=True))
+    silent = [model.forward(x, training=True, dropout=False) for _ in range(2)]
+    assert torch.equal(*silent)
+
+
+def test_logits_are_asked_for_their_shape(net: Net) -> None:
+    assert student(net=net).net.logits(X, classes=3).dtype == torch.float64
+    assert student(net=net).net.predict(X, batch=3).shape == (8,)
+    with pytest.raises(CheckFailed, match=r"for 8 images the network returns shape \(8, 3\), not \(8, 10\)"):
+        student(net=net).net.logits(X, classes=10)
+    nothing = nn.Module()
+    nothing.forward = lambda x: None  # type: ignore[method-assign]
+    with pytest.raises(CheckFailed, match=r"the network returns .*, not a tensor"):
+        student(net=nothing).net.logits(X)
+
+
+def test_layers_in_the_order_they_ran(net: Net) -> None:
+    layers = student(net=net).net.layers(X)
+    assert [layer.kind for layer in layers] == ["linear", "batch_norm", "relu", "dropout", "linear"]
+    assert [layer.output for layer in layers] == [(8, 5), (8, 5), (8, 5), (8, 5), (8, 3)]
+    assert layers[0].parameters == {"weight": "first.weight", "bias": "first.bias"}
+    assert layers[1].parameters["running_var"] == "norm.running_var"
+    assert layers[3].settings["p"] == 0.5
+
+
+def test_redrawn_layers_know_their_values(net: Net) -> None:
+    model = student(net=net).net
+    layers = model.redraw(X, generator=torch.Generator().manual_seed(3))
+    state = model.state()
+    for layer in layers:
+        for role, name in layer.parameters.items():
+            assert torch.allclose(state[name], layer.values[role], atol=1e-6)
+    norm = layers[1].values
+    assert norm["running_var"].min() > 0.4
+    assert norm["weight"].abs().min() > 0.4
+    again = model.redraw(X, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(again[0].values["weight"], layers[0].values["weight"])
+    h = X.flatten(1).double() @ layers[0].values["weight"].T + layers[0].values["bias"]
+    h = (h - norm["running_mean"]) / (norm["running_var"] + 1e-5).sqrt() * norm["weight"] + norm["bias"]
+    right = h.relu() @ layers[-1].values["weight"].T + layers[-1].values["bias"]
+    assert torch.allclose(model.logits(X), right, atol=1e-4)
+
+
+def test_loading_some_parameters_leaves_the_others(net: Net) -> None:
+    model = student(net=net).net
+    before = model.state()
+    model.load({"last.bias": torch.tensor([1.0, 2.0, 3.0])})
+    after = model.state()
+    assert after["last.bias"].tolist() == [1, 2, 3]
+    assert torch.equal(after["first.weight"], before["first.weight"])
+    with pytest.raises(StudentError, match="raised"):
+        model.load({"last.bias": torch.ones(7)})
+
+
+def test_fit_lowers_the_loss_and_restores_the_mode(net: Net) -> None:
+    model = student(net=net.eval()).net
+    x = torch.randn(30, 2, 3, generator=torch.Generator().manual_seed(2))
+    y = x[:, 0].argmax(1)
+
+    def loss() -> float:
+        return float(nn.functional.cross_entropy(model.logits(x), y))
+
+    before = loss()
+    model.fit(x, y, steps=40, batch=7, lr=0.1, momentum=0.9)
+    assert loss() < 0.8 * before
+    assert not net.training
+    assert all(p.grad is None for p in net.parameters())
+
+
+def test_networks_and_loaders_for_the_students_functions() -> None:
+    def train(model: nn.Module, loader: Any) -> list[int]:
+        with torch.no_grad():
+            for p in model.parameters():
+                p.add_(1)
+        return [len(x) for x, _ in loader]
+
+    someone = student(train=train)
+    network = someone.make_network(("Linear", 2, 3), ("ReLU",), state={"0.weight": torch.zeros(3, 2)})
+    loader = someone.make_loader(torch.ones(10, 2), torch.arange(10), batch=4)
+    assert someone.train(network, loader) == [4, 4, 2]
+    assert network.state()["0.weight"].tolist() == [[1.0, 1.0]] * 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -111,10 +112,21 @@ class CourseFolder:
         return self.root / self.course.data_folder / profile
 
     def succeed(self, outcome: dict[str, Any], doing: str) -> None:
-        """Raise CourseError with nbgrader's own log unless one of its API calls succeeded."""
+        """Raise CourseError with the reason unless one of nbgrader's API calls succeeded."""
         if not outcome["success"]:
-            detail = (outcome.get("error") or outcome.get("log") or "no details").strip()
-            raise CourseError(f"{doing} failed:\n{detail[-3000:]}")
+            reason = cause(outcome)
+            if reason == "KeyboardInterrupt":  # nbgrader catches even that
+                raise KeyboardInterrupt
+            raise CourseError(f"{doing} failed: {reason}")
+
+
+def cause(outcome: dict[str, Any]) -> str:
+    """The line that says why one of nbgrader's API calls failed; the rest says where."""
+    log, error = outcome.get("log") or "", outcome.get("error") or ""
+    _, logged, frames = log.rpartition("Traceback (most recent call last):")
+    told = re.findall(r"^    (\S.*)$", frames, re.MULTILINE) if logged else []  # frames are indented further
+    told += [line for line in reversed((error or log).splitlines()) if line.strip()]
+    return told[0] if told else "no details"
 
 
 def find_course(start: Path) -> Path:

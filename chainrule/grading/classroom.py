@@ -131,9 +131,10 @@ def grade(
         if student in failures:
             outcome.notes.append(f"not graded: {failures[student]}")
         else:
-            done = recorder.api.autograde(assignment, student, force=True)
-            if not done["success"]:
-                outcome.notes.append(f"not recorded: {last_line(done.get('error') or done.get('log') or '')}")
+            try:
+                folder.succeed(recorder.api.autograde(assignment, student, force=True), "recording")
+            except CourseError as error:
+                outcome.notes.append(str(error))
         outcome.scores = scores(folder, assignment, student)
         graded.append(outcome)
     return ClassReport(assignment, profile, points(folder, assignment), graded, origins)
@@ -282,8 +283,3 @@ def grader_errors(finished: NotebookNode) -> list[str]:
         for record in (cell.metadata.get("chainrule", {}) for cell in finished.cells)
         if "grader_error" in record
     ]
-
-
-def last_line(text: str) -> str:
-    """The last line of a log that says anything."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no details")

@@ -40,7 +40,7 @@ class Judge(NbGraderPreprocessor):
         try:
             result = verdict(name, points, cell.outputs, asserts="Item(" not in cell.source)
             record: dict[str, Any] = result.to_dict()
-            drawn = result.table(graded=True)
+            drawn = result.table(due=True, graded=True)  # for whoever grades
         except GraderError as error:
             self.log.error("grader error in %s: %s", name, error)
             result = Result(name, points)

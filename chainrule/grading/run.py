@@ -147,8 +147,11 @@ class Run(Execute):
 
     def output(self, outs: list[NotebookNode], msg: dict[str, Any], display_id: Any, cell_index: int) -> Any:
         """Take an output in, unless it is none or the cell has put out far too much."""
+        room = max(0, MAX_OUTPUT - self.put_out[cell_index])
         self.put_out[cell_index] += len(str(msg["content"]))
-        if self.put_out[cell_index] > MAX_OUTPUT and msg["msg_type"] in ("stream", "display_data"):
+        if msg["msg_type"] == "stream":
+            msg["content"]["text"] = msg["content"]["text"][:room]
+        elif msg["msg_type"] == "display_data" and not room:
             return None
         try:
             return super().output(outs, msg, display_id, cell_index)

@@ -1,0 +1,199 @@
+"""The command line says in one line what is wrong, and never lets a submission talk to the terminal."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_course import CONFIG, TINY, filled, submit
+
+from chainrule import cli
+from chainrule.doctor import examine
+from chainrule.grading import classroom
+
+Typed = tuple[int, str, str]
+
+
+@pytest.fixture
+def chainrule(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Typed]:
+    """Type a command in an empty folder: exit code, stdout, stderr."""
+    (tmp_path / "nowhere").mkdir()
+    monkeypatch.chdir(tmp_path / "nowhere")
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # `main` changes it
+
+    def run(*words: object) -> Typed:
+        monkeypatch.setattr(sys, "argv", ["chainrule", *map(str, words)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def is_one_line(said: Typed) -> bool:
+    code, _, err = said
+    return code == 2 and err.startswith("chainrule: ") and err.count("\n") == 1 and "Traceback" not in err
+
+
+WRONG = {
+    "no such assignment": (
+        ["grade", "small"],
+        "there is no assignment 'small' in source/. Known: plain, tiny.",
+    ),
+    "a path as assignment": (["release", "../tiny"], "there is no assignment"),
+    "nothing submitted": (
+        ["grade", TINY],
+        "nothing submitted for tiny: put the notebooks in a folder and run",
+    ),
+    "nothing graded": (["feedback", TINY], "nothing is graded yet: run `chainrule grade tiny` first"),
+    "no marks yet": (["marks", TINY], "nothing is graded yet: run `chainrule grade tiny` first"),
+    "an unknown student": (["feedback", TINY, "--student", "zoe"], "not graded yet: zoe"),
+    "no inbox": (["intake", TINY, "inbox"], "inbox is no folder"),
+    "no such data": (["data", "imagenet"], "unknown data set imagenet. Known: fashion-mnist."),
+    "an unknown option": (["grade", TINY, "--jbos", "2"], "--jbos"),
+    "a word for a number": (["grade", TINY, "--jobs", "many"], "--jobs"),
+    "no jobs": (["grade", TINY, "--jobs", "0"], "--jobs"),
+    "an unknown profile": (["grade", TINY, "--profile", "slow"], "'slow' is not one of 'quick', 'full'"),
+    "no assignment": (["grade"], "Missing argument"),
+    "an unknown command": (["garde", TINY], "No such command 'garde'"),
+    "an option without its value": (["marks", TINY, "-o"], "-o"),
+}
+
+
+@pytest.mark.parametrize(("words", "said"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_command_is_told_in_one_line(
+    chainrule: Callable[..., Typed], course: Path, words: list[str], said: str
+) -> None:
+    courses = [] if words[0] == "garde" or words == ["grade"] or words[-1] == "-o" else ["--course", course]
+    result = chainrule(*words, *courses)
+    assert is_one_line(result), result
+    assert said in result[2]
+
+
+@pytest.mark.parametrize("command", ["release", "grade", "feedback", "marks"])
+def test_outside_a_course_the_way_there_is_told(chainrule: Callable[..., Typed], command: str) -> None:
+    result = chainrule(command, TINY)
+    assert is_one_line(result)
+    assert (
+        "no nbgrader_config.py here or above: go to a course folder, or name it with --course." in result[2]
+    )
+    result = chainrule(command, TINY, "--course", "elsewhere")
+    assert is_one_line(result)
+    assert "is no course folder" in result[2]
+
+
+def test_files_that_cannot_be_used_are_told(
+    chainrule: Callable[..., Typed], course: Path, tmp_path: Path
+) -> None:
+    config = (course / CONFIG).read_text()
+    (course / CONFIG).write_text("c = (")
+    result = chainrule("release", TINY, "--course", course)
+    assert is_one_line(result)
+    assert "has a slip: SyntaxError" in result[2]
+    (course / CONFIG).write_text(config)
+    (tmp_path / "no.ipynb").write_text("no notebook")
+    assert is_one_line(chainrule("pdf", tmp_path / "no.ipynb"))
+    assert is_one_line(chainrule("pdf", tmp_path / "none.ipynb"))
+    submit(course, "ann", filled(course, {}))
+    (course / "gradebook.db").write_bytes(b"SQLite format 3\0 not really" * 100)
+    for command in ("marks", "release", "grade"):
+        result = chainrule(command, TINY, "--course", course)
+        assert is_one_line(result), result
+        assert "database" in result[2]
+    shutil.rmtree(course / "source")
+    result = chainrule("release", TINY, "--course", course)
+    assert is_one_line(result)
+    assert "Known: none." in result[2]
+
+
+def test_marks_that_cannot_be_written(chainrule: Callable[..., Typed], graded_course: Path) -> None:
+    result = chainrule("marks", TINY, "--course", graded_course, "-o", graded_course)
+    assert is_one_line(result)
+    assert "Is a directory" in result[2]
+
+
+def test_help_is_help(chainrule: Callable[..., Typed]) -> None:
+    code, out, err = chainrule("--help")
+    assert (code, err) == (0, "")
+    for command in ("release", "intake", "grade", "feedback", "marks", "pdf", "doctor", "data"):
+        assert command in out
+        assert chainrule(command, "--help")[0] == 0
+    _, out, err = chainrule()
+    assert "Usage" in out + err
+
+
+def test_an_interrupt_says_how_to_go_on(
+    chainrule: Callable[..., Typed], course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(classroom, "grade", interrupted)
+    code, _, err = chainrule("grade", TINY, "--course", course)
+    assert (code, err) == (130, "chainrule: interrupted; run the same command again to go on.\n")
+
+
+def test_submissions_cannot_talk_to_the_terminal(
+    chainrule: Callable[..., Typed], course: Path, tmp_path: Path
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    for name in ("\x1b[2J\x1b[31mred", "two\n99 taken", "right\u202eleft", "[bold]rich", "bell\a"):
+        (inbox / f"{name}.ipynb").write_text("{")
+    (inbox / "ann.ipynb").write_text('{"cells": [{"cell_type": "\x1b[31m"}], "nbformat": 4, "metadata": {}}')
+    code, out, err = chainrule("intake", TINY, inbox, "--course", course)
+    assert code == 0
+    assert out.startswith("0 taken, 0 already there, 6 refused\n")
+    assert all(character.isprintable() or character == "\n" for character in out + err)
+    assert out.count("\n") == 7
+    assert "refused [bold]rich.ipynb" in out
+
+
+def test_the_course_is_found_from_below(
+    chainrule: Callable[..., Typed], course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(course / "source" / TINY)
+    code, out, _ = chainrule("release", TINY)
+    assert code == 0
+    assert out == f"released to {course / 'release' / TINY}\n"
+
+
+def test_feedback_and_marks(chainrule: Callable[..., Typed], graded_course: Path) -> None:
+    code, out, _ = chainrule("feedback", TINY, "--course", graded_course)
+    assert (code, out) == (0, f"5 pages in {graded_course / 'feedback'}\n")
+    assert len(list(graded_course.glob("feedback/*/tiny/tiny.html"))) == 5
+    code, out, _ = chainrule("marks", TINY, "--course", graded_course)
+    assert (code, out) == (0, f"marks written to {graded_course / 'marks' / 'tiny.csv'}\n")
+    assert chainrule("marks", TINY, "--course", graded_course, "-o", graded_course / "a" / "b.csv")[0] == 0
+    assert (graded_course / "a" / "b.csv").read_text() == (graded_course / "marks" / "tiny.csv").read_text()
+
+
+def test_one_page_that_cannot_be_made_does_not_keep_the_others(
+    chainrule: Callable[..., Typed], graded_course: Path
+) -> None:
+    broken = graded_course / "autograded" / "bo" / TINY / f"{TINY}.ipynb"
+    broken.chmod(0o644)
+    broken.write_text("no notebook")
+    code, out, err = chainrule("feedback", TINY, "--course", graded_course)
+    assert code == 2
+    assert out.startswith("4 pages in ")
+    assert err.startswith("chainrule: feedback for bo failed:")
+
+
+def test_doctor_runs_anywhere(chainrule: Callable[..., Typed], course: Path) -> None:
+    code, out, err = chainrule("doctor")
+    assert (code, err) == (0, "")
+    for name in ("python", "torch", "course", "sandbox", "pdf", "--course"):
+        assert name in out
+    shutil.rmtree(course / "source")
+    assert any("no Fashion-MNIST: run" in finding.text for finding in examine(course))
+    (course / CONFIG).write_text("c = (")
+    assert any("has a slip" in finding.text for finding in examine(course))

@@ -1,33 +1,43 @@
-"""Tests work in folders of their own; what takes long to make is made once, and its tests run in one process."""
+"""Tests work in folders of their own; what takes long to make is made once and shared between processes."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import tiny_course
+from filelock import FileLock
 
 # nbgrader calls `alembic` by name
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
-SHARED = ("graded", "fresh", "survived")  # fixtures that take long
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first of pytest-xdist's processes makes and the others find; nobody changes it."""
+    base = factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else factory.getbasetemp()
+    folder, partial = base / name, base / f"{name}.part"
+    with FileLock(base / f"{name}.lock"):
+        if not folder.exists():
+            shutil.rmtree(partial, ignore_errors=True)
+            make(partial)
+            partial.rename(folder)
+    return folder
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    for item in items:
-        for name in SHARED:
-            if name in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(name))
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process grades the shared class first, while the others run what doesn't need it."""
+    users = [item for item in items if "graded" in getattr(item, "fixturenames", ())]
+    items[:] = users[:1] + [item for item in items if item not in users] + users[1:]
 
 
 @pytest.fixture(scope="session")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny course, released; to be copied, not changed."""
-    return tiny_course.write(tmp_path_factory.mktemp("tiny") / "course")
+    """The tiny course, released."""
+    return once(tmp_path_factory, "released", tiny_course.write)
 
 
 @pytest.fixture
@@ -39,11 +49,14 @@ def course(released: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def graded(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny course with its class graded by `chainrule grade tiny`, whose output is in said.txt."""
-    root = Path(shutil.copytree(released, tmp_path_factory.mktemp("graded") / "course"))
-    tiny_course.hand_in_class(root)
-    said = tiny_course.type_command(root, "chainrule", "grade", "tiny", "--jobs", "2")
-    (root / "said.txt").write_text(said)
-    return root
+
+    def make(root: Path) -> None:
+        shutil.copytree(released, root)
+        tiny_course.hand_in_class(root)
+        said = tiny_course.type_command(root, "chainrule", "grade", "tiny", "--jobs", "2")
+        (root / "said.txt").write_text(said)
+
+    return once(tmp_path_factory, "graded", make)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from nbgrader.api import Gradebook
-from tiny_course import DOUBLES, PLAIN, RIGHT, SCORES, SQUARE, TINY, filled, submit
+from tiny_course import DOUBLES, PLAIN, RIGHT, SCORES, SQUARE, TINY, filled, needs_proc, processes_in, submit
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
@@ -19,6 +19,8 @@ from chainrule.grading import classroom
 from chainrule.grading.classroom import ClassReport, Task, grade, results, sanitised, scores
 from chainrule.grading.judge import Judge
 from chainrule.grading.store import Store
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
 
 
 def all_scores(course: Path, assignment: str = TINY) -> dict[str, dict[str, float | None]]:
@@ -177,20 +179,7 @@ def test_a_submission_without_the_notebook_gets_nothing(course: Path) -> None:
 SLOW = f"{RIGHT}\nimport time\ntime.sleep(4)"
 
 
-def processes_in(folder: Path) -> list[str]:
-    """Command lines and environments of processes that name the folder."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            texts = [(process / name).read_bytes() for name in ("cmdline", "environ")]
-        except OSError:
-            continue
-        if any(str(folder).encode() in text for text in texts):
-            found.append(texts[0].decode(errors="replace"))
-    return found
-
-
-@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
+@needs_proc
 def test_a_class_whose_grading_was_killed_goes_on_where_it_was(course: Path) -> None:
     for student, answer in {"ann": RIGHT, "bo": SLOW, "cy": DOUBLES}.items():
         submit(course, student, filled(course, {SQUARE: answer}, PLAIN), PLAIN)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import once
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
@@ -38,14 +39,15 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="session", params=ASSIGNMENTS)
 def fresh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The release of one of the course's own assignments, made in a folder apart, without its gradebook."""
-    root = tmp_path_factory.mktemp("fresh")
-    shutil.copy(ROOT / CONFIG, root)
-    shutil.copytree(
-        ROOT / "source" / request.param,
-        root / "source" / request.param,
-        ignore=shutil.ignore_patterns(".ipynb_checkpoints"),
-    )
-    return release(root, request.param)
+    assignment = request.param
+
+    def make(root: Path) -> None:
+        leave = shutil.ignore_patterns(".ipynb_checkpoints")
+        shutil.copytree(ROOT / "source" / assignment, root / "source" / assignment, ignore=leave)
+        shutil.copy(ROOT / CONFIG, root)
+        release(root, assignment)
+
+    return once(tmp_path_factory, f"fresh {assignment}", make) / "release" / assignment
 
 
 def test_committed_release_is_what_chainrule_release_makes_now(fresh: Path) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -178,6 +179,24 @@ def type_command(root: Path, *words: str, code: int = 0) -> str:
     done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=300)
     assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/environ").exists(), reason="looks for processes in /proc"
+)
+
+
+def processes_in(folder: Path) -> list[str]:
+    """Command lines of processes that name the folder there or in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            texts = [(process / name).read_bytes() for name in ("cmdline", "environ")]
+        except OSError:
+            continue
+        if any(str(folder).encode() in text for text in texts):
+            found.append(texts[0].decode(errors="replace"))
+    return found
 
 
 # ---- a class -----------------------------------------------------------------------------------------------

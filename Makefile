@@ -39,6 +39,6 @@ bench-calibrate: setup
 	python bench/calibrate.py --profile full --seeds 10
 
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --all-extras pyproject.toml -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \
+	    pyproject.toml -o requirements.lock --no-emit-index-url
 	sed -e '/^ *#/d' -e '/--hash=/d' -e 's/ *\\$$//' requirements.lock > environment-pins.txt

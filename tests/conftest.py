@@ -29,9 +29,10 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process grades the shared class first, while the others run what doesn't need it."""
-    users = [item for item in items if "graded" in getattr(item, "fixturenames", ())]
-    items[:] = users[:1] + [item for item in items if item not in users] + users[1:]
+    """What takes long to make is made first, by one process, while the others run what doesn't need it."""
+    for name in ("graded", "demo"):
+        users = [item for item in items if name in getattr(item, "fixturenames", ())]
+        items[:] = users[:1] + [item for item in items if item not in users] + users[1:]
 
 
 @pytest.fixture(scope="session")

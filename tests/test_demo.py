@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 import csv
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+from conftest import once
 from rehearsal import ROOT
 
 from chainrule.course import CourseFolder
 from chainrule.grading.classroom import points, scores
 from demo.handins import read
 
-pytestmark = pytest.mark.xdist_group("demo")
 ASSIGNMENT = "cs480-a2"
 CLASS = {path.stem: read(path) for path in sorted((ROOT / "demo" / ASSIGNMENT).glob("*.py"))}
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The course folder the demo leaves, and what it printed."""
-    course = tmp_path_factory.mktemp("demo") / "course"
-    command = [sys.executable, "-m", "demo.play", "--course", str(course)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return course, done.stdout
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The course folder the demo leaves, with what it printed in said.txt; nobody changes it."""
+
+    def make(course: Path) -> None:
+        command = [sys.executable, "-m", "demo.play", "--course", str(course)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        (course / "said.txt").write_text(done.stdout)
+
+    return once(tmp_path_factory, "demo", make)
 
 
 @pytest.mark.timeout(1800)
-def test_demo_takes_every_student_through_every_stage(demo: tuple[Path, str]) -> None:
-    course, printed = demo
+def test_demo_takes_every_student_through_every_stage(demo: Path) -> None:
+    course, printed = demo, (demo / "said.txt").read_text()
     assert len(CLASS) >= 7
     for student in CLASS:
         assert student in printed
@@ -44,8 +48,8 @@ def test_demo_takes_every_student_through_every_stage(demo: tuple[Path, str]) ->
 
 
 @pytest.mark.parametrize("student", CLASS)
-def test_each_student_loses_exactly_what_is_broken(demo: tuple[Path, str], student: str) -> None:
-    folder = CourseFolder(demo[0])
+def test_each_student_loses_exactly_what_is_broken(demo: Path, student: str) -> None:
+    folder = CourseFolder(demo)
     worth, got = points(folder, ASSIGNMENT), scores(folder, ASSIGNMENT, student)
     automatic = {item: full for item, full in worth.items() if item != "q3_3-why"}
     assert {item for item, full in automatic.items() if got[item] != full} == CLASS[student].loses
@@ -55,8 +59,8 @@ def test_each_student_loses_exactly_what_is_broken(demo: tuple[Path, str], stude
         assert got["q3_3-why"] is None  # waits for a human
 
 
-def test_a_loop_is_stopped_and_the_rest_still_graded(demo: tuple[Path, str]) -> None:
-    course, _ = demo
+def test_a_loop_is_stopped_and_the_rest_still_graded(demo: Path) -> None:
+    course = demo
     nb = nbformat.read(
         course / "autograded" / "endless-loop" / ASSIGNMENT / "assignment2.ipynb", as_version=4
     )
@@ -68,8 +72,8 @@ def test_a_loop_is_stopped_and_the_rest_still_graded(demo: tuple[Path, str]) -> 
     assert scores(CourseFolder(course), ASSIGNMENT, "endless-loop")["q3_2-network"] == 2.5
 
 
-def test_no_page_tells_the_hidden_checks(demo: tuple[Path, str]) -> None:
-    for page in demo[0].glob("feedback/*/*/*.html"):
+def test_no_page_tells_the_hidden_checks(demo: Path) -> None:
+    for page in demo.glob("feedback/*/*/*.html"):
         text = page.read_text()
         assert "chainrule.reference" not in text
         assert "MARK SCHEME" not in text
@@ -77,9 +81,9 @@ def test_no_page_tells_the_hidden_checks(demo: tuple[Path, str]) -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_stock_nbgrader_gives_the_same_scores(demo: tuple[Path, str]) -> None:
+def test_stock_nbgrader_gives_the_same_scores(demo: Path, tmp_path: Path) -> None:
     """`nbgrader autograde` and the rest, typed in the same folder, on students whose scores differ."""
-    course, _ = demo
+    course = Path(shutil.copytree(demo, tmp_path / "course"))
     students = ["blank", "no-zero-grad"]
     folder = CourseFolder(course)
     before = {student: scores(folder, ASSIGNMENT, student) for student in students}

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
-from tiny_course import RIGHT, SQUARE, TINY, filled, notebook
+from tiny_course import RIGHT, SQUARE, TINY, filled, marked, notebook
 
 from chainrule.course import CourseFolder
 from chainrule.grading.sanitise import Graft, graft
@@ -64,17 +64,79 @@ def test_the_blank_release_needs_no_repair(folder: CourseFolder, released: Path)
     assert "todo()" in by_id(nb)[SQUARE].source
 
 
-def damaged(*ids: str) -> Callable[[NotebookNode], Any]:
-    def remove(nb: NotebookNode) -> None:
+Damage = Callable[[NotebookNode], Any]
+
+
+def deleted(*ids: str) -> Damage:
+    def damage(nb: NotebookNode) -> None:
         nb.cells = [cell for cell in nb.cells if cell.id not in ids]
 
-    return remove
+    return damage
 
 
-def doubled(nb: NotebookNode) -> None:
+def unlabelled(*ids: str) -> Damage:
+    """As editors do that don't know nbgrader; every cell by default."""
+
+    def damage(nb: NotebookNode) -> None:
+        for cell in nb.cells:
+            if not ids or cell.id in ids:
+                cell.metadata, cell.id = NotebookNode(), f"new-{cell.id}"
+
+    return damage
+
+
+def swapped(one: str, other: str) -> Damage:
+    """The labels of two cells."""
+
+    def damage(nb: NotebookNode) -> None:
+        cells = by_id(nb)
+        first, second = cells[one], cells[other]
+        first.metadata, second.metadata = second.metadata, first.metadata
+
+    return damage
+
+
+def written(name: str, *sources: str, **more: Any) -> Damage:
+    """Several cells with one label, as a split or a pasted cell has."""
+
+    def damage(nb: NotebookNode) -> None:
+        place = [cell.id for cell in nb.cells].index(name)
+        copies = [nbformat.from_dict({**nb.cells[place], "source": source, **more}) for source in sources]
+        nb.cells[place : place + 1] = copies
+
+    return damage
+
+
+def behind(name: str, *sources: str) -> Damage:
+    """Cells of the student's own."""
+
+    def damage(nb: NotebookNode) -> None:
+        place = [cell.id for cell in nb.cells].index(name) + 1
+        new = new_markdown_cell if by_id(nb)[name].cell_type == "markdown" else new_code_cell
+        nb.cells[place:place] = [new(source) for source in sources]
+
+    return damage
+
+
+def both(*damages: Damage) -> Damage:
+    def damage(nb: NotebookNode) -> None:
+        for one in damages:
+            one(nb)
+
+    return damage
+
+
+def with_version_at_the_end(nb: NotebookNode) -> None:
     copy = nbformat.from_dict(by_id(nb)[SQUARE])
     copy.source = "def square(x):\n    return 0"
     nb.cells.append(copy)
+
+
+def pasted_twice(nb: NotebookNode) -> None:
+    """First with the stubs, then with the answers."""
+    first = nbformat.from_dict(nb).cells
+    written(SQUARE, STUB)(NotebookNode(cells=first))
+    nb.cells = [*first, *nb.cells]
 
 
 def retyped(nb: NotebookNode) -> None:
@@ -101,35 +163,257 @@ def relabelled(nb: NotebookNode) -> None:
     by_id(nb)["square-check"].metadata.nbgrader.grade_id = "mine"
 
 
-DAMAGE: dict[str, tuple[Callable[[NotebookNode], Any], list[str]]] = {
-    "deleted": (
-        damaged("imports", "square-check"),
-        ["cell imports was missing", "cell square-check was missing"],
+def check_copied(nb: NotebookNode) -> None:
+    nb.cells += [by_id(nb)["square-check"]] * 3
+
+
+def foreign(nb: NotebookNode) -> None:
+    nb.cells.append(
+        new_code_cell("1", metadata={"nbgrader": {"grade_id": "<script>alert(1)</script>\x1b" * 9}})
+    )
+
+
+def in_r(nb: NotebookNode) -> None:
+    nb.metadata = {"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}}
+
+
+STUB = "def square(x):\n    # TODO: the square of x\n    todo()"
+HALF, OTHER_HALF = "def square(x):\n    y = x * x", "    return y"
+WHY = "*Write your answer here.*"
+TWICE, JOINED = (
+    "is there more than once: it counts once",
+    "is there in several pieces: they were put together",
+)
+CONTENT = "had lost its label: recognised by its content"
+PLACE = "had lost its label: recognised by its place"
+SPLIT = "is there in several versions: those that don't make one cell stand behind each other"
+
+# what happened to the notebook, what is said about it, answers that are other than those of the perfect hand-in
+DAMAGE: dict[str, tuple[Damage, list[str], dict[str, str]]] = {
+    "locked cells deleted": (
+        deleted("imports", "square-check"),
+        ["cells imports, square-check were missing: restored"],
+        {},
     ),
-    "doubled": (doubled, [f"cell {SQUARE} is there more than once"]),
-    "retyped": (retyped, []),
-    "edited": (edited, ["cell square-check had been changed"]),
-    "reordered": (reordered, []),
-    "relabelled": (relabelled, ["cell mine is not part of this notebook", "cell square-check was missing"]),
-    "points, grade and solution changed": (revalued, []),
+    "answers deleted": (
+        deleted(SQUARE, "why"),
+        [f"cell {name} was missing: restored without an answer" for name in (SQUARE, "why")],
+        {SQUARE: STUB, "why": WHY},
+    ),
+    "everything deleted": (
+        deleted("title", "imports", SQUARE, "show", "square-check", "why-intro", "why"),
+        [
+            "cells title, imports, show, square-check, why-intro were missing: restored",
+            f"cell {SQUARE} was missing: restored without an answer",
+            "cell why was missing: restored without an answer",
+        ],
+        {SQUARE: STUB, "why": WHY},
+    ),
+    "another version at the end": (
+        with_version_at_the_end,
+        [f"cell {SQUARE} is there more than once: what stood elsewhere is kept as a cell of its own"],
+        {},
+    ),
+    "pasted twice": (
+        pasted_twice,
+        [
+            f"cell {SQUARE} {TWICE}",
+            "cells title, imports, show, square-check, why-intro are there more than once: they count once",
+            f"cell why {TWICE}",
+        ],
+        {},
+    ),
+    "answers pasted twice": (
+        both(written(SQUARE, RIGHT, RIGHT), written("why", "Signs cancel.", " Signs cancel.\n")),
+        [f"cell {SQUARE} {TWICE}", f"cell why {TWICE}"],
+        {},
+    ),
+    "the stub left above the answer": (
+        both(written(SQUARE, STUB, RIGHT), written("why", WHY, "Signs cancel.")),
+        [f"cell {SQUARE} {TWICE}", f"cell why {TWICE}"],
+        {},
+    ),
+    "split in the middle": (
+        both(written(SQUARE, HALF, OTHER_HALF), written("why", "Signs", "cancel.")),
+        [f"cell {SQUARE} {JOINED}", f"cell why {JOINED}"],
+        {SQUARE: f"{HALF}\n\n{OTHER_HALF}", "why": "Signs\n\ncancel."},
+    ),
+    "split in two of which one is a cell magic": (
+        written(SQUARE, RIGHT, "%%time\nsquare(1)"),
+        [f"cell {SQUARE} {SPLIT}"],
+        {},
+    ),
+    "a broken attempt below": (written(SQUARE, RIGHT, "def square(x:"), [f"cell {SQUARE} {SPLIT}"], {}),
+    "split with line magics": (
+        written(SQUARE, RIGHT, "%time square(1)\n!ls\nfiles = !ls\nsquare?"),
+        [f"cell {SQUARE} {JOINED}"],
+        {SQUARE: f"{RIGHT}\n\n%time square(1)\n!ls\nfiles = !ls\nsquare?"},
+    ),
+    "re-typed": (retyped, [], {}),
+    "emptied": (both(written(SQUARE, " "), written("why", "")), [], {SQUARE: "", "why": WHY}),
+    "edited": (edited, ["cell square-check had been changed: restored"], {}),
+    "reordered": (reordered, [], {}),
+    "points, grade and solution changed": (revalued, [], {}),
+    "relabelled": (relabelled, [f"cell square-check {CONTENT}"], {}),
+    "no label anywhere": (
+        unlabelled(),
+        [
+            "cells title, imports, show, square-check, why-intro had lost their labels: "
+            "recognised by their content",
+            f"cell {SQUARE} {CONTENT}",
+            f"cell why {PLACE}",
+        ],
+        {},
+    ),
+    "no label on the answers": (
+        unlabelled(SQUARE, "why"),
+        [f"cell {SQUARE} {CONTENT}", f"cell why {PLACE}"],
+        {},
+    ),
+    "a lambda without a label": (
+        both(written(SQUARE, "square = lambda x: x * x"), unlabelled(SQUARE)),
+        [f"cell {SQUARE} {PLACE}"],
+        {SQUARE: "square = lambda x: x * x"},
+    ),
+    "no label, and a draft at the end": (
+        both(unlabelled(SQUARE), behind("show", f"{RIGHT} + 1")),
+        [f"cell {SQUARE} {CONTENT}"],
+        {},
+    ),
+    "answer and check with swapped labels": (
+        swapped(SQUARE, "square-check"),
+        [f"cell square-check {CONTENT}", f"cell {SQUARE} {CONTENT}"],
+        {},
+    ),
+    "answer and question with swapped labels": (
+        swapped("why", "why-intro"),
+        [f"cell why-intro {CONTENT}", f"cell why {PLACE}"],
+        {},
+    ),
+    "the check's label on the answer": (
+        lambda nb: by_id(nb)[SQUARE].update(metadata=by_id(nb)["square-check"].metadata),
+        [f"cell {SQUARE} {CONTENT}"],
+        {},
+    ),
+    "the answer's label on a copy of the check": (
+        written(SQUARE, RIGHT, "CHECK"),
+        ["cell square-check is there more than once: it counts once"],
+        {},
+    ),
+    "the answer behind its empty cell": (
+        both(written("why", WHY), behind("why", "Signs", "cancel.")),
+        ["cell why was left empty: the text behind it is taken for the answer", f"cell why {JOINED}"],
+        {"why": "Signs\n\ncancel."},
+    ),
+    "the check copied": (check_copied, [f"cell square-check {TWICE}"], {}),
+    "foreign cells": (
+        foreign,
+        [
+            "cell ?script?alert?1??/script???script?alert?1??/script???script? is not part of this notebook: "
+            "kept without its points"
+        ],
+        {},
+    ),
+    "another language": (in_r, ["the notebook was saved as R: run as python"], {}),
 }
 
 
-@pytest.mark.parametrize(("damage", "said"), DAMAGE.values(), ids=DAMAGE.keys())
+@pytest.mark.parametrize(("damage", "said", "answers"), DAMAGE.values(), ids=DAMAGE.keys())
 def test_damage_is_repaired_and_reported(
     folder: CourseFolder,
     handed_in: NotebookNode,
-    damage: Callable[[NotebookNode], Any],
+    damage: Damage,
     said: list[str],
+    answers: dict[str, str],
 ) -> None:
     right = sanitised(folder, nbformat.from_dict(handed_in))
+    check = by_id(handed_in)["square-check"].source
     damage(handed_in)
+    for cell in handed_in.cells:
+        cell.source = cell.source.replace("CHECK", check)
     nb = sanitised(folder, handed_in)
-    assert [repair.split(":")[0] for repair in repairs(nb)] == said
-    ours = [cell for cell in nb.cells if "nbgrader" in cell.metadata or cell.id == "collaborators"]
-    assert [(c.id, c.cell_type, c.source, c.metadata) for c in ours] == [
-        (c.id, c.cell_type, c.source, c.metadata) for c in right.cells
+    assert repairs(nb) == said
+    assert nb.metadata.kernelspec == right.metadata.kernelspec
+    assert ours(nb) == [
+        (name, kind, answers.get(name, source), metadata) for name, kind, source, metadata in ours(right)
     ]
+    assert len([cell for cell in nb.cells if "squares 2" in cell.source]) == 1
+    assert "**Collaborators:** Bo" in sources(nb)
+
+
+def ours(nb: NotebookNode) -> list[tuple[str, str, str, NotebookNode]]:
+    return [(c.id, c.cell_type, c.source, c.metadata) for c in nb.cells if "nbgrader" in c.metadata]
+
+
+def test_what_cannot_be_joined_stands_behind(folder: CourseFolder, handed_in: NotebookNode) -> None:
+    written(SQUARE, "%%time\nsquare = 1", RIGHT, "square(1)", "%%writefile a.py\n1")(handed_in)
+    nb = sanitised(folder, handed_in)
+    assert [cell.source for cell in nb.cells[3:7]] == [
+        "%%time\nsquare = 1",
+        f"{RIGHT}\n\nsquare(1)",
+        "%%writefile a.py\n1",
+        "print('three squared is', square(3))",
+    ]
+    assert all(cell.metadata == {} for cell in nb.cells[4:6])
+
+
+def test_pieces_whose_pictures_share_a_name_stay_apart(folder: CourseFolder, handed_in: NotebookNode) -> None:
+    written("why", "![](attachment:cat.png)", "![](attachment:cat.png) again", attachments=PICTURE)(handed_in)
+    nb = sanitised(folder, handed_in)
+    assert [cell.attachments for cell in nb.cells[-2:]] == [PICTURE, PICTURE]
+    assert repairs(nb) == [f"cell why {SPLIT}"]
+
+
+def test_an_answer_copied_as_a_start_for_another_is_where_it_stands(folder: CourseFolder) -> None:
+    """Copied with its label, and changed into something else: the student's own cell, run in the same order."""
+    nb = filled(folder.root, {SQUARE: RIGHT})
+    copy = nbformat.from_dict(by_id(nb)[SQUARE])
+    copy.source = "def cube(x):\n    return square(x) * x"
+    nb.cells.insert(6, copy)
+    assert sources(sanitised(folder, nb))[5:7] == ["ITEM", "def cube(x):"]
+
+
+def test_a_students_own_copy_of_a_check_may_stay(folder: CourseFolder, handed_in: NotebookNode) -> None:
+    behind("show", by_id(handed_in)["square-check"].source)(handed_in)
+    nb = sanitised(folder, handed_in)
+    assert repairs(nb) == []
+    assert sources(nb).count("ITEM") == 2
+    assert nb.cells[5].metadata == {}
+
+
+def test_several_answers_that_lost_their_labels() -> None:
+    """Each answer gets what stands in its place, never what stands beside another cell."""
+
+    def answer(name: str, source: str) -> NotebookNode:
+        return marked(new_markdown_cell(source), name, 1, solution=True)
+
+    def cells(*answers: str) -> list[NotebookNode]:
+        texts = [marked(new_markdown_cell(f"# {n}"), f"t{n}") for n in (1, 2, 3)]
+        a, b, c = (answer(name, source) for name, source in zip("abc", answers, strict=True))
+        return [texts[0], a, b, texts[1], c, texts[2]]
+
+    master, nb = notebook(cells("?", "?", "?")), notebook(cells("one", "two", "three"))
+    unlabelled()(nb)
+    graft(master, nb)
+    assert [cell.source for cell in master.cells] == ["# 1", "one", "two", "# 2", "three", "# 3"]
+
+    master, nb = notebook(cells("?", "?", "?")), notebook(cells("one", "two", "three"))
+    unlabelled()(nb)
+    del nb.cells[1:3]
+    graft(master, nb)
+    assert [cell.source for cell in master.cells] == ["# 1", "?", "?", "# 2", "three", "# 3"]
+
+
+def test_functions_in_each_others_cells() -> None:
+    def cells(one: str, two: str) -> list[NotebookNode]:
+        sources = {"a": f"def one(x):\n    {one}", "b": f"def two(x):\n    {two}"}
+        return [marked(new_code_cell(source), name, solution=True) for name, source in sources.items()]
+
+    master, nb = notebook(cells("todo()", "todo()")), notebook(cells("return 1", "return 2"))
+    swapped("a", "b")(nb)
+    said = graft(master, nb)
+    assert [cell.source[-8:] for cell in master.cells] == ["return 1", "return 2"]
+    assert said == [f"cell a {CONTENT}", f"cell b {CONTENT}"]
 
 
 def test_whitespace_alone_is_no_change(folder: CourseFolder, handed_in: NotebookNode) -> None:
@@ -167,7 +451,7 @@ def test_cells_of_the_students_own_keep_their_places(folder: CourseFolder, hande
 
 
 def test_the_collaborators_line_may_be_deleted(folder: CourseFolder, handed_in: NotebookNode) -> None:
-    damaged("collaborators")(handed_in)
+    deleted("collaborators")(handed_in)
     nb = sanitised(folder, handed_in)
     assert repairs(nb) == []
     assert "Collaborators" not in nbformat.writes(nb)

@@ -1,17 +1,22 @@
 """What is run is the instructor's notebook with the student's answers in it, whatever was handed in."""
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import nbformat
 import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
-from tiny_course import RIGHT, SQUARE, TINY, filled, marked, notebook
+from tiny_course import RIGHT, SQUARE, TINY, filled, marked, notebook, submit
 
 from chainrule.course import CourseFolder
-from chainrule.grading.sanitise import Graft, graft
+from chainrule.grading.recognise import name_of
+from chainrule.grading.sanitise import Graft, extra_notebooks, graft
+from chainrule.intake import notebook as intake_notebook
 from chainrule.intake.notebook import Unreadable, read
 
 PICTURE = {"cat.png": {"image/png": "iVBORw0KGgo="}}
@@ -192,7 +197,7 @@ SPLIT = "is there in several versions: those that don't make one cell stand behi
 DAMAGE: dict[str, tuple[Damage, list[str], dict[str, str]]] = {
     "locked cells deleted": (
         deleted("imports", "square-check"),
-        ["cells imports, square-check were missing: restored"],
+        [f"cell {name} was missing: restored" for name in ("imports", "square-check")],
         {},
     ),
     "answers deleted": (
@@ -528,6 +533,161 @@ def test_half_a_character_can_be_stored(folder: CourseFolder, handed_in: Noteboo
     assert by_id(nb)["why"].source == "half ? of it"
 
 
+# ---- damages in any combination ----------------------------------------------------------------------------
+
+
+def mangle(nb: NotebookNode, random: Random) -> None:
+    """One thing that editors and students do to a notebook."""
+    cells = nb.cells
+    place, other = random.randrange(len(cells)), random.randrange(len(cells))
+    cell = cells[place]
+    copy = nbformat.from_dict(cell)
+    cut = random.randrange(len(cell.source) + 1)
+    marks = cell.metadata.get("nbgrader")
+    match random.randrange(16):
+        case 0 if len(cells) > 1:
+            del cells[place]
+        case 1:
+            cells.insert(other, copy)
+        case 2:
+            cells.insert(other, cells.pop(place))
+        case 3:
+            cell.cell_type = random.choice(["code", "markdown", "raw"])
+        case 4:
+            cell.metadata = NotebookNode()
+        case 5:
+            cell.id = "new"
+        case 6:
+            cell.metadata, cells[other].metadata = cells[other].metadata, cell.metadata
+        case 7:
+            cell.source, copy.source = cell.source[:cut], cell.source[cut:]
+            cells.insert(place + 1, copy)
+        case 8:
+            cell.source += f"\n# edited {random.random()}"
+        case 9:
+            cells.insert(place, new_code_cell(random.choice(["", "%%time", "1", "def square(x):"])))
+        case 10:
+            cells.insert(place, new_markdown_cell("a note"))
+        case 11 if len(cells) < 100:
+            cells += nbformat.from_dict(nb).cells
+        case 12 if isinstance(marks, dict):
+            marks["grade_id"] = random.choice(
+                ["mine", "why", SQUARE, "title", "square-check", "", None, 5, ["a"]]
+            )
+        case 13:
+            cell.metadata["nbgrader"] = random.choice(["", 5, None, [], {}, {"grade_id": {}}])
+        case 14:
+            cell.attachments = random.choice([PICTURE, 5, {"cat.png": {"image/png": "other"}}])
+        case 15:
+            random.shuffle(cells)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_happens_the_notebook_is_ours_and_no_labelled_answer_is_lost(
+    folder: CourseFolder, handed_in: NotebookNode, seed: int
+) -> None:
+    random = Random(seed)
+    blank = sanitised(folder, filled(folder.root, {}))
+    given = {
+        cell.source.strip() for cell in handed_in.cells if cell.metadata.get("nbgrader", {}).get("locked")
+    }
+    given |= {"", STUB, WHY}
+    for _ in range(40):
+        nb = nbformat.from_dict(handed_in)
+        for _ in range(random.randrange(1, 12)):
+            mangle(nb, random)
+        master = nbformat.from_dict(blank)
+        answers = [
+            (name_of(cell), cell.source.strip())
+            for cell in nb.cells
+            if name_of(cell) in (SQUARE, "why") and cell.source.strip() not in given
+        ]
+        said = graft(master, nb)
+        assert [c[:2] + c[3:] for c in ours(master)] == [c[:2] + c[3:] for c in ours(blank)]
+        locked = [c.id for c in blank.cells if c.metadata.get("nbgrader", {}).get("locked")]
+        assert all(by_id(master)[name].source == by_id(blank)[name].source for name in locked)
+        assert all(isinstance(sentence, str) and sentence.isprintable() for sentence in said)
+        everything = "\0".join(cell.source for cell in master.cells)
+        for _, answer in answers:
+            assert answer in everything
+        for name in (SQUARE, "why"):
+            if any(label == name for label, _ in answers):
+                assert by_id(master)[name].source not in ("", STUB, WHY)
+        nbformat.validate(master)
+
+
+# ---- bounds ------------------------------------------------------------------------------------------------
+
+
+def seconds(folder: CourseFolder, nb: NotebookNode) -> float:
+    """How long it takes to sanitise."""
+    started = time.monotonic()
+    sanitised(folder, nb)
+    return time.monotonic() - started
+
+
+def test_gigantic_notebooks_are_cut_and_hold_nobody_up(folder: CourseFolder, handed_in: NotebookNode) -> None:
+    many = nbformat.from_dict(handed_in)
+    many.cells += [new_code_cell(f"x{number} = 1") for number in range(5_000)]
+    assert seconds(folder, nbformat.from_dict(many)) < 5
+    nb = sanitised(folder, many)
+    assert len(nb.cells) == 8 + 2_000
+    assert repairs(nb) == [
+        "3000 added cells were left out: 2,000 cells and 10,000,000 characters of your own can be run"
+    ]
+    handed_in.cells += [new_code_cell("x = '" + "ha " * 2_000_000 + "'") for _ in range(3)]
+    nb = sanitised(folder, handed_in)
+    assert len(nb.cells) == 8 + 1
+    assert repairs(nb)[0].startswith("2 added cells were left out")
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x = 1\n" * 800_000, "(" * 5_000_000, "a" * 5_000_000, " " * 5_000_000, "def f(): 1\n" * 400_000],
+    ids=["lines", "brackets", "a word", "blank", "definitions"],
+)
+def test_a_gigantic_answer_holds_nobody_up(
+    folder: CourseFolder, handed_in: NotebookNode, source: str
+) -> None:
+    written(SQUARE, source, source + "1", RIGHT)(handed_in)
+    written("why", source)(handed_in)
+    assert seconds(folder, handed_in) < 10
+
+
+@pytest.mark.parametrize("piece", ["!ls", "x = (", "%%time", "x = 1", "?", "(" * 500, "a = %time b"])
+def test_an_answer_in_thousands_of_pieces_holds_nobody_up(
+    folder: CourseFolder, handed_in: NotebookNode, piece: str
+) -> None:
+    written(SQUARE, *(f"{piece}\n# {number}" for number in range(3_000)))(handed_in)
+    assert seconds(folder, handed_in) < 10
+
+
+def test_an_answer_may_be_too_long(folder: CourseFolder, handed_in: NotebookNode) -> None:
+    written("why", "why not " * 2_000_000)(handed_in)
+    nb = sanitised(folder, handed_in)
+    assert by_id(nb)["why"].source == WHY
+    assert repairs(nb) == ["cell why is longer than 10,000,000 characters: left out"]
+
+
+def test_notebooks_that_are_not_the_assignments_are_named(course: Path) -> None:
+    folder = CourseFolder(course)
+    path = submit(course, "ann", filled(course, {}))
+    assert extra_notebooks(folder, TINY, "ann") == []
+    for name in (
+        "Untitled.ipynb",
+        "old/tiny.ipynb",
+        ".ipynb_checkpoints/tiny.ipynb",
+        "\x1b[31m.ipynb",
+        "notes.txt",
+    ):
+        (path.parent / name).parent.mkdir(exist_ok=True)
+        (path.parent / name).write_text("")
+    assert extra_notebooks(folder, TINY, "ann") == ["??31m.ipynb", "Untitled.ipynb", "old/tiny.ipynb"]
+    assert extra_notebooks(folder, TINY, "nobody") == []
+
+
+# ---- reading -----------------------------------------------------------------------------------------------
+
 NO_NOTEBOOKS = {
     "nothing": "",
     "text": "print(1)",
@@ -547,6 +707,16 @@ NO_NOTEBOOKS = {
     "a format of the future": '{"cells": [], "nbformat": 99, "nbformat_minor": 0, "metadata": {}}',
     "format 3 without worksheets": '{"nbformat": 3, "nbformat_minor": 0, "metadata": {}}',
     "nested too deeply": "[" * 100_000,
+    "a number of thousands of digits": '{"cells": [], "metadata": ' + "1" * 5_000 + "}",
+    "metadata nested too deeply": (
+        '{"metadata": '
+        + '{"a":' * 900
+        + "1"
+        + "}" * 900
+        + ', "cells": [], "nbformat": 4, "nbformat_minor": 5}'
+    ),
+    "a torn file": '{"cells": [{"cell_type": "code", "sour',
+    "a version that is a list": '{"cells": [], "nbformat": [], "nbformat_minor": 0, "metadata": {}}',
 }
 
 
@@ -573,3 +743,53 @@ def test_a_sloppy_notebook_is_read(tmp_path: Path) -> None:
     cells = '[{"cell_type": "code", "source": ["a\\n", "b"], "metadata": {}, "colour": 1}]'
     path.write_text(f'{{"cells": {cells}, "metadata": {{}}, "nbformat": 4, "nbformat_minor": 4}}')
     assert read(path).cells[0].source == "a\nb"
+
+
+def test_outputs_are_not_even_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.ipynb"
+    output = nbformat.v4.new_output("stream", text="x" * 10_000_000)
+    nb = notebook([new_code_cell("1", outputs=[output])])
+    for version in (nb, nbformat.convert(nbformat.from_dict(nb), 3)):
+        path.write_text(nbformat.writes(version, version=version.nbformat))
+        (cell,) = read(path).cells
+        assert (cell.source, cell.outputs) == ("1", [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_other_encodings_are_read(tmp_path: Path, handed_in: NotebookNode, encoding: str) -> None:
+    path = tmp_path / "x.ipynb"
+    path.write_text(nbformat.writes(handed_in), encoding=encoding)
+    assert [cell.source for cell in read(path).cells] == [cell.source for cell in handed_in.cells]
+
+
+def test_slips_of_tools_are_read_as_jupyter_reads_them(tmp_path: Path) -> None:
+    path = tmp_path / "x.ipynb"
+    cell = '{"cell_type": "sql", "source": "1", "source": "2", "metadata": {"a": NaN, "b": -Infinity, "c": 1e999}}'
+    path.write_text(f'{{"cells": [{cell}], "metadata": {{}}, "nbformat": 4, "nbformat_minor": 4}}')
+    (cell,) = read(path).cells
+    assert (cell.cell_type, cell.source) == ("raw", "2")
+
+
+def test_only_ordinary_files_of_a_sane_size_are_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.ipynb"
+    nbformat.write(notebook([]), path)
+    (tmp_path / "link.ipynb").symlink_to(path)
+    os.mkfifo(tmp_path / "pipe.ipynb")
+    for name, reason in {
+        "link.ipynb": "it is a link",
+        "pipe.ipynb": "it is not an ordinary file",
+        "/dev/zero": "it is not an ordinary file",
+        ".": "it is not an ordinary file",
+        "none.ipynb": "it cannot be opened",
+    }.items():
+        with pytest.raises(Unreadable, match=reason):
+            read(tmp_path / name)
+    monkeypatch.setattr(intake_notebook, "MAX_BYTES", 100)
+    with pytest.raises(Unreadable, match="it is larger than"):
+        read(path)
+    monkeypatch.setattr(intake_notebook, "MAX_PARTS", 3)
+    monkeypatch.setattr(intake_notebook, "MAX_BYTES", 10_000)
+    with pytest.raises(Unreadable, match="it has more than 3 parts"):
+        read(path)

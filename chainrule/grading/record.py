@@ -62,7 +62,8 @@ class TellRepairs(NbGraderPreprocessor):
                 where["notebook"], where["assignment"], where["student"]
             )
             for comment, sentences in shared_out(repairs, comments(submission, nb)):
-                tell(comment, REPAIRED, "".join(f"\n\n- {sentence}" for sentence in sentences))
+                items = "".join(f"\n- {sentence}" for sentence in sentences)
+                tell(comment, REPAIRED, f"\n{items}" if items else "")
             gradebook.db.commit()
         return nb, resources
 

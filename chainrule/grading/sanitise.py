@@ -118,9 +118,7 @@ def sorted_out(
         label = found.labels[place]
         if place in at_home:
             last = name
-            if name not in found.means or not found.is_untouched(
-                place, name
-            ):  # what was found replaces the stub
+            if found.means.get(name) != "place" or not found.is_untouched(place, name):
                 pieces.setdefault(name, []).append(cell)
         elif name and is_answer(found.ours[name]) and name not in found.wanted:
             pieces.setdefault(name, []).append(cell)
@@ -173,14 +171,17 @@ MANY = {"was": "were", "is": "are", "its": "their", "label": "labels", "it": "th
 
 
 class Repairs:
-    """What had to be repaired. Cells that aren't answers share a sentence, so that there are never many."""
+    """What had to be repaired. Many cells that aren't answers share a sentence."""
 
     def __init__(self, known: Mapping[str, NotebookNode]) -> None:
         self.answers = {name for name, cell in known.items() if utils.is_solution(cell)}
+        self.free = {name for name, cell in known.items() if "nbgrader" not in cell.metadata}
         self.noted: dict[tuple[str, str], list[str]] = {}
         self.others: list[str] = []
 
     def note(self, name: str, what: str) -> None:
+        if name in self.free:
+            return  # the student's to do with as they like
         names = self.noted.setdefault((what, name if name in self.answers else ""), [])
         if name not in names[:100]:
             names.append(name)
@@ -191,7 +192,7 @@ class Repairs:
         for name, means in found.means.items():
             if name in labelled:
                 self.note(name, BEHIND)
-            elif "nbgrader" in found.ours[name].metadata:
+            else:
                 self.note(name, BY_PLACE if means == "place" else BY_CONTENT)
 
     def note_language(self, master: NotebookNode, submitted: NotebookNode) -> None:
@@ -202,8 +203,8 @@ class Repairs:
     def sentences(self) -> list[str]:
         said = []
         for (what, _), names in self.noted.items():
-            if len(names) == 1:
-                said.append(f"cell {names[0]} {what.format_map(ONE)}")
+            if len(names) <= 3:
+                said += [f"cell {name} {what.format_map(ONE)}" for name in names]
             else:
                 more = f" and {len(names) - 6} more" if len(names) > 6 else ""
                 said.append(f"cells {', '.join(names[:6])}{more} {what.format_map(MANY)}")
@@ -268,19 +269,14 @@ def cells_from(pieces: Iterable[NotebookNode], kind: str) -> list[NotebookNode]:
 
 
 def joined(pieces: Sequence[NotebookNode], kind: str) -> NotebookNode:
-    attachments = [piece["attachments"] for piece in pieces if isinstance(piece.get("attachments"), dict)]
-    pictures = {name: data for some in attachments for name, data in some.items()}
-    new = {
-        "cell_type": kind,
-        "source": "\n\n".join(piece.source for piece in pieces),
-        "attachments": pictures,
-    }
-    return NotebookNode(new)
+    source = "\n\n".join(piece.source for piece in pieces)
+    pictures = {name: data for piece in pieces for name, data in pictures_of(piece).items()}
+    return NotebookNode(cell_type=kind, source=source, attachments=pictures)
 
 
 def are_one_text(pieces: Sequence[NotebookNode]) -> bool:
     """Whether their pictures have different names."""
-    names = [name for piece in pieces for name in piece.get("attachments") or ()]
+    names = [name for piece in pieces for name in pictures_of(piece)]
     return len(names) == len(set(names))
 
 
@@ -321,11 +317,18 @@ def within_limits(cells: list[NotebookNode], ours: set[int], repairs: Repairs) -
 def answer(cell: NotebookNode, theirs: NotebookNode) -> NotebookNode:
     """The cell with the source and the pictures of the student's."""
     cell.source = storable(theirs.source)
-    attachments = theirs.get("attachments")
-    if cell.cell_type == "markdown" and isinstance(attachments, dict):
-        pictures = {storable(name): data for name, data in attachments.items() if is_picture(data)}
+    if cell.cell_type == "markdown":
+        pictures = pictures_of(theirs)
         cell.update({"attachments": pictures} if pictures else {})
     return cell
+
+
+def pictures_of(cell: NotebookNode) -> dict[str, Any]:
+    """What is attached to a cell in the form that the notebook format wants."""
+    attachments = cell.get("attachments")
+    if not isinstance(attachments, dict):
+        return {}
+    return {storable(name): data for name, data in attachments.items() if is_picture(data)}
 
 
 def storable(text: str) -> str:

@@ -378,6 +378,17 @@ def test_an_answer_copied_as_a_start_for_another_is_where_it_stands(folder: Cour
     assert sources(sanitised(folder, nb))[5:7] == ["ITEM", "def cube(x):"]
 
 
+def test_an_emptied_answer_does_not_hide_what_was_written_elsewhere(folder: CourseFolder) -> None:
+    for left in ("", "import math"):
+        nb = filled(folder.root, {SQUARE: left})
+        nb.cells.insert(2, new_code_cell(RIGHT))
+        assert [cell.source for cell in sanitised(folder, nb).cells[2:5]] == [
+            RIGHT,
+            "from chainrule.lesson import todo",
+            left,
+        ]
+
+
 def test_a_students_own_copy_of_a_check_may_stay(folder: CourseFolder, handed_in: NotebookNode) -> None:
     behind("show", by_id(handed_in)["square-check"].source)(handed_in)
     nb = sanitised(folder, handed_in)

@@ -95,10 +95,15 @@ class Recognition:
             owners = [name for name in self.fixed.get(self.texts[place], []) if name not in self.first]
             if owners:
                 self._settle(place, owners[0], "content")
+        strays = {self.labels[place] for place in self._homeless() if not self.is_copy(place)}
         for name, wanted in self.wanted.items():
-            if name in self.first or not wanted:
+            if name in self.first:
                 continue
             candidates = [p for p in self._homeless() if not wanted.isdisjoint(self.defined[p])]
+            if (
+                name in strays
+            ):  # its cell is there with something else in it: only labels can have been swapped
+                candidates = [p for p in candidates if self.labels[p]]
             if candidates:
                 gap = self._gap(name)
                 best = min(candidates, key=lambda p: (p not in gap, self.theirs[p].cell_type != "code", p))

@@ -131,7 +131,7 @@ def sorted_out(
             if label:
                 repairs.note(label, ELSEWHERE)
             elif "nbgrader" in cell.metadata:
-                repairs.note(shown(name_of(cell)), FOREIGN)
+                repairs.note(shown(name_of(cell)) or "without a name", FOREIGN)
     for name, cells in pieces.items():
         if len(cells) > 1 and not is_answer(found.ours[name]):
             repairs.note(name, TWICE)
@@ -190,10 +190,10 @@ class Repairs:
         """How cells were recognised that had lost their labels."""
         labelled = {label for label, home in zip(found.labels, found.homes, strict=True) if label == home}
         for name, means in found.means.items():
-            if name in labelled:
-                self.note(name, BEHIND)
-            else:
+            if name not in labelled:
                 self.note(name, BY_PLACE if means == "place" else BY_CONTENT)
+            elif means == "place":
+                self.note(name, BEHIND)
 
     def note_language(self, master: NotebookNode, submitted: NotebookNode) -> None:
         ours, theirs = language(master), language(submitted)

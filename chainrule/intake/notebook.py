@@ -18,8 +18,9 @@ KINDS = ("code", "markdown", "raw")
 class Unreadable(ValueError):
     """A file that is no notebook. The message says why."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"not a readable notebook: {reason}")
+
+def no_notebook(reason: str) -> Unreadable:
+    return Unreadable(f"not a readable notebook: {reason}")
 
 
 def read(path: Path) -> NotebookNode:
@@ -38,15 +39,15 @@ def read(path: Path) -> NotebookNode:
                 cell["outputs"] = []  # nobody needs them, and they are what makes notebooks gigantic
         major, minor = nbformat.reader.get_version(raw)
         if major not in nbformat.versions:
-            raise Unreadable("its format has a version nobody knows")
+            raise no_notebook("its format has a version nobody knows")
         nb = nbformat.versions[major].to_notebook_json(raw, minor=minor)
         return checked(nbformat.convert(nb, 4))
     except Unreadable:
         raise
     except RecursionError:
-        raise Unreadable("it is nested too deeply") from None
+        raise no_notebook("it is nested too deeply") from None
     except Exception:  # the converters of four formats raise whatever they stumble over
-        raise Unreadable("its cells are not what the notebook format wants") from None
+        raise no_notebook("its cells are not what the notebook format wants") from None
 
 
 def content(path: Path) -> bytes:
@@ -54,34 +55,34 @@ def content(path: Path) -> bytes:
     try:
         about = path.lstat()
         if stat.S_ISLNK(about.st_mode):
-            raise Unreadable("it is a link")
+            raise no_notebook("it is a link")
         if not stat.S_ISREG(about.st_mode):  # a pipe or a device might never end
-            raise Unreadable("it is not an ordinary file")
+            raise no_notebook("it is not an ordinary file")
         if about.st_size > MAX_BYTES:
-            raise Unreadable(f"it is larger than {MAX_BYTES >> 20} MB")
+            raise no_notebook(f"it is larger than {MAX_BYTES >> 20} MB")
         return path.read_bytes()
     except OSError as error:
-        raise Unreadable(f"it cannot be opened ({error.strerror})") from None
+        raise no_notebook(f"it cannot be opened ({error.strerror})") from None
 
 
 def parsed(data: bytes) -> dict[str, Any]:
     """The JSON object in there."""
     if not data.strip():
-        raise Unreadable("it is empty")
+        raise no_notebook("it is empty")
     if data.count(b"{") + data.count(b"[") > MAX_PARTS:
-        raise Unreadable(f"it has more than {MAX_PARTS:,} parts")
+        raise no_notebook(f"it has more than {MAX_PARTS:,} parts")
     try:
         raw = json.loads(data, parse_constant=lambda _: None)
     except RecursionError:
-        raise Unreadable("it is nested too deeply") from None
+        raise no_notebook("it is nested too deeply") from None
     except UnicodeDecodeError:
-        raise Unreadable("it is not text") from None
+        raise no_notebook("it is not text") from None
     except json.JSONDecodeError:
-        raise Unreadable("it is not JSON, or was cut off") from None
+        raise no_notebook("it is not JSON, or was cut off") from None
     except ValueError:  # Python reads no number of more than 4300 digits
-        raise Unreadable("it has a number of thousands of digits") from None
+        raise no_notebook("it has a number of thousands of digits") from None
     if not isinstance(raw, dict):
-        raise Unreadable("it has no cells")
+        raise no_notebook("it has no cells")
     return raw
 
 
@@ -98,12 +99,12 @@ def checked(nb: NotebookNode) -> NotebookNode:
         Unreadable: they are not.
     """
     if not isinstance(nb.get("cells"), list) or not isinstance(nb.get("metadata", {}), dict):
-        raise Unreadable("it has no cells")
+        raise no_notebook("it has no cells")
     for cell in nb.cells:
         if not isinstance(cell, dict) or not isinstance(cell.get("source"), str):
-            raise Unreadable("one of its cells has no source")
+            raise no_notebook("one of its cells has no source")
         if not isinstance(cell.get("metadata"), dict):
-            raise Unreadable("one of its cells has no metadata")
+            raise no_notebook("one of its cells has no metadata")
         if cell.get("cell_type") not in KINDS:
             cell["cell_type"] = "raw"
     return nb

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -103,7 +104,7 @@ def marks(course: Path) -> list[dict[str, float | None]]:
 def finished(course: Path) -> list[float]:
     """Seconds between one student's autograded notebook and the next one's."""
     times = sorted(p.stat().st_mtime for p in course.glob(f"autograded/*/{ASSIGNMENT}/{NOTEBOOK}.ipynb"))
-    return [b - a for a, b in zip(times, times[1:], strict=False)]
+    return [b - a for a, b in pairwise(times)]
 
 
 def kept(course: Path) -> list[dict[str, float]]:
@@ -206,7 +207,7 @@ async def memory(count: int) -> list[dict[str, object]]:
                 "MiB": statistics.median(private) / 2**20,
             }
         )
-    return rows + [cold()]
+    return [*rows, cold()]
 
 
 def cold() -> dict[str, object]:

@@ -18,7 +18,7 @@ from typing import Any
 from IPython.utils.capture import capture_output
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode, ValidationError
+from nbformat import NotebookNode, ValidationError, from_dict
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
@@ -28,7 +28,7 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 from chainrule.course import Course
 from chainrule.data import Profile, prepare
 from chainrule.grading.referee import Referee
-from chainrule.grading.store import Store, digest, key
+from chainrule.grading.store import Store, depends, key
 
 GRACE_SECONDS = 10  # for a kernel to come back after an interrupt
 MAX_OUTPUT = 20 << 20  # characters a cell may put out; a figure has 100,000
@@ -56,8 +56,12 @@ class Run(Execute):
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
     ) -> tuple[NotebookNode, dict[str, Any]]:
         assignment = resources["nbgrader"]["assignment"]
-        finished = Store(Path(self.results)).find(self.key(nb, assignment)) if self.results else None
+        about = nb.metadata.setdefault("chainrule", {})
+        if "depends" not in about:
+            about["depends"] = self.depends(nb, assignment)
+        finished = Store(Path(self.results)).find(key(about["depends"])) if self.results else None
         if finished is not None:
+            finished.metadata.chainrule.update(about)  # repairs are of this submission
             return finished, resources
         directory, course = CourseDirectory(parent=self), Course(parent=self)
         data = Path(directory.root, course.data_folder)
@@ -93,11 +97,11 @@ class Run(Execute):
         )
         return nb, resources
 
-    def key(self, nb: NotebookNode, assignment: str) -> str:
-        """What the outcome of running this sanitised notebook depends on, as a short text."""
-        files = [file for path in self.furniture(assignment) for file in [path, *path.rglob("*")]]
-        digests = [[file.name, digest(file.read_bytes())] for file in sorted(files) if file.is_file()]
-        return key(nb, [self.profile, self.seconds[self.profile], digests])
+    def depends(self, nb: NotebookNode, assignment: str) -> dict[str, str]:
+        """What the outcome of running this sanitised notebook depends on, a short text for each part."""
+        data = Path(CourseDirectory(parent=self).root, Course(parent=self).data_folder, self.profile)
+        limits = {"cell": self.seconds[self.profile]}
+        return depends(nb, self.furniture(assignment), data, self.profile, limits)
 
     def furniture(self, assignment: str) -> list[Path]:
         """The files and folders that come with the assignment."""
@@ -129,6 +133,9 @@ class Run(Execute):
             return cell, resources
         if self.dead:
             cell.outputs = [error_output("NotRun", f"not run: {self.dead}")]
+            return cell, resources
+        if kept := resources.get("kept", {}).get(str(index)):  # still what an earlier run put out
+            cell.update(from_dict(kept))
             return cell, resources
         if self.referee is not None and has_checks(cell):
             cell.outputs = self._refereed(cell, self.referee)

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from distributed import Client, Future, get_worker
+from distributed.comm import get_address_host_port
 
 from chainrule.course import CourseError
 from chainrule.grading.store import our_code, versions
@@ -41,6 +42,7 @@ class Cluster:
         self.resources = {"GPU": 1} if gpu else None
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us, in one line
         try:
+            get_address_host_port(address)  # Client takes half a minute to complain
             self.client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise CourseError(f"no Dask scheduler answers at {address} ({one_line(error)})") from None

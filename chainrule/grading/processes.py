@@ -133,7 +133,8 @@ class Process:
 
 def serve(line: connection.Connection, environ: dict[str, str]) -> None:
     """Run the tasks that come along the line, until it is closed."""
-    with suppress(EOFError, KeyboardInterrupt, BrokenPipeError):
+    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, interrupted)
         leave_with_parent()
         os.environ.clear()  # the process we are forked from has an older one
         os.environ.update(environ)
@@ -146,6 +147,12 @@ def serve(line: connection.Connection, environ: dict[str, str]) -> None:
             except (CourseError, WorkerError) as error:
                 outcome = "", type(error)(str(error))
             line.send(outcome)
+
+
+def interrupted(*_: object) -> None:
+    """Be interrupted once: a terminal's Ctrl-C comes here directly and through our parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def leave_with_parent() -> None:

@@ -46,7 +46,9 @@ class Run(Execute):
     threads = Integer(0, help="Threads per kernel for numerical libraries; 0 leaves it to them.").tag(
         config=True
     )
-    results = Unicode("", help="A folder of finished runs to take instead of running again.").tag(config=True)
+    results = Unicode("", help="A folder of finished runs to take instead of running anything.").tag(
+        config=True
+    )
     iopub_timeout = Integer(30, help="Seconds to wait for a cell's last outputs.").tag(config=True)
     raise_on_iopub_timeout = Bool(False, help="Whether outputs that don't come are an error.").tag(
         config=True
@@ -63,6 +65,8 @@ class Run(Execute):
         if finished is not None:
             finished.metadata.chainrule.update(about)  # repairs are of this submission
             return finished, resources
+        if self.results:  # the writer runs no student code
+            raise RuntimeError("what the result depends on has changed meanwhile: grade again")
         directory, course = CourseDirectory(parent=self), Course(parent=self)
         data = Path(directory.root, course.data_folder)
         origins = prepare(course.data.get(assignment, []), data, self.profile)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 import nbformat
@@ -88,7 +89,7 @@ def grade(
     """
     folder.require(assignment)
     jobs = jobs or os.cpu_count() or 1
-    options = folder.config.copy()
+    options = deepcopy(folder.config)
     options.Run.profile = profile
     options.Run.threads = 1 if cluster else max(1, (os.cpu_count() or 1) // jobs)
     if cell_seconds:
@@ -187,7 +188,7 @@ class Writer:
     def __init__(self, folder: CourseFolder, assignment: str, options: Config, *, diff: bool = False) -> None:
         self.folder, self.assignment, self.options, self.diff = folder, assignment, options, diff
         self.store = Store(folder.root / "runs" / assignment)
-        recording = options.copy()
+        recording = deepcopy(options)
         recording.Run.results = str(self.store.folder)
         self.recorder = CourseFolder(folder.root, recording)
         self.points = points(folder, assignment)

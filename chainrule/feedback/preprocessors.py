@@ -49,7 +49,7 @@ class Redact(NbGraderPreprocessor):
         harmless.tags = [*harmless.tags, *TABLE_TAGS]
         harmless.safe_output_keys |= {"text/markdown"}  # for `_markdown`
         for cell in nb.cells:
-            if cell.cell_type == "code" and _is_ours(cell) and RESULT_TYPE in _data(cell):
+            if cell.cell_type == "code" and _is_ours(cell) and utils.is_grade(cell) and RESULT_TYPE in _data(cell):
                 cell.outputs = [_redrawn(cell, due)]
             elif cell.cell_type != "markdown":
                 harmless.preprocess_cell(cell, resources, 0)

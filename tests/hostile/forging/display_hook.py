@@ -1,0 +1,16 @@
+# A value of 4 is published as if it were the graded cell's, before and after whatever runs.
+# base: wrong
+# says: tried
+# %% square-write
+import sys
+
+
+def claim(*ignored):
+    sys.displayhook(4.0)
+
+
+get_ipython().events.register("pre_run_cell", claim)
+get_ipython().events.register("post_run_cell", claim)
+get_ipython().events.register("pre_execute", claim)
+get_ipython().events.register("post_execute", claim)
+print("tried")

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import math
 import os
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,7 @@ class Referee:
         self.listener.listen(1)
         self.line: socket.socket | None = None
         self.lost = ""
+        self.deadline = math.inf  # of `time.monotonic`, when the whole notebook's time is over
 
     def accept(self, seconds: float) -> None:
         """Wait for the worker to connect. If it doesn't, everything it is asked fails."""
@@ -85,6 +88,9 @@ class Referee:
         Once an exchange has failed the line is out of step, and every further request gets the same answer.
         """
         kind = "WorkerLost"
+        seconds = min(seconds, self.deadline - time.monotonic())
+        if seconds <= 0:
+            self.lost = self.lost or "the notebook's time was over"
         if self.line is not None and not self.lost:
             try:
                 send_request(self.line, request, seconds)

@@ -5,20 +5,25 @@ The student's cells run in a kernel, graded cells in this process, where the `Re
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 import traceback
 from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from IPython.utils.capture import capture_output
 from jupyter_core.utils import run_sync
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode, ValidationError
+from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
@@ -27,7 +32,9 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course
 from chainrule.data import Profile, prepare
+from chainrule.grading.kernel import WarmKernelManager, zygote
 from chainrule.grading.referee import Referee
+from chainrule.grading.sandbox import Box, Corner, Limits, WorkerError, confinement, room
 from chainrule.grading.store import Store, digest, key
 
 GRACE_SECONDS = 10  # for a kernel to come back after an interrupt
@@ -46,7 +53,21 @@ class Run(Execute):
     threads = Integer(0, help="Threads per kernel for numerical libraries; 0 leaves it to them.").tag(
         config=True
     )
+    notebook_seconds = Dict({"quick": 1800, "full": 14400}, help="Time limit of a notebook, by profile.").tag(
+        config=True
+    )
+    memory = Integer(8 << 10, help="MiB of memory a notebook may use.").tag(config=True)
+    disk = Integer(1 << 10, help="MiB a notebook may write.").tag(config=True)
+    processes = Integer(512, help="Processes and threads a notebook may have.").tag(config=True)
+    require_sandbox = Bool(False, help="Whether to refuse to run student code that is not isolated.").tag(
+        config=True
+    )
+    gpu = Bool(False, help="Whether notebooks see this machine's NVIDIA GPUs.").tag(config=True)
+    zygote = Unicode("", help="Where a process listens that starts kernels; started here if empty.").tag(
+        config=True
+    )
     results = Unicode("", help="A folder of finished runs to take instead of running again.").tag(config=True)
+    shutdown_kernel = Unicode("immediate", help="A worker has nothing to lose.").tag(config=True)
     iopub_timeout = Integer(30, help="Seconds to wait for a cell's last outputs.").tag(config=True)
     raise_on_iopub_timeout = Bool(False, help="Whether outputs that don't come are an error.").tag(
         config=True
@@ -62,36 +83,67 @@ class Run(Execute):
         directory, course = CourseDirectory(parent=self), Course(parent=self)
         data = Path(directory.root, course.data_folder)
         origins = prepare(course.data.get(assignment, []), data, self.profile)
-        self.timeout = self.seconds[self.profile]
         self.dead = ""
         self.put_out: Counter[int] = Counter()  # characters by cell
+        self.compute = 0.0
         started = time.monotonic()
+        self.deadline = started + self.notebook_seconds[self.profile]
         with tempfile.TemporaryDirectory(prefix="chainrule-", ignore_cleanup_errors=True) as scratch:
             self.folder = Path(scratch)
-            work = self.folder / "work"
-            work.mkdir()
-            for path in self.furniture(assignment):
-                (shutil.copytree if path.is_dir() else shutil.copy)(path, work / path.name)
-            bench = self.folder / "referee"  # the working folder of graded cells, out of the student's
-            bench.mkdir()
-            for place in (work, bench):
-                (place / "data").symlink_to((data / self.profile).resolve())
-            self.referee = Referee(self.folder / "line", bench) if os.name == "posix" else None
-            inside = {**resources, "metadata": {"path": str(work)}}
+            self._lay_out(assignment, data / self.profile)
             try:
-                nb, _ = super().preprocess(nb, inside, km)
+                with self._worker(Path(directory.root), data / self.profile) as confined:
+                    inside = {**resources, "metadata": {"path": str(self.folder / "work")}}
+                    nb, _ = super().preprocess(nb, inside, km)
             except DeadKernelError:
-                self.dead = self.dead or "the kernel died"  # before the first cell, or while shutting down
+                self.dead = self.dead or "the kernel died"  # while shutting down
             finally:
                 if self.referee is not None:
                     self.referee.close()
         nb.metadata.setdefault("chainrule", {}).update(
             profile=self.profile,
             origins=origins,
-            seconds=round(time.monotonic() - started, 2),
+            sandbox=confined,
+            seconds=round(time.monotonic() - started, 3),
+            compute=round(self.compute, 3),
             dead=self.dead,
         )
         return nb, resources
+
+    def _lay_out(self, assignment: str, data: Path) -> None:
+        """The run's folder: the course's files for the notebook, a place for the referee, a line between them."""
+        for name in ("furniture", "line", "referee"):
+            (self.folder / name).mkdir()
+        for path in self.furniture(assignment):
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, self.folder / "furniture" / path.name)
+        (self.folder / "referee" / "data").symlink_to(data.resolve())
+        line = self.folder / "line" / "referee"
+        self.referee = Referee(line, self.folder / "referee") if os.name == "posix" else None
+        if self.referee is not None:
+            self.referee.deadline = self.deadline
+
+    @contextlib.contextmanager
+    def _worker(self, course: Path, data: Path) -> Iterator[str]:
+        """A place for the kernel, and how well it is confined there."""
+        found = confinement()
+        if found.lacks and self.require_sandbox:
+            raise WorkerError(f"{found.warning} Nothing was run, because a sandbox is required.")
+        if found.warning:
+            self.log.warning(found.warning)
+        self.room: Box | Corner | None = None
+        if sys.platform == "linux":
+            limits = Limits(self.memory << 20, self.disk << 20, self.processes)
+            seen = data.resolve() if data.is_dir() else None
+            self.room = room(self.folder, seen, limits, [course], self.gpu)
+            self.room.admit(self.folder / "line" / "referee")
+        else:
+            shutil.copytree(self.folder / "furniture", self.folder / "work")
+            (self.folder / "work" / "data").symlink_to(data.resolve())
+        try:
+            yield str(found)
+        finally:
+            if self.room is not None:
+                self.room.close()
 
     def key(self, nb: NotebookNode, assignment: str) -> str:
         """What the outcome of running this sanitised notebook depends on, as a short text."""
@@ -109,16 +161,25 @@ class Run(Execute):
             if path.suffix != ".ipynb" and path.name != "data" and not path.name.startswith(".")
         )
 
+    def create_kernel_manager(self) -> Any:
+        if self.room is None:
+            return super().create_kernel_manager()
+        address = zygote(self.zygote, self.threads)
+        self.km = WarmKernelManager(room=self.room, address=address, threads=self.threads, config=self.config)
+        return self.km
+
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
-        env = dict(os.environ, PYTHONSAFEPATH="1", MPLBACKEND="module://matplotlib_inline.backend_inline")
-        if self.threads:
-            env |= {"OMP_NUM_THREADS": str(self.threads), "MKL_NUM_THREADS": str(self.threads)}
-        if os.name == "posix":  # sockets in our own folder instead of open ports
-            self.km.transport, self.km.connection_file = "ipc", str(self.folder / "kernel.json")
-            self.km.ip = str(self.folder / "kernel")
-        # what student code writes past IPython is nobody's business
-        silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        await super().async_start_new_kernel(env=env, **silence, **kwargs)
+        if self.room is None:  # a cold kernel, with what every system has
+            threads = str(self.threads) if self.threads else None
+            bounded = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} if threads else {}
+            backend = "module://matplotlib_inline.backend_inline"
+            env = dict(os.environ, PYTHONSAFEPATH="1", MPLBACKEND=backend, **bounded)
+            if os.name == "posix":  # sockets in our own folder instead of open ports
+                self.km.transport, self.km.connection_file = "ipc", str(self.folder / "kernel.json")
+                self.km.ip = str(self.folder / "kernel")
+            # what student code writes past IPython is nobody's business
+            kwargs |= {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        await super().async_start_new_kernel(**kwargs)
 
     start_new_kernel = run_sync(async_start_new_kernel)
 
@@ -127,17 +188,27 @@ class Run(Execute):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         if cell.cell_type != "code":
             return cell, resources
+        left = self.deadline - time.monotonic()
+        if left <= 0 and not self.dead:
+            self.dead = f"the notebook took {self.notebook_seconds[self.profile]} seconds, its limit"
         if self.dead:
             cell.outputs = [error_output("NotRun", f"not run: {self.dead}")]
             return cell, resources
         if self.referee is not None and has_checks(cell):
+            started = time.monotonic()
             cell.outputs = self._refereed(cell, self.referee)
+            self.compute += time.monotonic() - started
             return cell, resources
+        self.timeout = max(1, min(self.seconds[self.profile], math.ceil(left)))
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)
-        except (DeadKernelError, CellTimeoutError, CellExecutionError) as error:
+        except (DeadKernelError, CellTimeoutError) as error:
             self.dead = "the kernel died" if isinstance(error, DeadKernelError) else str(error)[:200]
             cell.outputs.append(error_output(type(error).__name__, self.dead))
+        except Exception as error:  # student code can make the kernel send anything
+            reason = f"the kernel answered with what is no answer ({type(error).__name__})"
+            cell.outputs.append(error_output("NoAnswer", reason))
+        self.compute += busy(cell)
         if any(output.get("ename") == "CellTimeoutError" for output in cell.outputs) and not self.dead:
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "CellTimeoutError"]
             message = f"stopped after {self.timeout} seconds, the limit for one cell"
@@ -145,25 +216,34 @@ class Run(Execute):
             self._kill_unless_answered(self.kc.kernel_info())
         return cell, resources
 
-    def output(self, outs: list[NotebookNode], msg: dict[str, Any], display_id: Any, cell_index: int) -> Any:
-        """Take an output in, unless it is none or the cell has put out far too much."""
-        room = max(0, MAX_OUTPUT - self.put_out[cell_index])
-        self.put_out[cell_index] += len(str(msg["content"]))
-        if msg["msg_type"] == "stream":
-            msg["content"]["text"] = msg["content"]["text"][:room]
-        elif msg["msg_type"] == "display_data" and not room:
-            return None
+    def process_message(
+        self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
+    ) -> NotebookNode | None:
+        """Take in what the kernel says, as far as it is an output, can be one, and is not far too much."""
+        kind, content = msg["msg_type"], msg["content"]
+        left = max(0, MAX_OUTPUT - self.put_out[cell_index])
+        if kind != "status":
+            self.put_out[cell_index] += len(str(content))
+        if kind.startswith("comm") or (kind in ("display_data", "update_display_data") and not left):
+            return None  # widgets have nobody to talk to
         try:
-            return super().output(outs, msg, display_id, cell_index)
-        except ValidationError as error:  # student code can display what no notebook can hold
+            if kind == "stream":
+                content["text"] = content["text"][:left]
+            if not isinstance(content.get("execution_count", 0), int | None):
+                del content["execution_count"]
+            return super().process_message(msg, cell, cell_index)
+        except CellExecutionComplete:
+            raise
+        except Exception as error:  # student code can display what no notebook can hold
             self.log.warning("an output that is none: %s", str(error)[:200])
             return None
 
     def _refereed(self, cell: NotebookNode, referee: Referee) -> list[NotebookNode]:
         """The outputs of a graded cell that runs here while the kernel answers its requests."""
+        line = self.room.line if self.room is not None else str(self.folder / "line" / "referee")
         attend = (
             "__import__('chainrule.lesson.worker').lesson.worker.attend("
-            f"__import__('IPython').get_ipython().user_ns, {str(self.folder / 'line')!r})"
+            f"__import__('IPython').get_ipython().user_ns, {line!r})"
         )
         request = self.kc.execute(attend, silent=True, store_history=False)
         name = cell.metadata.nbgrader.grade_id
@@ -203,6 +283,16 @@ class Run(Execute):
 def has_checks(cell: NotebookNode) -> bool:
     """Whether a cell is graded through `student`, so that it can run outside the kernel."""
     return utils.is_grade(cell) and not utils.is_solution(cell) and "chainrule.lesson" in cell.source
+
+
+def busy(cell: NotebookNode) -> float:
+    """Seconds the kernel worked on a cell, by its own account."""
+    times = cell.metadata.get("execution", {})
+    try:
+        start, end = (datetime.fromisoformat(times[f"iopub.status.{state}"]) for state in ("busy", "idle"))
+        return max(0.0, (end - start).total_seconds())
+    except (KeyError, ValueError, TypeError):
+        return 0.0
 
 
 def error_output(name: str, message: str) -> NotebookNode:

@@ -1,0 +1,175 @@
+"""Lock a process in: namespaces of a sandbox, another user, no privileges, Landlock, limits. Linux only.
+
+Used between fork and the first line of student code, so everything here is plain system calls.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import shutil
+import signal
+import struct
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+# linux/sched.h
+_CLONE = {"mnt": 0x00020000, "uts": 0x04000000, "ipc": 0x08000000, "user": 0x10000000, "pid": 0x20000000}
+_CLONE_NET = 0x40000000
+# linux/prctl.h
+_SET_PDEATHSIG, _SET_DUMPABLE, _CAPBSET_DROP, _SET_CHILD_SUBREAPER, _SET_NO_NEW_PRIVS = 1, 4, 24, 36, 38
+_CAPABILITY_VERSION_3 = 0x20080522
+# linux/landlock.h: system calls, and rights by the version that brought them
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_READ_RIGHTS = 0b1101  # execute, read file, read directory
+_FILE_RIGHTS = 0b1100_0000_0000_0111  # execute, write, read, truncate, ioctl: what a rule on a file may grant
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a worker gets: where it lives and what it may use.
+
+    Args:
+        connection: the kernel's sockets, as in a Jupyter connection file.
+        sockets: folder for them, writable.
+        work: the notebook's folder. `furniture` names a folder whose contents are copied there; `links` what is
+            linked there by name.
+        environment: all environment variables.
+        uid: user to become; None stays who it is.
+        cgroups: files to write a process into.
+        limits: `resource.RLIMIT_…` by the part behind RLIMIT_.
+        readable, writable: with Landlock, the only places it may open; None leaves it to the sandbox.
+    """
+
+    connection: dict[str, str | int]
+    sockets: str
+    work: str
+    furniture: str
+    environment: dict[str, str]
+    links: dict[str, str] = field(default_factory=dict)
+    uid: int | None = None
+    cgroups: Sequence[str] = ()
+    limits: dict[str, int] = field(default_factory=dict)
+    readable: Sequence[str] | None = None
+    writable: Sequence[str] = ()
+
+
+def checked(result: int, doing: str) -> int:
+    """The result of a system call, or OSError."""
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{doing}: {os.strerror(number)}")
+    return result
+
+
+def adopt_orphans() -> None:
+    """Become the parent of every descendant whose parent ends, so that none can slip away."""
+    checked(_libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "becoming a subreaper")
+
+
+def end_descendants() -> None:
+    """Kill and reap until there is no descendant left."""
+    while True:
+        children = Path("/proc/self/task", str(os.getpid()), "children")
+        try:
+            left = [int(pid) for pid in children.read_text().split()]
+        except OSError:
+            return  # in a sandbox whose /proc doesn't show us: its end ends them
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
+
+
+def join_cgroups(files: Sequence[str]) -> None:
+    """Put this process, and so its children, under the limits of control groups."""
+    for file in files:
+        Path(file).write_text("0")
+
+
+def join_namespaces(process: int) -> None:
+    """Move into the namespaces of a process, given by its pidfd. Children made afterwards see its processes only.
+
+    Raises:
+        OSError: the system does not allow it.
+    """
+    # a user namespace of its own has to be entered with the others, and can't be if it is our own
+    others = sum(_CLONE.values()) + _CLONE_NET - _CLONE["user"]
+    if _libc.setns(process, others + _CLONE["user"]) < 0:
+        checked(_libc.setns(process, others), "entering the sandbox")
+
+
+def lock(cell: Cell) -> None:
+    """Give up, for good, every right the notebook doesn't need."""
+    for name, limit in cell.limits.items():
+        number = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(number)[1]
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(number, (limit, limit))
+    for capability in range(64):
+        _libc.prctl(_CAPBSET_DROP, capability, 0, 0, 0)
+    if cell.uid is not None:
+        os.setgroups([])
+        os.setresgid(cell.uid, cell.uid, cell.uid)
+        os.setresuid(cell.uid, cell.uid, cell.uid)
+    nothing = struct.pack("Ii", _CAPABILITY_VERSION_3, 0), bytes(24)
+    checked(_libc.capset(*nothing), "dropping capabilities")
+    checked(_libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0), "making /proc/self readable again")
+    checked(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "forbidding new privileges")
+    checked(_libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "tying this process to its guardian")
+    if cell.readable is not None:
+        restrict_files(cell.readable, cell.writable)
+
+
+def landlock_version() -> int:
+    """The version of Landlock this system offers; 0 for none."""
+    if sys.platform != "linux":
+        return 0
+    return max(0, _libc.syscall(_CREATE_RULESET, None, 0, 1))
+
+
+def restrict_files(readable: Sequence[str], writable: Sequence[str]) -> None:
+    """With Landlock, let this process open only what lies below these paths; no TCP, no signals to others.
+
+    https://docs.kernel.org/userspace-api/landlock.html
+    """
+    version = landlock_version()
+    files = (1 << (16 if version >= 5 else 15 if version >= 3 else 14 if version >= 2 else 13)) - 1
+    net, scope = (3 if version >= 4 else 0), (3 if version >= 6 else 0)
+    attributes = struct.pack("QQQ", files, net, scope)
+    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    ruleset = checked(_libc.syscall(_CREATE_RULESET, attributes, size, 0), "making Landlock rules")
+    for paths, rights in ((readable, _READ_RIGHTS), (writable, files)):
+        for path in paths:
+            if not os.path.exists(path):
+                continue
+            place = os.open(path, os.O_PATH)
+            allowed = rights & files if os.path.isdir(path) else rights & files & _FILE_RIGHTS
+            rule = struct.pack("=Qi", allowed, place)
+            checked(_libc.syscall(_ADD_RULE, ruleset, 1, rule, 0), f"allowing {path}")
+            os.close(place)
+    checked(_libc.syscall(_RESTRICT_SELF, ruleset, 0), "applying Landlock rules")
+    os.close(ruleset)
+
+
+def furnish(cell: Cell) -> Path:
+    """Make the notebook's folder: the course's files as copies, its data in place."""
+    work = Path(cell.work)
+    work.mkdir(parents=True, exist_ok=True)
+    for path in sorted(Path(cell.furniture).iterdir()):
+        if path.is_dir():
+            shutil.copytree(path, work / path.name)
+        else:
+            shutil.copyfile(path, work / path.name)
+    for name, target in cell.links.items():
+        (work / name).symlink_to(target)
+    return work

@@ -24,7 +24,7 @@ from target import HONEST
 from tiny_course import TINY, filled, submit
 
 from chainrule.course import CONFIG
-from chainrule.grading.run import Run
+from chainrule.grading.sandbox import confinement
 
 MARK = "hostile-was-here"  # in the name or content of whatever an attack leaves behind
 SECONDS = 8  # for one cell
@@ -33,16 +33,8 @@ SPRINGS = ("/tmp", "/dev/shm", "/var/tmp")  # where anybody may write
 
 
 def can_confine() -> bool:
-    """Whether the engine has a sandbox, and this machine lets it work."""
-    try:
-        from chainrule.grading import sandbox
-    except ImportError:
-        return False
-    return Run.class_traits().get("require_sandbox") is not None and sandbox_works(sandbox)
-
-
-def sandbox_works(sandbox) -> bool:
-    raise NotImplementedError
+    """Whether workers are in a sandbox here that lacks nothing."""
+    return confinement().lacks == ""
 
 
 def play(root: Path, attacks: Sequence[Attack], *, confined: bool) -> None:

@@ -1,6 +1,7 @@
 """Attacks as files: what a hostile student hands in, and what may come of it.
 
-A file of FAMILY/ is one student. `# %% cell` starts the text of a cell, remarks stand above:
+A file of FAMILY/ is one student. `# %% cell` starts the text of a cell (`last`: one more at the end), remarks stand
+above:
 
     # base: right, wrong or blank    the answer before the attack's own lines (wrong earns 1 point of 4)
     # in: linear                     the assignment, `tiny` if not said
@@ -23,6 +24,7 @@ from pathlib import Path
 import altered
 from target import ANSWER_CELL, ANSWERS, ITEM
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 from tiny_course import TINY, filled, submit
 
 HERE = Path(__file__).parent
@@ -66,7 +68,9 @@ class Attack:
     def hand_in(self, root: Path, places: Mapping[str, str]) -> None:
         """Put the submission where intake would."""
         answers = {name: put_in(text, places) for name, text in self.answers.items()}
+        last = answers.pop("last", None)
         nb = filled(root, answers, self.assignment)
+        nb.cells += [new_code_cell(last)] if last else []
         folder = root / "submitted" / self.name / self.assignment
         if self.alter is not None:
             folder.mkdir(parents=True)

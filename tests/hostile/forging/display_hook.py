@@ -2,11 +2,8 @@
 # base: wrong
 # says: tried
 # %% square-write
-import sys
-
-
 def claim(*ignored):
-    sys.displayhook(4.0)
+    get_ipython().displayhook(4.0)
 
 
 get_ipython().events.register("pre_run_cell", claim)

@@ -7,22 +7,14 @@ import socket
 import threading
 import time
 
-from chainrule.lesson import wire, worker
+from chainrule.lesson import wire
 
-attend = worker.attend
-
-
-def places():
-    given = getattr(worker, "address_seen", None)
-    yield from [given] if given else []
-    for folder in (os.path.dirname(os.getcwd()), os.getcwd(), *filter(None, [os.environ.get("TMPDIR")])):
-        for name in ("line", "line.sock", "referee"):
-            yield os.path.join(folder, name)
+PLACES = ["/run/line/referee", os.path.abspath("../line/referee"), os.path.abspath("../../line/referee")]
 
 
 def answer_first():
     while True:
-        for place in places():
+        for place in PLACES:
             try:
                 line = socket.socket(socket.AF_UNIX)
                 line.connect(place)

@@ -11,16 +11,18 @@ parents = []
 
 def forge():
     while True:
-        parent = kernel.get_parent("shell")
-        parents.append(parent)
-        for header in parents[-20:]:
+        for parent in parents[-3:]:
             content = {"data": {"text/plain": "4.0"}, "metadata": {}, "execution_count": 1}
-            kernel.session.send(kernel.iopub_socket, "execute_result", content, parent=header)
-            kernel.session.send(kernel.iopub_socket, "clear_output", {"wait": False}, parent=header)
-            error = {"ename": "CellTimeoutError", "evalue": "4.0", "traceback": []}
-            kernel.session.send(kernel.iopub_socket, "error", error, parent=header)
-        time.sleep(0.05)
+            kernel.session.send(kernel.iopub_socket, "execute_result", content, parent=parent)
+            kernel.session.send(kernel.iopub_socket, "clear_output", {"wait": True}, parent=parent)
+            kernel.session.send(kernel.iopub_socket, "execute_result", content, parent=parent)
+        time.sleep(0.0005)
 
 
-get_ipython().events.register("post_run_cell", lambda *ignored: print("tried"))
+def follow(*ignored):
+    parents.append(kernel.get_parent("shell"))
+    print("tried")
+
+
+get_ipython().events.register("pre_execute", follow)
 threading.Thread(target=forge, daemon=True).start()

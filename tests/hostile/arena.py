@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import site
@@ -27,8 +28,10 @@ from chainrule.course import CONFIG
 from chainrule.grading.sandbox import confinement
 
 MARK = "hostile-was-here"  # in the name or content of whatever an attack leaves behind
-SECONDS = 8  # for one cell
-PATIENCE = 600  # for a class
+SECONDS = 6  # for one cell
+JOBS = 4  # most attacks wait for something
+PATIENCE = 60  # for a class
+MEMORY = 6 << 30  # of each of the grader's processes: a hole must not cost the machine these tests run on
 SPRINGS = ("/tmp", "/dev/shm", "/var/tmp")  # where anybody may write
 
 
@@ -68,7 +71,7 @@ def play(root: Path, attacks: Sequence[Attack], *, confined: bool) -> None:
         }
         said = ""
         for assignment in assignments:
-            grade = ["chainrule", "grade", assignment, "--jobs", "2", "--cell-seconds", str(SECONDS)]
+            grade = ["chainrule", "grade", assignment, "--jobs", str(JOBS), "--cell-seconds", str(SECONDS)]
             said += say(grade, root, environment, descriptor)
             said += say(["chainrule", "feedback", assignment], root, environment, descriptor)
         shm.unlink()
@@ -102,6 +105,7 @@ def say(command: list[str], root: Path, environment: Mapping[str, str], descript
         text=True,
         errors="surrogateescape",
         start_new_session=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY)),
     ) as running:
         try:
             said, _ = running.communicate(timeout=PATIENCE)

@@ -75,7 +75,8 @@ class Attack:
         if self.alter is not None:
             folder.mkdir(parents=True)
             self.alter(nb, folder)
-        if not (folder / f"{self.assignment}.ipynb").is_symlink() and not any(folder.glob("*.ipynb")):
+        notebook = folder / f"{self.assignment}.ipynb"
+        if not (folder.is_symlink() or notebook.is_symlink() or notebook.exists()):
             submit(root, self.name, nb, self.assignment)
 
 

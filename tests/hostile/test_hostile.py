@@ -16,6 +16,8 @@ import pytest
 from attacks import FAMILIES, Attack
 from bs4 import BeautifulSoup, Tag
 from conftest import once
+from nbconvert.exporters import HTMLExporter
+from nbgrader.server_extensions.formgrader.handlers import template_path
 from target import HONEST, INSTRUCTORS_ONLY, ITEM
 
 from chainrule.course import CourseFolder
@@ -91,3 +93,54 @@ def feedback(root: Path, attack: Attack) -> str:
     """The attacker's feedback page, empty if there is none."""
     path = root / "feedback" / attack.name / attack.assignment / f"{attack.assignment}.html"
     return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+# ---- what people open --------------------------------------------------------------------------------------
+
+ESCAPING = [attack for attack in ATTACKS if attack.family == "escaping"]
+
+
+@pytest.mark.parametrize("attack", ESCAPING, ids=lambda attack: attack.name)
+def test_pages_are_harmless(attack: Attack, played: Played) -> None:
+    root = played(attack.family)
+    for page in (feedback(root, attack), formgrader(root, attack)):
+        assert active_content(page) == []
+
+
+def formgrader(root: Path, attack: Attack) -> str:
+    """The page on which a person marks the attacker's answers, as formgrader makes it."""
+    config = CourseFolder(root).config.copy()
+    config.HTMLExporter.template_name = "formgrade"
+    config.HTMLExporter.extra_template_basedirs = [template_path]
+    about = dict.fromkeys(
+        ("assignment_id", "notebook_id", "submission_id", "base_url", "student", "notebook_path"), "x"
+    )
+    path = root / "autograded" / attack.name / attack.assignment / f"{attack.assignment}.ipynb"
+    resources = {**about, "index": 0, "total": 1, "last_name": "x", "first_name": "x"}
+    return HTMLExporter(config=config).from_filename(str(path), resources=resources)[0]
+
+
+def active_content(page: str) -> list[str]:
+    """Tags among a page's cells that act, load something from elsewhere, or change what is around them."""
+    soup = BeautifulSoup(page, "html.parser")
+    cells = soup.find(id="notebook-container")
+    assert isinstance(cells, Tag)
+    plain = BeautifulSoup(page.split("<body", 1)[1], "html.parser")  # has anything left the container?
+    found = [str(tag) for tag in soup.find_all("body")[1:]]
+    found += [str(tag) for tag in plain.find_all("script") if "alert(1)" in tag.get_text()]
+    acting = ["script", "iframe", "svg", "object", "embed", "form", "meta", "link", "base", "style", "video", "math"]
+    found += [str(tag) for tag in cells.find_all(acting)]
+    for tag in cells.find_all(True):
+        for name, value in tag.attrs.items():
+            target = "".join(str(value).split()).lower()
+            if name.lower().startswith("on") or (
+                name.lower() in ("href", "src", "xlink:href", "action", "formaction", "background", "style", "srcset")
+                and (
+                    target.startswith(("javascript:", "vbscript:", "data:text", "data:image/svg"))
+                    or ("example.org" in target and name.lower() != "href")
+                    or "url(" in target
+                    or "position:" in target
+                )
+            ):
+                found.append(str(tag))
+    return [tag[:200] for tag in found]

@@ -2,7 +2,7 @@
 # base: right
 # says: tried
 # %% square-write
-import re
+import itertools
 
 print("tried", flush=True)
-re.match(r"(a|a)*$", "a" * 60 + "b")
+sum(itertools.repeat(0))

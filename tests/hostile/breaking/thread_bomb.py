@@ -1,14 +1,15 @@
-# Starts threads until there are no more, and keeps them all busy.
+# Starts threads until there are no more, and wakes them all the time.
 # base: right
 # needs: sandbox
 # says: tried
 # %% square-write
 import threading
+import time
 
 
 def burn():
     while True:
-        pass
+        time.sleep(0.01)
 
 
 threads = 0

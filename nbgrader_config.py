@@ -42,12 +42,14 @@ c.GenerateAssignment.preprocessors = [
 c.Run.profile = "quick"
 c.Autograde.sanitize_preprocessors = [grading.Graft]
 c.Autograde.autograde_preprocessors = [
+    grading.KeepRepairs,
     grading.Run,
     grading.Judge,
     CoalesceStreamsPreprocessor,  # progress bars become one line
     nbgrader.LimitOutput,
     nbgrader.SaveAutoGrades,
     grading.FlagGraderErrors,
+    grading.TellRepairs,
     nbgrader.AssignLatePenalties,
     nbgrader.CheckCellMetadata,
 ]

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,19 +69,13 @@ def data_finding(folder: CourseFolder, profile: str) -> Finding:
 
 
 def sandbox_finding() -> Finding:
-    """bubblewrap, and whether it works here."""
-    path = shutil.which("bwrap")
-    if path is None:
-        return Finding(
-            False, "sandbox", "no bubblewrap: student code would run unconfined (apt install bubblewrap)"
-        )
-    try:
-        trial = [path, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"]
-        works = subprocess.run(trial, capture_output=True, timeout=20).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        works = False
-    text = "works here" if works else "is installed but may not make namespaces here"
-    return Finding(works, "sandbox", f"bubblewrap {text}; grading does not confine student code yet")
+    """How well student code is confined."""
+    from chainrule.grading.sandbox import confinement, why_no_box
+
+    found = confinement()
+    if not found.lacks:
+        return Finding(True, "sandbox", f"{found.kind}: student code sees its notebook and nothing else")
+    return Finding(False, "sandbox", f"{found.warning} ({why_no_box() or sys.platform})")
 
 
 def pdf_finding() -> Finding:

@@ -192,3 +192,19 @@ def test_text_cells_pass(course: Path) -> None:
     nb = Run(config=options).preprocess(nb, WHERE)[0]
     assert nb.cells[0].source == "text"
     assert nb.cells[1].outputs == []
+
+
+NOISE = """
+kernel = get_ipython().kernel
+kernel.iopub_thread.send_multipart([b"noise"])
+kernel.session.send(kernel.iopub_socket, "stream", content="no dictionary")
+import time
+time.sleep(3)
+"""
+
+
+def test_a_kernel_that_is_none_any_more_is_ended(course: Path) -> None:
+    nb = run(course, "print('first')", NOISE, "print('never')")
+    assert printed(nb.cells[0]) == "first\n"
+    assert "killed" in nb.metadata.chainrule["dead"]
+    assert errors(nb)[2] == ["NotRun"]

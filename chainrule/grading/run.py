@@ -206,8 +206,9 @@ class Run(Execute):
             self.dead = "the kernel died" if isinstance(error, DeadKernelError) else str(error)[:200]
             cell.outputs.append(error_output(type(error).__name__, self.dead))
         except Exception as error:  # student code can make the kernel send anything
-            reason = f"the kernel answered with what is no answer ({type(error).__name__})"
-            cell.outputs.append(error_output("NoAnswer", reason))
+            self.dead = f"the kernel sent what no kernel sends ({type(error).__name__}) and was killed"
+            cell.outputs.append(error_output("NoKernel", self.dead))
+            run_sync(self.km.shutdown_kernel)(now=True)
         self.compute += busy(cell)
         if any(output.get("ename") == "CellTimeoutError" for output in cell.outputs) and not self.dead:
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "CellTimeoutError"]

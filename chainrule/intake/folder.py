@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.intake.notebook import Unreadable, read
+from chainrule.intake.notebook import MAX_BYTES, Unreadable, read
 
-MAX_BYTES = 50 << 20  # a notebook with a hundred figures is 10 MB
 STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 

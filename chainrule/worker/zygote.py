@@ -124,6 +124,7 @@ def guard(line: socket.socket, cell: confine.Cell, box: int | None = None) -> in
 def become_kernel(line: socket.socket, cell: confine.Cell) -> None:
     """Lock this process in, make it look like a fresh one, and run an IPython kernel in it. Doesn't return."""
     try:
+        os.setsid()  # out of the guardian's process group
         confine.lock(cell)
         folder = confine.furnish(cell)
         line.send(b"started")
@@ -156,7 +157,8 @@ def freshen(cell: confine.Cell) -> None:
     import numpy
     import torch
 
-    os.environ.clear()
+    for name in ("XDG_CACHE_HOME", "PYTHONPATH"):  # the zygote's own; what imports have added stays
+        os.environ.pop(name, None)
     os.environ.update(cell.environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()

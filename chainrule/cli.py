@@ -110,7 +110,7 @@ def grade(
     console.print(table(report))
     for student in report.students:
         for note in student.notes:
-            print(f"{student.student}: {plain(note)}")
+            print(f"{plain(student.student)}: {plain(note)}")
 
 
 @app.command()

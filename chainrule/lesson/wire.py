@@ -26,7 +26,9 @@ import torch
 MAX_BYTES = 1 << 28  # 256 MiB: a whole Fashion-MNIST test set in float64 is 63 MB
 MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much in memory; arrays don't count
 MAX_DEPTH = 32
-MAX_KEYS = 10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
+MAX_KEYS = (
+    10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
+)
 TOO_LARGE = "more than {} MiB of data"
 _HEADER = struct.Struct("<Q")
 

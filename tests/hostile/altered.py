@@ -1,7 +1,7 @@
 """Attacks on the notebook file and on the folder it is handed in with.
 
 Each function gets the notebook as the student would have handed it in, and the folder of the submission. What it writes
-there itself is handed in instead. Remarks as in `attacks`.
+there itself is handed in instead. Remarks as in `attacks`; `as` is the student's own name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ from tiny_course import DOUBLES, RIGHT, SQUARE, TINY
 Alter = Callable[[NotebookNode, Path], None]
 FUNCTIONS: dict[str, dict[str, tuple[dict[str, str], Alter]]] = {"tampering": {}, "escaping": {}}
 CHECK = ITEM[TINY]
-FULL = {"name": "all", "points": 4.0, "passed": True, "hint": "", "disclose": "always", "message": "", "trouble": ""}
+FULL = {
+    "name": "all",
+    "points": 4.0,
+    "passed": True,
+    "hint": "",
+    "disclose": "always",
+    "message": "",
+    "trouble": "",
+}
 RECORD = {"score": 4.0, "grade_id": CHECK, "points": 4.0, "checks": [FULL]}
 
 
@@ -70,7 +78,13 @@ def check_replaced(nb: NotebookNode, folder: Path) -> None:
     data = {"text/plain": "4.0", "application/vnd.chainrule.item+json": RECORD}
     check.outputs = [new_output("execute_result", data)]
     check.metadata.chainrule = RECORD
-    nb.metadata.chainrule = {"repairs": [], "dead": "", "seconds": -1e9, "sandbox": "bubblewrap", "profile": "full"}
+    nb.metadata.chainrule = {
+        "repairs": [],
+        "dead": "",
+        "seconds": -1e9,
+        "sandbox": "bubblewrap",
+        "profile": "full",
+    }
 
 
 @attack()
@@ -93,10 +107,12 @@ def everything_twice(nb: NotebookNode, folder: Path) -> None:
         nb.cells.insert(0, copy)
 
 
-@attack(scores="0")
+@attack()
 def manual_answer_as_code(nb: NotebookNode, folder: Path) -> None:
     """The written answer, marked by a person, becomes code that returns its points; the code becomes text."""
-    nb.cells[nb.cells.index(cell(nb, "why"))] = new_code_cell("1.0", id="why", metadata=cell(nb, "why").metadata)
+    nb.cells[nb.cells.index(cell(nb, "why"))] = new_code_cell(
+        "1.0", id="why", metadata=cell(nb, "why").metadata
+    )
     cell(nb, SQUARE).cell_type = "raw"
 
 
@@ -105,7 +121,9 @@ def checksums_of_others(nb: NotebookNode, folder: Path) -> None:
     """Checksums, schema and types of nbgrader's metadata are what no nbgrader writes."""
     for each in nb.cells:
         if "nbgrader" in each.metadata:
-            each.metadata.nbgrader.update(checksum=["x"], schema_version="∞", cell_type=5, points=float("1e308"))
+            each.metadata.nbgrader.update(
+                checksum=["x"], schema_version="∞", cell_type=5, points=float("1e308")
+            )
     nb.metadata.nbgrader = {"grade_id": CHECK}
 
 
@@ -117,8 +135,14 @@ def kernel_of_its_own(nb: NotebookNode, folder: Path) -> None:
     """The notebook names a kernel that is a command, handed in beside it."""
     evil = folder / "kernels" / "evil"
     evil.mkdir(parents=True)
-    argv = ["sh", "-c", "touch /tmp/hostile-was-here-kernel; exec python -m ipykernel_launcher -f {connection_file}"]
-    (evil / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
+    argv = [
+        "sh",
+        "-c",
+        "touch /tmp/hostile-was-here-kernel; exec python -m ipykernel_launcher -f {connection_file}",
+    ]
+    (evil / "kernel.json").write_text(
+        json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"})
+    )
     nb.metadata.kernelspec = {"name": f"../../../../{evil}", "display_name": "evil", "language": "bash"}
     nb.metadata.language_info = {"name": "bash", "version": "5"}
 
@@ -133,8 +157,18 @@ def kernel_that_is_missing(nb: NotebookNode, folder: Path) -> None:
 @attack(base="right")
 def modules_handed_in(nb: NotebookNode, folder: Path) -> None:
     """Modules with the names of the grader's own are handed in beside the notebook."""
-    for name in ("ipykernel_launcher", "torch", "nbformat", "chainrule", "nbgrader_config", "sitecustomize", "conftest"):
-        (folder / f"{name}.py").write_text("open('/tmp/hostile-was-here-module', 'w'); raise SystemExit(name)")
+    for name in (
+        "ipykernel_launcher",
+        "torch",
+        "nbformat",
+        "chainrule",
+        "nbgrader_config",
+        "sitecustomize",
+        "conftest",
+    ):
+        (folder / f"{name}.py").write_text(
+            "open('/tmp/hostile-was-here-module', 'w'); raise SystemExit(name)"
+        )
     (folder / "chainrule").mkdir()
     (folder / "chainrule" / "__init__.py").write_text("print('hostile was here')")
     (folder / "pytest.ini").write_text("[pytest]")
@@ -149,7 +183,7 @@ def link_to_the_solution(nb: NotebookNode, folder: Path) -> None:
     (folder / f"{TINY}.ipynb").symlink_to(folder.parents[2] / "source" / TINY / f"{TINY}.ipynb")
 
 
-@attack(scores="0")
+@attack(scores="0", hole="folders of submitted/ that are links are followed")
 def link_to_a_neighbour(nb: NotebookNode, folder: Path) -> None:
     """The whole submission is a link to the folder of somebody who is right."""
     folder.rmdir()
@@ -170,9 +204,9 @@ def pipe(nb: NotebookNode, folder: Path) -> None:
 
 @attack(base="right")
 def links_beside(nb: NotebookNode, folder: Path) -> None:
-    """Beside the notebook lie links to secrets, to devices, to the folder itself, and a pipe."""
-    targets = {"helper.py": "../../../source", "data": "/", "self": ".", "env": "/proc/self/environ", "zero.txt": "/dev/zero"}
-    for name, goal in {**targets, "timestamp.txt": "/dev/zero"}.items():
+    """Beside the notebook lie links to secrets, to the whole disk, to the folder itself, and a pipe."""
+    targets = {"helper.py": "../../../source", "data": "/", "self": ".", "env": "/proc/self/environ"}
+    for name, goal in targets.items():
         (folder / name).symlink_to(goal)
     os.mkfifo(folder / "pipe.py")
 
@@ -186,7 +220,16 @@ def forged_timestamp(nb: NotebookNode, folder: Path) -> None:
 @attack(base="right")
 def thousand_notebooks(nb: NotebookNode, folder: Path) -> None:
     """Beside the notebook lie hundreds more, with the names of others' and of none."""
-    for name in ["linear", "tiny (1)", "..tiny", "tiny.ipynb", "=1+1", "tiny\n", "\x1b[2J", *map(str, range(200))]:
+    for name in [
+        "linear",
+        "tiny (1)",
+        "..tiny",
+        "tiny.ipynb",
+        "=1+1",
+        "tiny\n",
+        "\x1b[2J",
+        *map(str, range(200)),
+    ]:
         (folder / f"{name}.ipynb").write_text("{}")
     nbformat.write(nb, folder / f"{TINY}.ipynb")
 
@@ -211,7 +254,14 @@ def gigantic_outputs(nb: NotebookNode, folder: Path) -> None:
 def names_from_elsewhere(nb: NotebookNode, folder: Path) -> None:
     """Ids, names and attachments are paths that lead out, lists, and halves of characters."""
     picture = {"image/png": "iVBORw0KGgo="}
-    names = ["../../../gradebook.db", "/etc/passwd", "..\\..\\x", "a\x00b", "<img src=x onerror=alert(1)>", "\ud800"]
+    names = [
+        "../../../gradebook.db",
+        "/etc/passwd",
+        "..\\..\\x",
+        "a\x00b",
+        "<img src=x onerror=alert(1)>",
+        "\ud800",
+    ]
     why = cell(nb, "why")
     why.source = "\n".join(f"![x](attachment:{name})" for name in names[:4])
     why.attachments = {name: picture for name in names}
@@ -225,14 +275,27 @@ def names_from_elsewhere(nb: NotebookNode, folder: Path) -> None:
 @attack(scores="0")
 def not_what_it_says(nb: NotebookNode, folder: Path) -> None:
     """Cells are numbers, sources are objects, the format is from the future."""
-    written(nb, folder, cells=[5, {"cell_type": "code", "source": {"a": 1}}, None], nbformat=4, nbformat_minor=10**9)
+    written(
+        nb,
+        folder,
+        cells=[5, {"cell_type": "code", "source": {"a": 1}}, None],
+        nbformat=4,
+        nbformat_minor=10**9,
+    )
 
 
 @attack(scores="0")
 def ancient_format(nb: NotebookNode, folder: Path) -> None:
     """A notebook of the format before last, whose conversion meets what it never expected."""
-    sheets = [{"cells": [{"cell_type": "code", "input": RIGHT, "language": "python", "outputs": [{}]}], "metadata": 7}]
-    (folder / f"{TINY}.ipynb").write_text(json.dumps({"nbformat": 3, "nbformat_minor": 0, "worksheets": sheets}))
+    sheets = [
+        {
+            "cells": [{"cell_type": "code", "input": RIGHT, "language": "python", "outputs": [{}]}],
+            "metadata": 7,
+        }
+    ]
+    (folder / f"{TINY}.ipynb").write_text(
+        json.dumps({"nbformat": 3, "nbformat_minor": 0, "worksheets": sheets})
+    )
 
 
 @attack(base="right")
@@ -241,7 +304,11 @@ def foreign_cells(nb: NotebookNode, folder: Path) -> None:
     for number in range(1500):
         nb.cells.insert(number, new_raw_cell("<script>alert(1)</script>", metadata={"format": "text/html"}))
     for name in ("init_cell", "hide_input", "run_on_load"):
-        nb.cells.append(new_code_cell("print('hostile')", metadata={name: True, "tags": ["raises-exception", "parameters"]}))
+        nb.cells.append(
+            new_code_cell(
+                "print('hostile')", metadata={name: True, "tags": ["raises-exception", "parameters"]}
+            )
+        )
 
 
 # ---- what people open --------------------------------------------------------------------------------------
@@ -259,13 +326,22 @@ def pictures_with_names(nb: NotebookNode, folder: Path) -> None:
         "d.png": {'image/png" onerror="alert(1)': data},
         "e.html": {"text/html": "<script>alert(1)</script>"},
     }
-    why.source = "\n\n".join(f"![x](attachment:{name})" for name in why.attachments) + "\n\n[x](attachment:e.html)"
+    why.source = (
+        "\n\n".join(f"![x](attachment:{name})" for name in why.attachments) + "\n\n[x](attachment:e.html)"
+    )
 
 
 @attack("escaping", base="right")
 def ids_for_terminals(nb: NotebookNode, folder: Path) -> None:
     """Names of cells that clear the reader's terminal, colour his table and forge a line of it."""
-    names = ["\x1b[2J\x1b]0;owned\x07", "[bold red]x[/]", "\r9/9 z-honest · 4", "x\nz-honest: 4", "\u202eevil", "=cmd()"]
+    names = [
+        "\x1b[2J\x1b]0;owned\x07",
+        "[bold red]x[/]",
+        "\r9/9 z-honest · 4",
+        "x\nz-honest: 4",
+        "\u202eevil",
+        "=cmd()",
+    ]
     for number, name in enumerate(names):
         extra = new_code_cell("1", metadata={"nbgrader": {"grade_id": name, "grade": True, "points": 4}})
         extra.id = f"x{number}"
@@ -279,7 +355,7 @@ def metadata_for_pages(nb: NotebookNode, folder: Path) -> None:
     nb.metadata.update(title=end, authors=[{"name": end}], language_info={"name": end, "pygments_lexer": end})
     nb.metadata.kernelspec = {"name": "python3", "display_name": end, "language": end}
     for each in nb.cells:
-        each.metadata.tags = [f'x" onload="alert(1)', end]
+        each.metadata.tags = ['x" onload="alert(1)', end]
         each.metadata.title = end
 
 
@@ -289,3 +365,19 @@ def raw_cells(nb: NotebookNode, folder: Path) -> None:
     for kind in ("text/html", "text/markdown", "text/x-rst", "application/javascript", ""):
         page = "<script>alert(1)</script><img src=x onerror=alert(1)>"
         nb.cells.append(new_raw_cell(page, metadata={"format": kind, "raw_mimetype": kind}))
+
+
+@attack("escaping", base="right", **{"as": "=HYPERLINK(1)"})
+def name_for_spreadsheets(nb: NotebookNode, folder: Path) -> None:
+    """The student's name, and so the name of a folder, is a formula."""
+
+
+@attack("escaping", base="right", **{"as": "\x1b[2J\x1b]0;owned\x07[bold]x"})
+def name_for_terminals(nb: NotebookNode, folder: Path) -> None:
+    """The student's name clears a terminal; something has to be said about the notebook, so that it is printed."""
+    nb.cells.remove(cell(nb, CHECK))
+
+
+@attack("escaping", base="right", **{"as": "<img src=x onerror=alert(1)>"})
+def name_for_pages(nb: NotebookNode, folder: Path) -> None:
+    """The student's name is markup, which formgrader and feedback show."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -28,9 +29,10 @@ from chainrule.course import CONFIG
 from chainrule.grading.sandbox import confinement
 
 MARK = "hostile-was-here"  # in the name or content of whatever an attack leaves behind
+TRACE = f"/tmp/{MARK}-without-a-sandbox"
 SECONDS = 6  # for one cell
 JOBS = 4  # most attacks wait for something
-PATIENCE = 60  # for a class
+PATIENCE = 300  # for a class
 MEMORY = 6 << 30  # of each of the grader's processes: a hole must not cost the machine these tests run on
 SPRINGS = ("/tmp", "/dev/shm", "/var/tmp")  # where anybody may write
 
@@ -84,13 +86,29 @@ def play(root: Path, attacks: Sequence[Attack], *, confined: bool) -> None:
     (root / "seen.json").write_text(json.dumps(seen))
 
 
+def play_unconfined(root: Path) -> None:
+    """Grade a course that requires a sandbox where bubblewrap is not on the PATH."""
+    target.write(root)
+    with open(root / CONFIG, "a", encoding="utf-8") as config:
+        config.write("c.Run.require_sandbox = True\n")
+    submit(root, "careless", filled(root, {target.SQUARE: f"{target.RIGHT}\nopen({TRACE!r}, 'w')"}))
+    tools = root / "tools"
+    tools.mkdir()
+    for folder in os.environ["PATH"].split(os.pathsep):
+        for tool in Path(folder).glob("*"):
+            if tool.name != "bwrap" and not (tools / tool.name).is_symlink():
+                (tools / tool.name).symlink_to(tool.absolute())
+    environment = {**os.environ, "PATH": str(tools)}
+    said = say(["chainrule", "grade", TINY, "--jobs", "1"], root, environment, 0)
+    (root / "said.txt").write_text(said)
+    shutil.rmtree(tools)
+
+
 def hand_in_honest(root: Path, assignment: str, canary: str) -> None:
     """The honest part of the class; somebody's answer is worth copying."""
     for student, (answer, _) in HONEST.items():
         source = f"# {canary}\n{target.ANSWERS[assignment][answer]}"
-        submit(
-            root, student, filled(root, {target.ANSWER_CELL[assignment]: source}, assignment), assignment
-        )
+        submit(root, student, filled(root, {target.ANSWER_CELL[assignment]: source}, assignment), assignment)
 
 
 def say(command: list[str], root: Path, environment: Mapping[str, str], descriptor: int) -> str:
@@ -133,31 +151,33 @@ def listeners(folder: Path) -> Iterator[tuple[dict[str, str], list[str]]]:
     local.bind(str(path))
     hidden.bind(f"\0{abstract}")
 
+    over = threading.Event()
+
     def listen(server: socket.socket) -> None:
-        try:
-            while True:
+        server.settimeout(0.2)
+        while not over.is_set():
+            with contextlib.suppress(OSError):  # nobody came, or somebody said nothing
                 if server.type == socket.SOCK_DGRAM:
                     heard.append(repr(server.recvfrom(9999)[0]))
                     continue
                 line, _ = server.accept()
-                line.settimeout(1)
-                try:
+                heard.append("somebody connected")
+                with line:
+                    line.settimeout(1)
                     heard.append(repr(line.recv(9999)))
-                except OSError:
-                    heard.append("somebody")
-                line.close()
-        except OSError:
-            return  # closed
 
     servers = (tcp, udp, local, hidden)
-    for server in servers:
-        if server.type != socket.SOCK_DGRAM:
-            server.listen()
-        threading.Thread(target=listen, args=(server,), daemon=True).start()
+    threads = [threading.Thread(target=listen, args=(server,)) for server in servers]
+    for server in (tcp, local, hidden):
+        server.listen()
+    for thread in threads:
+        thread.start()
     try:
         yield {"port": str(port), "abstract": abstract, "socket": str(path)}, heard
     finally:
-        for server in servers:
+        over.set()
+        for thread, server in zip(threads, servers, strict=True):
+            thread.join()
             server.close()
 
 
@@ -179,9 +199,15 @@ def fingerprint(root: Path) -> dict[str, str]:
     packages = Path(site.getsitepackages()[0])
     code = [*packages.glob("*.pth"), *packages.glob("*customize.py"), *packages.glob("ipykernel/*.py")]
     code += [path for path in (target.tiny_course.ROOT / "chainrule").rglob("*.py")]
-    files = [p for name in ("source", "release", "data", "home", "submitted") for p in (root / name).rglob("*")]
+    files = [
+        p for name in ("source", "release", "data", "home", "submitted") for p in (root / name).rglob("*")
+    ]
     files = [*files, *code, root / CONFIG, Path.home() / ".bashrc"]
-    ours = ("home/.cache", "home/.local/share/jupyter", "home/.ipython/profile_default")  # Jupyter's own litter
+    ours = (
+        "home/.cache",
+        "home/.local/share/jupyter",
+        "home/.ipython/profile_default",
+    )  # Jupyter's own litter
     prints = {}
     for path in files:
         name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

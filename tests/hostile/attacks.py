@@ -8,7 +8,8 @@ above:
     # scores: 1                      the most it may earn; what its base is worth if not said
     # says: a text                   what its cells print when the attack has been tried, so that none passes untried
     # needs: sandbox                 never run without one
-    # worked against: …              where it succeeded before (see undefended.py)
+    # worked against: …              where it earns everything undefended (see undefended.py)
+    # hole: why                      it succeeds, and is not yet defended against
 
 `@course@`, `@project@`, `@port@`, `@abstract@`, `@socket@` and `@fd@` stand for what a student would have to find out.
 Attacks on the notebook file itself are functions in `altered.py`.
@@ -22,9 +23,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import altered
-from target import ANSWER_CELL, ANSWERS, ITEM
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
+from target import ANSWER_CELL, ANSWERS, ITEM
 from tiny_course import TINY, filled, submit
 
 HERE = Path(__file__).parent
@@ -32,7 +33,7 @@ FAMILIES = ("forging", "models", "stealing", "breaking", "tampering", "escaping"
 WORTH = {"right": 4.0, "wrong": 1.0, "blank": 0.0}
 
 HEADER = re.compile(r"^# %%(?: \[(?:markdown)\])? (\S+)$")
-REMARK = re.compile(r"^# (base|in|scores|says|needs|worked against): *(.+)$")
+REMARK = re.compile(r"^# (base|in|scores|says|needs|worked against|hole): *(.+)$")
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,20 @@ class Attack:
         return ITEM[self.assignment]
 
     @property
+    def student(self) -> str:
+        return self.remarks.get("as", self.name)
+
+    @property
     def most(self) -> float:
         return float(self.remarks.get("scores", WORTH[self.remarks["base"]]))
 
     @property
     def says(self) -> str:
         return self.remarks.get("says", "")
+
+    @property
+    def hole(self) -> str:
+        return self.remarks.get("hole", "")
 
     @property
     def needs_sandbox(self) -> bool:
@@ -71,13 +80,13 @@ class Attack:
         last = answers.pop("last", None)
         nb = filled(root, answers, self.assignment)
         nb.cells += [new_code_cell(last)] if last else []
-        folder = root / "submitted" / self.name / self.assignment
+        folder = root / "submitted" / self.student / self.assignment
         if self.alter is not None:
             folder.mkdir(parents=True)
             self.alter(nb, folder)
         notebook = folder / f"{self.assignment}.ipynb"
         if not (folder.is_symlink() or notebook.is_symlink() or notebook.exists()):
-            submit(root, self.name, nb, self.assignment)
+            submit(root, self.student, nb, self.assignment)
 
 
 def put_in(text: str, places: Mapping[str, str]) -> str:

@@ -20,7 +20,9 @@ from tiny_course import DOUBLES, RIGHT, SQUARE, TINY, marked, notebook, tiny_not
 from chainrule.course import CONFIG, CourseFolder
 
 LINEAR, MODEL = "linear", "model-write"
-LIMITS = "c.Run.memory = 2048\nc.Run.disk = 200\nc.Run.processes = 200\n"  # so that exhausting them takes seconds
+LIMITS = (
+    "c.Run.memory = 2048\nc.Run.disk = 200\nc.Run.processes = 200\n"  # so that exhausting them takes seconds
+)
 CALL_SECONDS = 3  # for one call of a check, so that endless ones cost little
 
 MODEL_RIGHT = """

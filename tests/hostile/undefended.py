@@ -2,8 +2,8 @@
 
     python tests/hostile/undefended.py [NAME …]
 
-Prints the graded cells an attack gets all points of with a wrong answer, as its remark `worked against` claims. Only for
-attacks that change nothing outside their own kernel.
+Prints the graded cells an attack gets all points of with a wrong answer, and what its remark `worked against` claims.
+Only for attacks that change nothing outside their own kernel.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ JUDGES = {
     TINY: {
         "asserts": "assert square(2) == 4\nassert square(-3) == 9\nassert square(0.5) == 0.25",
         "numpy asserts": "import numpy as np\n"
-        "for x in (2, -3, 0.5):\n    np.testing.assert_allclose(square(x), x * x)\n    assert np.allclose(square(x), x * x)",
+        "for x in (2, -3, 0.5):\n"
+        "    np.testing.assert_allclose(square(x), x * x)\n"
+        "    assert np.allclose(square(x), x * x)",
         "torch asserts": "import torch\n"
-        "for x in (2, -3, 0.5):\n    assert torch.allclose(torch.as_tensor(square(x) * 1.0), torch.tensor(x * x * 1.0))",
+        "for x in (2, -3, 0.5):\n"
+        "    assert torch.allclose(torch.as_tensor(square(x) * 1.0), torch.tensor(x * x * 1.0))",
     },
     LINEAR: {
         "torch asserts": "import torch\n"
@@ -91,13 +94,18 @@ def main() -> None:
     chosen = [
         attack
         for attack in attacks.every()
-        if attack.family in ("forging", "models") and not attack.needs_sandbox and (not names or attack.name in names)
+        if attack.family in ("forging", "models")
+        and not attack.needs_sandbox
+        and (not names or attack.name in names)
     ]
     with ProcessPoolExecutor(2) as pool:
         for attack, found in zip(chosen, pool.map(worked, chosen), strict=True):
             claimed = attack.remarks.get("worked against", "")
             found = ", ".join(f"in-kernel {name}" for name in found)
-            print(f"{'ok' if claimed == found else '!!'} {attack.name}: {found or '–'} (claimed: {claimed or '–'})", flush=True)
+            print(
+                f"{'ok' if claimed == found else '!!'} {attack.name}: {found or '–'} (claimed: {claimed or '–'})",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

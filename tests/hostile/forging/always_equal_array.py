@@ -1,6 +1,7 @@
 # The answer is an array whose comparisons and differences NumPy leaves to the class itself.
 # base: wrong
 # says: tried
+# worked against: in-kernel asserts, in-kernel numpy asserts
 # %% square-write
 import numpy as np
 

@@ -1,7 +1,7 @@
 # What runs a cell's code swallows every exception, failed asserts included.
 # base: wrong
 # says: tried
-# worked against: in-kernel asserts
+# worked against: in-kernel asserts, in-kernel numpy asserts, in-kernel torch asserts
 # %% square-write
 shell = get_ipython()
 run = shell.run_code

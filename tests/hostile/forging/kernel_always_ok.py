@@ -1,6 +1,7 @@
 # The kernel's own method that executes requests reports success for whatever comes, without running it.
 # base: wrong
 # says: tried
+# worked against: in-kernel Item, in-kernel asserts, in-kernel numpy asserts, in-kernel torch asserts
 # %% square-write
 kernel = get_ipython().kernel
 execute = kernel.do_execute

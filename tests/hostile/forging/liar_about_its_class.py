@@ -2,6 +2,7 @@
 # base: wrong
 # scores: 0
 # says: tried True
+# worked against: in-kernel asserts
 # %% square-write
 class Liar:
     __class__ = property(lambda self: int)

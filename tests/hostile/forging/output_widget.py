@@ -1,6 +1,7 @@
 # The grader is made to redirect the outputs of later requests into an output widget of the student's.
 # base: wrong
 # says: tried
+# worked against: in-kernel Item
 # %% square-write
 from comm import create_comm
 

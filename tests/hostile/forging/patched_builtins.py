@@ -1,6 +1,7 @@
 # Built-in functions that checks are made of say what the student likes.
 # base: wrong
 # says: tried
+# worked against: in-kernel Item, in-kernel numpy asserts
 # %% square-write
 import builtins
 

@@ -1,6 +1,7 @@
 # Every comparison NumPy offers says yes.
 # base: wrong
 # says: tried True
+# worked against: in-kernel numpy asserts
 # %% square-write
 import numpy as np
 

@@ -1,6 +1,7 @@
 # Every comparison torch offers says yes.
 # base: wrong
 # says: tried True
+# worked against: in-kernel torch asserts
 # %% square-write
 import torch
 

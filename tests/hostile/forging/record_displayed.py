@@ -1,6 +1,7 @@
 # The record of a full score is displayed and returned by the student's own cells and by the locked one.
 # base: wrong
 # says: tried
+# worked against: in-kernel Item, in-kernel asserts, in-kernel numpy asserts, in-kernel torch asserts
 # %% square-write
 from IPython.display import display
 

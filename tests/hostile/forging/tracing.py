@@ -1,6 +1,7 @@
 # sys.settrace and sys.setprofile watch every frame that answers the checks, and turn the local values into others.
 # base: wrong
 # says: tried
+# worked against: in-kernel Item, in-kernel numpy asserts, in-kernel torch asserts
 # %% square-write
 import sys
 import threading

@@ -3,6 +3,7 @@
 # in: linear
 # scores: 1
 # says: tried
+# worked against: in-kernel torch asserts, in-kernel accuracy
 # %% model-write
 class Lazy(torch.Tensor):
     @classmethod

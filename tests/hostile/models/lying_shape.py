@@ -3,6 +3,7 @@
 # in: linear
 # scores: 0
 # says: tried (7, 3)
+# worked against: in-kernel torch asserts
 # %% model-write
 class Liar(torch.Tensor):
     shape = property(lambda self: torch.Size((7, 3)))

@@ -2,6 +2,7 @@
 # base: wrong
 # in: linear
 # says: tried
+# worked against: in-kernel accuracy
 # %% model-write
 import torch as t
 

@@ -29,6 +29,7 @@ from chainrule.course import CONFIG
 from chainrule.grading.sandbox import confinement
 
 MARK = "hostile-was-here"  # in the name or content of whatever an attack leaves behind
+SHOWN = ("forging", "breaking", "escaping")  # families whose feedback is written, too
 TRACE = f"/tmp/{MARK}-without-a-sandbox"
 SECONDS = 6  # for one cell
 JOBS = 4  # most attacks wait for something
@@ -43,7 +44,7 @@ def can_confine() -> bool:
 
 
 def play(root: Path, attacks: Sequence[Attack], *, confined: bool) -> None:
-    """Make a course in `root`, hand in the attacks of one family, grade them and write feedback.
+    """Make a course in `root`, hand in the attacks of one family, grade them and, for some families, write feedback.
 
     What was seen is left in said.txt, and in seen.json: what was heard at the listeners, the files that changed,
     the processes and files left behind.
@@ -75,7 +76,8 @@ def play(root: Path, attacks: Sequence[Attack], *, confined: bool) -> None:
         for assignment in assignments:
             grade = ["chainrule", "grade", assignment, "--jobs", str(JOBS), "--cell-seconds", str(SECONDS)]
             said += say(grade, root, environment, descriptor)
-            said += say(["chainrule", "feedback", assignment], root, environment, descriptor)
+            if attacks[0].family in SHOWN:
+                said += say(["chainrule", "feedback", assignment], root, environment, descriptor)
         shm.unlink()
         after = fingerprint(root)
         time.sleep(1)  # for what was left running to do what it was left for

@@ -58,9 +58,9 @@ def test_attack_gains_nothing(attack: Attack, played: Played, request: pytest.Fi
     assert sum(score or 0.0 for score in earned.values()) <= attack.most
     page = feedback(root, attack)
     assert "canary-" not in printed  # also what an attack prints when it got somewhere it should not
-    assert "canary-" not in page.replace("canary-{", "")
     for text in INSTRUCTORS_ONLY:
         assert text not in printed
+    for text in (*json.loads((root / "canaries.json").read_text()).values(), *INSTRUCTORS_ONLY):
         assert text not in page
 
 
@@ -106,11 +106,9 @@ def test_nothing_got_out_and_nothing_stayed(family: str, played: Played) -> None
     assert "Traceback" not in said
     assert all(c.isprintable() or c == "\n" for c in said), "control characters in a terminal"
     assert not [text for text in ("canary-", *INSTRUCTORS_ONLY) if text in said]
-    kept = [
-        nbformat.read(path, as_version=4) for path in root.glob("runs/*/*.ipynb")
-    ]  # outputs before they are cut
+    kept = [nbformat.read(path, as_version=4) for path in root.glob("runs/*/*.ipynb")]  # not cut yet
     shown = [str(cell.get("outputs")) for nb in kept for cell in nb.cells if not utils.is_grade(cell)]
-    assert len(shown) > 20
+    assert shown
     assert not [text for text in shown if "canary-" in text or any(hint in text for hint in INSTRUCTORS_ONLY)]
 
 

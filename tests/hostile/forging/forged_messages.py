@@ -1,6 +1,6 @@
 # A thread publishes results and errors under the header of every request that comes, also while checks run.
 # base: wrong
-# says: tried
+# says: "text/plain": ["4.0"]
 # worked against: in-kernel Item, in-kernel asserts, in-kernel numpy asserts, in-kernel torch asserts
 # %% square-write
 import threading

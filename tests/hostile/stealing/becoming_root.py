@@ -18,7 +18,8 @@ for command in ("sudo -n id", "su -c id", "pkexec id", "newuidmap $$ 0 0 1", "ca
 print(open("/proc/self/status").read())
 for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper", "/proc/self/oom_score_adj"):
     try:
-        open(path, "w").write("-1000" if "oom" in path else "|/tmp/hostile-was-here-root %p")
+        with open(path, "w") as file:
+            file.write("-1000" if "oom" in path else "|/tmp/hostile-was-here-root %p")
         print("canary-writable", path)
     except OSError as error:
         print(path, error)

@@ -42,7 +42,6 @@ c.GenerateAssignment.preprocessors = [
 c.Run.profile = "quick"
 c.Autograde.sanitize_preprocessors = [grading.Graft]
 c.Autograde.autograde_preprocessors = [
-    grading.KeepRepairs,
     grading.Run,
     grading.Judge,
     CoalesceStreamsPreprocessor,  # progress bars become one line

@@ -93,6 +93,14 @@ def grade(
         int | None, typer.Option(min=1, help="Notebooks at a time; one per core by default.")
     ] = None,
     cell_seconds: Annotated[int | None, typer.Option(min=1, help="Time limit of one cell.")] = None,
+    cluster: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Run the notebooks on a Dask cluster: its scheduler.")
+    ] = "",
+    gpu: Annotated[bool, typer.Option("--gpu", help="Let the notebooks use a GPU.")] = False,
+    require_sandbox: Annotated[
+        bool, typer.Option("--require-sandbox", help="Refuse to run student code outside a sandbox.")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Say whose score changes, and why.")] = False,
     course: CourseOption = None,
 ) -> None:
     """Run and score what was submitted, and write it into the gradebook."""
@@ -105,12 +113,22 @@ def grade(
         students=students or (),
         jobs=jobs,
         cell_seconds=cell_seconds,
+        cluster=cluster,
+        gpu=gpu,
+        require_sandbox=require_sandbox,
+        diff=diff,
         say=lambda line: print(plain(line), flush=True),
     )
     console.print(table(report))
     for student in report.students:
         for note in student.notes:
             print(f"{plain(student.student)}: {plain(note)}")
+    for name in report.unprotected:
+        print(f"{name}: plain asserts run inside the student's process, where its code can fool them")
+    if diff:
+        print("\n".join(map(plain, report.changes)) or "no score has changed")
+    if any(student.trouble for student in report.students):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -194,7 +212,8 @@ def doctor(course: CourseOption = None) -> None:
 def table(report: ClassReport) -> Table:
     """The class as a table: a row per student, a column per item."""
     data = [f"{name}: {origin}" for name, origin in report.origins.items()]
-    title = " · ".join([report.assignment, f"{report.profile} profile", *data])
+    sandbox = [f"sandbox: {', '.join(sorted(report.sandbox))}"] if report.sandbox - {"bubblewrap"} else []
+    title = " · ".join([report.assignment, f"{report.profile} profile", *data, *sandbox])
     drawn = Table(title=title, title_justify="left", box=box.SIMPLE)
     drawn.add_column("student", no_wrap=True)
     for name, points in report.points.items():

@@ -1,24 +1,49 @@
 """Grading a class: in parallel, once per notebook, and whatever one student hands in or an instructor interrupts."""
 
+import json
 import os
 import shutil
+import signal
 import subprocess
+import threading
 import time
-from concurrent.futures import Executor, Future
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future
+from multiprocessing import active_children, forkserver
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
-from tiny_course import DOUBLES, PLAIN, RIGHT, SCORES, SQUARE, TINY, filled, needs_proc, processes_in, submit
+from tiny_course import (
+    ASSERTS,
+    CHECKS,
+    DOUBLES,
+    PLAIN,
+    RIGHT,
+    SCORES,
+    SOLUTION,
+    SQUARE,
+    TINY,
+    filled,
+    marked,
+    needs_proc,
+    notebook,
+    processes_in,
+    submit,
+)
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import classroom
-from chainrule.grading.classroom import ClassReport, Task, grade, results, sanitised, scores
+from chainrule.grading.classroom import ClassReport, grade, sanitised, scores, seconds_left
 from chainrule.grading.judge import Judge
+from chainrule.grading.processes import Processes
+from chainrule.grading.rejudge import still_valid
+from chainrule.grading.sandbox import WorkerError
 from chainrule.grading.store import Store
+from chainrule.grading.task import Runs, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
 
@@ -47,7 +72,7 @@ def test_the_table_and_the_notes_say_what_happened(graded: Path) -> None:
     said = (graded / "said.txt").read_text()
     rows = {words[0]: words[1:] for words in map(str.split, said.splitlines()) if len(words) > 4}
     assert rows["ann"][:3] == ["4", "wait", "4"]
-    assert rows["di"][:3] == ["–", "–", "0"]
+    assert rows["di"][:3] == ["0", "0", "0"]
     assert rows["fay"][:3] == ["1", "0", "1"]
     assert "di: not graded: not a readable notebook" in said
     assert "ed: the kernel died" in said
@@ -112,6 +137,16 @@ def test_what_a_run_depends_on_makes_it_run_again(graded_course: Path) -> None:
     assert unfinished()
     helper.unlink()
     assert not unfinished()
+    images = graded_course / "data" / "quick" / "raw" / "images"
+    images.parent.mkdir(parents=True)
+    images.write_bytes(b"one")
+    assert unfinished()
+    before = os.stat(images)
+    images.write_bytes(b"two")  # of the same size
+    os.utime(images, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    assert unfinished()
+    shutil.rmtree(graded_course / "data")
+    assert not unfinished()
     for kept in graded_course.glob("runs/tiny/*"):
         kept.write_text(kept.read_text()[:500])  # torn by a full disk
     assert unfinished()
@@ -143,7 +178,7 @@ def test_a_grader_error_waits_for_a_person(graded_course: Path) -> None:
     assert nb is not None
     cell = next(cell for cell in nb.cells if cell.id == "square-check")
     cell.outputs[0].data = {"text/plain": "nan"}
-    store.keep(kept.stem, Judge().preprocess(nb, {})[0])
+    store.keep(kept.stem, nbformat.writes(Judge().preprocess(nb, {})[0]))
     graded_again(graded_course, "ann")
     assert all_scores(graded_course)["ann"] == {"square-check": None, "why": None}
     with Gradebook(CourseFolder(graded_course).directory.db_url) as gradebook:
@@ -180,77 +215,316 @@ SLOW = f"{RIGHT}\nimport time\ntime.sleep(4)"
 
 
 @needs_proc
-def test_a_class_whose_grading_was_killed_goes_on_where_it_was(course: Path) -> None:
-    for student, answer in {"ann": RIGHT, "bo": SLOW, "cy": DOUBLES}.items():
+def test_a_class_of_thirty_killed_in_the_middle_goes_on_where_it_was(course: Path) -> None:
+    answers = {f"s{n:02}": [RIGHT, DOUBLES, ""][n % 3] + f"\n# {n}" for n in range(30)}
+    for student, answer in answers.items():
         submit(course, student, filled(course, {SQUARE: answer}, PLAIN), PLAIN)
     scratch = course.parent / "t"
     scratch.mkdir()
     environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
-    command = ["chainrule", "grade", PLAIN, "--jobs", "1"]
+    command = ["chainrule", "grade", PLAIN, "--jobs", "2"]
     with subprocess.Popen(command, cwd=course, env=environment, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
-        assert "1/3 ann" in running.stdout.readline()
-        time.sleep(1)  # well into the next notebook
+        assert any(line.startswith("11/30 ") for line in running.stdout)
         running.kill()
+    finished = {path: path.stat().st_mtime_ns for path in course.glob(f"runs/{PLAIN}/*.ipynb")}
+    assert 11 <= len(finished) < 30
     said: list[str] = []
-    grade(CourseFolder(course), PLAIN, jobs=1, say=said.append)
-    assert said[0] == "1 of 3 notebooks were finished before and are not run again"
-    assert all_scores(course, PLAIN) == {
-        "ann": {"square-asserts": 2.0},
-        "bo": {"square-asserts": 2.0},
-        "cy": {"square-asserts": 0.0},
-    }
+    report = grade(CourseFolder(course), PLAIN, jobs=2, say=said.append)
+    assert said[0] == f"{len(finished)} of 30 notebooks were finished before and are not run again"
+    assert all(path.stat().st_mtime_ns == moment for path, moment in finished.items())
+    right = {student: 2.0 if answer.startswith(RIGHT) else 0.0 for student, answer in answers.items()}
+    assert all_scores(course, PLAIN) == {s: {"square-asserts": score} for s, score in right.items()}
+    assert {graded.student: graded.total for graded in report.students} == right
+    for student, score in right.items():  # the notebook a person looks at, too
+        graded = nbformat.read(course / "autograded" / student / PLAIN / f"{PLAIN}.ipynb", as_version=4)
+        assert graded.cells[1].metadata.chainrule.score == score
     deadline = time.monotonic() + 30
     while processes_in(scratch) and time.monotonic() < deadline:
         time.sleep(0.5)
-    assert processes_in(scratch) == []  # what the killed command had started
+    assert processes_in(scratch) == []  # what the killed command had started, the fork server included
     assert not list(scratch.glob("chainrule-*"))
 
 
-def task(student: str) -> Task:
-    return Task(student, PLAIN, PLAIN, f"{student}'s result", student, Config())
+@needs_proc
+def test_ctrl_c_leaves_one_line_and_nothing_running(course: Path) -> None:
+    for student, answer in {"ann": RIGHT, "bo": SLOW, "cy": SLOW + "\n"}.items():
+        submit(course, student, filled(course, {SQUARE: answer}, PLAIN), PLAIN)
+    scratch = course.parent / "t"
+    scratch.mkdir()
+    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        ["chainrule", "grade", PLAIN, "--jobs", "2"],
+        cwd=course,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline().startswith("1/3 ann 2 of 2")
+        os.killpg(running.pid, signal.SIGINT)  # as a terminal does
+        out, err = running.communicate(timeout=30)
+    assert (running.returncode, out) == (130, "")
+    assert err == "chainrule: interrupted; run the same command again to go on.\n"
+    assert len(list(course.glob(f"runs/{PLAIN}/*"))) == 1
+    assert processes_in(scratch) == []
+    assert not list(scratch.glob("chainrule-*"))
 
 
-class Processes(Executor):
-    """Like a process pool, with one notebook that kills its process and so its pool."""
+def broken(student: str) -> Task:
+    """A task that no process can run."""
+    return Task(student, PLAIN, PLAIN, "{", student, Config())
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.broken = False
 
-    def submit(self, function: Any, task: Task) -> Any:  # type: ignore[override]
-        future: Future[str] = Future()
-        self.broken |= task.student == "bo"
-        if self.broken:
-            future.set_exception(BrokenProcessPool("terminated abruptly"))
-        elif task.student == "di":
-            future.set_exception(RuntimeError("no kernel"))
+def plain_tasks(course: Path, answers: dict[str, str]) -> list[Task]:
+    for student, answer in answers.items():
+        submit(course, student, filled(course, {SQUARE: answer}, PLAIN), PLAIN)
+    folder = CourseFolder(course)
+    return [task for student in answers for task in sanitised(folder, PLAIN, student, folder.config)]
+
+
+def outcomes(runs: Runs, tasks: list[Task]) -> dict[str, float | str]:
+    """What became of each student's task: a score, or why it has none."""
+    for task in tasks:
+        runs.submit(task)
+    got: dict[str, float | str] = {}
+    for task, outcome in runs.finished():
+        if isinstance(outcome, str):
+            got[task.student] = nbformat.reads(outcome, as_version=4).cells[1].metadata.chainrule.score
         else:
-            future.set_result(task.text)
+            got[task.student] = str(outcome)
+    return got
+
+
+@needs_proc
+def test_what_the_machinery_loses_is_run_again_and_nothing_else(course: Path) -> None:
+    """A task that cannot be run, a killed process, a killed fork server: neighbours don't notice."""
+    tasks = plain_tasks(course, {"ann": SLOW, "bo": RIGHT, "cy": DOUBLES})
+    said: list[str] = []
+
+    def accidents() -> None:
+        while not active_children():
+            time.sleep(0.05)
+        time.sleep(2)
+        os.kill(active_children()[0].pid or 0, signal.SIGKILL)
+        time.sleep(1)
+        os.kill(fork_server_pid(), signal.SIGKILL)
+
+    with Processes(2) as machine:
+        vandal = threading.Thread(target=accidents)
+        vandal.start()
+        got = outcomes(Runs(machine, said.append), [*tasks, broken("di")])
+        vandal.join()
+    assert {student: got[student] for student in ("ann", "bo", "cy")} == {"ann": 2.0, "bo": 2.0, "cy": 0.0}
+    assert str(got["di"]).startswith("NotJSONError: ")
+    killed = [line for line in said if not line.startswith("di:")]
+    assert len(killed) == 1
+    assert "trying again (its process ended, exit code " in killed[0]
+    assert [line.split("(")[0] for line in said if line.startswith("di:")] == ["di: trying again "] * 2
+    assert not active_children()
+
+
+def fork_server_pid() -> int:
+    pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    assert isinstance(pid, int)
+    return pid
+
+
+@needs_proc
+def test_processes_are_forked_from_one_that_has_torch_and_a_single_thread(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    with Processes(1) as machine:
+        outcomes(Runs(machine, print), [broken("di")])
+        server = Path(f"/proc/{fork_server_pid()}")
+        assert len(list((server / "task").iterdir())) == 1
+        assert "libtorch_cpu" in (server / "maps").read_text()
+    assert os.environ["OMP_NUM_THREADS"] == "3"
+
+
+class Breakable:
+    """Machinery that fails so many times for each student."""
+
+    places = 2
+
+    def __init__(self, **failures: int) -> None:
+        self.failures, self.attempts = failures, list[tuple[str, int]]()
+
+    def __enter__(self) -> "Breakable":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def news(self) -> list[str]:
+        return []
+
+    def submit(self, task: Task, attempt: int) -> "Future[str]":
+        future: Future[str] = Future()
+        self.attempts.append((task.student, attempt))
+        if attempt <= self.failures.get(task.student, 0):
+            future.set_exception(WorkerError("no kernel"))
+        else:
+            nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(id=str(i)) for i in range(2)])
+            nb.cells[1].metadata.chainrule = {"score": 1.0}
+            future.set_result(nbformat.writes(nb))
         return future
 
 
-def test_a_notebook_that_takes_its_process_down_takes_nobody_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classroom, "ProcessPoolExecutor", Processes)
-    got = {
-        task.student: outcome for task, outcome in results([task(s) for s in ("ann", "bo", "cy", "di")], 2)
-    }
-    assert got["ann"] == "ann's result"
-    assert got["cy"] == "cy's result"
-    assert isinstance(got["bo"], BrokenProcessPool)
-    assert isinstance(got["di"], RuntimeError)
+def test_only_the_machinery_gets_second_and_third_chances_and_each_is_told() -> None:
+    machine, said = Breakable(bo=2, cy=3), list[str]()
+    got = outcomes(Runs(machine, said.append), [broken(student) for student in ("ann", "bo", "cy")])
+    assert got == {"ann": 1.0, "bo": 1.0, "cy": "no kernel"}
+    assert sorted(said) == ["bo: trying again (no kernel)"] * 2 + ["cy: trying again (no kernel)"] * 2
+    assert sorted(machine.attempts) == [
+        ("ann", 1), ("bo", 1), ("bo", 2), ("bo", 3), ("cy", 1), ("cy", 2), ("cy", 3),
+    ]  # fmt: skip
 
 
 def test_who_could_not_be_run_keeps_the_old_score_and_is_named(
     graded_course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit(graded_course, "bo", filled(graded_course, {SQUARE: RIGHT}))
-    monkeypatch.setattr(classroom, "ProcessPoolExecutor", Processes)
-    report, said = graded_again(graded_course, "bo")
-    assert said.splitlines()[-1].startswith("1/1 bo")
-    assert report.students[0].notes == [
-        "not graded: could not be run (BrokenProcessPool: terminated abruptly)"
+    monkeypatch.setattr(classroom, "Processes", lambda jobs: Breakable(bo=3))
+    report, said = graded_again(graded_course, "ann", "bo")
+    assert said.splitlines()[-1] == "1/1 bo not graded: tiny could not be run (no kernel)"
+    assert [graded.trouble for graded in report.students] == [
+        "",
+        "not graded: tiny could not be run (no kernel)",
     ]
     assert all_scores(graded_course) == SCORES
+
+
+def test_the_time_left_is_that_of_parallel_work() -> None:
+    """Forty notebooks of 10 s each, four at a time."""
+    for elapsed, done in ((20, 4), (45, 16), (85, 32)):
+        assert abs(seconds_left(elapsed, done, 40, 4) - (100 - elapsed)) < 35
+    assert seconds_left(95, 38, 40, 4) < 15
+
+
+# ---- a changed check ---------------------------------------------------------------------------------------
+
+TRACED = "import time\nprint(time.time_ns())"
+
+
+def traced_course(course: Path, **changed: str) -> Path:
+    """A course with an assignment `traced`: three items, each below a cell that prints the time.
+
+    The first two are judged by the referee and leave a trace in judged.txt; the third has plain asserts.
+    """
+    trace = f"open({str(course / 'judged.txt')!r}, 'a').write(item.grade_id + ' ')"
+    cells = [marked(new_code_cell(SOLUTION.strip()), SQUARE, solution=True)]
+    for name in ("one", "two", "three"):
+        cells.append(marked(new_code_cell(TRACED), f"{name}-time"))
+        source = CHECKS.strip().replace("square-check", f"{name}-check")
+        source = (
+            ASSERTS.strip() if name == "three" else source.replace("item.score()", f"{trace}; item.score()")
+        )
+        cells.append(marked(new_code_cell(changed.get(name, source)), f"{name}-check", 4))
+    cells.append(marked(new_code_cell(TRACED), "last-time"))
+    path = course / "source" / "traced" / "traced.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook(cells), path)
+    return path
+
+
+def read_traced(course: Path) -> dict[str, Any]:
+    """The graded notebook's cells by name, as a person finds them in autograded/."""
+    nb = nbformat.read(course / "autograded" / "ann" / "traced" / "traced.ipynb", as_version=4)
+    return {cell.id: cell for cell in nb.cells}
+
+
+def printed(cells: dict[str, Any]) -> dict[str, str]:
+    return {
+        name.removesuffix("-time"): cell.outputs[0].text for name, cell in cells.items() if "-time" in name
+    }
+
+
+def test_a_changed_check_judges_again_only_what_it_must(course: Path) -> None:
+    path = traced_course(course)
+    submit(course, "ann", nbformat.reads(path.read_text().replace("x * x", "x * 2"), as_version=4), "traced")
+    said: list[str] = []
+
+    def again(**options: Any) -> tuple[dict[str, Any], str]:
+        (course / "judged.txt").write_text("")
+        report = grade(CourseFolder(course), "traced", jobs=1, say=said.append, **options)
+        assert report.students[0].trouble == ""
+        return read_traced(course), "\n".join(report.changes)
+
+    first, changes = again(diff=True)
+    assert "ann one-check – → 1" in changes
+    assert (course / "judged.txt").read_text() == "one-check two-check "
+
+    # a hidden check of the second item, judged by the referee
+    nb = nbformat.read(path, as_version=4)
+    nb.cells[4].source = nb.cells[4].source.replace(".equals(9)", ".equals(-6)")
+    nbformat.write(nb, path)
+    second, changes = again(diff=True)
+    assert said[-2:] == [
+        "1 of 1 notebooks are judged again only where a check has changed",
+        "1/1 ann 3 of 12",
+    ]
+    assert changes == 'ann two-check 1 → 2: "squares -3" passes now, because the checks changed'
+    assert (course / "judged.txt").read_text() == "two-check "
+    ran = {name for name, text in printed(second).items() if text != printed(first)[name]}
+    assert ran == {"one", "two"}
+    assert second["one-check"] == first["one-check"]
+
+    # an assert that runs among the student's cells, so that all below it may be different
+    nb.cells[6].source = "assert square(2) == 4"
+    nbformat.write(nb, path)
+    third, changes = again(diff=True)
+    assert (course / "judged.txt").read_text() == ""
+    assert all(text != printed(second)[name] for name, text in printed(third).items())
+    assert [third[name] for name in ("one-check", "two-check")] == [
+        second[name] for name in ("one-check", "two-check")
+    ]
+    assert "ann three-check 0 → 4" in changes
+
+    # a whole run gives the same, but for the time of day
+    shutil.rmtree(course / "runs")
+    whole, changes = again(diff=True)
+    assert (course / "judged.txt").read_text() == "one-check two-check "
+    assert changes == ""
+    for cells in (third, whole):
+        for name, cell in cells.items():
+            cell.metadata.pop("execution", None)  # when it ran
+            if "-time" in name:
+                cell.outputs = []
+    assert third == whole
+
+
+def test_only_a_sound_result_of_the_same_answers_is_built_upon(graded_course: Path) -> None:
+    folder = CourseFolder(graded_course)
+    (ann,) = sanitised(folder, TINY, "ann", folder.config)
+    store = Store(graded_course / "runs" / TINY)
+    earlier = store.find(ann.key)
+    assert earlier is not None
+    changed = nbformat.reads(ann.text, as_version=4)
+    changed.cells[5].source += "\n# changed"
+    changed.metadata.chainrule["depends"]["source notebook"] = "another"
+
+    def kept(before: Any, **parts: str) -> set[int]:
+        nb = nbformat.from_dict(changed)
+        nb.metadata.chainrule["depends"].update(parts)
+        return {int(place) for place in json.loads(still_valid(nbformat.writes(nb), before))}
+
+    everything = {place for place, cell in enumerate(changed.cells) if cell.cell_type == "code"}
+    assert 5 in everything
+    assert kept(earlier) == {place for place in everything if place > 5}
+    for part in ("submission", "data", "chainrule", "packages", "limits", "profile", "files"):
+        assert kept(earlier, **{part: "another"}) == set()
+    changed.cells[4].source += "\n# and a cell of the student's kernel"
+    assert kept(earlier) == set()
+    changed.cells[4].source = earlier.cells[4].source
+    changed.cells[0].source += " (text)"
+    assert kept(earlier) == {place for place in everything if place > 5}
+    died = nbformat.from_dict(earlier)
+    died.metadata.chainrule["dead"] = "the kernel died"
+    assert kept(died) == set()
 
 
 def test_graded_courses_can_be_moved(graded: Path, tmp_path: Path) -> None:

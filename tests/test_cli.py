@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_course import CONFIG, TINY, filled, submit
@@ -12,6 +13,7 @@ from tiny_course import CONFIG, TINY, filled, submit
 from chainrule import cli
 from chainrule.doctor import examine
 from chainrule.grading import classroom
+from chainrule.grading.classroom import ClassReport, Graded
 
 Typed = tuple[int, str, str]
 
@@ -139,6 +141,38 @@ def test_an_interrupt_says_how_to_go_on(
     monkeypatch.setattr(classroom, "grade", interrupted)
     code, _, err = chainrule("grade", TINY, "--course", course)
     assert (code, err) == (130, "chainrule: interrupted; run the same command again to go on.\n")
+
+
+def test_what_grading_is_told_and_what_it_tells(
+    chainrule: Callable[..., Typed], course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, Any] = {}
+    students = [Graded("ann", {"a": 1.0}), Graded("bo", {"a": None})]
+    report = ClassReport(TINY, "quick", {"a": 1.0}, students, {}, {"bubblewrap"})
+
+    def grade(*args: object, **options: Any) -> ClassReport:
+        told.update(options)
+        return report
+
+    monkeypatch.setattr(classroom, "grade", grade)
+    code, out, _ = chainrule("grade", TINY, "--course", course)
+    assert code == 0
+    assert not any(told[name] for name in ("gpu", "cluster", "require_sandbox", "diff"))
+    assert "sandbox" not in out
+    assert "no score" not in out
+    report.sandbox.add("none: no user namespaces")
+    words = ["--gpu", "--require-sandbox", "--cluster", "tcp://there:8786", "--diff"]
+    code, out, _ = chainrule("grade", TINY, "--course", course, *words)
+    assert code == 0
+    assert told["gpu"] is told["require_sandbox"] is told["diff"] is True
+    assert told["cluster"] == "tcp://there:8786"
+    assert "sandbox: bubblewrap, none: no user namespaces" in " ".join(out.split())
+    assert out.endswith("no score has changed\n")
+    report.changes.append("ann a 0 → 1: \x1b[2J")
+    students[1].trouble = "not graded: tiny could not be run (no kernel)"
+    code, out, err = chainrule("grade", TINY, "--course", course, "--diff")
+    assert out.endswith("ann a 0 → 1: \ufffd[2J\n")
+    assert (code, err) == (1, "")
 
 
 def test_submissions_cannot_talk_to_the_terminal(

@@ -13,7 +13,7 @@ from nbgrader.preprocessors import SaveAutoGrades
 from tiny_course import RIGHT, SQUARE, TINY, filled, submit, type_command
 
 from chainrule.course import CourseFolder
-from chainrule.grading import Graft, KeepRepairs, TellRepairs
+from chainrule.grading import Graft, TellRepairs
 from chainrule.grading.classroom import grade, scores
 from chainrule.grading.record import record_nothing
 
@@ -90,7 +90,7 @@ def recorded(course: Path, nb: NotebookNode) -> NotebookNode:
         gradebook.update_or_create_student("ann")
         gradebook.update_or_create_submission(TINY, "ann")
     resources: dict[str, Any] = {"nbgrader": where}
-    for step in (Graft, KeepRepairs, SaveAutoGrades, TellRepairs, TellRepairs):
+    for step in (Graft, SaveAutoGrades, TellRepairs, TellRepairs):
         nb, resources = step(config=folder.config).preprocess(nb, resources)
     return nb
 

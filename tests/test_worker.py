@@ -21,10 +21,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from tiny_course import PLAIN, RIGHT, SQUARE, filled, notebook, submit, type_command
 
-from chainrule.course import CourseFolder
+from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import kernel, sandbox
 from chainrule.grading.run import Run
-from chainrule.grading.sandbox import WorkerError
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="workers are forked and confined on Linux only"
@@ -352,7 +351,7 @@ def test_what_is_not_isolated_is_said_loudly(course: Path, caplog: pytest.LogCap
     assert "NO SANDBOX" in caplog.text
     assert "NOT isolated" in caplog.text
     assert "not isolated" in nb.metadata.chainrule["sandbox"]
-    with pytest.raises(WorkerError, match="Nothing was run, because a sandbox is required"):
+    with pytest.raises(CourseError, match="Nothing was run, because a sandbox is required"):
         run(course, "print('ran')", require_sandbox=True)
 
 

@@ -255,7 +255,7 @@ SCORES = {
     "ann": {"square-check": 4.0, "why": None},
     "bo": {"square-check": 0.0, "why": 0.0},
     "cy": {"square-check": 1.0, "why": None},
-    "di": {},
+    "di": {"square-check": 0.0, "why": 0.0},
     "ed": {"square-check": 0.0, "why": 0.0},
     "fay": {"square-check": 1.0, "why": 0.0},
 }

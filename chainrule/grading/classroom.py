@@ -1,18 +1,14 @@
-"""Grade a whole class: sanitise each notebook, run and judge them in parallel, record them one by one."""
+"""Grade a whole class: notebooks run and are judged in parallel, one writer records each student when ready."""
 
 from __future__ import annotations
 
 import os
-import threading
 import time
-from _thread import interrupt_main
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
-from dataclasses import dataclass, field
-from multiprocessing import get_context, parent_process
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 import nbformat
 from nbformat import NotebookNode
@@ -21,13 +17,16 @@ from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.data import prepare
-from chainrule.grading.judge import Judge
+from chainrule.grading.changes import Standing, changes, standing
+from chainrule.grading.processes import Processes
+from chainrule.grading.record import record_nothing
+from chainrule.grading.rejudge import is_check, refereed, still_valid
 from chainrule.grading.run import Run
-from chainrule.grading.sanitise import Graft
-from chainrule.grading.store import Store
+from chainrule.grading.sandbox import WorkerError, confinement
+from chainrule.grading.sanitise import Graft, extra_notebooks
+from chainrule.grading.store import Store, depends_of, key, readable
+from chainrule.grading.task import Machinery, Progress, Runs, Task
 from chainrule.intake.notebook import Unreadable, read
-
-Progress = Callable[[str], None]
 
 
 @dataclass
@@ -38,6 +37,7 @@ class Graded:
     scores: dict[str, float | None] = field(default_factory=dict)
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+    trouble: str = ""  # what kept us from grading: not the student's fault, and worth another call
 
     @property
     def total(self) -> float:
@@ -53,18 +53,9 @@ class ClassReport:
     points: dict[str, float]
     students: list[Graded]
     origins: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Task:
-    """One sanitised notebook to run: plain data, so that it travels to another process."""
-
-    student: str
-    assignment: str
-    notebook: str
-    text: str
-    key: str
-    options: Config
+    sandbox: set[str] = field(default_factory=set)  # what was around the student's cells
+    changes: list[str] = field(default_factory=list)  # against the gradebook as it was, if asked for
+    unprotected: list[str] = field(default_factory=list)  # items whose checks student code can reach
 
 
 def grade(
@@ -75,6 +66,10 @@ def grade(
     students: Sequence[str] = (),
     jobs: int | None = None,
     cell_seconds: int | None = None,
+    cluster: str = "",
+    gpu: bool = False,
+    require_sandbox: bool = False,
+    diff: bool = False,
     say: Progress = print,
 ) -> ClassReport:
     """Grade the submitted notebooks of an assignment.
@@ -85,64 +80,220 @@ def grade(
     Args:
         profile: how much data the notebooks see, "quick" or "full".
         students: only these; all who submitted if empty.
-        jobs: notebooks at a time; as many as there are cores by default.
+        jobs: notebooks at a time on this machine; as many as there are cores by default.
         cell_seconds: time limit of one cell, in place of the profile's.
+        cluster: address of a Dask scheduler whose workers run the notebooks, instead of this machine.
+        gpu: the notebooks may use a GPU.
+        require_sandbox: run nothing outside a sandbox.
+        diff: find out whose score changes, and why.
         say: told about progress, a line at a time.
     Raises:
-        CourseError: there is no such assignment, or nothing was submitted.
+        CourseError: there is no such assignment, nothing was submitted, or nothing can be run.
     """
     folder.require(assignment)
     jobs = jobs or os.cpu_count() or 1
-    options = folder.config.copy()
+    options = deepcopy(folder.config)
     options.Run.profile = profile
-    options.Run.threads = max(1, (os.cpu_count() or 1) // jobs)
+    options.Run.threads = 1 if cluster else max(1, (os.cpu_count() or 1) // jobs)
     if cell_seconds:
         options.Run.seconds = {profile: cell_seconds}
+    if gpu:
+        options.Run.gpu = True
+    if require_sandbox:
+        options.Run.require_sandbox = True
+    if not cluster and confinement().warning:  # a cluster's workers speak for themselves
+        if options.Run.get("require_sandbox"):
+            raise CourseError(f"{confinement().warning} Nothing was run, because a sandbox is required.")
+        say(confinement().warning)
     ensure_assignment(folder, assignment)
     origins = prepare(
         folder.course.data.get(assignment, []), folder.root / folder.course.data_folder, profile
     )
     for name, origin in origins.items():
         say(f"data: {name} is {origin}, {profile} profile")
-
-    store = Store(folder.root / "runs" / assignment)
-    options.Run.results = str(store.folder)
-    tasks: list[Task] = []
-    failures: dict[str, str] = {}  # students without a result, and why
     wanted = submitted(folder, assignment, students)
-    for student in wanted:
-        try:
-            tasks += sanitised(folder, assignment, student, options)
-        except Unreadable as error:
-            failures[student] = str(error)
-    unfinished = [task for task in tasks if store.find(task.key) is None]
-    failures |= run_all(unfinished, len(tasks), jobs, store, say)
+    writer = Writer(folder, assignment, options, diff=diff)
+    with machinery(folder, jobs, cluster, gpu=gpu) as machine:
+        run_all(writer, wanted, machine, say)
+    return ClassReport(
+        assignment,
+        profile,
+        writer.points,
+        [writer.graded[student] for student in wanted],
+        origins,
+        writer.sandbox,
+        writer.changes,
+        unprotected(folder, assignment),
+    )
 
-    recorder = CourseFolder(folder.root, options)
-    graded = []
-    for student in wanted:
-        outcome = Graded(student)
-        for finished in (store.find(task.key) for task in tasks if task.student == student):
-            if finished is not None:
-                about = finished.metadata["chainrule"]
-                outcome.seconds += about["seconds"]
-                outcome.notes += about["repairs"] + ([about["dead"]] if about["dead"] else [])
-                outcome.notes += grader_errors(finished)
-        if student in failures:
-            outcome.notes.append(f"not graded: {failures[student]}")
+
+def machinery(
+    folder: CourseFolder, jobs: int, cluster: str, *, gpu: bool
+) -> AbstractContextManager[Machinery]:
+    """Where the notebooks are run."""
+    if cluster:
+        from chainrule.grading.cluster import Cluster  # Dask takes a second to import
+
+        return Cluster(cluster, folder.root, gpu=gpu)
+    return Processes(jobs)
+
+
+def run_all(writer: Writer, students: Sequence[str], machine: Machinery, say: Progress) -> None:
+    """Have every notebook run that is not finished, and each student recorded when all of theirs are."""
+    runs, started = Runs(machine, say), time.monotonic()
+    missing: Counter[str] = Counter()  # notebooks not finished yet
+    finished = again = 0
+    for student in students:
+        for task in writer.tasks(student):
+            if (needed := writer.to_run(task)) is None:
+                finished += 1
+                continue
+            runs.submit(needed)
+            missing[student] += 1
+            again += needed.kept != "{}"
+    total, many = missing.total(), len(missing)
+    if finished:
+        say(f"{finished} of {finished + total} notebooks were finished before and are not run again")
+    if again:
+        say(f"{again} of {total} notebooks are judged again only where a check has changed")
+    for student in students:
+        if not missing[student]:
+            writer.record(student)
+    missing += Counter()  # only those still to come
+    for task, outcome in runs.finished():
+        if isinstance(outcome, str):
+            writer.store.keep(task.key, outcome)
         else:
+            writer.failed(task, outcome)
+        missing[task.student] -= 1
+        if not missing[task.student]:
+            del missing[task.student]
+            writer.record(task.student)
+            line = f"{many - len(missing)}/{many} {writer.summary(task.student)}"
+            left = seconds_left(time.monotonic() - started, total - missing.total(), total, machine.places)
+            say(f"{line} · about {shown(left)} left" if missing else line)
+
+
+def seconds_left(elapsed: float, done: int, total: int, places: int) -> float:
+    """How long the rest will take, if those that are running are half done on average."""
+    running = min(places, total - done)
+    each = elapsed * places / (done + running / 2)  # a notebook takes this long, in its place
+    return each * max(0.5, (total - done - running / 2) / places)
+
+
+def shown(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+class Writer:
+    """Records students in the gradebook: the only one who does while a class is graded.
+
+    Args:
+        options: the course's configuration as this grading has it.
+        diff: compare with the gradebook as it was.
+    """
+
+    def __init__(self, folder: CourseFolder, assignment: str, options: Config, *, diff: bool = False) -> None:
+        self.folder, self.assignment, self.options, self.diff = folder, assignment, options, diff
+        self.store = Store(folder.root / "runs" / assignment)
+        recording = deepcopy(options)
+        recording.Run.results = str(self.store.folder)
+        self.recorder = CourseFolder(folder.root, recording)
+        self.points = points(folder, assignment)
+        self.graded: dict[str, Graded] = {}
+        self.results: dict[str, list[Task]] = {}
+        self.sandbox: set[str] = set()
+        self.changes: list[str] = []
+
+    def tasks(self, student: str) -> list[Task]:
+        """A student's notebooks, ready to run; none if that can't be."""
+        self.graded[student] = Graded(student)
+        try:
+            self.results[student] = sanitised(self.folder, self.assignment, student, self.options)
+        except Unreadable as error:
+            self.results[student] = []
+            self.graded[student].notes.append(f"not graded: {error}")
+            record_nothing(self.folder, self.assignment, student, str(error))
+        extra = extra_notebooks(self.folder, self.assignment, student)
+        self.graded[student].notes += [f"{name} is none of the assignment's notebooks" for name in extra]
+        return self.results[student]
+
+    def to_run(self, task: Task) -> Task | None:
+        """The task, with what an earlier run of the same answers still tells; None if it is finished."""
+        if self._wanted(task.key):
+            return None
+        graded = self.folder.folder("autograded", task.student, self.assignment) / f"{task.notebook}.ipynb"
+        parts = depends_of(readable(graded))
+        earlier = self._wanted(key(parts)) if parts else None
+        return replace(task, kept=still_valid(task.text, earlier)) if earlier else task
+
+    def _wanted(self, key: str) -> NotebookNode | None:
+        """The result kept under a key, if it is one that we would make now."""
+        result = self.store.find(key)
+        if result is None or not self.options.Run.get("require_sandbox"):
+            return result
+        return result if result.metadata["chainrule"].get("sandbox") == "bubblewrap" else None
+
+    def failed(self, task: Task, error: WorkerError) -> None:
+        """Take down that a notebook could not be run; the student's old score stays."""
+        outcome = self.graded[task.student]
+        outcome.trouble = f"not graded: {task.notebook} could not be run ({error})"
+        outcome.notes.append(outcome.trouble)
+
+    def record(self, student: str) -> None:
+        """Write a student's results into the gradebook and autograded/."""
+        outcome, tasks = self.graded[student], self.results[student]
+        before = self._standing(student) if self.diff else None
+        if tasks and not outcome.trouble:
+            for task in tasks:
+                self._take_down(task)
             try:
-                folder.succeed(recorder.api.autograde(assignment, student, force=True), "recording")
+                done = self.recorder.api.autograde(self.assignment, student, force=True)
+                self.folder.succeed(done, "recording")
             except CourseError as error:
-                outcome.notes.append(str(error))
-        outcome.scores = scores(folder, assignment, student)
-        graded.append(outcome)
-    return ClassReport(assignment, profile, points(folder, assignment), graded, origins)
+                outcome.trouble = str(error)
+                outcome.notes.append(outcome.trouble)
+        outcome.scores = scores(self.folder, self.assignment, student)
+        if before:
+            self.changes += changes(student, before, self._standing(student))
+
+    def summary(self, student: str) -> str:
+        """A student's outcome in a line."""
+        outcome = self.graded[student]
+        if outcome.trouble:
+            return f"{student} {outcome.trouble}"
+        waiting = sum(score is None for score in outcome.scores.values())
+        waits = f", {waiting} item{'s' * (waiting > 1)} waiting" if waiting else ""
+        return f"{student} {outcome.total:g} of {sum(self.points.values()):g}{waits}"
+
+    def _take_down(self, task: Task) -> None:
+        """What the report says about a result."""
+        result, outcome = self.store.find(task.key), self.graded[task.student]
+        if result is not None:
+            about = result.metadata["chainrule"]
+            outcome.seconds += about["seconds"]
+            outcome.notes += nbformat.reads(task.text, as_version=4).metadata["chainrule"]["repairs"]
+            outcome.notes += ([about["dead"]] if about["dead"] else []) + grader_errors(result)
+            self.sandbox |= {about["sandbox"]} if "sandbox" in about else set()
+
+    def _standing(self, student: str) -> Standing:
+        now = scores(self.folder, self.assignment, student)
+        return standing(self.folder, self.assignment, student, now)
 
 
 def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
     """Make the gradebook know the assignment as source/ has it now."""
     folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
+
+
+def unprotected(folder: CourseFolder, assignment: str) -> list[str]:
+    """The items whose checks can't run in the referee."""
+    return [
+        cell.metadata.nbgrader.grade_id
+        for path in folder.notebooks(assignment)
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code" and is_check(cell) and not refereed(cell)
+    ]
 
 
 def submitted(folder: CourseFolder, assignment: str, students: Sequence[str]) -> list[str]:
@@ -176,80 +327,11 @@ def sanitised(folder: CourseFolder, assignment: str, student: str, options: Conf
         nb = read(path)
         where = {"student": student, "assignment": assignment, "notebook": master.stem}
         nb, _ = Graft(config=options).preprocess(nb, {"nbgrader": where})
-        text, key = nbformat.writes(nb), run.key(nb, assignment)
-        tasks.append(Task(student, assignment, master.stem, text, key, options))
+        nb.metadata["chainrule"]["depends"] = parts = run.depends(nb, assignment)
+        tasks.append(Task(student, assignment, master.stem, nbformat.writes(nb), key(parts), options))
     if not tasks:
         raise Unreadable("none of the assignment's notebooks was handed in")
     return tasks
-
-
-def run_all(tasks: Sequence[Task], total: int, jobs: int, store: Store, say: Progress) -> dict[str, str]:
-    """Run and judge notebooks in `jobs` processes and keep each result as soon as it is there.
-
-    Returns:
-        Students whose notebook could not be run, and why.
-    """
-    if len(tasks) < total:
-        say(f"{total - len(tasks)} of {total} notebooks were finished before and are not run again")
-    failures = {}
-    started = time.monotonic()
-    with closing(results(tasks, jobs)) as finished:
-        for done, (task, outcome) in enumerate(finished, start=1):
-            if isinstance(outcome, str):
-                store.keep(task.key, nbformat.reads(outcome, as_version=4))
-            else:
-                failures[task.student] = f"could not be run ({type(outcome).__name__}: {outcome})"
-            left = (time.monotonic() - started) / done * (len(tasks) - done)
-            say(f"{done}/{len(tasks)} {task.student} · about {left:.0f} s left")
-    return failures
-
-
-def results(tasks: Sequence[Task], jobs: int) -> Generator[tuple[Task, str | BaseException]]:
-    """Each task with its executed notebook as JSON, or with what prevented it, as they come.
-
-    A notebook that takes down the process it is run from takes its neighbours down, too: those get another
-    chance, each in a process of its own.
-    """
-    bereft = []
-    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=leave_with_parent) as pool:
-        futures = {pool.submit(run_and_judge, task): task for task in tasks}
-        try:
-            for future in as_completed(futures):
-                error = future.exception()
-                if isinstance(error, BrokenProcessPool) and len(tasks) > 1:
-                    bereft.append(futures[future])
-                else:
-                    yield futures[future], error or future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    for task in bereft:
-        yield from results([task], 1)
-
-
-def leave_with_parent() -> None:
-    """Make this process end soon after its parent, even if that is killed."""
-
-    def watch() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            interrupt_main()  # a notebook that is running gets its kernel and its folder cleaned up
-            time.sleep(10)
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def run_and_judge(task: Task) -> str:
-    """Run one sanitised notebook and judge its graded cells; the notebook as JSON."""
-    nb: NotebookNode = nbformat.reads(task.text, as_version=4)
-    resources: dict[str, Any] = {
-        "nbgrader": {"student": task.student, "assignment": task.assignment, "notebook": task.notebook}
-    }
-    for step in (Run, Judge):
-        nb, resources = step(config=task.options).preprocess(nb, resources)
-    return nbformat.writes(nb)
 
 
 def points(folder: CourseFolder, assignment: str) -> dict[str, float]:

@@ -38,15 +38,6 @@ class FlagGraderErrors(NbGraderPreprocessor):
         return nb, resources
 
 
-class KeepRepairs(NbGraderPreprocessor):
-    """nbgrader preprocessor, before Run: a run may be taken from another student with the very same answers,
-    but not what had to be repaired."""
-
-    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        resources["nbgrader"]["repairs"] = list(nb.metadata.get("chainrule", {}).get("repairs", []))
-        return nb, resources
-
-
 class TellRepairs(NbGraderPreprocessor):
     """nbgrader preprocessor, after SaveAutoGrades: tell students what was repaired, in the gradebook's comments.
 
@@ -55,8 +46,7 @@ class TellRepairs(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
-        repairs = where.get("repairs", [])
-        nb.metadata.setdefault("chainrule", {})["repairs"] = repairs
+        repairs = nb.metadata.get("chainrule", {}).get("repairs", [])
         with Gradebook(where["db_url"]) as gradebook:
             submission = gradebook.find_submission_notebook(
                 where["notebook"], where["assignment"], where["student"]

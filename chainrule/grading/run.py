@@ -23,19 +23,19 @@ from typing import Any
 from IPython.utils.capture import capture_output
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
 from traitlets import Bool, Dict, Enum, Integer, Unicode
 
-from chainrule.course import Course
+from chainrule.course import Course, CourseError
 from chainrule.data import Profile, prepare
 from chainrule.grading.kernel import WarmKernelManager, zygote
 from chainrule.grading.referee import Referee
-from chainrule.grading.sandbox import Box, Corner, Limits, WorkerError, confinement, room
-from chainrule.grading.store import Store, digest, key
+from chainrule.grading.sandbox import Box, Corner, Limits, confinement, room
+from chainrule.grading.store import Store, depends, key
 
 GRACE_SECONDS = 10  # for a kernel to come back after an interrupt
 MAX_OUTPUT = 20 << 20  # characters a cell may put out; a figure has 100,000
@@ -66,7 +66,9 @@ class Run(Execute):
     zygote = Unicode("", help="Where a process listens that starts kernels; started here if empty.").tag(
         config=True
     )
-    results = Unicode("", help="A folder of finished runs to take instead of running again.").tag(config=True)
+    results = Unicode("", help="A folder of finished runs to take instead of running anything.").tag(
+        config=True
+    )
     shutdown_kernel = Unicode("immediate", help="A worker has nothing to lose.").tag(config=True)
     iopub_timeout = Integer(30, help="Seconds to wait for a cell's last outputs.").tag(config=True)
     raise_on_iopub_timeout = Bool(False, help="Whether outputs that don't come are an error.").tag(
@@ -77,9 +79,15 @@ class Run(Execute):
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
     ) -> tuple[NotebookNode, dict[str, Any]]:
         assignment = resources["nbgrader"]["assignment"]
-        finished = Store(Path(self.results)).find(self.key(nb, assignment)) if self.results else None
+        about = nb.metadata.setdefault("chainrule", {})
+        if "depends" not in about:
+            about["depends"] = self.depends(nb, assignment)
+        finished = Store(Path(self.results)).find(key(about["depends"])) if self.results else None
         if finished is not None:
+            finished.metadata.chainrule.update(about)  # repairs are of this submission
             return finished, resources
+        if self.results:  # the writer runs no student code
+            raise RuntimeError("what the result depends on has changed meanwhile: grade again")
         directory, course = CourseDirectory(parent=self), Course(parent=self)
         data = Path(directory.root, course.data_folder)
         origins = prepare(course.data.get(assignment, []), data, self.profile)
@@ -127,7 +135,7 @@ class Run(Execute):
         """A place for the kernel, and how well it is confined there."""
         found = confinement()
         if found.lacks and self.require_sandbox:
-            raise WorkerError(f"{found.warning} Nothing was run, because a sandbox is required.")
+            raise CourseError(f"{found.warning} Nothing was run, because a sandbox is required.")
         if found.warning:
             self.log.warning(found.warning)
         self.room: Box | Corner | None = None
@@ -145,11 +153,18 @@ class Run(Execute):
             if self.room is not None:
                 self.room.close()
 
-    def key(self, nb: NotebookNode, assignment: str) -> str:
-        """What the outcome of running this sanitised notebook depends on, as a short text."""
-        files = [file for path in self.furniture(assignment) for file in [path, *path.rglob("*")]]
-        digests = [[file.name, digest(file.read_bytes())] for file in sorted(files) if file.is_file()]
-        return key(nb, [self.profile, self.seconds[self.profile], digests])
+    def depends(self, nb: NotebookNode, assignment: str) -> dict[str, str]:
+        """What the outcome of running this sanitised notebook depends on, a short text for each part."""
+        data = Path(CourseDirectory(parent=self).root, Course(parent=self).data_folder, self.profile)
+        limits = {
+            "cell": self.seconds[self.profile],
+            "notebook": self.notebook_seconds[self.profile],
+            "memory": self.memory,
+            "disk": self.disk,
+            "processes": self.processes,
+            "gpu": self.gpu,
+        }
+        return depends(nb, self.furniture(assignment), data, self.profile, limits)
 
     def furniture(self, assignment: str) -> list[Path]:
         """The files and folders that come with the assignment."""
@@ -193,6 +208,9 @@ class Run(Execute):
             self.dead = f"the notebook took {self.notebook_seconds[self.profile]} seconds, its limit"
         if self.dead:
             cell.outputs = [error_output("NotRun", f"not run: {self.dead}")]
+            return cell, resources
+        if kept := resources.get("kept", {}).get(str(index)):  # still what an earlier run put out
+            cell.update(from_dict(kept))
             return cell, resources
         if self.referee is not None and has_checks(cell):
             started = time.monotonic()

@@ -31,7 +31,7 @@ VISIBLE = ["ld.so.cache", "fonts", "alternatives", "localtime", "mime.types"]  #
 
 
 class WorkerError(RuntimeError):
-    """A worker could not be started. Not the student's fault."""
+    """A notebook could not be run, and not by its own fault: what that does is recorded in the notebook."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,180 @@
+"""Notebooks run by the workers of an existing Dask cluster, `--cluster ADDRESS`.
+
+A worker gets a task as plain data and returns the judged notebook as text. The files that come with the
+assignment and the data sets it reads from the course folder, which it has to see at the same path.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from uuid import uuid4
+
+from distributed import Client, Future, get_worker
+from distributed.comm import get_address_host_port
+
+from chainrule.course import CourseError
+from chainrule.grading.sandbox import WorkerError
+from chainrule.grading.store import our_code, versions
+from chainrule.grading.task import Task, run_and_judge
+
+CONNECT_SECONDS = 10
+ONE_AT_A_TIME = threading.Lock()  # a run changes its process's working folder and catches its output
+
+
+class Cluster:
+    """Runs one notebook at a time on each worker of a cluster.
+
+    Args:
+        address: of the scheduler, such as tcp://10.0.0.1:8786.
+        root: the course folder.
+        gpu: only on workers that offer a GPU, which as many share as were started with `--resources GPU=1`.
+    Raises:
+        CourseError: there is no such cluster, or its workers cannot run what this machine would.
+    """
+
+    def __init__(self, address: str, root: Path, *, gpu: bool = False) -> None:
+        self.address = address
+        self.resources = {"GPU": 1} if gpu else None
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us, in one line
+        try:
+            get_address_host_port(address)  # Client takes half a minute to complain
+            self.client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            raise CourseError(f"no Dask scheduler answers at {address} ({one_line(error)})") from None
+        try:
+            self._inspect(root)
+        except BaseException:
+            self.client.close()
+            raise
+        self.workers = self._workers()
+        self.attempts: list[Attempt] = []
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: BaseException | TracebackType | None) -> None:
+        if kind is not None and self.client.status == "running":
+            self.client.cancel([attempt.future for attempt in self.attempts], force=True)
+        self.client.close()
+
+    @property
+    def places(self) -> int:
+        return max(1, len(self.workers))
+
+    def submit(self, task: Task, attempt: int) -> Attempt:
+        name = f"{task.student}-{task.notebook}-{attempt}-{uuid4()}"
+        mine = (run_on_worker, task, fingerprint())
+        future = self.client.submit(*mine, key=name, pure=False, resources=self.resources)
+        self.attempts.append(Attempt(future))
+        return self.attempts[-1]
+
+    def news(self) -> list[str]:
+        if self.client.status != "running":
+            raise CourseError(
+                f"the Dask scheduler at {self.address} is gone; finished notebooks are kept: "
+                "run the same command again to go on"
+            )
+        before, self.workers = self.workers, self._workers()
+        lost = sorted(before.keys() - self.workers.keys())
+        return [f"cluster: worker {name} is gone; what it was running is run again" for name in lost]
+
+    def _workers(self) -> dict[str, Any]:
+        """The workers that can run our notebooks, by address."""
+        workers = self.client.scheduler_info(n_workers=-1)["workers"]
+        wanted = self.resources or {}
+        return {
+            name: worker
+            for name, worker in workers.items()
+            if all(worker["resources"].get(what, 0) >= amount for what, amount in wanted.items())
+        }
+
+    def _inspect(self, root: Path) -> None:
+        """Raise CourseError unless every worker has our software and sees our files."""
+        try:
+            self.client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+        except TimeoutError:
+            raise CourseError(f"the Dask scheduler at {self.address} has no workers: start some") from None
+        if self.resources and not self._workers():
+            raise CourseError(
+                f"no worker at {self.address} offers a GPU: start them with "
+                f"`dask worker {self.address} --nthreads 1 --resources GPU=1`"
+            )
+        canary = root / "runs" / f".canary-{uuid4()}"
+        canary.parent.mkdir(exist_ok=True)
+        canary.write_text(canary.name)
+        try:
+            found = self.client.run(fingerprint, str(canary), on_error="return")
+        finally:
+            canary.unlink()
+        for worker, theirs in found.items():
+            if isinstance(theirs, ModuleNotFoundError):
+                raise CourseError(
+                    f"worker {worker} has no chainrule ({one_line(theirs)}): install the same there"
+                )
+            if isinstance(theirs, Exception):
+                raise CourseError(
+                    f"worker {worker} cannot be used: {type(theirs).__name__}: {one_line(theirs)}"
+                )
+            require_same(worker, theirs)
+            if theirs["canary"] != canary.name:
+                raise CourseError(
+                    f"worker {worker} does not see the course folder {root}: a cluster needs it on a shared "
+                    "file system, at the same path everywhere"
+                )
+
+
+class Attempt:
+    """A notebook being run on the cluster."""
+
+    def __init__(self, future: Future) -> None:
+        self.future = future
+
+    def result(self) -> str:
+        try:
+            text: str = self.future.result()
+        except (CourseError, WorkerError):
+            raise
+        except Exception as error:  # a killed worker, a lost connection
+            raise WorkerError(f"{type(error).__name__}: {one_line(error)}") from None
+        finally:
+            self.future.release()  # the cluster need not remember
+        return text
+
+    def add_done_callback(self, fn: Callable[[Attempt], object]) -> None:
+        self.future.add_done_callback(lambda _: fn(self))
+
+
+def run_on_worker(task: Task, wanted: dict[str, str]) -> str:
+    """Run and judge a notebook here, on a worker that may have joined after the others were inspected."""
+    require_same(get_worker().address, fingerprint(), wanted)
+    with ONE_AT_A_TIME:
+        return run_and_judge(task)
+
+
+def fingerprint(canary: str = os.devnull) -> dict[str, str]:
+    """The software of this process, and what a file reads as here."""
+    try:
+        text = Path(canary).read_text()
+    except OSError:
+        text = ""
+    return {**versions(), "chainrule": our_code(), "canary": text}
+
+
+def require_same(worker: str, theirs: dict[str, str], wanted: dict[str, str] | None = None) -> None:
+    """Raise CourseError if a worker's software is not ours."""
+    for name, version in (wanted or fingerprint()).items():
+        if name != "canary" and theirs[name] != version:
+            raise CourseError(
+                f"worker {worker} has {name} {theirs[name][:12]}, this machine {version[:12]}: "
+                "install the same versions on both"
+            )
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

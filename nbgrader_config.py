@@ -54,5 +54,6 @@ c.Autograde.autograde_preprocessors = [
 ]
 
 # ---- feedback and marks ----
+c.HTMLExporter.preprocessors = [feedback.Disarm]  # what formgrader shows, nobody's script runs in
 c.GenerateFeedback.preprocessors = [nbgrader.GetGrades, feedback.Redact, CSSHTMLHeaderPreprocessor]
 c.ExportApp.plugin_class = marks.MarksCsv

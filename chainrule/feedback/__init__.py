@@ -1,5 +1,5 @@
 """From the gradebook to a page a student learns from."""
 
-from chainrule.feedback.preprocessors import Redact
+from chainrule.feedback.preprocessors import Disarm, Redact
 
-__all__ = ["Redact"]
+__all__ = ["Disarm", "Redact"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html import escape
 from typing import Any
@@ -36,22 +37,18 @@ TABLE_TAGS = (
 )
 
 
-class Redact(NbGraderPreprocessor):
-    """Show a student what is meant for students.
+class Disarm(NbGraderPreprocessor):
+    """Strip what students wrote, and what their code put out, of active content.
 
-    Hidden checks and mark schemes are cut out, check results are drawn anew by their disclosure and the due
-    date, and whatever a student wrote or student code put out is stripped of active content.
+    An HTMLExporter with this preprocessor makes pages that can be opened: formgrader's, for instance.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        due = Course(parent=self).is_due(resources["nbgrader"]["assignment"])
         harmless = SanitizeHTML(parent=self, strip=True)
         harmless.tags = [*harmless.tags, *TABLE_TAGS]
         harmless.safe_output_keys |= {"text/markdown"}  # for `_markdown`
         for cell in nb.cells:
-            if cell.cell_type == "code" and _is_ours(cell) and RESULT_TYPE in _data(cell):
-                cell.outputs = [_redrawn(cell, due)]
-            elif cell.cell_type != "markdown":
+            if cell.cell_type != "markdown" and not _is_result(cell):
                 harmless.preprocess_cell(cell, resources, 0)
                 for output in cell.get("outputs", []):
                     if "metadata" in output:
@@ -60,12 +57,35 @@ class Redact(NbGraderPreprocessor):
         nb.metadata.pop("widgets", None)
         if isinstance(self.parent, HTMLExporter):
             self.parent.register_filter("markdown2html", _markdown(self.parent))
+        return nb, resources
+
+
+class Redact(NbGraderPreprocessor):
+    """Show a student what is meant for students.
+
+    Hidden checks and mark schemes are cut out, check results are drawn anew by their disclosure and the due
+    date, and everything else is disarmed.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        due = Course(parent=self).is_due(resources["nbgrader"]["assignment"])
+        nb, resources = Disarm(parent=self.parent).preprocess(nb, resources)
+        for cell in nb.cells:
+            if _is_result(cell):
+                cell.outputs = [_redrawn(cell, due)]
         for step in (ClearHiddenTests, ClearMarkScheme):
             nb, resources = step(parent=self).preprocess(nb, resources)
         for cell in nb.cells:
             if utils.is_grade(cell) and cell.cell_type == "code":
                 cell.source = cell.source.rstrip()
         return nb, resources
+
+
+def _is_result(cell: NotebookNode) -> bool:
+    """Whether the cell's output is a verdict of ours."""
+    return (
+        cell.cell_type == "code" and _is_ours(cell) and utils.is_grade(cell) and RESULT_TYPE in _data(cell)
+    )
 
 
 def _is_ours(cell: NotebookNode) -> bool:
@@ -83,6 +103,8 @@ class _Harmless(IPythonRenderer):
         return f"<pre>{escape(code)}</pre>"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
+        if re.match(r"\s*(\w+:)?[/\\]{2}", url):  # whoever keeps it there would be told who reads this page, and when
+            return self.link(text or url, url, title)
         try:
             return super().image(text, url, title)
         except InvalidNotebook:  # an attachment that got lost

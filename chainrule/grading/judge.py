@@ -31,6 +31,13 @@ class Judge(NbGraderPreprocessor):
     `cell.metadata.chainrule`. What the cell wrote to stderr is gone: it costs nothing.
     """
 
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        nb.metadata.pop("widgets", None)  # their kernel is gone, and pages copy their state into a script
+        for cell in nb.cells:
+            if "outputs" in cell:
+                cell.outputs = [writable(output) for output in cell.outputs]
+        return super().preprocess(nb, resources)
+
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
@@ -50,6 +57,15 @@ class Judge(NbGraderPreprocessor):
         data = {"text/plain": repr(result), "text/html": drawn, RESULT_TYPE: record}
         cell.outputs = [new_output("execute_result", data, execution_count=cell.execution_count)]
         return cell, resources
+
+
+def writable(tree: Any) -> Any:
+    """An output without halves of characters: a kernel can send them, but no file can hold them."""
+    if isinstance(tree, dict):
+        return NotebookNode({writable(name): writable(node) for name, node in tree.items()})
+    if isinstance(tree, list):
+        return [writable(node) for node in tree]
+    return tree.encode("utf-8", "replace").decode() if isinstance(tree, str) else tree
 
 
 def verdict(name: str, points: float, outputs: list[NotebookNode], *, asserts: bool = True) -> Result:

@@ -1,0 +1,11 @@
+# Closes all its file descriptors, the kernel's sockets among them.
+# base: right
+# says: tried
+# %% square-write
+import os
+
+print("tried", flush=True)
+import time
+
+time.sleep(0.3)
+os.closerange(0, 65536)

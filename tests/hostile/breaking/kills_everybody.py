@@ -1,0 +1,12 @@
+# Kills every process it may.
+# base: right
+# needs: sandbox
+# says: tried
+# %% square-write
+import os
+import signal
+import time
+
+print("tried", flush=True)
+time.sleep(0.3)
+os.kill(-1, signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from rich.table import Table
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from typer.exceptions import TyperException
 
+import chainrule.quickly  # before anything that imports jsonschema  # noqa: F401
 from chainrule.course import CourseError, CourseFolder, find_course
 from chainrule.data import DATA_SETS, Profile
 
@@ -104,21 +106,25 @@ def grade(
     course: CourseOption = None,
 ) -> None:
     """Run and score what was submitted, and write it into the gradebook."""
-    from chainrule.grading.classroom import grade as grade_class
+    from chainrule.grading.processes import Processes
 
-    report = grade_class(
-        open_course(course),
-        assignment,
-        profile=profile,
-        students=students or (),
-        jobs=jobs,
-        cell_seconds=cell_seconds,
-        cluster=cluster,
-        gpu=gpu,
-        require_sandbox=require_sandbox,
-        diff=diff,
-        say=lambda line: print(plain(line), flush=True),
-    )
+    folder = open_course(course)
+    with nullcontext() if cluster else Processes(jobs) as machine:  # begins to start while we import the rest
+        from chainrule.grading.classroom import grade as grade_class
+
+        report = grade_class(
+            folder,
+            assignment,
+            profile=profile,
+            students=students or (),
+            cell_seconds=cell_seconds,
+            cluster=cluster,
+            gpu=gpu,
+            require_sandbox=require_sandbox,
+            diff=diff,
+            machine=machine,
+            say=lambda line: print(plain(line), flush=True),
+        )
     console.print(table(report))
     for student in report.students:
         for note in student.notes:

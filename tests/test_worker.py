@@ -185,6 +185,7 @@ def test_threads_processes_magics_and_plots_work(course: Path) -> None:
 def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> None:
     nursery = kernel.Zygote(1)
     try:
+        assert nursery.address  # it listens now
         tasks = Path(f"/proc/{nursery.process.pid}/task")
         assert len(list(tasks.iterdir())) == 1
         maps = Path(f"/proc/{nursery.process.pid}/maps").read_text()
@@ -205,10 +206,11 @@ def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> Non
 
 def test_a_killed_zygote_is_replaced(course: Path) -> None:
     nursery = kernel.Zygote(1)
+    address = nursery.address
     nursery.process.kill()
     nursery.process.wait()
     try:
-        assert said(run(course, "print('still here')", zygote=nursery.address)) == "still here\n"
+        assert said(run(course, "print('still here')", zygote=address)) == "still here\n"
     finally:
         nursery.close()
 

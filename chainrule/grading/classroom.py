@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
@@ -70,6 +69,7 @@ def grade(
     gpu: bool = False,
     require_sandbox: bool = False,
     diff: bool = False,
+    machine: Machinery | None = None,
     say: Progress = print,
 ) -> ClassReport:
     """Grade the submitted notebooks of an assignment.
@@ -86,15 +86,14 @@ def grade(
         gpu: the notebooks may use a GPU.
         require_sandbox: run nothing outside a sandbox.
         diff: find out whose score changes, and why.
+        machine: where to run them, instead of what `jobs` and `cluster` say.
         say: told about progress, a line at a time.
     Raises:
         CourseError: there is no such assignment, nothing was submitted, or nothing can be run.
     """
     folder.require(assignment)
-    jobs = jobs or os.cpu_count() or 1
     options = deepcopy(folder.config)
     options.Run.profile = profile
-    options.Run.threads = 1 if cluster else max(1, (os.cpu_count() or 1) // jobs)
     if cell_seconds:
         options.Run.seconds = {profile: cell_seconds}
     if gpu:
@@ -113,8 +112,9 @@ def grade(
         say(f"data: {name} is {origin}, {profile} profile")
     wanted = submitted(folder, assignment, students)
     writer = Writer(folder, assignment, options, diff=diff)
-    with machinery(folder, jobs, cluster, gpu=gpu) as machine:
-        run_all(writer, wanted, machine, say)
+    with nullcontext(machine) if machine else machinery(folder, jobs, cluster, gpu=gpu) as chosen:
+        options.Run.threads = chosen.threads
+        run_all(writer, wanted, chosen, say)
     return ClassReport(
         assignment,
         profile,
@@ -128,7 +128,7 @@ def grade(
 
 
 def machinery(
-    folder: CourseFolder, jobs: int, cluster: str, *, gpu: bool
+    folder: CourseFolder, jobs: int | None, cluster: str, *, gpu: bool
 ) -> AbstractContextManager[Machinery]:
     """Where the notebooks are run."""
     if cluster:

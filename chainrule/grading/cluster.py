@@ -63,6 +63,8 @@ class Cluster:
             self.client.cancel([attempt.future for attempt in self.attempts], force=True)
         self.client.close()
 
+    threads = 1  # a cluster is used by many
+
     @property
     def places(self) -> int:
         return max(1, len(self.workers))

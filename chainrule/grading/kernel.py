@@ -44,17 +44,15 @@ MAX_WAITING = 64  # messages on our side; some thousand more wait in the kernel
 
 
 class Zygote:
-    """A process that forks warm kernels for whoever knows the address of its socket.
+    """A process that forks warm kernels for whoever knows the address of its socket. It takes a while to start.
 
     Args:
         threads: for numerical libraries, in every worker; 0 leaves it to them.
-    Raises:
-        WorkerError: it did not start.
     """
 
     def __init__(self, threads: int = 0) -> None:
         self.folder = tempfile.mkdtemp(prefix="chainrule-zygote-")
-        self.address = str(Path(self.folder, "line"))
+        self._address, self._ready = str(Path(self.folder, "line")), False
         places = {
             "HOME": self.folder,  # nobody's settings
             "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME")
@@ -63,7 +61,7 @@ class Zygote:
         if path := os.environ.get("PYTHONPATH"):
             places["PYTHONPATH"] = path
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "chainrule.worker.zygote", self.address],
+            [sys.executable, "-P", "-m", "chainrule.worker.zygote", self._address],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -71,17 +69,25 @@ class Zygote:
             env=environment(threads) | places,
             start_new_session=True,  # Ctrl-C is for us
         )
-        assert self.process.stdout is not None
-        if (
-            not select.select([self.process.stdout], [], [], START_SECONDS)[0]
-            or not self.process.stdout.readline()
-        ):
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as soon as it does.
+
+        Raises:
+            WorkerError: it did not start.
+        """
+        if not self._ready:
+            assert self.process.stdout is not None
+            told = select.select([self.process.stdout], [], [], START_SECONDS)[0]
+            self._ready = bool(told and self.process.stdout.readline())
+        if not self._ready:
             self.process.kill()
-            told = self.process.communicate()[1].decode(errors="replace").strip().splitlines()
+            words = self.process.communicate()[1].decode(errors="replace").strip().splitlines()
             self.close()
-            raise WorkerError(
-                f"the process that starts kernels did not start: {told[-1] if told else 'too slow'}"
-            )
+            why = words[-1] if words else "too slow"
+            raise WorkerError(f"the process that starts kernels did not start: {why}")
+        return self._address
 
     def close(self) -> None:
         """End the zygote. Workers it has started live on."""

@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, forkserver, get_context, parent_process
 from types import TracebackType
 
 from traitlets.config import Config
@@ -33,7 +33,12 @@ if sys.platform == "linux":
     context = get_context("forkserver")
 else:
     context = get_context("spawn")
-IMPORTED = ["chainrule.cli", "chainrule.grading.classroom", "chainrule.reference"]
+IMPORTED = [
+    "chainrule.cli",
+    "chainrule.grading.run",
+    "chainrule.grading.judge",
+    "chainrule.reference.networks",
+]
 # Forking is sound without other threads only, and libraries start theirs when imported.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 STARTING = threading.Lock()
@@ -41,35 +46,45 @@ LEAVE_SECONDS = 10  # for a notebook that is interrupted to clean up after itsel
 
 
 class Processes:
-    """Runs so many notebooks at a time, each process one after another."""
+    """Runs so many notebooks at a time, each process one after another; by default, as many as there are cores.
 
-    def __init__(self, places: int) -> None:
-        self.places = places
-        self.threads = ThreadPoolExecutor(places)  # each waits for one process
+    What they are forked from begins to start at once.
+    """
+
+    def __init__(self, places: int | None = None) -> None:
+        cores = os.cpu_count() or 1
+        self.places = places or cores
+        self.threads = max(1, cores // self.places)
+        self.waiting = ThreadPoolExecutor(self.places)  # each thread waits for one process
         self.idle: deque[Process] = deque()
         self.busy: set[Process] = set()
-        self.zygote: Zygote | None = None  # one starts the kernels of all
         self.starting = threading.Lock()
         self.closed = False
+        self.zygote: Zygote | None = None  # starts the kernels of all
+        if sys.platform == "linux":
+            self.zygote = Zygote(self.threads)
+            with environment(ONE_THREAD):
+                context.set_forkserver_preload(IMPORTED)
+                forkserver.ensure_running()
 
     def __enter__(self) -> Processes:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: BaseException | TracebackType | None) -> None:
         self.closed = True
-        self.threads.shutdown(wait=False, cancel_futures=True)
+        self.waiting.shutdown(wait=False, cancel_futures=True)
         for process in [*self.busy]:  # if something went wrong, or Ctrl-C
             process.interrupt()
         for process in [*self.busy]:
             process.leave()
-        self.threads.shutdown()
+        self.waiting.shutdown()
         while self.idle:
             self.idle.pop().end()
         if self.zygote is not None:
             self.zygote.close()
 
     def submit(self, task: Task, attempt: int) -> Future[str]:
-        return self.threads.submit(self._run, task, fresh=attempt > 1)
+        return self.waiting.submit(self._run, task, fresh=attempt > 1)
 
     def news(self) -> list[str]:
         return []
@@ -97,7 +112,7 @@ class Processes:
             return options
         with self.starting:
             if self.zygote is None or self.zygote.process.poll() is not None:
-                self.zygote = Zygote(options.Run.threads)
+                self.zygote = Zygote(self.threads)
             options = copy(options)
             options.Run = options.Run.copy()
             options.Run.zygote = self.zygote.address

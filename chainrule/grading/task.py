@@ -13,8 +13,6 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from chainrule.course import CourseError
-from chainrule.grading.judge import Judge
-from chainrule.grading.run import Run
 from chainrule.grading.sandbox import WorkerError
 
 ATTEMPTS = 3
@@ -41,6 +39,9 @@ def run_and_judge(task: Task) -> str:
         CourseError: something about the course keeps every notebook from being run.
         WorkerError: something else did.
     """
+    from chainrule.grading.judge import Judge  # torch takes seconds to import, and who plans tasks needs none
+    from chainrule.grading.run import Run
+
     where = {"student": task.student, "assignment": task.assignment, "notebook": task.notebook}
     try:
         nb: NotebookNode = nbformat.reads(task.text, as_version=4)
@@ -67,6 +68,10 @@ class Machinery(Protocol):
     @property
     def places(self) -> int:
         """How many notebooks can run at a time."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads each of them may use for numerical libraries."""
 
     def submit(self, task: Task, attempt: int) -> Attempt:
         """Have a notebook run; after the first attempt in a process that has run nothing yet, if possible."""

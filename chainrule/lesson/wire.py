@@ -60,7 +60,7 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
     """
     tensors: dict[str, torch.Tensor] = {}
 
-    def tensor_slot(tensor: torch.Tensor) -> str:
+    def tensor_node(tensor: torch.Tensor) -> dict[str, Any]:
         with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what it is
             plain = torch.Tensor.detach(tensor)
             if plain.layout is not torch.strided or plain.is_complex() or plain.is_quantized or plain.is_meta:
@@ -69,10 +69,12 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
                 )
             if plain.nbytes + sum(t.nbytes for t in tensors.values()) > MAX_BYTES:
                 raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+            rows = len(plain) if plain.ndim and plain.stride(0) == 0 else 1  # `expand` repeats one row
+            plain = plain[:1] if rows > 1 else plain
             name = str(len(tensors))
             # clone: safetensors refuses two tensors that share memory
             tensors[name] = plain.cpu().clone(memory_format=torch.contiguous_format)
-        return name
+        return {"rows": [name, rows]} if rows > 1 else {"tensor": name}
 
     def walk(value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
@@ -86,14 +88,14 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         if is_a(Handle):
             return {"handle": [value.id, value.kind, value.label]}
         if is_a(torch.Tensor):
-            return {"tensor": tensor_slot(value)}
+            return tensor_node(value)
         if is_a(np.ndarray, np.generic):
             plain = np.asarray(value)
             if plain.dtype.kind in "biuf" and plain.dtype.itemsize <= 8:
                 if is_a(np.generic):
                     return walk(plain.item(), depth)
                 native = np.array(plain, dtype=plain.dtype.newbyteorder("="), order="C")
-                return {"array": tensor_slot(torch.from_numpy(native))}
+                return {"array": tensor_node(torch.from_numpy(native))["tensor"]}
             if plain.dtype.kind in "OU":
                 return walk(plain.tolist(), depth + 1)
             raise WireError(f"an array of dtype {plain.dtype} is not plain numbers")
@@ -141,7 +143,14 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
     (length,) = _HEADER.unpack_from(message)
     if length > MAX_TREE:
         raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
-    keys = 0
+    keys = memory = 0
+
+    def repeated(row: torch.Tensor, rows: int) -> torch.Tensor:
+        nonlocal memory
+        memory += row.nbytes * rows
+        if memory > MAX_BYTES:
+            raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+        return row.expand(rows, *row.shape[1:]).contiguous()
 
     def key(node: Any, depth: int) -> Any:
         nonlocal keys
@@ -166,6 +175,8 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
         match list(node.items()):
             case [("tensor", str(slot))] if slot in tensors:
                 return tensors[slot]
+            case [("rows", [str(slot), int(rows)])] if slot in tensors and len(tensors[slot]) == 1 <= rows:
+                return repeated(tensors[slot], rows)
             case [("array", str(slot))] if slot in tensors:
                 return tensors[slot].numpy()
             case [("tuple", list(items))]:

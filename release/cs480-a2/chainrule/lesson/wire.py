@@ -24,7 +24,11 @@ import safetensors.torch
 import torch
 
 MAX_BYTES = 1 << 28  # 256 MiB: a whole Fashion-MNIST test set in float64 is 63 MB
+MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much in memory; arrays don't count
 MAX_DEPTH = 32
+MAX_KEYS = (
+    10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
+)
 TOO_LARGE = "more than {} MiB of data"
 _HEADER = struct.Struct("<Q")
 
@@ -56,7 +60,7 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
     """
     tensors: dict[str, torch.Tensor] = {}
 
-    def tensor_slot(tensor: torch.Tensor) -> str:
+    def tensor_node(tensor: torch.Tensor) -> dict[str, Any]:
         with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what it is
             plain = torch.Tensor.detach(tensor)
             if plain.layout is not torch.strided or plain.is_complex() or plain.is_quantized or plain.is_meta:
@@ -65,10 +69,12 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
                 )
             if plain.nbytes + sum(t.nbytes for t in tensors.values()) > MAX_BYTES:
                 raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+            rows = len(plain) if plain.ndim and plain.stride(0) == 0 else 1  # `expand` repeats one row
+            plain = plain[:1] if rows > 1 else plain
             name = str(len(tensors))
             # clone: safetensors refuses two tensors that share memory
             tensors[name] = plain.cpu().clone(memory_format=torch.contiguous_format)
-        return name
+        return {"rows": [name, rows]} if rows > 1 else {"tensor": name}
 
     def walk(value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
@@ -82,14 +88,14 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         if is_a(Handle):
             return {"handle": [value.id, value.kind, value.label]}
         if is_a(torch.Tensor):
-            return {"tensor": tensor_slot(value)}
+            return tensor_node(value)
         if is_a(np.ndarray, np.generic):
             plain = np.asarray(value)
             if plain.dtype.kind in "biuf" and plain.dtype.itemsize <= 8:
                 if is_a(np.generic):
                     return walk(plain.item(), depth)
                 native = np.array(plain, dtype=plain.dtype.newbyteorder("="), order="C")
-                return {"array": tensor_slot(torch.from_numpy(native))}
+                return {"array": tensor_node(torch.from_numpy(native))["tensor"]}
             if plain.dtype.kind in "OU":
                 return walk(plain.tolist(), depth + 1)
             raise WireError(f"an array of dtype {plain.dtype} is not plain numbers")
@@ -115,6 +121,8 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         header = json.dumps(walk(value, 0)).encode()
     except ValueError as error:  # WireError, and Python's refusal of integers with thousands of digits
         raise WireError(str(error)) from None
+    if len(header) > MAX_TREE:
+        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
     block = safetensors.torch.save(tensors)
     if len(header) + len(block) > MAX_BYTES:
         raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
@@ -133,6 +141,24 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
     if not _HEADER.size <= len(message) <= MAX_BYTES + _HEADER.size:
         raise WireError("not a message: wrong size")
     (length,) = _HEADER.unpack_from(message)
+    if length > MAX_TREE:
+        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
+    keys = memory = 0
+
+    def repeated(row: torch.Tensor, rows: int) -> torch.Tensor:
+        nonlocal memory
+        memory += row.nbytes * rows
+        if memory > MAX_BYTES:
+            raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+        return row.expand(rows, *row.shape[1:]).contiguous()
+
+    def key(node: Any, depth: int) -> Any:
+        nonlocal keys
+        keys += not isinstance(node, str)
+        if keys > MAX_KEYS:
+            raise WireError(f"more than {MAX_KEYS} numbers as keys")
+        return walk(node, depth)
+
     try:
         tree = json.loads(message[_HEADER.size : _HEADER.size + length])
         tensors = safetensors.torch.load(message[_HEADER.size + length :])
@@ -149,14 +175,16 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
         match list(node.items()):
             case [("tensor", str(slot))] if slot in tensors:
                 return tensors[slot]
+            case [("rows", [str(slot), int(rows)])] if slot in tensors and len(tensors[slot]) == 1 <= rows:
+                return repeated(tensors[slot], rows)
             case [("array", str(slot))] if slot in tensors:
                 return tensors[slot].numpy()
             case [("tuple", list(items))]:
                 return tuple(walk(v, depth + 1) for v in items)
             case [("set", list(items))]:
-                return set(walk(v, depth + 1) for v in items)
+                return set(key(v, depth + 1) for v in items)
             case [("dict", list(items))] if all(isinstance(pair, list) and len(pair) == 2 for pair in items):
-                return {walk(k, depth + 1): walk(v, depth + 1) for k, v in items}
+                return {key(k, depth + 1): walk(v, depth + 1) for k, v in items}
             case [("handle", [int(id), str(kind), str(label)])]:
                 handle = Handle(id, kind, label)
                 return resolve(handle) if resolve else handle
@@ -175,7 +203,12 @@ _REPLY = struct.Struct("<Q")  # bytes that follow
 
 
 def send_request(line: socket.socket, request: bytes, seconds: float) -> None:
-    """Send a packed request and the time it may take."""
+    """Send a packed request and the time it may take, which is also the time for taking it in.
+
+    Raises:
+        TimeoutError: the other end does not read.
+    """
+    line.settimeout(seconds)
     line.sendall(_REQUEST.pack(len(request), seconds) + request)
 
 

@@ -27,8 +27,9 @@ import numpy as np
 import torch
 from IPython.utils.capture import capture_output
 
-from chainrule.lesson.student import CheckFailed, Student, current_student
+from chainrule.lesson.student import CheckFailed, Student, current_student, printable
 
+MESSAGE_LENGTH = 2000
 RESULT_TYPE = "application/vnd.chainrule.item+json"
 
 CELL = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
@@ -205,11 +206,11 @@ def _run(check: CheckResult, function: Callable[[Student], None], student: Stude
             function(student)
         passed = True
     except CheckFailed as failure:
-        message = str(failure)
+        message = printable(str(failure), MESSAGE_LENGTH)  # a value of the student's may be part of it
     except Exception as error:
         # Every check passes on the reference solution, so this is an answer of a form nobody thought of.
         message = f"the answer has an unexpected form ({type(error).__name__})"
-        trouble = traceback.format_exc()
+        trouble = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
     return CheckResult(check.name, check.points, passed, check.hint, check.disclose, message, trouble)
 
 

@@ -20,6 +20,7 @@ from chainrule.lesson.worker import Worker
 
 Transport = Callable[[bytes, float], bytes]  # (request, limit in seconds) -> reply
 
+MESSAGE_LENGTH = 600  # of what the student's side says about an error
 CALL_SECONDS = 30.0  # far above what any call of a check needs
 FIT_SECONDS = 600.0  # a training run
 
@@ -90,7 +91,8 @@ class Student:
             case {"error": {"type": "Unfinished"}}:
                 raise StudentError("not written yet")
             case {"error": {"type": kind, "message": message, "where": where}}:
-                raise StudentError(f"your code raised {kind}: {message}" + (f" ({where})" if where else ""))
+                told = f"{printable(kind)}: {printable(message)}"
+                raise StudentError(f"your code raised {told}" + (f" ({printable(where)})" if where else ""))
         raise StudentError(f"{subject} did not answer")
 
     def _proxy(self, handle: Handle) -> Any:
@@ -114,7 +116,7 @@ class Opaque:
 
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
-        self.label = handle.label
+        self.label = printable(handle.label, 80)
 
 
 class Function:
@@ -220,6 +222,13 @@ class Model(Opaque):
             lr=lr,
             momentum=momentum,
         )
+
+
+def printable(text: Any, length: int = MESSAGE_LENGTH) -> str:
+    """A text that came from the other side, cut, and without control characters and halves of characters."""
+    if not isinstance(text, str):
+        return f"a {type(text).__name__}"
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[:length])
 
 
 def _handle(value: Any) -> Handle:

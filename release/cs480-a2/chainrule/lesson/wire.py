@@ -24,7 +24,11 @@ import safetensors.torch
 import torch
 
 MAX_BYTES = 1 << 28  # 256 MiB: a whole Fashion-MNIST test set in float64 is 63 MB
+MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much in memory; arrays don't count
 MAX_DEPTH = 32
+MAX_KEYS = (
+    10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
+)
 TOO_LARGE = "more than {} MiB of data"
 _HEADER = struct.Struct("<Q")
 
@@ -115,6 +119,8 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         header = json.dumps(walk(value, 0)).encode()
     except ValueError as error:  # WireError, and Python's refusal of integers with thousands of digits
         raise WireError(str(error)) from None
+    if len(header) > MAX_TREE:
+        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
     block = safetensors.torch.save(tensors)
     if len(header) + len(block) > MAX_BYTES:
         raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
@@ -133,6 +139,17 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
     if not _HEADER.size <= len(message) <= MAX_BYTES + _HEADER.size:
         raise WireError("not a message: wrong size")
     (length,) = _HEADER.unpack_from(message)
+    if length > MAX_TREE:
+        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
+    keys = 0
+
+    def key(node: Any, depth: int) -> Any:
+        nonlocal keys
+        keys += not isinstance(node, str)
+        if keys > MAX_KEYS:
+            raise WireError(f"more than {MAX_KEYS} numbers as keys")
+        return walk(node, depth)
+
     try:
         tree = json.loads(message[_HEADER.size : _HEADER.size + length])
         tensors = safetensors.torch.load(message[_HEADER.size + length :])
@@ -154,9 +171,9 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
             case [("tuple", list(items))]:
                 return tuple(walk(v, depth + 1) for v in items)
             case [("set", list(items))]:
-                return set(walk(v, depth + 1) for v in items)
+                return set(key(v, depth + 1) for v in items)
             case [("dict", list(items))] if all(isinstance(pair, list) and len(pair) == 2 for pair in items):
-                return {walk(k, depth + 1): walk(v, depth + 1) for k, v in items}
+                return {key(k, depth + 1): walk(v, depth + 1) for k, v in items}
             case [("handle", [int(id), str(kind), str(label)])]:
                 handle = Handle(id, kind, label)
                 return resolve(handle) if resolve else handle
@@ -175,7 +192,12 @@ _REPLY = struct.Struct("<Q")  # bytes that follow
 
 
 def send_request(line: socket.socket, request: bytes, seconds: float) -> None:
-    """Send a packed request and the time it may take."""
+    """Send a packed request and the time it may take, which is also the time for taking it in.
+
+    Raises:
+        TimeoutError: the other end does not read.
+    """
+    line.settimeout(seconds)
     line.sendall(_REQUEST.pack(len(request), seconds) + request)
 
 

@@ -5,9 +5,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from tiny_course import FUTURE, PAST, TINY, set_due
+from nbconvert.exporters import HTMLExporter
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from tiny_course import FUTURE, PAST, TINY, marked, set_due
 
 from chainrule.course import CourseFolder
+from chainrule.feedback import Disarm
+from chainrule.lesson.checks import RESULT_TYPE
 
 
 def page(course: Path, student: str) -> BeautifulSoup:
@@ -128,3 +132,35 @@ def test_a_grader_error_is_not_the_students(graded_course: Path) -> None:
     html = str(page(graded_course, "ann"))
     assert "a person will look at this item" in html
     assert "NEVER-HINT" not in html
+
+
+def test_formgrader_shows_harmless_pages_too(graded_course: Path) -> None:
+    """Its exporter is an ordinary HTMLExporter with the course's configuration."""
+    path = graded_course / "autograded" / "cy" / TINY / f"{TINY}.ipynb"
+    soup = BeautifulSoup(
+        HTMLExporter(config=CourseFolder(graded_course).config).from_filename(path)[0], "html.parser"
+    )
+    cells = soup.find_all(class_="jp-Cell")
+    assert len(cells) > 5
+    for cell in cells:
+        assert not cell.find_all(["script", "iframe", "svg", "object", "embed", "form", "meta", "link"])
+        assert not [tag for tag in cell.find_all(True) if any(name.startswith("on") for name in tag.attrs)]
+    assert "1 of 4 points" in soup.get_text()
+
+
+@pytest.mark.parametrize("url", ["https://example.org/x.png", "//example.org/x.png"])
+def test_pictures_from_elsewhere_become_links(url: str) -> None:
+    nb = new_notebook(cells=[new_markdown_cell(f"![seen]({url}) ![near](near.png)")])
+    exporter = HTMLExporter(preprocessors=[Disarm])
+    soup = BeautifulSoup(exporter.from_notebook_node(nb)[0], "html.parser")
+    assert [image["src"] for image in soup.find_all("img")] == ["near.png"]
+    assert "seen" in soup.get_text()
+
+
+@pytest.mark.parametrize("record", [5, None, {"checks": 5}, {"grader_error": "mine"}])
+def test_a_record_in_a_cell_without_points_is_no_result(record: object) -> None:
+    cell = marked(new_code_cell("f()"), "show")
+    cell.outputs = [new_output("display_data", {RESULT_TYPE: record, "text/plain": "4.0"})]
+    nb = new_notebook(cells=[cell])
+    nb, _ = Disarm().preprocess(nb, {})
+    assert nb.cells[0].outputs[0].data == {"text/plain": "4.0"}

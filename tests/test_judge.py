@@ -158,3 +158,14 @@ def test_only_graded_code_is_judged() -> None:
     graded = marked(new_code_cell("assert True", outputs=noise), "q1", 2)
     with pytest.raises(KeyError):
         _ = graded.metadata["chainrule"]
+
+
+def test_what_no_file_can_hold_does_not_leave() -> None:
+    """A kernel can send halves of characters, and the state of widgets that ends the script it is written into."""
+    data = {"text/plain": "a \ud800", "application/json": {"\udc00": ["\ud800", 5, None]}}
+    cell = new_code_cell("", outputs=[new_output("display_data", data), error("E\ud800")])
+    nb = NotebookNode(cells=[cell], metadata=NotebookNode(widgets={"state": "</script>"}))
+    judged, _ = Judge().preprocess(nb, {})
+    assert str(judged.cells[0].outputs).encode()
+    assert judged.cells[0].outputs[0].data["application/json"] == {"?": ["?", 5, None]}
+    assert "widgets" not in judged.metadata

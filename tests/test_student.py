@@ -13,6 +13,7 @@ from torch import nn
 
 from chainrule.lesson.student import CheckFailed, Student, StudentError
 from chainrule.lesson.todo import todo
+from chainrule.lesson.wire import pack
 from chainrule.lesson.worker import Worker
 
 
@@ -88,6 +89,17 @@ def test_exceptions_of_any_kind_are_survived() -> None:
         assert len(str(caught.value)) < 1000
     with pytest.raises(StudentError, match="your code raised SystemExit"):
         student(f=sys.exit).f()
+
+
+def test_what_an_error_says_is_cut_and_printable() -> None:
+    told = {"type": "\x1b[31m" * 9999, "message": "half \ud800\x07" + "x" * 9999, "where": ["a list"]}
+    with pytest.raises(StudentError) as raised:
+        Student(lambda request, seconds: pack({"error": told})).square(2)
+    text = str(raised.value)
+    assert len(text) < 2000
+    assert all(c.isprintable() for c in text)
+    assert "half \ufffd\ufffdxxx" in text
+    assert "a list" in text
 
 
 def test_the_readers_interrupt_is_no_answer() -> None:

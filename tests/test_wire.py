@@ -5,6 +5,7 @@ import enum
 import math
 import pickle
 import random
+import socket
 import struct
 import sys
 from collections.abc import Callable, Iterator
@@ -277,6 +278,32 @@ def test_size_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
             pack(large)
     with pytest.raises(WireError, match="size"):
         unpack(b"x" * 20_000)
+
+
+def test_what_is_no_array_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read back, empty lists take twenty times the memory they took in the message."""
+    monkeypatch.setattr(wire, "MAX_TREE", 1000)
+    assert unpack(pack([[]] * 100 + [np.zeros(5000)]))[:100] == [[]] * 100
+    with pytest.raises(WireError, match="outside arrays"):
+        pack([[]] * 1000)
+    with pytest.raises(WireError, match="outside arrays"):
+        unpack(message("[" + "[]," * 1000 + "[]]"))
+
+
+@pytest.mark.parametrize("form", ['{"set": [%s]}', '{"dict": [%s]}'])
+def test_numbers_that_share_a_hash_cost_no_time(form: str) -> None:
+    numbers = [str(k * sys.hash_info.modulus) for k in range(200_000)]
+    items = numbers if "set" in form else [f"[{number}, 0]" for number in numbers]
+    with pytest.raises(WireError, match="numbers as keys"):
+        unpack(message(form % ", ".join(items)))
+    texts = {f"name {i}": i for i in range(20_000)}  # their hashes are nobody's to choose
+    assert unpack(pack(texts)) == texts
+
+
+def test_a_request_nobody_reads_ends_at_its_time_limit() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, pytest.raises(TimeoutError):
+        wire.send_request(ours, bytes(10 << 20), 0.1)
 
 
 def test_live_objects_travel_as_handles_only() -> None:

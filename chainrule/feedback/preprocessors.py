@@ -11,11 +11,13 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import InvalidNotebook, IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import Preprocessor
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPreprocessor
+from traitlets import Bool
 
 from chainrule.course import Course
 from chainrule.lesson.checks import RESULT_TYPE, Result
@@ -37,11 +39,13 @@ TABLE_TAGS = (
 )
 
 
-class Disarm(NbGraderPreprocessor):
+class Disarm(Preprocessor):
     """Strip what students wrote, and what their code put out, of active content.
 
     An HTMLExporter with this preprocessor makes pages that can be opened: formgrader's, for instance.
     """
+
+    enabled = Bool(True).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         harmless = SanitizeHTML(parent=self, strip=True)
@@ -103,7 +107,7 @@ class _Harmless(IPythonRenderer):
         return f"<pre>{escape(code)}</pre>"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        if re.match(r"\s*(\w+:)?[/\\]{2}", url):  # whoever keeps it there would be told who reads this page, and when
+        if re.match(r"\s*(\w+:)?//", url):  # whoever keeps it there would be told who reads this page, and when
             return self.link(text or url, url, title)
         try:
             return super().image(text, url, title)

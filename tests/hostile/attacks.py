@@ -8,7 +8,7 @@ above:
     # scores: 1                      the most it may earn; what its base is worth if not said
     # says: a text                   what its cells print when the attack has been tried, so that none passes untried
     # needs: sandbox                 never run without one
-    # worked against: …              where it earns everything undefended (see undefended.py)
+    # worked against: …              where it earns everything (see undefended.py), or finds what it looks for
     # hole: why                      it succeeds, and is not yet defended against
 
 `@course@`, `@project@`, `@port@`, `@abstract@`, `@socket@` and `@fd@` stand for what a student would have to find out.

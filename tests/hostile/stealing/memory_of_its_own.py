@@ -1,6 +1,7 @@
 # Searches its own memory, inherited from the process it was forked from, for hidden checks and secrets.
 # base: right
 # says: tried True
+# worked against: no sandbox
 # %% square-write
 import re
 

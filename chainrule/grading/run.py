@@ -282,16 +282,20 @@ class Run(Execute):
     def _kill_unless_answered(self, request: str) -> None:
         """Give the kernel a grace period to finish a request, interrupting it; then kill it."""
         if not self._answered(request):
-            self.dead = "the kernel did not react to being interrupted and was killed"
+            alive = run_sync(self.km.is_alive)()
+            stuck = "the kernel did not react to being interrupted and was killed"
+            self.dead = stuck if alive else "the kernel died"
             run_sync(self.km.shutdown_kernel)(now=True)
 
     def _answered(self, request: str) -> bool:
-        """Whether the reply to a request comes within the grace period."""
+        """Whether the reply to a request comes within the grace period; not if the kernel died."""
         deadline = time.monotonic() + GRACE_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             try:
                 reply = run_sync(self.kc.shell_channel.get_msg)(timeout=min(left, 2.0))
             except Exception:  # queue.Empty: still busy, so knock again
+                if not run_sync(self.km.is_alive)():
+                    return False
                 run_sync(self.km.interrupt_kernel)()
                 continue
             if reply["parent_header"].get("msg_id") == request:

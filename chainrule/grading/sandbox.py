@@ -131,17 +131,20 @@ class Box:
         self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if os.getuid() == 0 else None
         self.cgroups = Cgroups(limits)
         about, about_end = os.pipe()
-        command = [*bwrap(folder, data, limits, hidden, gpu, self.uid), "--info-fd", str(about_end)]
+        arguments = os.memfd_create("arguments", 0)  # on its command line, the inmates could read them
+        os.write(arguments, "\0".join(mounts(folder, data, limits, hidden, gpu, self.uid)).encode())
+        os.lseek(arguments, 0, os.SEEK_SET)
         sleeper = ["/bin/sh", "-c", "echo ready; read -r end"]
         self.process = subprocess.Popen(
-            [*command, *sleeper],
+            ["bwrap", "--args", str(arguments), "--info-fd", str(about_end), *sleeper],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=[about_end],
+            pass_fds=[about_end, arguments],
             env={"PATH": os.environ.get("PATH", os.defpath)},
         )
         os.close(about_end)
+        os.close(arguments)
         try:
             assert self.process.stdout is not None
             assert self.process.stderr is not None
@@ -196,10 +199,10 @@ def wait_for_end(pidfd: int) -> None:
     select.select([pidfd], [], [], START_SECONDS)
 
 
-def bwrap(
+def mounts(
     folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path], gpu: bool, uid: int | None
 ) -> list[str]:
-    """The command that makes the box, up to what runs in it."""
+    """What makes the box, as arguments of bubblewrap."""
     # A privileged bwrap is run without a user namespace: in one, it would still own root's files, /proc/sys
     # among them. The worker changes its user instead.
     user = ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"] if uid is None else []
@@ -207,7 +210,6 @@ def bwrap(
     package = Path(chainrule.__file__).parent
     names = folder / "etc"
     return [
-        "bwrap",
         *user,
         *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
         *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "notebook"),

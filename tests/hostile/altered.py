@@ -183,7 +183,7 @@ def link_to_the_solution(nb: NotebookNode, folder: Path) -> None:
     (folder / f"{TINY}.ipynb").symlink_to(folder.parents[2] / "source" / TINY / f"{TINY}.ipynb")
 
 
-@attack(scores="0", hole="folders of submitted/ that are links are followed")
+@attack(scores="0")
 def link_to_a_neighbour(nb: NotebookNode, folder: Path) -> None:
     """The whole submission is a link to the folder of somebody who is right."""
     folder.rmdir()

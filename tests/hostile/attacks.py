@@ -9,7 +9,6 @@ above:
     # says: a text                   what its cells print when the attack has been tried, so that none passes untried
     # needs: sandbox                 never run without one
     # worked against: …              where it earns everything (see undefended.py), or finds what it looks for
-    # hole: why                      it succeeds, and is not yet defended against
 
 `@course@`, `@project@`, `@port@`, `@abstract@`, `@socket@` and `@fd@` stand for what a student would have to find out.
 Attacks on the notebook file itself are functions in `altered.py`.
@@ -33,7 +32,7 @@ FAMILIES = ("forging", "models", "stealing", "breaking", "tampering", "escaping"
 WORTH = {"right": 4.0, "wrong": 1.0, "blank": 0.0}
 
 HEADER = re.compile(r"^# %%(?: \[(?:markdown)\])? (\S+)$")
-REMARK = re.compile(r"^# (base|in|scores|says|needs|worked against|hole): *(.+)$")
+REMARK = re.compile(r"^# (base|in|scores|says|needs|worked against): *(.+)$")
 
 
 @dataclass(frozen=True)
@@ -65,10 +64,6 @@ class Attack:
     @property
     def says(self) -> str:
         return self.remarks.get("says", "")
-
-    @property
-    def hole(self) -> str:
-        return self.remarks.get("hole", "")
 
     @property
     def needs_sandbox(self) -> bool:

@@ -34,3 +34,20 @@ def test_stock_nbgrader_gives_the_same_scores_pages_and_marks(course: Path) -> N
         rows = {row["student_id"]: row for row in csv.DictReader(file)}
     assert {student: row["square-check"] for student, row in rows.items()} == {"ann": "4.0", "cy": "1.0"}
     assert {row["waiting"] for row in rows.values()} == {"1"}
+
+
+STOCK = """
+del c.Autograde.sanitize_preprocessors, c.Autograde.autograde_preprocessors
+c.Execute.timeout = 60
+"""
+
+
+def test_nbgraders_own_preprocessors_give_the_same_scores(course: Path) -> None:
+    """Checks in the student's kernel, as in a student's own Jupyter, find what the referee finds."""
+    hand_in_class(course)
+    config = course / "nbgrader_config.py"
+    config.write_text(config.read_text() + STOCK)
+    type_command(course, "nbgrader", "autograde", TINY, "--CourseDirectory.student_id=[abc]*")
+    folder = CourseFolder(course)
+    for student in ("ann", "bo"):
+        assert scores(folder, TINY, student) == SCORES[student]

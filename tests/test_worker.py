@@ -19,10 +19,12 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
-from tiny_course import PLAIN, RIGHT, SQUARE, filled, notebook, submit, type_command
+from tiny_course import PLAIN, RIGHT, SQUARE, TINY, filled, notebook, submit, type_command
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import kernel, sandbox
+from chainrule.grading import run as run_module
+from chainrule.grading.classroom import scores
 from chainrule.grading.run import Run
 
 pytestmark = pytest.mark.skipif(
@@ -344,6 +346,24 @@ def test_a_notebook_has_a_time_limit_of_its_own(course: Path) -> None:
 
 
 # ---- without a sandbox ---------------------------------------------------------------------------------------
+
+
+def test_a_system_that_confines_nothing_runs_an_ordinary_kernel(
+    course: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (course / "data" / "quick").mkdir(parents=True)
+    (course / "data" / "quick" / "hello.txt").write_text("hello")
+    monkeypatch.setattr(run_module, "confinement", lambda: sandbox.UNCONFINED)
+    nb = run(course, "print(open('data/hello.txt').read())", "import os; os._exit(1)", "print('never')")
+    assert said(nb) == "hello\n"
+    assert nb.metadata.chainrule["dead"] == "the kernel died"
+    assert "NOT isolated: files, network, memory, processes" in caplog.text
+    submit(course, "ann", filled(course, {SQUARE: RIGHT}))
+    type_command(course, "chainrule", "grade", TINY)
+    ours = scores(CourseFolder(course), TINY, "ann")
+    options = CourseFolder(course).config
+    assert CourseFolder(course, options).api.autograde(TINY, "ann", force=True)["success"]
+    assert scores(CourseFolder(course), TINY, "ann") == ours == {"square-check": 4.0, "why": 0.0}
 
 
 @pytest.mark.usefixtures("without_bubblewrap")

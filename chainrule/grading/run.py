@@ -10,7 +10,6 @@ import math
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 import traceback
@@ -34,7 +33,7 @@ from chainrule.course import Course, CourseError
 from chainrule.data import Profile, prepare
 from chainrule.grading.kernel import WarmKernelManager, zygote
 from chainrule.grading.referee import Referee
-from chainrule.grading.sandbox import Box, Corner, Limits, confinement, room
+from chainrule.grading.sandbox import UNCONFINED, Box, Corner, Limits, confinement, room
 from chainrule.grading.store import Store, depends, key
 
 GRACE_SECONDS = 10  # for a kernel to come back after an interrupt
@@ -139,7 +138,7 @@ class Run(Execute):
         if found.warning:
             self.log.warning(found.warning)
         self.room: Box | Corner | None = None
-        if sys.platform == "linux":
+        if found is not UNCONFINED:
             limits = Limits(self.memory << 20, self.disk << 20, self.processes)
             seen = data.resolve() if data.is_dir() else None
             self.room = room(self.folder, seen, limits, [course], self.gpu)

@@ -75,11 +75,14 @@ class Confinement:
         return f"{self.kind}; not isolated: {self.lacks}" if self.lacks else self.kind
 
 
+UNCONFINED = Confinement("no more than time limits", "files, network, memory, processes")
+
+
 @cache
 def confinement() -> Confinement:
     """The best that really works here, found out by trying."""
     if sys.platform != "linux":
-        return Confinement("no more than time limits", "files, network, memory, processes")
+        return UNCONFINED
     if why_no_box() == "":
         return Confinement("bubblewrap")
     version = landlock_version()

@@ -244,11 +244,11 @@ def main() -> None:
             )
             record(f"Engine, {'light items' if light else 'whole assignment'}", rows, note + sandbox)
         elif part == "workers":
-            rows = workers(40, 3.0)
+            rows = workers(24, 4.0)
             record(
                 "Engine, workers",
                 rows,
-                f"40 notebooks that compute for 3 seconds beside the light items. {sandbox}",
+                f"24 notebooks that compute for 4 seconds beside the light items. {sandbox}",
             )
         elif part == "memory":
             rows = asyncio.run(memory(20))

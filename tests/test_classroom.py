@@ -349,7 +349,7 @@ def test_processes_are_forked_from_one_that_has_torch_and_a_single_thread(
 class Breakable:
     """Machinery that fails so many times for each student."""
 
-    places = 2
+    places, threads = 2, 1
 
     def __init__(self, **failures: int) -> None:
         self.failures, self.attempts = failures, list[tuple[str, int]]()

@@ -43,15 +43,29 @@ class Limits:
     processes: int = 512
     files: int = 1024
 
-    def rlimits(self) -> dict[str, int]:
-        """By the names of `resource`. Memory counts per process."""
+    def rlimits(self, uid: int | None) -> dict[str, int]:
+        """By the names of `resource`, for a worker with this user id, None for our own.
+
+        Memory counts per process. The system counts processes by user, so that our own come on top.
+        """
+        ours = tasks_of(os.getuid()) if uid is None else 0
         return {
             "CORE": 0,
             "DATA": self.memory,
             "FSIZE": self.disk,
             "NOFILE": self.files,
-            "NPROC": self.processes,
+            "NPROC": self.processes + ours,
         }
+
+
+def tasks_of(uid: int) -> int:
+    """How many processes and threads a user has now."""
+    count = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if process.stat().st_uid == uid:
+                count += len(list((process / "task").iterdir()))
+    return count
 
 
 @dataclass(frozen=True)
@@ -177,10 +191,10 @@ class Box:
             sockets=self.sockets,
             work=self.work,
             furniture="/run/furniture",
-            environment=environment | {"HOME": HOME, "TMPDIR": "/tmp"},
+            environment=environment | places(HOME, "/tmp"),
             uid=self.uid,
             cgroups=self.cgroups.files,
-            limits=self.limits.rlimits(),
+            limits=self.limits.rlimits(self.uid),
         )
 
     def close(self) -> None:
@@ -193,6 +207,11 @@ class Box:
             os.close(self.entrance)
             self.entrance = None
         self.cgroups.close()
+
+
+def places(home: str, temporary: str) -> dict[str, str]:
+    """Environment variables for where a worker may write."""
+    return {"HOME": home, "TMPDIR": temporary, "TORCHINDUCTOR_CACHE_DIR": f"{temporary}/torchinductor"}
 
 
 def wait_for_end(pidfd: int) -> None:
@@ -333,18 +352,17 @@ class Corner:
         return path
 
     def cell(self, connection: dict[str, str | int], environment: dict[str, str]) -> Cell:
-        places = {"HOME": str(self.folder / "home"), "TMPDIR": str(self.folder / "tmp")}
         confined = landlock_version() > 0
         return Cell(
             connection=connection | {"ip": f"{self.sockets}/k"},
             sockets=self.sockets,
             work=self.work,
             furniture=self.furniture,
-            environment=environment | places,
+            environment=environment | places(str(self.folder / "home"), str(self.folder / "tmp")),
             links={"data": str(self.data)} if self.data else {},
             uid=self.uid,
             cgroups=self.cgroups.files,
-            limits=self.limits.rlimits(),
+            limits=self.limits.rlimits(self.uid),
             readable=self.readable if confined else None,
             writable=self.writable,
         )

@@ -274,7 +274,7 @@ class Writer:
         if result is not None:
             about = result.metadata["chainrule"]
             outcome.seconds += about["seconds"]
-            outcome.notes += nbformat.reads(task.text, as_version=4).metadata["chainrule"]["repairs"]
+            outcome.notes += nbformat.v4.reads(task.text).metadata["chainrule"]["repairs"]
             outcome.notes += ([about["dead"]] if about["dead"] else []) + grader_errors(result)
             self.sandbox |= {about["sandbox"]} if "sandbox" in about else set()
 
@@ -331,7 +331,7 @@ def sanitised(folder: CourseFolder, assignment: str, student: str, options: Conf
         where = {"student": student, "assignment": assignment, "notebook": master.stem}
         nb, _ = Graft(config=options).preprocess(nb, {"nbgrader": where})
         nb.metadata["chainrule"]["depends"] = parts = run.depends(nb, assignment)
-        tasks.append(Task(student, assignment, master.stem, nbformat.writes(nb), key(parts), options))
+        tasks.append(Task(student, assignment, master.stem, nbformat.v4.writes(nb), key(parts), options))
     if not tasks:
         raise Unreadable("none of the assignment's notebooks was handed in")
     return tasks

@@ -25,7 +25,7 @@ def still_valid(text: str, earlier: NotebookNode) -> str:
     Returns:
         `execution_count` and `outputs` by the cell's place, as JSON.
     """
-    nb = nbformat.reads(text, as_version=4)
+    nb = nbformat.v4.reads(text)
     ours, theirs = depends_of(nb), depends_of(earlier)
     others = {name for name in ours if ours[name] != theirs.get(name)} - {"source notebook"}
     if others or len(nb.cells) != len(earlier.cells) or earlier.metadata["chainrule"]["dead"]:

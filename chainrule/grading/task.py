@@ -44,11 +44,11 @@ def run_and_judge(task: Task) -> str:
 
     where = {"student": task.student, "assignment": task.assignment, "notebook": task.notebook}
     try:
-        nb: NotebookNode = nbformat.reads(task.text, as_version=4)
+        nb: NotebookNode = nbformat.v4.reads(task.text)
         resources: dict[str, Any] = {"nbgrader": where, "kept": json.loads(task.kept)}
         for step in (Run, Judge):
             nb, resources = step(config=task.options).preprocess(nb, resources)
-        return nbformat.writes(nb)
+        return str(nbformat.v4.writes(nb))
     except (CourseError, WorkerError):
         raise
     except Exception as error:

@@ -25,7 +25,7 @@ import chainrule
 from chainrule.worker.confine import Cell, landlock_version
 
 START_SECONDS = 20.0
-USER, HOME = "student", "/home/student"
+USER, HOME, WORK = "student", "/home/student", "/home/student/work"
 FREE_UIDS = range(61184, 65520)  # systemd's range for users that exist for a while
 VISIBLE = ["ld.so.cache", "fonts", "alternatives", "localtime", "mime.types"]  # of /etc
 
@@ -138,7 +138,7 @@ class Box:
     """
 
     kind = "bubblewrap"
-    sockets, work = "/run/kernel", f"{HOME}/work"
+    sockets, work = "/run/kernel", WORK
     line = "/run/line/referee"
 
     def __init__(
@@ -243,7 +243,7 @@ def mounts(
         *("--perms", "1777", "--size", size, "--tmpfs", "/tmp"),
         *("--size", "1048576", "--tmpfs", "/run"),
         *("--perms", "0777", "--size", "1048576", "--tmpfs", "/run/kernel"),
-        *("--perms", "0777", "--size", size, "--tmpfs", HOME, "--perms", "0777", "--dir", f"{HOME}/work"),
+        *("--perms", "0777", "--size", size, "--tmpfs", HOME, "--perms", "0777", "--dir", WORK),
         *above([*python_places(), package]),
         *(flag for place in python_places() for flag in ("--ro-bind", str(place), str(place))),
         *(flag for place in hidden if is_visible(place) for flag in ("--tmpfs", str(place))),
@@ -253,7 +253,7 @@ def mounts(
             for part in ("__init__.py", "lesson", "worker")
             for flag in ("--ro-bind", str(package / part), str(package / part))
         ),
-        *(("--ro-bind", str(data), f"{HOME}/work/data") if data else ()),
+        *(("--ro-bind", str(data), f"{WORK}/data") if data else ()),
         *("--ro-bind-try", str(folder / "furniture"), "/run/furniture"),
         *("--ro-bind-try", str(folder / "line"), "/run/line"),
         *("--ro-bind-try", str(names / "passwd"), "/etc/passwd"),

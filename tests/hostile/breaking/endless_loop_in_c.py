@@ -3,6 +3,8 @@
 # says: tried
 # %% square-write
 import itertools
+import time
 
 print("tried", flush=True)
+time.sleep(0.5)  # or the loop keeps even this from being sent
 sum(itertools.repeat(0))

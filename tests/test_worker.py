@@ -384,6 +384,16 @@ def test_with_a_sandbox_nothing_is_said(course: Path, caplog: pytest.LogCaptureF
     assert nb.metadata.chainrule["sandbox"] == "bubblewrap"
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root's workers change their user")
+def test_data_that_a_worker_may_not_read_is_the_graders_trouble(course: Path) -> None:
+    hidden = course / "data" / "quick" / "hello.txt"
+    hidden.parent.mkdir(parents=True)
+    hidden.write_text("hello")
+    hidden.chmod(0o600)
+    with pytest.raises(CourseError, match=r"run chmod -R a\+rX"):
+        run(course, "open('data/hello.txt').read()")
+
+
 def test_stock_nbgrader_runs_sandboxed_too(course: Path) -> None:
     answer = f"{RIGHT}\nimport os\nprint('I see', os.listdir('/home'), os.path.exists({str(course)!r}))"
     submit(course, "ann", filled(course, {SQUARE: answer}, PLAIN), PLAIN)

@@ -9,6 +9,7 @@ import contextlib
 import math
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -95,7 +96,7 @@ class Run(Execute):
         self.compute = 0.0
         started = time.monotonic()
         self.deadline = started + self.notebook_seconds[self.profile]
-        with tempfile.TemporaryDirectory(prefix="chainrule-", ignore_cleanup_errors=True) as scratch:
+        with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
             self.folder = Path(scratch)
             self._lay_out(assignment, data / self.profile)
             try:
@@ -142,6 +143,13 @@ class Run(Execute):
             limits = Limits(self.memory << 20, self.disk << 20, self.processes)
             seen = data.resolve() if data.is_dir() else None
             self.room = room(self.folder, seen, limits, [course], self.gpu)
+            private = [p for p in seen.rglob("*") if not p.stat().st_mode & stat.S_IROTH] if seen else []
+            if private and self.room.uid is not None:  # a missing right of ours must not cost the student
+                self.room.close()
+                raise CourseError(
+                    f"{private[0]} is for its owner's eyes only, and notebooks run as another user: "
+                    f"run chmod -R a+rX {seen}"
+                )
             self.room.admit(self.folder / "line" / "referee")
         else:
             shutil.copytree(self.folder / "furniture", self.folder / "work")

@@ -6,11 +6,11 @@ No student code ever runs in these processes: the notebooks' kernels are program
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
 import threading
-import time
 from _thread import interrupt_main
 from collections import deque
 from collections.abc import Iterator
@@ -120,12 +120,14 @@ class Processes:
 
 
 class Process:
-    """A process that runs one notebook after another."""
+    """A process that runs one notebook after another, its temporary files in a folder that goes with it."""
 
     def __init__(self) -> None:
         self.line, theirs = context.Pipe()
+        self.folder = tempfile.mkdtemp(prefix="chainrule-")
+        os.chmod(self.folder, 0o711)  # workers run as other users, in folders within
         with theirs, STARTING:
-            self.process = context.Process(target=serve, args=(theirs, dict(os.environ)))
+            self.process = context.Process(target=serve, args=(theirs, dict(os.environ), self.folder))
             try:
                 with environment(ONE_THREAD):
                     context.set_forkserver_preload(IMPORTED)
@@ -134,6 +136,7 @@ class Process:
                 EOFError,
                 OSError,
             ) as error:  # the fork server was killed just now: the next try starts one
+                shutil.rmtree(self.folder)
                 raise WorkerError(f"no process could be started ({type(error).__name__}: {error})") from None
 
     def run(self, task: Task) -> str:
@@ -166,16 +169,18 @@ class Process:
         """Wait for the process to end; kill it if it doesn't."""
         self.process.join(LEAVE_SECONDS)
         self.process.kill()
+        self.process.join()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def serve(line: connection.Connection, environ: dict[str, str]) -> None:
-    """Run the tasks that come along the line, until it is closed."""
+def serve(line: connection.Connection, environ: dict[str, str], folder: str) -> None:
+    """Run the tasks that come along the line, until it is closed; then remove the folder."""
     with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
         signal.signal(signal.SIGINT, interrupted)
-        leave_with_parent()
+        leave_with_parent(folder)
         os.environ.clear()  # the process we are forked from has an older one
         os.environ.update(environ)
-        tempfile.tempdir = None
+        tempfile.tempdir = folder
         while True:
             task: Task = line.recv()
             outcome: tuple[str, Exception | None]
@@ -184,6 +189,8 @@ def serve(line: connection.Connection, environ: dict[str, str]) -> None:
             except (CourseError, WorkerError) as error:
                 outcome = "", type(error)(str(error))
             line.send(outcome)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    shutil.rmtree(folder, ignore_errors=True)  # an interrupt may have cut the cleaning up of a notebook
 
 
 def interrupted(*_: object) -> None:
@@ -192,15 +199,16 @@ def interrupted(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def leave_with_parent() -> None:
-    """Make this process end soon after its parent, even if that is killed."""
+def leave_with_parent(folder: str) -> None:
+    """Make this process end soon after its parent, even if that is killed, and nothing stay in the folder."""
 
     def watch() -> None:
         parent = parent_process()
         if parent is not None:
             parent.join()
-            interrupt_main()  # a notebook that is running gets its kernel and its folder cleaned up
-            time.sleep(LEAVE_SECONDS)
+            interrupt_main()  # a notebook that is running gets its kernel cleaned up
+            threading.main_thread().join(LEAVE_SECONDS)
+            shutil.rmtree(folder, ignore_errors=True)
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

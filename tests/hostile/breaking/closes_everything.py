@@ -7,5 +7,5 @@ import os
 print("tried", flush=True)
 import time
 
-time.sleep(0.3)
+time.sleep(1)
 os.closerange(0, 65536)

@@ -2,7 +2,10 @@
 # base: right
 # says: tried
 # %% square-write
+import time
+
 print("tried", flush=True)
+time.sleep(1)  # flushing returns before it is sent
 while True:
     try:
         while True:

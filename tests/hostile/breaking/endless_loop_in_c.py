@@ -6,5 +6,5 @@ import itertools
 import time
 
 print("tried", flush=True)
-time.sleep(0.5)  # or the loop keeps even this from being sent
+time.sleep(1)  # or the loop keeps even this from being sent
 sum(itertools.repeat(0))

@@ -3,8 +3,10 @@
 # needs: sandbox
 # %% square-write
 import os
+import time
 
 print("tried", flush=True)
+time.sleep(1)  # flushing returns before it is sent
 while True:
     try:
         os.fork()

@@ -3,8 +3,10 @@
 # needs: sandbox
 # %% square-write
 import os
+import time
 
 print("tried", flush=True)
+time.sleep(1)  # flushing returns before it is sent
 for _ in range(30):
     if os.fork() == 0:
         hoard = []

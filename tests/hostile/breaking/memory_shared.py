@@ -5,8 +5,10 @@
 import mmap
 import os
 import socket
+import time
 
 print("tried", flush=True)
+time.sleep(1)  # flushing returns before it is sent
 kept = []
 while True:
     try:

@@ -4,9 +4,11 @@
 # %% square-write
 import os
 import socket
+import time
 
 kept = []
 print("tried", flush=True)
+time.sleep(1)  # flushing returns before it is sent
 try:
     while True:
         kept.append(socket.socketpair())

@@ -2,9 +2,12 @@
 # base: right
 # says: tried
 # %% square-write
+import time
+
 from IPython.display import display
 
 print("tried", flush=True)
+time.sleep(1)  # flushing returns before it is sent
 text = "hostile " * 40_000_000
 print(text)
 display({"text/plain": text, "text/html": text}, raw=True)

@@ -2,6 +2,7 @@
 # base: right
 # %% square-write
 import sys
+import time
 
 sys.setrecursionlimit(10**9)
 
@@ -15,4 +16,5 @@ class Deep:
 
 
 print("tried", flush=True)
+time.sleep(1)  # flushing returns before it is sent
 repr(Deep())

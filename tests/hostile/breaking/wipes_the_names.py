@@ -5,8 +5,10 @@
 # %% square-write
 import builtins
 import sys
+import time
 
 print("tried", flush=True)
+time.sleep(1)  # flushing returns before it is sent
 for name in list(sys.modules):
     if name.split(".")[0] in ("chainrule", "torch", "json", "socket", "safetensors"):
         del sys.modules[name]

@@ -29,5 +29,5 @@ while time.time() < end:
             print("canary-neighbour", path, about)
         except (OSError, ValueError):
             pass
-    time.sleep(0.5)
+    time.sleep(1)
 print("tried")

@@ -16,7 +16,7 @@ for _ in range(40):
             book.commit()
         except sqlite3.Error as error:
             print(error)
-    time.sleep(0.5)
+    time.sleep(1)
 """
 subprocess.Popen([sys.executable, "-c", LATER, "hostile-was-here"], start_new_session=True)
 try:

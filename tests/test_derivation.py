@@ -1,0 +1,126 @@
+"""A derivation's steps are graded from the student's own earlier values, so that one slip is paid for once."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from chainrule.lesson.student import CheckFailed
+from chainrule.reference.derivation import Derivation, Step
+
+W = torch.tensor([[1.0, -2.0], [0.5, 3.0], [-1.0, 1.0]])
+CHAIN = Derivation(
+    {"W": W, "x": [2.0, 0.5]},
+    {
+        "z": Step(("W", "x"), lambda W, x: W @ x, {"the input is forgotten": lambda W, x: W.sum(1)}),
+        "h": Step(("z",), torch.relu, {"the activation is missing": lambda z: z}),
+        "n": Step(("h", "z"), lambda h, z: (h * z).sum()),
+        "G": Step(("h", "x"), torch.outer),
+    },
+)
+RIGHT: dict[str, Any] = {
+    "z": [1.0, 2.5, -1.5],
+    "h": [1.0, 2.5, 0.0],
+    "n": 7.25,
+    "G": [[2.0, 0.5], [5.0, 1.25], [0.0, 0.0]],
+}
+
+
+def judged(**changes: Any) -> dict[str, str]:
+    """What is said of the steps that are lost, with these answers in place of the right ones."""
+    answers = {name: value for name, value in {**RIGHT, **changes}.items() if value is not None}
+
+    def answer(name: str) -> Any:
+        if name not in answers:
+            raise CheckFailed(f"there is no {name}")
+        return answers[name]
+
+    lost = {}
+    for name in CHAIN.steps:
+        try:
+            CHAIN.expect(answer, name)
+        except CheckFailed as failure:
+            lost[name] = str(failure)
+    return lost
+
+
+def test_right_answers_lose_nothing() -> None:
+    assert judged() == {}
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"z": [[1.0], [2.5], [-1.5]]},
+        {"z": [[1.0, 2.5, -1.5]]},
+        {"n": [7.25]},
+        {"n": "29/4"},
+        {"z": ["1", "5/2", "-3/2"]},
+        {"z": [1.00005, 2.49995, -1.5]},
+    ],
+)
+def test_other_forms_of_right_answers_lose_nothing(form: dict[str, Any]) -> None:
+    assert judged(**form) == {}
+
+
+def test_a_slip_that_is_carried_on_costs_its_own_step() -> None:
+    slip = torch.tensor([2.0, 2.5, -1.5])
+    h = torch.relu(slip)
+    assert set(judged(z=slip, h=h, n=(h * slip).sum(), G=torch.outer(h, torch.tensor([2.0, 0.5])))) == {"z"}
+
+
+def test_a_slip_costs_nothing_else_where_it_is_not_carried_on() -> None:
+    assert set(judged(z=[2.0, 2.5, -1.5])) == {"z"}
+    assert set(judged(z=[2.0, 2.5, -1.5], n=8.25)) == {"z"}  # computed from the wrong z and the right h
+
+
+def test_a_missing_step_leaves_the_later_ones_to_be_right() -> None:
+    assert judged(z=None) == {"z": "there is no z"}
+    assert set(judged(h=None, G=torch.ones(3, 2))) == {"h", "G"}
+
+
+def test_known_mistakes_are_named_also_after_a_slip() -> None:
+    assert judged(h=RIGHT["z"])["h"] == "h: the activation is missing"
+    assert judged(z=[2.0, 1.0, -1.0], h=[2.0, 1.0, -1.0])["h"] == "h: the activation is missing"
+    assert judged(z=[-1.0, 3.5, 0.0])["z"] == "z: the input is forgotten"
+
+
+def test_what_follows_from_nothing_is_said() -> None:
+    assert judged(h=[1.0, 2.0, 0.0], G=torch.ones(3, 2))["G"] == (
+        "G is not right, and does not follow from your h either"
+    )
+
+
+@pytest.mark.parametrize("nothing", [torch.zeros(3), [0, 0, 0]])
+def test_zeros_earn_nothing_by_being_carried_on(nothing: Any) -> None:
+    assert set(judged(z=nothing, h=nothing, n=0, G=torch.zeros(3, 2))) == {"z", "h", "n", "G"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (torch.tensor(RIGHT["G"]).T, "the transpose"),
+        (torch.ones(6), "shape (6,), not (3, 2)"),
+        ([[float("nan")] * 2] * 3, "NaN"),
+        ("G", "no number"),
+    ],
+)
+def test_the_wrong_form_is_said(answer: Any, says: str) -> None:
+    assert says in judged(G=answer)["G"]
+
+
+def test_an_answer_of_another_shape_is_not_carried_on() -> None:
+    assert set(judged(h=[1.0, 2.5])) == {"h"}
+
+
+def test_an_implausible_answer_is_not_carried_on() -> None:
+    chain = Derivation(
+        {"a": 3.0},
+        {
+            "L": Step(("a",), lambda a: a, plausible=lambda L: bool(L > 0)),
+            "t": Step(("L",), lambda L: 1 / L),
+        },
+    )
+    chain.expect({"L": 4.0, "t": 0.25}.__getitem__, "t")
+    with pytest.raises(CheckFailed):
+        chain.expect({"L": -4.0, "t": -0.25}.__getitem__, "t")

@@ -35,7 +35,8 @@ def variances(names: Names) -> tuple[Figure, str]:
     axes = figure.subplots()
     axes.loglog(D_K, D_K, "--", color=SOFT, linewidth=1)
     axes.loglog(D_K, [1] * len(D_K), "--", color=SOFT, linewidth=1)
-    return drawn(figure, axes, measured, title, "Variance of q·k")
+    axes.yaxis.set_major_formatter("{x:g}")
+    return drawn(figure, axes, measured, title, "Variance of the scores")
 
 
 @picture

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chainrule.lesson.checks import numbers
-from chainrule.lesson.plots import ACCENT, INK, LOOKS, SOFT, NotYet, blank, picture
+from chainrule.lesson.plots import INK, LOOKS, SOFT, NotYet, blank, picture
 from chainrule.lesson.student import CheckFailed
 
 __all__ = ["guarantees", "paths"]
@@ -22,7 +22,7 @@ Names = Mapping[str, Any]
 
 STEPS = 25  # drawn in each panel
 LONGEST = 20_000  # iterations of a run
-FRAME = 1.6  # how far the panels reach, in units of x0's larger entry
+FRAME = 2.0  # how far the panels reach, in units of x0's larger entry
 
 
 @picture
@@ -37,12 +37,12 @@ def paths(names: Names) -> tuple[Figure, str]:
     L, t_convex, t_strongly = (positive(names, name) for name in ("L", "t_convex", "t_strongly"))
     beyond = 2.1 / L
     runs = [
-        (t_convex, "t_convex", "largest step of the convex theorem"),
-        (t_strongly, "t_strongly", "largest of the strongly convex one"),
+        (t_convex, "t_convex", "largest, convex theorem"),
+        (t_strongly, "t_strongly", "largest, strongly convex theorem"),
         (beyond, "2.1/L", "beyond 2/L"),
     ]
 
-    title = "The step size decides: straight down, across the valley, or out of it"
+    title = "The step size decides where gradient descent goes"
     figure = blank(300, title, f"The first {STEPS} steps on the level lines of f, with your H.", layout=True)
     reach = FRAME * float(np.abs(start).max())
     ends = []
@@ -91,19 +91,19 @@ def guarantees(names: Names) -> tuple[Figure, str]:
     }
 
     title = "Two guarantees for the same run"
-    note = "Dotted: ε. A theorem needs your k iterations, marked by a dashed line, to promise it; the run is faster."
+    note = "Dotted: the accuracy ε. Dashed: your k, where each bound should meet it."
     figure = blank(370, title, note, layout=True)
     axes = figure.subplots()
     axes.loglog(k, np.maximum(value, 1e-300), color=SOFT, linewidth=2.2)
-    axes.axhline(epsilon, color=ACCENT, linestyle=":")
+    axes.axhline(epsilon, color=INK, linestyle=":")
     top = 3 * max(squared / (2 * t), float(bounds["strongly convex bound"][0]), float(value[0]))
     for bound, iterations, (color, _) in zip(bounds.values(), asked.values(), LOOKS, strict=False):
         axes.loglog(k, np.maximum(bound, 1e-300), color=color)
         axes.axvline(iterations, color=color, linestyle="--", linewidth=1)
-        axes.text(iterations, top, f" k = {iterations:g}", color=color, va="top", size=9)
+        axes.text(iterations, top, f"k = {iterations:g} ", color=color, ha="right", va="top", size=9)
     axes.set_ylim(epsilon * 1e-4, 1.3 * top)
     axes.set_xlim(1, last)
-    axes.text(1.05, epsilon, "ε", color=ACCENT, va="bottom", size=11)
+    axes.text(1.05, epsilon, "ε", color=INK, va="bottom", size=11)
     axes.legend(
         axes.lines[:1] + axes.lines[2::2],
         ["f(xₖ) − f* of your run", *bounds],
@@ -112,6 +112,8 @@ def guarantees(names: Names) -> tuple[Figure, str]:
     )
     axes.set_xlabel("Iteration k (logarithmic)")
     axes.set_ylabel("f(xₖ) − f* (logarithmic)")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.grid(which="major")
     below = np.flatnonzero(value <= epsilon)
     reached = f"is below ε after {k[below[0]]} iterations" if len(below) else "does not come below ε"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import sys
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -31,6 +33,7 @@ from tiny_course import (
     varying_notebook,
 )
 
+from chainrule import cli
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.classroom import scores
 from chainrule.grading.sanitise import ANOTHERS, HANDOUTS, Graft
@@ -579,31 +582,56 @@ def test_always_the_same_names_are_drawn(own: Path) -> None:
 # ---- the command ---------------------------------------------------------------------------------------------
 
 
-def test_the_command(fresh: Path) -> None:
-    """Typed in the course folder, where the module that draws lies."""
-    said = type_command(fresh, "chainrule", "release", VARYING)
-    assert said == f"released to {fresh / 'release' / VARYING}\n"
+@pytest.fixture
+def typed(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., str]:
+    """What `chainrule release varying` with these options says, here in this process."""
+    monkeypatch.setenv("PATH", os.environ["PATH"])  # `main` changes it
+
+    def run(*options: str, assignment: str = VARYING, code: int = 0) -> str:
+        words = ["chainrule", "release", assignment, "--course", str(fresh), *options]
+        monkeypatch.setattr(sys, "argv", words)
+        ended = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            ended = int(end.code or 0)
+        said = capsys.readouterr()
+        assert ended == code, said
+        return said.out + said.err
+
+    return run
+
+
+def test_the_command(fresh: Path, typed: Callable[..., str]) -> None:
+    released_to = f"released to {fresh / 'release' / VARYING}"
+    assert typed() == f"{released_to}\n"
     assert not (fresh / "variants").exists()
-    words = ["chainrule", "release", VARYING, "--variants"]
-    assert "no students to release to" in type_command(fresh, *words, code=2)
-    said = type_command(fresh, *words, "--students", "bo, ann,", "--seed", str(SEED))
-    lines = [
-        "1/2 ann",
-        "2/2 bo",
-        f"variants of 2 students in {fresh / 'variants' / VARYING}, drawn by seed {SEED}",
-    ]
-    assert said.splitlines()[1:] == lines
-    assert "has the seed 7" in type_command(fresh, *words, "--seed", "8", code=2)
-    assert type_command(fresh, *words).splitlines()[1:] == lines
+    assert "no students to release to" in typed("--variants", code=2)
+    assert "no students to release to" in typed("--variants", "--students", ",", code=2)
+    there = fresh / "variants" / VARYING
+    want = [released_to, "1/2 ann", "2/2 bo", f"variants of 2 students in {there}, drawn by seed {SEED}"]
+    said = typed("--variants", "--students", "bo, ann,", "--seed", str(SEED))
+    assert said.splitlines() == want
+    assert "has the seed 7" in typed("--variants", "--seed", "8", code=2)
+    assert typed("--variants").splitlines() == want
     for option in ("--seed", "--students"):
-        said = type_command(fresh, *words[:3], option, "1", code=2)
-        assert "--seed and --students are about --variants" in said
+        assert "--seed and --students are about --variants" in typed(option, "1", code=2)
 
 
-def test_an_assignment_without_numbers_has_no_variants(fresh: Path) -> None:
-    said = type_command(fresh, "chainrule", "release", TINY, "--variants", "--students", "ann", code=2)
+def test_the_module_that_draws_may_lie_in_the_course_folder(fresh: Path) -> None:
+    """In a process of its own, which has imported no module of that name."""
+    words = ["chainrule", "release", VARYING, "--variants", "--students", "ann", "--seed", str(SEED)]
+    assert f"drawn by seed {SEED}" in type_command(fresh, *words)
+    assert numbers(fresh, "ann")["a"] == "815207"
+
+
+def test_an_assignment_without_numbers_has_no_variants(fresh: Path, typed: Callable[..., str]) -> None:
+    said = typed("--variants", "--students", "ann", assignment=TINY, code=2)
     assert "tiny has no numbers that vary: name the function that draws them in nbgrader_config.py" in said
     assert (fresh / "release" / TINY / f"{TINY}.ipynb").exists()
+    assert not (fresh / "variants").exists()
 
 
 def test_grading_with_a_broken_manifest_says_so_in_one_line(own: Path) -> None:

@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
 
-.PHONY: setup demo test lint lock release bench bench-engine bench-loader bench-reference bench-calibrate
+.PHONY: setup demo test lint lock release bench bench-engine bench-loader bench-reference bench-notebook bench-calibrate
 
 setup: .venv/ready
 
@@ -26,7 +26,7 @@ release: setup
 	chainrule release cs480-a2
 
 # Slow proofs: each writes its section of bench/RESULTS.md.
-bench: bench-engine bench-loader bench-reference bench-calibrate
+bench: bench-engine bench-loader bench-reference bench-notebook bench-calibrate
 
 bench-engine: setup
 	python bench/engine.py
@@ -36,6 +36,10 @@ bench-loader: setup
 
 bench-reference: setup
 	OMP_NUM_THREADS= python bench/reference_run.py
+
+bench-notebook: setup
+	OMP_NUM_THREADS= python bench/notebook.py --profile quick
+	OMP_NUM_THREADS= python bench/notebook.py --profile full
 
 bench-calibrate: setup
 	python bench/calibrate.py --profile quick --seeds 10

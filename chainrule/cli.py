@@ -61,12 +61,34 @@ def data(
 
 
 @app.command()
-def release(assignment: Assignment, course: CourseOption = None) -> None:
-    """Make the student version: release/<assignment>/."""
+def release(
+    assignment: Assignment,
+    variants: Annotated[
+        bool, typer.Option("--variants", help="Also a version per student, with numbers of their own.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="What these numbers are drawn by.")] = None,
+    students: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID,ID,…", help="Only variants of these; of the gradebook's students by default."
+        ),
+    ] = None,
+    course: CourseOption = None,
+) -> None:
+    """Make the student version: release/<assignment>/, and variants/<assignment>/<student>/ if asked for."""
     folder = open_course(course)
     folder.require(assignment)
+    if not variants and (seed is not None or students is not None):
+        raise CourseError("--seed and --students are about --variants: add it, or leave them out")
     folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
     print(f"released to {folder.folder('release', '.', assignment)}")
+    if variants:
+        from chainrule.release.variants import release_variants
+
+        wanted = None if students is None else [name.strip() for name in students.split(",") if name.strip()]
+        manifest = release_variants(folder, assignment, seed=seed, students=wanted)
+        there = folder.root / "variants" / assignment
+        print(f"variants of {len(manifest.students)} students in {there}, drawn by seed {manifest.seed}")
 
 
 @app.command()

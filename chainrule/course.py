@@ -35,6 +35,12 @@ class Course(Configurable):
         help="The data sets each assignment wants in its ./data, by their names in `chainrule data`.",
     ).tag(config=True)
 
+    variants = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help="Where each assignment's per-student numbers are drawn: 'module:function'.",
+    ).tag(config=True)
+
     data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(config=True)
 
     def due_date(self, assignment: str) -> datetime | None:

@@ -1,7 +1,8 @@
 """A course that is quickly written, released and graded, with everything a real one has.
 
 `tiny` has one item with a check of each disclosure and one marked by hand; `plain` has plain asserts and
-imports nothing, so that its kernels start in a second.
+imports nothing, so that its kernels start in a second. `varying`, which is added where it is wanted, has numbers
+that vary from student to student.
 """
 
 from __future__ import annotations
@@ -82,6 +83,63 @@ assert square(-3) == 9, "HIDDEN-ASSERT"
 """
 
 
+VARYING = "varying"
+
+FUNCTION = """
+def f(x):
+    # 10x^2 + x
+    ### BEGIN SOLUTION
+    return GIVEN["a"] * x**2 + GIVEN["b"] * x
+    ### END SOLUTION
+"""
+
+FUNCTION_CHECKS = """
+from chainrule.lesson import Item, expect
+
+item = Item("f-check", points=3)
+A, B = 10, 1
+
+
+@item.check("f(1)", points=1)
+def _(student):
+    expect(student.f(1), "f(1)").equals(A + B)
+
+
+### BEGIN HIDDEN TESTS
+THE_ANSWER = 42
+
+
+@item.check("f(2)", points=2)
+def _(student):
+    expect(student.f(2), "f(2)").equals(THE_ANSWER)
+### END HIDDEN TESTS
+
+item.score()
+"""
+
+FUNCTION_SCHEME = """
+Let $f(x) = 10x^2 + x$. What is $f(2)$?
+
+### BEGIN MARK SCHEME
+THE-MARK-SCHEME: f(2) is 42.
+### END MARK SCHEME
+"""
+
+WORDS = """
+For $10x^2 + x$:
+### BEGIN SOLUTION
+THE-MODEL-ANSWER: 42
+### END SOLUTION
+"""
+
+DRAW = """
+def draw(random):
+    a, b = (10, 1) if random is None else (random.randint(2, 10**6), random.randint(2, 10**6))
+    f = "10x^2 + x" if random is None else f"{a}x^2 + {b}x"
+    return {"a": a, "b": b, "pair": (a, b), "f": f, "answer": 4 * a + 2 * b}
+"""
+
+
 def marked(
     cell: NotebookNode, grade_id: str, points: float | None = None, *, solution: bool = False
 ) -> NotebookNode:
@@ -124,6 +182,35 @@ def plain_notebook() -> NotebookNode:
     return notebook(cells)
 
 
+def varying_notebook() -> NotebookNode:
+    """The instructor's notebook of `varying`, an assignment with numbers that vary in every kind of cell."""
+    formula = {"10x^2 + x": "@f@"}
+    cells = [
+        marked(new_markdown_cell("# Varying"), "title"),
+        varying(
+            marked(new_code_cell('GIVEN = {"a": 10, "b": 1}'), "given"),
+            {'"a": 10, "b": 1': '"a": @a@, "b": @b@'},
+        ),
+        varying(marked(new_code_cell(FUNCTION.strip()), "f", solution=True), formula),
+        varying(
+            marked(new_code_cell(FUNCTION_CHECKS.strip()), "f-check", 3),
+            {"A, B = 10, 1": "A, B = @a@, @b@", "THE_ANSWER = 42": "THE_ANSWER = @answer@"},
+        ),
+        varying(
+            marked(new_markdown_cell(FUNCTION_SCHEME.strip()), "words-intro"),
+            {**formula, "is 42": "is @answer@"},
+        ),
+        varying(marked(new_markdown_cell(WORDS.strip()), "words", 1, solution=True), formula),
+    ]
+    return notebook(cells)
+
+
+def varying(cell: NotebookNode, templates: dict[str, str]) -> NotebookNode:
+    """The cell with templates for its snippets that vary."""
+    cell.metadata.chainrule = {"varies": templates}
+    return cell
+
+
 def notebook(cells: list[NotebookNode]) -> NotebookNode:
     """A Python notebook of these cells."""
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -140,6 +227,17 @@ def write(root: Path, due: str = FUTURE) -> Path:
     course = CourseFolder(root)
     for assignment in (TINY, PLAIN):
         course.succeed(course.api.generate_assignment(assignment, force=True), "releasing")
+    return root
+
+
+def add_varying(root: Path, nb: NotebookNode | None = None) -> Path:
+    """Add `varying` to a course folder, not released yet, with the module that draws its numbers."""
+    folder = root / "source" / VARYING
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nb or varying_notebook(), folder / f"{VARYING}.ipynb")
+    (root / "tiny_draw.py").write_text(DRAW, encoding="utf-8")
+    with (root / CONFIG).open("a", encoding="utf-8") as config:
+        config.write(f'c.Course.variants = {{{VARYING!r}: "tiny_draw:draw"}}\n')
     return root
 
 

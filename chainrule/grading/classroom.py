@@ -20,7 +20,7 @@ from chainrule.course import CourseError, CourseFolder
 from chainrule.data import prepare
 from chainrule.grading.changes import Standing, changes, standing
 from chainrule.grading.processes import Processes
-from chainrule.grading.record import record_nothing
+from chainrule.grading.record import for_a_person, record_nothing
 from chainrule.grading.rejudge import is_check, refereed, still_valid
 from chainrule.grading.run import Run
 from chainrule.grading.sandbox import WorkerError, confinement
@@ -275,7 +275,7 @@ class Writer:
             about = result.metadata["chainrule"]
             outcome.seconds += about["seconds"]
             outcome.notes += nbformat.v4.reads(task.text).metadata["chainrule"]["repairs"]
-            outcome.notes += ([about["dead"]] if about["dead"] else []) + grader_errors(result)
+            outcome.notes += ([about["dead"]] if about["dead"] else []) + reviews(result)
             self.sandbox |= {about["sandbox"]} if "sandbox" in about else set()
 
     def _standing(self, student: str) -> Standing:
@@ -368,10 +368,6 @@ def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, flo
         }
 
 
-def grader_errors(finished: NotebookNode) -> list[str]:
+def reviews(finished: NotebookNode) -> list[str]:
     """What a person has to look at, a sentence each."""
-    return [
-        f"{record['grade_id']} waits for a person: {record['grader_error']}"
-        for record in (cell.metadata.get("chainrule", {}) for cell in finished.cells)
-        if "grader_error" in record
-    ]
+    return [sentence for cell in finished.cells for sentence in for_a_person(cell)]

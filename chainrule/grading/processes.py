@@ -175,7 +175,16 @@ class Process:
 
 def serve(line: connection.Connection, environ: dict[str, str], folder: str) -> None:
     """Run the tasks that come along the line, until it is closed; then remove the folder."""
-    with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):
+    interruptible = threading.Event()
+
+    def interrupted(*_: object) -> None:
+        """Be interrupted once, for a terminal's Ctrl-C comes here directly and through our parent; and only
+        amid a task, for without one the line's end is sign enough, and clearing up must not be cut short."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if interruptible.is_set():
+            raise KeyboardInterrupt
+
+    try:
         signal.signal(signal.SIGINT, interrupted)
         leave_with_parent(folder)
         os.environ.clear()  # the process we are forked from has an older one
@@ -185,18 +194,17 @@ def serve(line: connection.Connection, environ: dict[str, str], folder: str) -> 
             task: Task = line.recv()
             outcome: tuple[str, Exception | None]
             try:
+                interruptible.set()
                 outcome = run_and_judge(task), None
             except (CourseError, WorkerError) as error:
                 outcome = "", type(error)(str(error))
+            finally:
+                interruptible.clear()
             line.send(outcome)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    shutil.rmtree(folder, ignore_errors=True)  # an interrupt may have cut the cleaning up of a notebook
-
-
-def interrupted(*_: object) -> None:
-    """Be interrupted once: a terminal's Ctrl-C comes here directly and through our parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    except (EOFError, ConnectionError, KeyboardInterrupt):
+        pass
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)  # an interrupt may have cut the clearing up of a notebook
 
 
 def leave_with_parent(folder: str) -> None:

@@ -13,20 +13,22 @@ from nbgrader.api import Comment, Gradebook, SubmittedAssignment, SubmittedNoteb
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from chainrule.course import CourseFolder
+from chainrule.lesson.checks import Result
 
 REPAIRED = "Repaired before grading:"
 NOT_GRADED = "Not graded:"
 
 
 class FlagGraderErrors(NbGraderPreprocessor):
-    """nbgrader preprocessor, after SaveAutoGrades: a graded cell with a grader error waits for a human."""
+    """nbgrader preprocessor, after SaveAutoGrades: a graded cell waits for a human if it has a grader error, or if
+    a check asks for a review."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
-        broken = [cell for cell in nb.cells if "grader_error" in cell.metadata.get("chainrule", {})]
-        if broken:
+        waiting = [cell for cell in nb.cells if for_a_person(cell)]
+        if waiting:
             with Gradebook(where["db_url"]) as gradebook:
-                for cell in broken:
+                for cell in waiting:
                     grade = gradebook.find_grade(
                         cell.metadata.nbgrader.grade_id,
                         where["notebook"],
@@ -36,6 +38,15 @@ class FlagGraderErrors(NbGraderPreprocessor):
                     grade.needs_manual_grade = True
                 gradebook.db.commit()
         return nb, resources
+
+
+def for_a_person(cell: NotebookNode) -> list[str]:
+    """Why a graded cell waits for a person, a sentence each."""
+    record = cell.metadata.get("chainrule", {})
+    if "grader_error" in record:
+        return [f"{record['grade_id']} waits for a person: {record['grader_error']}"]
+    reviews = Result.from_dict(record).reviews if "checks" in record else []
+    return [f"{record['grade_id']} waits for a person: {review}" for review in reviews]
 
 
 class TellRepairs(NbGraderPreprocessor):

@@ -10,7 +10,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from nbgrader.preprocessors import (
 from chainrule.course import CourseFolder
 from chainrule.grading.recognise import Recognition, is_answer, name_of, normal, visible
 from chainrule.intake.notebook import checked
+from chainrule.release.numbers import Manifest, Texts, templates, varied
 
 MAX_ADDED = 2_000  # cells of the student's own
 MAX_TEXT = 10_000_000  # characters in one answer, or in all cells of the student's own; a pasted picture has a million
@@ -40,6 +41,7 @@ MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.]+\?+[ \t]*)$|(?<==)[ \t]*[%!].*$",
 class Graft(NbGraderPreprocessor):
     """nbgrader preprocessor that puts a student's answers into the instructor's notebook.
 
+    The notebook is the student's own if there is a manifest of per-student numbers with the student in it.
     What had to be repaired is left in the notebook's metadata, `chainrule.repairs`, a sentence each. A
     sentence about one cell begins with "cell" and its name.
     """
@@ -47,16 +49,67 @@ class Graft(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
         course = CourseDirectory(parent=self)
-        source = course.format_path(course.source_directory, ".", where["assignment"])
-        master = nbformat.read(Path(course.root, source, f"{where['notebook']}.ipynb"), as_version=4)
-        # as in the release, but with hidden checks: nbgrader recognises an untouched answer by its checksum
-        for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
-            master, _ = step(parent=self).preprocess(master, {"nbgrader": dict(where)})
-        repairs = graft(master, checked(nb))
+        folder = course.format_path(course.source_directory, ".", where["assignment"])
+        source = nbformat.read(Path(course.root, folder, f"{where['notebook']}.ipynb"), as_version=4)
+        manifest = Manifest.read(Path(course.root), where["assignment"])
+        numbers = manifest.students.get(where["student"]) if manifest else None
+        master, submitted = self._master(source, numbers, where), checked(nb)
+        repairs = []
+        if manifest:
+            varying = NotebookNode(source, cells=[cell for cell in source.cells if templates(cell)])
+            own, handout = (self._master(varying, each, where).cells for each in (numbers, None))
+            others = (self._master(varying, each, where).cells for each in manifest.students.values())
+            repairs = renumber(submitted, own, handout, others)
+        repairs += graft(master, submitted)
         for repair in repairs:
             self.log.warning("%s: %s", where["student"], repair)
         master.metadata["chainrule"] = {"repairs": repairs}
         return master, resources
+
+    def _master(self, source: NotebookNode, numbers: Texts | None, where: Mapping[str, str]) -> NotebookNode:
+        """The instructor's notebook with these numbers as in the release, but with hidden checks.
+
+        nbgrader recognises an untouched answer by its checksum.
+        """
+        master = varied(source, numbers)
+        for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
+            master, _ = step(parent=self).preprocess(master, {"nbgrader": dict(where)})
+        return master
+
+
+def renumber(
+    submitted: NotebookNode,
+    own: Sequence[NotebookNode],
+    handout: Sequence[NotebookNode],
+    others: Iterable[Sequence[NotebookNode]],
+) -> list[str]:
+    """Where a submitted notebook has a cell of ours with other numbers than this student's, put these in, in place.
+
+    Args:
+        own, handout, others: the cells that vary, with this student's numbers, the handout's and each student's.
+    Returns:
+        Whose numbers were there, a sentence each.
+    """
+
+    def shown(cells: Iterable[NotebookNode]) -> list[str]:
+        return [normal(visible(cell.source)) for cell in cells]
+
+    there = [normal(cell.source) for cell in submitted.cells]
+    ours = set(shown(own))
+    if not {text for text, cell in zip(shown(own), own, strict=True) if not is_answer(cell)} - set(there):
+        return []  # an honest notebook: no need to look through all the others' numbers
+    foreign: dict[str, tuple[str, NotebookNode]] = {}
+    for says, cells in chain([(HANDOUTS, handout)], ((ANOTHERS, cells) for cells in others)):
+        for text, cell in zip(shown(cells), own, strict=True):
+            if text and text not in ours:
+                foreign.setdefault(text, (says, cell))
+    found = set()
+    for text, theirs in zip(there, submitted.cells, strict=True):
+        if text in foreign:
+            says, cell = foreign[text]
+            theirs.source = visible(cell.source)
+            found.add(says)
+    return sorted(found)
 
 
 def extra_notebooks(folder: CourseFolder, assignment: str, student: str) -> list[str]:
@@ -161,6 +214,8 @@ TWICE = "{is} there more than once: {it} {counts} once"
 JOINED = "is there in several pieces: they were put together"
 SPLIT = "is there in several versions: those that don't make one cell stand behind each other"
 ELSEWHERE = "is there more than once: what stood elsewhere is kept as a cell of its own"
+HANDOUTS = "the notebook was made with the handout's numbers: this student's were put in"
+ANOTHERS = "the notebook was made with another student's numbers: this student's were put in"
 BY_CONTENT = "had lost {its} {label}: recognised by {its} content"
 BY_PLACE = "had lost its label: recognised by its place"
 BEHIND = "was left empty: the text behind it is taken for the answer"

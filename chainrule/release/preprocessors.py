@@ -12,6 +12,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 import chainrule
 from chainrule.course import Course
+from chainrule.release.numbers import unmark
 
 
 class AddLesson(NbGraderPreprocessor):
@@ -40,10 +41,11 @@ class SaveDueDate(NbGraderPreprocessor):
 
 
 class Tidy(NbGraderPreprocessor):
-    """Close the gaps that removed regions leave, and drop notebook metadata nobody needs."""
+    """Close the gaps that removed regions leave, and drop marks that are for instructors."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         cell.source = re.sub(r"\n{4,}", "\n\n\n", cell.source).rstrip()
+        unmark(cell)
         return cell, resources

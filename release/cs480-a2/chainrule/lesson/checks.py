@@ -19,7 +19,7 @@ import random
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from typing import Any, Literal, get_args
 
@@ -28,7 +28,7 @@ import torch
 from IPython.utils.capture import capture_output
 
 from chainrule.lesson.exact import value_of
-from chainrule.lesson.student import CheckFailed, Student, current_student, printable
+from chainrule.lesson.student import CheckFailed, NeedsReview, Student, current_student, printable
 
 MESSAGE_LENGTH = 2000
 RESULT_TYPE = "application/vnd.chainrule.item+json"
@@ -40,7 +40,10 @@ Disclosure = Literal["always", "after due", "never"]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How one check ended. `message` says what was wrong, `trouble` holds a traceback for the author."""
+    """How one check ended. `message` says what was wrong, `trouble` holds a traceback for the author.
+
+    With `review` it found what a person should look at before the item's score counts.
+    """
 
     name: str
     points: float
@@ -49,6 +52,7 @@ class CheckResult:
     disclose: Disclosure = "always"
     message: str = ""
     trouble: str = ""
+    review: bool = False
 
     @property
     def earned(self) -> float:
@@ -66,6 +70,11 @@ class Result:
     @property
     def score(self) -> float:
         return round(sum((check.earned for check in self.checks), 0.0), 6)
+
+    @property
+    def reviews(self) -> list[str]:
+        """What a person should look at, a sentence each."""
+        return [check.message for check in self.checks if check.review]
 
     def __float__(self) -> float:
         return self.score
@@ -96,6 +105,7 @@ class Result:
                 all(isinstance(text, str) for text in texts)
                 and isinstance(check.points, int | float)
                 and isinstance(check.passed, bool)
+                and isinstance(check.review, bool)
                 and check.disclose in get_args(Disclosure)
             ):
                 raise ValueError(f"not a check result: {check}")
@@ -201,18 +211,19 @@ class Item:
 
 def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:
     """Run one check. Nothing it prints, warns or draws reaches the cell, so stderr costs nothing."""
-    passed, message, trouble = False, "", ""
+    passed, message, trouble, review = False, "", "", False
     try:
         with capture_output(), untouched_seeds():
             function(student)
         passed = True
     except CheckFailed as failure:
         message = printable(str(failure), MESSAGE_LENGTH)  # a value of the student's may be part of it
+        review = isinstance(failure, NeedsReview)
     except Exception as error:
         # Every check passes on the reference solution, so this is an answer of a form nobody thought of.
         message = f"the answer has an unexpected form ({type(error).__name__})"
         trouble = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
-    return CheckResult(check.name, check.points, passed, check.hint, check.disclose, message, trouble)
+    return replace(check, passed=passed, message=message, trouble=trouble, review=review)
 
 
 @contextmanager

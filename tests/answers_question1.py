@@ -109,6 +109,11 @@ WRONG_1_1 = {
     "2/L for the second": Wrong({"t_strongly"}, "m is missing", "t_strongly = 2 / 10"),
     "two digits": Wrong({"t_strongly"}, "t_strongly is 0.18", "t_strongly = 0.18"),
     "a wrong step, carried through": Wrong({"t_convex"}, "2/L", "t_convex = 0.2; k_convex = 500"),
+    "a step missing, k taken from a wrong L": Wrong(
+        {"L", "t_convex"},
+        "no `t_convex` yet",
+        "L = 20; k_convex = 2000; k_strongly = 149; del t_convex",
+    ),
     "rounded down": Wrong({"k_strongly"}, "still above ε", "k_strongly = 65"),
     "one too few": Wrong({"k_convex"}, "still above ε", "k_convex = 999"),
     "one too many": Wrong({"k_strongly"}, "not the smallest k", "k_strongly = 67"),
@@ -206,6 +211,11 @@ layer_parameters[7] = 5130; total_parameters = sum(layer_parameters)""",
     ),
     "zeros as sizes": Wrong({f"size {i}" for i in range(1, 9)}, "layer 1", "layer_sizes = [(0, 0, 0)] * 8"),
     "sizes cut off": Wrong({"size 7", "size 8"}, "layer 7 is missing", "layer_sizes = layer_sizes[:6]"),
+    "half a table, carried through": Wrong(
+        {"size 1", "size 4", "size 5", "size 6", "size 7", "size 8"},
+        "layer 4 is missing",
+        "layer_sizes = [(28, 28, 16), (28, 28, 16), (14, 14, 16)]",
+    ),
     "sizes as text": Wrong({f"size {i}" for i in range(1, 9)}, "expected a list", 'layer_sizes = "24x24x16"'),
     "no bias in layer 1": Wrong({"count 1"}, "biases are forgotten", "layer_parameters[0] = 400"),
     "no biases, carried through": Wrong(

@@ -560,6 +560,7 @@ def draw(random: random.Random | None) -> dict[str, object]:
         shown[f"q2_2_{name}_tex"] = tex(values[name].tolist())
     return {
         "q2_1_theta": logits,
+        "q2_1_theta_tex": ", ".join(map(str, logits)),
         "q2_1_y": y,
         "q2_1_ordinal": ("first", "second", "third", "fourth")[y],
         "q2_1_logit": logits[y],

@@ -27,6 +27,7 @@ import numpy as np
 import torch
 from IPython.utils.capture import capture_output
 
+from chainrule.lesson.exact import value_of
 from chainrule.lesson.student import CheckFailed, Student, current_student, printable
 
 MESSAGE_LENGTH = 2000
@@ -305,11 +306,12 @@ class Expectation:
 
 
 def numbers(value: Any, name: str) -> torch.Tensor:
-    """The value as a finite float64 tensor.
+    """The value as a finite float64 tensor. Texts are read as exact forms: "ln 2", "-1/8".
 
     Raises:
         CheckFailed: it is no number or array of numbers, or holds NaN or infinity.
     """
+    value = exact(value, name)
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
@@ -322,6 +324,23 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     if not torch.isfinite(tensor).all():
         raise CheckFailed(f"{name} contains NaN or infinity")
     return tensor
+
+
+def exact(value: Any, name: str) -> Any:
+    """The value with every text in it replaced by the number it spells.
+
+    Raises:
+        CheckFailed: a text is no arithmetic expression.
+    """
+    if isinstance(value, list | tuple):
+        return [exact(entry, name) for entry in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return value_of(value)
+    except ValueError:
+        told = f"{name} has the text {shorten(value)}, which is no number"
+        raise CheckFailed(f'{told}: write 0.5 or, as a text, "1/2" or "ln(2)"') from None
 
 
 def differ(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> float:

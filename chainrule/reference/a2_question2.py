@@ -153,7 +153,8 @@ def forward_steps() -> dict[str, Step]:
                 "this is the sigmoid, not ReLU": lambda z: z.sigmoid(),
                 "this is tanh, not ReLU": lambda z: z.tanh(),
                 "this is 1 where z > 0, which is ReLU's derivative": lambda z: (z > 0).double(),
-                "ReLU keeps the positive entries, not the negative ones": lambda z: -(-z).relu(),
+                "ReLU keeps the positive entries, not the negative ones": lambda z: (-z).relu(),
+                "ReLU is the larger of 0 and z, not the smaller": lambda z: -(-z).relu(),
             },
             varied,
         ),
@@ -172,7 +173,9 @@ def forward_steps() -> dict[str, Step]:
             ("z",),
             lambda z: (z <= 0).nonzero().squeeze(),
             {
-                "neurons are counted from 1 here; they count from 0": lambda z: (z <= 0).nonzero().squeeze() + 1,
+                "neurons are counted from 1 here; they count from 0": lambda z: (
+                    (z <= 0).nonzero().squeeze() + 1
+                ),
             },
         ),
     }
@@ -398,14 +401,19 @@ def first_wrong(chain: Derivation, answers: Answers, name: str) -> str | None:
 # -- judging code ----------------------------------------------------------------------------------------
 
 NOTEBOOK_SIZES = (2, 3, 2)
-SIZES = ((4, 6, 3), (3, 5, 7), (7, 8, 4))  # inputs, hidden neurons, classes: all different
+SIZES = ((4, 6, 5), (3, 5, 7), (7, 8, 4))  # inputs, hidden neurons, classes: all different
 ARGUMENTS = ("x", "y", "W", "b1", "U", "b2")
 
 Forward = Callable[..., dict[str, Tensor]]
 
 
 def forward(
-    x: Tensor, W: Tensor, b1: Tensor, U: Tensor, b2: Tensor, activation: Callable[[Tensor], Tensor] = torch.relu
+    x: Tensor,
+    W: Tensor,
+    b1: Tensor,
+    U: Tensor,
+    b2: Tensor,
+    activation: Callable[[Tensor], Tensor] = torch.relu,
 ) -> dict[str, Tensor]:
     """z (K,), h (K,) and p_hat (C,)."""
     z = W @ x + b1
@@ -431,7 +439,7 @@ def sample(sizes: tuple[int, int, int], seed: int) -> dict[str, Any]:
     """Float64 arguments of `backward` at D, K, C, away from ReLU's kink.
 
     Among the dead neurons and among the live ones, ∂J/∂h takes both signs at every size but the notebook's, so that
-    a mask that is lost or taken from elsewhere shows; the true class is neither 0 nor the last.
+    a mask that is lost or taken from elsewhere shows; the true class is neither of the first two.
     """
     D, K, C = sizes
     generator = torch.Generator().manual_seed(seed)
@@ -440,7 +448,12 @@ def sample(sizes: tuple[int, int, int], seed: int) -> dict[str, Any]:
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
     while True:
-        given: dict[str, Any] = {"x": normal(D), "y": 1 + seed % max(C - 2, 1), "W": normal(K, D) / D**0.5, "b1": normal(K) / 2}
+        given: dict[str, Any] = {
+            "x": normal(D),
+            "y": min(C - 1, 2 + seed % 2),
+            "W": normal(K, D) / D**0.5,
+            "b1": normal(K) / 2,
+        }
         given |= {"U": normal(C, K) / K**0.5, "b2": normal(C) / 2}
         if sizes == NOTEBOOK_SIZES:
             return given
@@ -571,7 +584,9 @@ def draw(random: random.Random | None) -> dict[str, object]:
     }
 
 
-def draw_network(random: random.Random) -> tuple[list[float], list[list[float]], list[float], list[list[float]]]:
+def draw_network(
+    random: random.Random,
+) -> tuple[list[float], list[list[float]], list[float], list[list[float]]]:
     """x, W, b1, U; everything in tenths, x in halves, so that z comes in twentieths."""
 
     def tenths(*values: int) -> list[float]:
@@ -582,7 +597,9 @@ def draw_network(random: random.Random) -> tuple[list[float], list[list[float]],
         halves = random.choice([(2, 1), (1, 2)])
         W = [random.sample(steps, 2) for _ in range(3)]
         b1 = [random.randint(1, 3) for _ in range(3)]
-        z = [sum(w * v for w, v in zip(row, halves, strict=True)) + 2 * b for row, b in zip(W, b1, strict=True)]
+        z = [
+            sum(w * v for w, v in zip(row, halves, strict=True)) + 2 * b for row, b in zip(W, b1, strict=True)
+        ]
         live = [k for k in range(3) if z[k] > 0]
         if len(live) == 2 and 0 not in z and z[live[0]] == z[live[1]] >= 4 and W[live[0]] != W[live[1]]:
             break

@@ -39,7 +39,9 @@ def weights(
     U = array_of(names, "U", hint, 2, (len(b2), len(b1)))
 
     title = "The network and its weights"
-    figure, axes = canvas((len(x), len(b1), len(b2)), title, "Orange: positive, blue: negative, dashed: zero.")
+    figure, axes = canvas(
+        (len(x), len(b1), len(b2)), title, "Orange: positive, blue: negative, dashed: zero."
+    )
     draw_edges(axes, [W, U])
     inputs = [f"x = {plain(value)}" for value in x]
     draw_nodes(axes, [inputs, *([f"bias {plain(value)}" for value in b] for b in (b1, b2))], y)
@@ -182,7 +184,15 @@ def draw_nodes(axes: Axes, notes: Sequence[Sequence[str]], y: int, dead: Sequenc
             if true:
                 note = f"true class\n{note}"
             # where no edges arrive: beside the outer layers, above or below the hidden one
-            side = (-1, 0) if layer == 0 else (1, 0) if layer == 2 else (0, 1) if 2 * i + 1 < len(said) else (0, -1)
+            side = (
+                (-1, 0)
+                if layer == 0
+                else (1, 0)
+                if layer == 2
+                else (0, 1)
+                if 2 * i + 1 < len(said)
+                else (0, -1)
+            )
             at = centre + (RADIUS + 7) * np.array(side)
             ha = {-1: "right", 0: "center", 1: "left"}[side[0]]
             va = {-1: "top", 0: "center", 1: "bottom"}[side[1]]

@@ -54,7 +54,7 @@ RIGHT_VALUES = {
     "four decimals": "p_warmup = [0.1653, 0.2725, 0.2122, 0.3499]; J_warmup = 1.5500",
     "four decimals, rounded gradient": "dtheta_warmup = [0.1653, 0.2725, -0.7878, 0.3499]",
     "2.1 as texts": _TEXTS + "; J_warmup = '-0.25 + ln(e^0+e^0.5+e^0.25+e^0.75)'",
-    "2.1 as tuple and array": "import numpy as np; p_warmup = tuple(p_warmup.tolist()); dtheta_warmup = dtheta_warmup.numpy()",
+    "2.1 as tuple and array": "p_warmup = tuple(p_warmup.tolist()); dtheta_warmup = dtheta_warmup.numpy()",
     "2.1 as column": "p_warmup = p_warmup[:, None]; J_warmup = [float(J_warmup)]",
     "2.1 in float32": "p_warmup = p_warmup.float(); J_warmup = J_warmup.float(); dtheta_warmup = dtheta_warmup.float()",
     "J as a number": "J = 0.6931",
@@ -62,11 +62,11 @@ RIGHT_VALUES = {
     "J as TeX": r"J = r'\ln 2'",
     "J from the probability": "J = '-ln(1/2)'",
     "J as a tensor": "J = -p_hat[0].log()",
-    "fractions": "from fractions import Fraction as F; dtheta = [F(-1, 2), F(1, 2)]; dh = dz = db1 = [F(-1, 4), 0, F(1, 4)]",
+    "fractions": "from fractions import Fraction as F; dtheta = [F(-1, 2), F(1, 2)]; dh = dz = [F(-1, 4), 0, F(1, 4)]",
     "texts": "dU = [['-1/4', '0', '-1/4'], ['1/4', '0', '1/4']]; dW = [['-1/4', '-1/8'], [0, 0], ['1/4', '1/8']]",
     "arrays": "import numpy as np; z, h, dU, dW, W_new = (np.array(v) for v in (z, h, dU, dW, W_new))",
-    "columns": "z, h, theta, p_hat, dtheta, db2, dh, dz, db1 = (v[:, None] for v in (z, h, theta, p_hat, dtheta, db2, dh, dz, db1))",
-    "rows": "z, h, theta, p_hat, dtheta, db2, dh, dz, db1 = (v[None] for v in (z, h, theta, p_hat, dtheta, db2, dh, dz, db1))",
+    "columns": "z, h, theta, p_hat, dtheta, dh, dz = (v[:, None] for v in (z, h, theta, p_hat, dtheta, dh, dz))",
+    "rows": "z, h, theta, p_hat, db2, dh, dz, db1 = (v[None] for v in (z, h, theta, p_hat, db2, dh, dz, db1))",
     "lists": "z, h, theta, p_hat = z.tolist(), h.tolist(), theta.tolist(), p_hat.tolist(); W_new = W_new.tolist()",
     "dead in a list": "dead = [1]",
     "dead as a tensor": "dead = (z <= 0).nonzero()",
@@ -324,7 +324,7 @@ WRONG_CODE = {
         _CODE,
         "a tuple",
         code(
-            'return {"dtheta": dtheta, "dU": dU, "db2": db2, "dh": dh, "dz": dz, "dW": dW, "db1": db1} → return dtheta, dU'
+            'return {"dtheta": dtheta, "dU": dU, "db2": db2, "dh": dh, "dz": dz, "dW": dW, "db1": db1} → return 1, 2'
         ),
     ),
     "nothing returned": Wrong(_CODE, "returns nothing", code("return { → found = {")),

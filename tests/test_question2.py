@@ -10,7 +10,7 @@ import answers_question2 as answers
 import nbformat
 import pytest
 import torch
-from answers_question2 import BACKWARD, CHECKS, Wrong
+from answers_question2 import CHECKS, Wrong
 from IPython.display import Image
 from rehearsal import ROOT, cells, rehearse
 
@@ -140,8 +140,9 @@ def test_one_number_everywhere_earns_nothing(number: float, shaped: bool, tmp_pa
     assert kept <= ({"dead"} if number == 1 and not shaped else set())
 
 
-def test_noise_earns_only_what_is_copied_or_right(tmp_path: Path) -> None:
-    noise = f"for n in {NAMES}:\n    globals()[n] = torch.randn_like(torch.as_tensor(0.5 if n == 'J' else globals()[n]).double())"
+def test_noise_earns_nothing(tmp_path: Path) -> None:
+    drawn = "torch.randn_like(torch.as_tensor(0.5 if n == 'J' else globals()[n]).double())"
+    noise = f"for n in {NAMES}:\n    globals()[n] = {drawn}"
     assert set(judge({"change": noise}, VALUES, tmp_path)) == set(NAMES)
 
 

@@ -6,6 +6,7 @@ and never raises. Neurons, inputs and classes are counted from 0.
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,21 +35,21 @@ def weights(
     """Draw the network: x (D,), W (K, D), b1 (K,), U (C, K), b2 (C,), the true class y framed."""
     names = {"x": x, "W": W, "b1": b1, "U": U, "b2": b2}
     hint = "run the cell that defines the network"
-    x, b1, b2 = (array_of(names, name, hint, 1) for name in ("x", "b1", "b2"))
-    W = array_of(names, "W", hint, 2, (len(b1), len(x)))
-    U = array_of(names, "U", hint, 2, (len(b2), len(b1)))
+    v, c1, c2 = (array_of(names, name, hint, 1) for name in ("x", "b1", "b2"))
+    A1 = array_of(names, "W", hint, 2, (len(c1), len(v)))
+    A2 = array_of(names, "U", hint, 2, (len(c2), len(c1)))
 
     title = "The network and its weights"
     figure, axes = canvas(
-        (len(x), len(b1), len(b2)), title, "Orange: positive, blue: negative, dashed: zero."
+        (len(v), len(c1), len(c2)), title, "Orange: positive, blue: negative, dashed: zero."
     )
-    draw_edges(axes, [W, U])
-    inputs = [f"x = {plain(value)}" for value in x]
-    draw_nodes(axes, [inputs, *([f"bias {plain(value)}" for value in b] for b in (b1, b2))], y)
+    draw_edges(axes, [A1, A2])
+    inputs = [f"x = {plain(value)}" for value in v]
+    draw_nodes(axes, [inputs, *([f"bias {plain(value)}" for value in b] for b in (c1, c2))], y)
     alt = (
-        f"{title}. {len(x)} inputs, {len(b1)} hidden neurons with ReLU, {len(b2)} outputs with softmax; "
-        f"the true class is {y}. x = {x.tolist()}, W = {W.tolist()}, b1 = {b1.tolist()}, "
-        f"U = {U.tolist()}, b2 = {b2.tolist()}."
+        f"{title}. {len(v)} inputs, {len(c1)} hidden neurons with ReLU, {len(c2)} outputs with softmax; "
+        f"the true class is {y}. x = {v.tolist()}, W = {A1.tolist()}, b1 = {c1.tolist()}, "
+        f"U = {A2.tolist()}, b2 = {c2.tolist()}."
     )
     return figure, alt
 
@@ -158,7 +159,9 @@ def draw_edges(axes: Axes, layers: Sequence[np.ndarray]) -> None:
             )
             at = start + 0.25 * (end - start)
             box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
-            axes.text(*at, plain(value), ha="center", va="center", color=INK, size=9, bbox=box, zorder=2)
+            axes.text(
+                at[0], at[1], plain(value), ha="center", va="center", color=INK, size=9, bbox=box, zorder=2
+            )
 
 
 def draw_nodes(axes: Axes, notes: Sequence[Sequence[str]], y: int, dead: Sequence[int] = ()) -> None:
@@ -180,7 +183,16 @@ def draw_nodes(axes: Axes, notes: Sequence[Sequence[str]], y: int, dead: Sequenc
                 )
             )
             name = f"{letter}{str(i).translate(SUBSCRIPTS)}"
-            axes.text(*centre, name, ha="center", va="center", size=12, color=SOFT if off else INK, zorder=4)
+            axes.text(
+                centre[0],
+                centre[1],
+                name,
+                ha="center",
+                va="center",
+                size=12,
+                color=SOFT if off else INK,
+                zorder=4,
+            )
             if true:
                 note = f"true class\n{note}"
             # where no edges arrive: beside the outer layers, above or below the hidden one
@@ -196,10 +208,10 @@ def draw_nodes(axes: Axes, notes: Sequence[Sequence[str]], y: int, dead: Sequenc
             at = centre + (RADIUS + 7) * np.array(side)
             ha = {-1: "right", 0: "center", 1: "left"}[side[0]]
             va = {-1: "top", 0: "center", 1: "bottom"}[side[1]]
-            axes.text(*at, note, ha=ha, va=va, color=SOFT, size=9, zorder=4)
+            axes.text(at[0], at[1], note, ha=ha, va=va, color=SOFT, size=9, zorder=4)
 
 
-def plain(value: float) -> str:
+def plain(value: Any) -> str:
     """The value with up to four decimals, no minus at zero."""
     return f"{round(float(value), 4) + 0.0:.4f}".rstrip("0").rstrip(".").replace("-", "−")
 

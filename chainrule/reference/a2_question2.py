@@ -19,7 +19,7 @@ from torch import Tensor
 
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
-from chainrule.reference.derivation import FOUR_DECIMALS, Answers, Derivation, Step, alike
+from chainrule.reference.derivation import FOUR_DECIMALS, Answers, Derivation, Rule, Step, alike
 
 GRADIENTS = ("dtheta", "dU", "db2", "dh", "dz", "dW", "db1")
 ROUNDED = "rounded too early, four decimals are asked for"
@@ -181,7 +181,9 @@ def forward_steps() -> dict[str, Step]:
     }
 
 
-def backward_steps(p_hat: Tensor, U_new: Tensor | None = None, **slips: Any) -> dict[str, Step]:
+def backward_steps(
+    p_hat: Tensor, U_new: Tensor | None = None, slips: Mapping[str, Rule] | None = None
+) -> dict[str, Step]:
     """The backward pass from p_hat, y, h, z, x and U.
 
     Args:
@@ -195,7 +197,7 @@ def backward_steps(p_hat: Tensor, U_new: Tensor | None = None, **slips: Any) -> 
     }  # fmt: skip
     return {
         "dtheta": logits_step(
-            "p_hat", lambda d: varied(d) or differ(d, p_hat, 0, FOUR_DECIMALS) == 0, **slips
+            "p_hat", lambda d: varied(d) or differ(d, p_hat, 0, FOUR_DECIMALS) == 0, **(slips or {})
         ),
         "dU": Step(
             ("dtheta", "h"),
@@ -473,7 +475,7 @@ def gradients(
     slips = {told: (lambda p, y, run=run: run(x, W, b1, U, b2)["p_hat"] - one_hot(y, p))
              for told, run in FORWARD_SLIPS.items()}  # fmt: skip
     given = {"x": x, "y": y, "U": U, **passed(x, W, b1, U, b2)}
-    return Derivation(given, backward_steps(right["p_hat"], **slips))
+    return Derivation(given, backward_steps(right["p_hat"], slips=slips))
 
 
 @cache

@@ -251,14 +251,16 @@ def convolution_parameters(network: Network, filters: int) -> tuple[list[Way], l
 def dense_parameters(network: Network) -> tuple[list[Way], list[Way]]:
     """Ways to count the fully-connected layer's weights and its biases, the right ones first."""
     n = network.outputs
+    factor = (
+        "height · width · channels · neurons is the number of weights, and one of these factors is missing"
+    )
     weights = [
         Way("", lambda v: v.prod() * n),
         Way("only the channels of pool2 are counted, not its height and width", lambda v: v[2] * n),
-        Way("only height and width of pool2 are counted, not its channels", lambda v: v[0] * v[1] * n),
+        Way(factor, lambda v: v[0] * v[1] * n),
+        Way(factor, lambda v: v.prod()),
         Way("only one side of pool2 is counted, and it has two", lambda v: v[0] * v[2] * n),
         Way("its input is what pool2 leaves, not what conv2 made", lambda v: 4 * v.prod() * n),
-        Way(f"these are the weights of one neuron, and there are {n}", lambda v: v.prod()),
-        Way("its input is the volume of pool2: these are as many as it has outputs", lambda v: n * n),
     ]
     biases = [
         Way("", lambda v: n),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +17,9 @@ from chainrule.lesson.student import CheckFailed
 
 __all__ = ["boxes"]
 
-SLANT = np.array(
-    [0.36, 0.27]
-)  # where a channel further back is drawn: right and up, in pixels of the picture
-GAP = 0.16  # between boxes, of the largest side
+SLANT = np.array([0.36, 0.27])  # where the next channel is drawn: right and up, in sides of a pixel
+SLOT, GAP = 104, 8  # screen pixels that a layer's label needs, and between two layers
+TALLEST, FOOT = 240, 56  # screen pixels for the highest box, and for the labels below
 LARGEST = 10_000  # a side beyond this is a slip
 FACES = {
     "input": "#c9ccd1",
@@ -39,6 +39,14 @@ class Box(NamedTuple):
     def said(self) -> str:
         return " × ".join(map(str, self.size)) if self.size else "?"
 
+    @property
+    def width(self) -> float:
+        return self.size[1] + SLANT[0] * self.size[2] if self.size else 0.0
+
+    @property
+    def height(self) -> float:
+        return self.size[0] + SLANT[1] * self.size[2] if self.size else 0.0
+
 
 @picture
 def boxes(given: tuple[int, int, int], volumes: Mapping[str, object] | None) -> tuple[Figure, str]:
@@ -52,27 +60,23 @@ def boxes(given: tuple[int, int, int], volumes: Mapping[str, object] | None) -> 
         Box("input", given),
         *(box_of(layer, volumes) for layer in ("conv1", "pool1", "conv2", "pool2", "fc")),
     ]
-    known = [box for box in found if box.size]
-    if len(known) == 1:
+    if not any(box.size for box in found[1:]):
         raise NotYet("fill in `volumes` and run its cell")
 
     title = "The volumes you found, to scale"
-    figure = blank(300, title, "Height up, width across, one step to the back for each channel.")
+    room = WIDTH - 2 * MARGIN
+    scale = fitting(found, room)
+    free = round(scale * max(box.height for box in found)) + 6
+    figure = blank(free + FOOT, title, "Height up, width across, one step to the back for each channel.")
     whole = figure.get_figheight() * figure.dpi
-    axes = figure.add_axes((MARGIN / WIDTH, 8 / whole, 1 - 2 * MARGIN / WIDTH, 292 / whole))
-    largest = max(max(box.size[:2]) for box in known if box.size)
-    spans = [extent(box, largest) for box in found]
-    rest = sum(spans) + GAP * largest * len(found)
-    tallest = max(box.size[0] + SLANT[1] * box.size[2] for box in known if box.size)
-    x = 0.0
-    for box, span in zip(found, spans, strict=True):
-        draw_box(axes, box, x, span, largest)
-        x += span + GAP * largest
-    axes.set_xlim(-GAP * largest / 2, rest)
-    below = 0.42 * max(tallest, rest * 0.15)
-    axes.set_ylim(-below, tallest * 1.04)
-    axes.set_aspect("equal", adjustable="box", anchor="NW")
+    axes = figure.add_axes((MARGIN / WIDTH, 0, room / WIDTH, (free + FOOT) / whole))
+    axes.set_xlim(0, room)  # screen pixels, the boxes standing on y = 0
+    axes.set_ylim(-FOOT, free)
     axes.set_axis_off()
+    x = (room - sum(slots(found, scale))) / 2
+    for box, slot in zip(found, slots(found, scale), strict=True):
+        draw_box(axes, box, x + slot / 2, scale)
+        x += slot
     listed = ", ".join(f"{box.layer} {box.said}" for box in found)
     return figure, f"{title}: one box for each layer, {listed} (height × width × channels)."
 
@@ -94,42 +98,35 @@ def box_of(layer: str, volumes: object) -> Box:
     return Box(layer, size)
 
 
-def extent(box: Box, largest: int) -> float:
-    """How wide a box is drawn, and never narrower than its label."""
-    drawn = box.size[1] + SLANT[0] * box.size[2] if box.size else 0.0
-    return max(float(drawn), 0.75 * largest)
+def slots(found: Sequence[Box], scale: float) -> list[float]:
+    """The screen pixels across that each layer gets: for its box at this scale, and for its label."""
+    return [max(scale * box.width, SLOT) + GAP for box in found]
 
 
-def draw_box(axes: Axes, box: Box, x: float, span: float, largest: int) -> None:
-    """Draw a box standing on the line y = 0 between x and x + span, with its layer and sizes below."""
-    middle = x + span / 2
+def fitting(found: Sequence[Box], room: float) -> float:
+    """The largest scale, in screen pixels, at which all boxes fit side by side and none is too high."""
+    low, high = 0.0, TALLEST / max(box.height for box in found)
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sum(slots(found, middle)) <= room else (low, middle)
+    return low
+
+
+def draw_box(axes: Axes, box: Box, middle: float, scale: float) -> None:
+    """Draw a box standing on the line y = 0 around x = middle, with its layer and sizes below."""
     if box.size:
-        height, width, channels = box.size
-        back = SLANT * channels
-        left = middle - (width + back[0]) / 2
-        corners = np.array([(left, 0), (left + width, 0), (left + width, height), (left, height)])
+        height, width, channels = (scale * size for size in box.size)
+        left, back = middle - scale * box.width / 2, SLANT * channels
+        a, b, c, d = np.array([(left, 0), (left + width, 0), (left + width, height), (left, height)])
         color = FACES[box.layer.rstrip("12")]
-        a, b, c, d = corners
         for face, alpha in (
             ([d, c, c + back, d + back], 0.55),
             ([b, b + back, c + back, c], 0.8),
             ([a, b, c, d], 1),
         ):
-            axes.add_patch(Polygon(face, facecolor="white", edgecolor="none"))
             axes.add_patch(Polygon(face, facecolor=color, alpha=alpha, edgecolor="none"))
             axes.add_patch(Polygon(face, fill=False, edgecolor=INK, linewidth=0.8, joinstyle="round"))
-    axes.annotate(
-        box.layer, (middle, 0), (0, -8), textcoords="offset points", ha="center", va="top", weight="bold"
-    )
-    axes.annotate(box.said, (middle, 0), (0, -22), textcoords="offset points", ha="center", va="top")
-    numbers = f"{int(np.prod(box.size, dtype=object)):,} numbers" if box.size else "not filled in"
-    axes.annotate(
-        numbers,
-        (middle, 0),
-        (0, -36),
-        textcoords="offset points",
-        ha="center",
-        va="top",
-        color=SOFT,
-        size=8.5,
-    )
+    count = f"{math.prod(box.size):,} numbers" if box.size else "not filled in"
+    axes.text(middle, -8, box.layer, ha="center", va="top", weight="bold")
+    axes.text(middle, -23, box.said, ha="center", va="top", size=9)
+    axes.text(middle, -38, count, ha="center", va="top", size=8.5, color=SOFT)

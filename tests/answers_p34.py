@@ -409,6 +409,7 @@ RIGHT_FEATURES = {
         parallel="ViTs", sharing="CNNs", encoding="ViTs only", local="CNNS ONLY", far="Transformers"
     ),
     "spelt out": features(parallel="only Vision Transformers", local="Convolutional neural networks (only)"),
+    "an apostrophe": features(local="CNN's only", far="ViT’s"),
     "spaces and stops": features(local=" CNNs  only. ", sequential="none of them"),
     "sequence as an arrangement": features(sequential="ViT only"),
     "windows in parallel": features(parallel="both"),

@@ -66,8 +66,8 @@ def convolution(before: str, network: Network, filters: int) -> Step:
         (before,),
         padded(2 * p),
         {
-            f"the padding is forgotten: {p} zeros on every side add {2 * p} to height and width": padded(0),
-            f"the padding is counted once, but there are {p} zeros on either side": padded(p),
+            f"the padding is forgotten: {p} on every side adds {2 * p} to height and width": padded(0),
+            f"the padding is counted once, but there is {p} on either side": padded(p),
             "the depth is multiplied in, but a filter sums over all channels and leaves one": lambda v: (
                 volume(v[0], v[1], v[2] * filters)
             ),

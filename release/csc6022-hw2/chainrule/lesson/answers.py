@@ -105,6 +105,6 @@ def chosen(value: Any, options: Mapping[str, Sequence[str]], name: str) -> str:
 
 def plain(text: str) -> str:
     """The words of a text that matter, in lower case and singular; all of them if none does."""
-    words = re.findall(r"[a-z]+", text.lower())
+    words = re.findall(r"[a-z]+", re.sub(r"['’]", "", text.lower()))
     stems = [word.removesuffix("s") if len(word) > 2 else word for word in words]
     return " ".join([stem for stem in stems if stem not in FILLERS] or stems)

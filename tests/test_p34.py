@@ -1,0 +1,239 @@
+"""Problems 3 and 4 of Homework 2: right answers in many forms, wrong ones by their mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import answers_p34 as answers
+import nbformat
+import pytest
+import torch
+from answers_p34 import CHECKS, Wrong
+from IPython.display import Image
+from nbformat import NotebookNode
+from rehearsal import ROOT, cells, rehearse
+
+from chainrule.lesson import volume_plots
+from chainrule.lesson.checks import CheckResult, Result
+from chainrule.reference import p3_cnn, p4_vit
+from chainrule.release.numbers import Draw, fill, templates, texts, varied
+
+torch.set_num_threads(1)
+
+FOLDER = ROOT / "source" / "csc6022-hw2"
+P3, P4 = FOLDER / "p3_cnn_arithmetic.ipynb", FOLDER / "p4_cnn_vs_vit.ipynb"
+SOURCES = cells(P3) | cells(P4)
+POINTS = {
+    "p3_1-volumes": 5.5,
+    "p3_1-parameters": 6.5,
+    "p4_1-choices": 3,
+    "p4_4-patches": 1,
+    "p4_5-features": 6,
+}
+
+# graded cell: the cell that is judged, right and wrong answers in it
+JUDGED: dict[str, tuple[str, dict[str, str], dict[str, Wrong]]] = {
+    "p3_1-volumes": ("p3_1-volumes-answer", answers.RIGHT_VOLUMES, answers.WRONG_VOLUMES),
+    "p3_1-parameters": ("p3_1-parameters-answer", answers.RIGHT_PARAMETERS, answers.WRONG_PARAMETERS),
+    "p4_1-choices": ("p4_1-choices-answer", answers.RIGHT_CHOICES, answers.WRONG_CHOICES),
+    "p4_4-patches": ("p4_4-patches-answer", answers.RIGHT_PATCHES, answers.WRONG_PATCHES),
+    "p4_5-features": ("p4_5-features-answer", answers.RIGHT_FEATURES, answers.WRONG_FEATURES),
+}
+
+
+def judge(item: str, tmp_path: Path, answered: Mapping[str, str]) -> tuple[Result, dict[str, CheckResult]]:
+    """An item's result with these sources of answer cells, and the checks it loses, by their short names."""
+    volumes = ["p3_1-volumes-answer"] if item.startswith("p3") else []  # counts are graded from these
+    run = dict.fromkeys([f"{item[:2]}_0-imports", *volumes, *answered])
+    result = rehearse({**SOURCES, **answered}, run, [item], tmp_path)[item]
+    named = zip(CHECKS[item], result.checks, strict=True)
+    return result, {name: check for name, check in named if not check.passed}
+
+
+def lost(item: str, source: str, tmp_path: Path) -> dict[str, CheckResult]:
+    """The checks that an item loses with this source in its answer cell."""
+    return judge(item, tmp_path, {JUDGED[item][0]: source})[1]
+
+
+def messages(checks: Mapping[str, CheckResult]) -> dict[str, str]:
+    return {name: check.message for name, check in checks.items()}
+
+
+@pytest.mark.parametrize(
+    ("item", "name"), [(item, name) for item, (_, right, _) in JUDGED.items() for name in right]
+)
+def test_right_answer_gets_every_point(item: str, name: str, tmp_path: Path) -> None:
+    assert messages(lost(item, JUDGED[item][1][name], tmp_path)) == {}
+
+
+@pytest.mark.parametrize(
+    ("item", "name"), [(item, name) for item, (_, _, wrong) in JUDGED.items() for name in wrong]
+)
+def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, tmp_path: Path) -> None:
+    answer = JUDGED[item][2][name]
+    checks = lost(item, answer.source, tmp_path)
+    assert set(checks) == answer.loses, messages(checks)
+    assert any(answer.says in check.message for check in checks.values()), messages(checks)
+    for check in checks.values():
+        assert not check.trouble, check.trouble
+        assert 0 < len(check.message) <= 200
+        assert check.hint
+
+
+@pytest.mark.parametrize("name", answers.CARRIED)
+def test_counts_are_graded_from_the_students_volumes(name: str, tmp_path: Path) -> None:
+    volumes, parameters = answers.CARRIED[name]
+    _, checks = judge(
+        "p3_1-parameters", tmp_path, {"p3_1-volumes-answer": volumes, "p3_1-parameters-answer": parameters}
+    )
+    assert messages(checks) == {}
+
+
+@pytest.mark.parametrize("name", answers.NOT_CARRIED)
+def test_counts_do_not_follow_from_volumes_that_are_no_answers(name: str, tmp_path: Path) -> None:
+    volumes, parameters = answers.NOT_CARRIED[name]
+    _, checks = judge(
+        "p3_1-parameters", tmp_path, {"p3_1-volumes-answer": volumes, "p3_1-parameters-answer": parameters}
+    )
+    assert "fc weights" in checks
+
+
+def test_the_same_label_everywhere_earns_little(tmp_path: Path) -> None:
+    for label in ("CNN", "ViT", "both", "neither"):
+        source = f"features = dict.fromkeys({CHECKS['p4_5-features'][1:]}, {label!r})"
+        result, _ = judge("p4_5-features", tmp_path, {"p4_5-features-answer": source})
+        assert result.score <= 1
+
+
+def test_points(tmp_path: Path) -> None:
+    auto, manual = 0.0, 0.0
+    for path in (P3, P4):
+        for cell in nbformat.read(path, as_version=4).cells:
+            about = cell.metadata.get("nbgrader", {})
+            if about.get("grade"):
+                auto += about["points"] if cell.cell_type == "code" else 0
+                manual += about["points"] if cell.cell_type == "markdown" else 0
+    assert (auto, manual) == (22, 3)
+    for item, (cell, _, _) in JUDGED.items():
+        assert judge(item, tmp_path, {cell: SOURCES[cell]})[0].score == POINTS[item]
+
+
+# ---- numbers that vary ---------------------------------------------------------------------------------------
+
+DRAWS: dict[Path, Draw] = {P3: p3_cnn.draw, P4: p4_vit.draw}
+
+
+def read(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.mark.parametrize("path", DRAWS, ids=lambda path: path.stem)
+def test_the_handouts_numbers_give_back_the_source(path: Path) -> None:
+    numbers, notebook = texts(DRAWS[path], None), read(path)
+    marked = [(snippet, template) for cell in notebook.cells for snippet, template in templates(cell).items()]
+    assert len(marked) >= 5
+    for snippet, template in marked:
+        assert fill(template, numbers, "cell") == snippet
+    assert [cell.source for cell in varied(notebook, numbers).cells] == [
+        cell.source for cell in notebook.cells
+    ]
+
+
+def results(notebook: NotebookNode, tmp_path: Path) -> Iterator[Result]:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    sources = {cell.metadata.nbgrader.grade_id: cell.source for cell in code}
+    items = [cell.metadata.nbgrader.grade_id for cell in code if cell.metadata.nbgrader.grade]
+    run = [name for name in sources if name not in items and not name.endswith("look")]
+    yield from rehearse(sources, run, items, tmp_path).values()
+
+
+@pytest.mark.parametrize("path", DRAWS, ids=lambda path: path.stem)
+def test_other_numbers_have_their_own_answers(path: Path, tmp_path: Path) -> None:
+    notebook, handout, drawn = read(path), texts(DRAWS[path], None), set()
+    for seed in range(20):
+        numbers = texts(DRAWS[path], Random(seed))
+        assert numbers.keys() == handout.keys()
+        drawn.add(tuple(numbers.values()))
+        for result in results(varied(notebook, numbers), tmp_path):
+            assert [check.message for check in result.checks if not check.passed] == []
+    assert len(drawn) > 10
+
+
+def test_no_two_numbers_of_a_variant_are_exchanged_unseen() -> None:
+    for seed in range(200):
+        net = p3_cnn.drawn(Random(seed))
+        sizes = [net.side, net.side // 2, net.side // 4, *net.filters, net.outputs]
+        assert len(set(sizes)) == len(sizes)
+        assert net.side % 4 == 0
+        assert net.kernel % 2 == 1
+
+
+# ---- the figure ----------------------------------------------------------------------------------------------
+
+RIGHT = {
+    "conv1": (32, 32, 10),
+    "pool1": (16, 16, 10),
+    "conv2": (16, 16, 10),
+    "pool2": (8, 8, 10),
+    "fc": (10,),
+}
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Image]:
+    """Every picture that is displayed."""
+    pictures: list[Image] = []
+    monkeypatch.setattr("chainrule.lesson.plots.display", pictures.append)
+    return pictures
+
+
+@pytest.mark.parametrize(
+    "volumes",
+    [
+        RIGHT,
+        {"conv1": "28x28x10"},
+        {**RIGHT, "fc": 10, "pool1": None},
+        {**RIGHT, "conv2": (16, 16, 4000)},
+        {name: (1, 1, 1) for name in RIGHT},
+    ],
+)
+def test_figure_draws_what_there_is(
+    volumes: dict[str, Any], shown: list[Image], capsys: pytest.CaptureFixture[str]
+) -> None:
+    volume_plots.boxes((32, 32, 1), volumes)
+    assert capsys.readouterr().out == ""
+    (image,) = shown
+    assert "input 32 × 32 × 1, conv1 " in image.alt
+
+
+def test_figure_tells_sizes_in_its_alt_text(shown: list[Image]) -> None:
+    volume_plots.boxes((32, 32, 1), {"conv1": (30, 30, 7)})
+    assert "conv1 30 × 30 × 7, pool1 ?, conv2 ?" in shown[0].alt
+
+
+@pytest.mark.parametrize(
+    ("volumes", "says"),
+    [
+        (None, "fill in `volumes`"),
+        ({}, "fill in `volumes`"),
+        ({"conv1": None}, "fill in `volumes`"),
+        ([(32, 32, 10)], "should be a dict"),
+        ({"conv1": (32, 32)}, "is 2 numbers"),
+        ({"conv1": 10240}, "one number"),
+        ({"conv1": "?"}, "no number"),
+        ({"conv1": (32, 32, 0)}, "from 1 on"),
+        ({"conv1": object()}, "a object"),
+        ({"fc": 6_400_000}, "too large"),
+    ],
+)
+def test_figure_says_what_to_do_first(
+    volumes: Any, says: str, shown: list[Image], capsys: pytest.CaptureFixture[str]
+) -> None:
+    volume_plots.boxes((32, 32, 1), volumes)
+    told = capsys.readouterr().out
+    assert told.startswith("Nothing to draw yet: ")
+    assert says in told
+    assert shown == []

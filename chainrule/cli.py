@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 import sys
 import warnings
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -237,25 +240,53 @@ def doctor(course: CourseOption = None) -> None:
     console.print(table)
 
 
+MAX_COLUMNS = 12  # of scores; with more items, their sums by question
+
+
 def table(report: ClassReport) -> Table:
-    """The class as a table: a row per student, a column per item."""
+    """The class as a table: a row per student, a column per item or, where those are many, per question."""
     data = [f"{name}: {origin}" for name, origin in report.origins.items()]
     sandbox = [f"sandbox: {', '.join(sorted(report.sandbox))}"] if report.sandbox - {"bubblewrap"} else []
     title = " · ".join([report.assignment, f"{report.profile} profile", *data, *sandbox])
     drawn = Table(title=title, title_justify="left", box=box.SIMPLE)
     drawn.add_column("student", no_wrap=True)
-    for name, points in report.points.items():
+    columns = grouped(list(report.points))
+    for name, items in columns.items():
+        points = sum(report.points[item] for item in items)
         drawn.add_column(f"{name.replace('-', chr(10), 1)}\n/{points:g}", justify="right", no_wrap=True)
     drawn.add_column(f"total\n/{sum(report.points.values()):g}", justify="right")
     drawn.add_column("time", justify="right")
     for student in report.students:
-        scores = [student.scores.get(name, "–") for name in report.points]  # a dash: not graded
-        cells = ["wait" if s is None else f"{s:.4g}" if isinstance(s, float) else s for s in scores]
+        cells = [score([student.scores.get(item, math.nan) for item in items]) for items in columns.values()]
         drawn.add_row(
             escape(plain(student.student)), *cells, f"{student.total:.4g}", f"{student.seconds:.0f} s"
         )
     drawn.caption = "wait: a person marks this item in formgrader"
+    if len(columns) < len(report.points):
+        drawn.caption = "+: a person marks items of this question in formgrader"
     return drawn
+
+
+def grouped(items: Sequence[str]) -> dict[str, list[str]]:
+    """Items by the columns they are shown in: each its own, or by question (q2_2), or by problem (p5)."""
+    columns: dict[str, list[str]] = {}
+    for question in (r".*", r"[a-z]+\d+_\d+", r"[a-z]+\d+"):
+        columns = {}
+        for item in items:
+            name = re.match(question, item)
+            columns.setdefault(name[0] if name else item, []).append(item)
+        if len(columns) <= MAX_COLUMNS:
+            break
+    return columns
+
+
+def score(scores: Sequence[float | None]) -> str:
+    """What a column shows of its items' scores: None waits for a person, NaN was not graded."""
+    known = [score for score in scores if score is not None and not math.isnan(score)]
+    waiting = scores.count(None)
+    if not known:
+        return "wait" if waiting else "–"
+    return f"{sum(known):.4g}{'+' * bool(waiting)}"
 
 
 def plain(text: str) -> str:

@@ -4,13 +4,16 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tiny_course import CONFIG, TINY, filled, submit
 
 from chainrule import cli
+from chainrule.cli import table
 from chainrule.doctor import examine
 from chainrule.grading import classroom
 from chainrule.grading.classroom import ClassReport, Graded
@@ -231,3 +234,44 @@ def test_doctor_runs_anywhere(chainrule: Callable[..., Typed], course: Path) -> 
     assert any("no Fashion-MNIST: run" in finding.text for finding in examine(course))
     (course / CONFIG).write_text("c = (")
     assert any("has a slip" in finding.text for finding in examine(course))
+
+
+# ---- the table -----------------------------------------------------------------------------------------
+
+
+def drawn(items: list[str], **students: dict[str, float | None]) -> str:
+    """The table of a class whose items are worth a point each."""
+    graded = [Graded(name, scores) for name, scores in students.items()]
+    report = ClassReport("hw", "quick", dict.fromkeys(items, 1.0), graded, {})
+    with StringIO() as written:
+        Console(file=written, width=140).print(table(report))
+        return written.getvalue()
+
+
+def row(text: str, student: str) -> list[str]:
+    (line,) = [line for line in text.splitlines() if line.strip().startswith(student)]
+    return line.split()[1:-2]  # without time
+
+
+def test_few_items_have_a_column_each() -> None:
+    text = drawn(["q1-a", "q1-b", "q2-a"], ann={"q1-a": 1.0, "q1-b": None, "q2-a": 0.5}, bo={})
+    assert row(text, "ann") == ["1", "wait", "0.5", "1.5"]
+    assert row(text, "bo") == ["–", "–", "–", "0"]
+    assert "wait: a person marks" in text
+
+
+def test_many_items_are_summed_by_question() -> None:
+    items = [f"q{question}_{part}-{name}" for question in (1, 2) for part in (1, 2, 3) for name in "abcd"]
+    scores: dict[str, float | None] = dict.fromkeys(items, 1.0)
+    scores["q2_3-d"] = None
+    text = drawn(items, ann=scores, bo=dict.fromkeys(items))
+    assert row(text, "ann") == ["4", "4", "4", "4", "4", "3+", "23"]
+    assert row(text, "bo") == ["wait"] * 6 + ["0"]
+    assert "q2_3" in text
+    assert "+: a person marks items of this question" in text
+
+
+def test_very_many_items_are_summed_by_problem() -> None:
+    items = [f"p{problem}_{part}-x" for problem in (1, 2, 3) for part in range(1, 8)]
+    text = drawn(items, ann=dict.fromkeys(items, 1.0))
+    assert row(text, "ann") == ["7", "7", "7", "21"]

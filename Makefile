@@ -24,6 +24,7 @@ lint: setup
 
 release: setup
 	chainrule release cs480-a2
+	chainrule release csc6022-hw2
 
 # Slow proofs: each writes its section of bench/RESULTS.md.
 bench: bench-engine bench-loader bench-reference bench-notebook bench-calibrate

@@ -15,7 +15,10 @@ c.Course.due = {
     "csc6022-hw2": "2025-11-12 23:59:59 Asia/Shanghai",
 }
 c.Course.data = {"cs480-a2": ["fashion-mnist"]}
-c.Course.variants = {"cs480-a2": "chainrule.reference.cs480_a2:draw"}  # per-student numbers, if asked for
+c.Course.variants = {  # per-student numbers, if asked for
+    "cs480-a2": "chainrule.reference.cs480_a2:draw",
+    "csc6022-hw2": "chainrule.reference.csc6022_hw2:draw",
+}
 
 # ---- release ----
 c.ClearSolutions.code_stub = {"python": "todo()"}

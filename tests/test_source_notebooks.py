@@ -18,13 +18,16 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 from rehearsal import ROOT, evaluate, rehearse
 
+from chainrule.course import CourseFolder
 from chainrule.lesson.checks import Result
 from chainrule.lesson.fashion_mnist import prepare
 from chainrule.lesson.student import connect
 from chainrule.lesson.worker import Worker
+from chainrule.release.numbers import check_handout, draw_of, drawn, templates, varied
 
 torch.set_num_threads(1)
 
+FOLDER = CourseFolder(ROOT)
 NOTEBOOKS = sorted((ROOT / "source").glob("*/*.ipynb"))
 
 
@@ -86,6 +89,44 @@ def test_grade_ids_are_unique_and_those_of_graded_cells_begin_with_their_questio
 @every("graded cell")
 def test_graded_cell_fits_the_page(cell: NotebookNode) -> None:
     assert max(map(len, cell.source.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("assignment", FOLDER.course.variants)
+def test_numbers_that_vary_are_the_handouts_by_default(assignment: str) -> None:
+    handout = check_handout(FOLDER, assignment)
+    draw = draw_of(FOLDER, assignment)
+    many = [drawn(draw, 7, assignment, student) for student in "abcdefghij"]
+    assert all(numbers.keys() == handout.keys() for numbers in many)
+    assert len({tuple(numbers.values()) for numbers in many}) == 10
+
+
+@pytest.mark.parametrize("assignment", FOLDER.course.variants)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_reference_answers_any_numbers(assignment: str, seed: int, folder: Path) -> None:
+    """What needs training stands in no notebook with numbers that vary, or asks for the handout's own."""
+    numbers = drawn(draw_of(FOLDER, assignment), seed, assignment, "ann")
+    for path in FOLDER.notebooks(assignment):
+        notebook = varied(read(path), numbers)
+        marked = {cell.id for cell in read(path).cells if templates(cell)}
+        items = [cell for cell in graded_code(notebook) if cell.id in marked]
+        if items:
+            code = [
+                cell
+                for cell in notebook.cells
+                if cell.cell_type == "code" and not nbgrader(cell).get("grade")
+            ]
+            kept = [cell for cell in code if "train(" not in cell.source]
+            run = {nbgrader(cell).get("grade_id", cell.id): cell.source for cell in [*kept, *items]}
+            done = rehearse(
+                run, [name for name in run if name not in names_of(items)], names_of(items), folder
+            )
+            assert {name: result.score for name, result in done.items()} == {
+                nbgrader(cell)["grade_id"]: pytest.approx(nbgrader(cell)["points"]) for cell in items
+            }
+
+
+def names_of(cells: list[NotebookNode]) -> list[str]:
+    return [nbgrader(cell)["grade_id"] for cell in cells]
 
 
 # -- graded cells alone ----------------------------------------------------------------------------------

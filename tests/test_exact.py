@@ -86,6 +86,11 @@ def test_exact_answers_count_like_decimals(answer: Any) -> None:
     expect(unpack(pack(answer))).close_to([0.5, -0.125])
 
 
+def test_a_matrix_of_exact_numbers_counts_like_decimals() -> None:
+    H = sympy.hessian(sympy.sympify("(10*x**2 + y**2) / 2"), sympy.symbols("x y"))
+    expect(unpack(pack(H))).close_to([[10, 0], [0, 1]])
+
+
 def test_a_text_that_is_no_number_is_quoted() -> None:
     with pytest.raises(CheckFailed, match=r'J has the text "about 0\.7", which'):
         expect("about 0.7", "J").close_to(0.7)

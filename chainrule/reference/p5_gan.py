@@ -316,10 +316,9 @@ def expect_average(draws: Iterator[Terms]) -> None:
         known = [c for c in (terms.real.factor, terms.fake.factor) if c is not None]
         if not known:
             raise CheckFailed("neither term is there up to a factor, so nothing can be said of 1/n")
-        overall = -1 if len(known) == 1 or max(known) < 0 else 1
+        negated = len(known) == 2 and max(known) < 0  # one negative sign alone is that term's own slip
         for c in known:
-            # one negative sign alone is the term's own slip
-            check_size(c if overall < 0 and len(known) == 2 else abs(c), terms.n, terms.name)
+            check_size(c if negated else abs(c), terms.n, terms.name)
 
 
 # -- 5.4: the recursion ----------------------------------------------------------------------------------

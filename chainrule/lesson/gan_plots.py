@@ -33,7 +33,7 @@ def signals(output_deltas: Callable[[Tensor, Tensor], Any] | None) -> tuple[Figu
         raise NotYet("`output_deltas` should return a pair, for real and for generated samples")
     lines = [n * array_of(part, (n,), "what `output_deltas` returns") for part in value]
 
-    title = "What a sample tells the discriminator's last layer, by how real D thinks it is"
+    title = "What a sample tells the discriminator's last layer"
     figure = blank(300, title, layout=True)
     axes = figure.subplots()
     x = D[:, 0].numpy()
@@ -67,7 +67,7 @@ def film(
     if not moments:
         raise NotYet(trouble)
     chosen = [moments[round(i)] for i in np.linspace(0, len(moments) - 1, min(PANELS, len(moments)))]
-    title = "A GAN learns a ring of eight blobs, by your gradients alone"
+    title = "A GAN and a ring of blobs, trained by your gradients alone"
     legend = "Black: generated. Grey circles: data. Orange: D says real, blue: D says generated."
     figure = blank(590, title, f"{legend} {trouble}".strip(), layout=True)
     axes = figure.subplots(2, PANELS // 2, squeeze=False).flatten()
@@ -75,7 +75,13 @@ def film(
     for ax, moment in zip(axes, chosen, strict=False):
         samples = moment["samples"]
         ax.imshow(
-            moment["field"], origin="lower", extent=(-edge, edge) * 2, cmap=FIELD, vmin=0, vmax=1, interpolation="bilinear"
+            moment["field"],
+            origin="lower",
+            extent=(-edge, edge, -edge, edge),
+            cmap=FIELD,
+            vmin=0.25,  # beyond, D is sure: the deepest colour
+            vmax=0.75,
+            interpolation="bilinear",
         )
         ax.plot(*real.numpy().T, "o", markersize=4, markerfacecolor="none", color="#8a8a8a", markeredgewidth=0.6)
         ax.plot(*samples.T, ".", color="black", markersize=2.6)

@@ -41,7 +41,9 @@ JUDGED: dict[str, tuple[str, dict[str, str], dict[str, Wrong]]] = {
 
 def judge(item: str, folder: Path, **changed: str) -> dict[str, CheckResult]:
     """The checks that are lost in one item with these answers, by cell, in place of the reference's."""
-    result = rehearse({**SOURCES, **{f"p5_{part}-code": source for part, source in changed.items()}}, RUN, [item], folder)
+    result = rehearse(
+        {**SOURCES, **{f"p5_{part}-code": source for part, source in changed.items()}}, RUN, [item], folder
+    )
     names = zip(CHECKS[item], result[item].checks, strict=True)
     return {name: check for name, check in names if not check.passed}
 
@@ -74,13 +76,22 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, t
         assert check.hint
 
 
+@pytest.mark.parametrize("name", answers.OTHER_FORM)
+def test_a_right_recursion_in_another_form_is_only_told_so(name: str, tmp_path: Path) -> None:
+    lost = judge("p5_4-recursion", tmp_path, **{"4": answers.OTHER_FORM[name]})
+    assert set(lost) == {"form"}
+    assert lost["form"].points == 0
+
+
 def test_there_are_many_answers() -> None:
     for _, right, wrong in JUDGED.values():
-        assert len(right) >= 6
+        assert len(right) >= 5
         assert len(wrong) >= 12
 
 
-@pytest.mark.parametrize("name", [name for name, wrong in answers.WRONG_BACK.items() if "by hand" not in wrong.loses])
+@pytest.mark.parametrize(
+    "name", [name for name, wrong in answers.WRONG_BACK.items() if "by hand" not in wrong.loses]
+)
 def test_a_slip_in_the_recursion_is_not_paid_again_in_the_generator(name: str, tmp_path: Path) -> None:
     """Where the recursion gives something to go on."""
     lost = judge("p5_6-generator", tmp_path, **{"4": answers.WRONG_BACK[name].source})
@@ -97,7 +108,13 @@ def test_a_slip_in_the_recursion_is_not_paid_again_in_the_generator(name: str, t
 
 GAMES = [
     (7, (3, 5, 1), ("tanh", "sigmoid"), (2, 6, 3), ("leaky_relu", "identity")),
-    (4, (2, 6, 5, 3, 1), ("leaky_relu", "softplus", "sigmoid", "sigmoid"), (5, 3, 4, 2), ("tanh", "softplus", "tanh")),
+    (
+        4,
+        (2, 6, 5, 3, 1),
+        ("leaky_relu", "softplus", "sigmoid", "sigmoid"),
+        (5, 3, 4, 2),
+        ("tanh", "softplus", "tanh"),
+    ),
     (9, (6, 1), ("sigmoid",), (4, 6), ("tanh",)),
 ]
 
@@ -105,7 +122,10 @@ GAMES = [
 def weights(widths: tuple[int, ...], seed: int) -> p5_gan.Layers:
     draw = p5_gan.generator(seed)
     shapes = [(widths[l], widths[l - 1]) for l in range(1, len(widths))]
-    return {l: (p5_gan.normal(draw, *shape) / shape[1] ** 0.5).requires_grad_() for l, shape in enumerate(shapes, 1)}
+    return {
+        l: (p5_gan.normal(draw, *shape) / shape[1] ** 0.5).requires_grad_()
+        for l, shape in enumerate(shapes, 1)
+    }
 
 
 @pytest.mark.parametrize("game", GAMES)
@@ -154,7 +174,11 @@ def test_slopes_of_the_reference_and_of_the_notebook(kind: str) -> None:
 
 
 def test_points_of_the_problem() -> None:
-    graded = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    graded = [
+        cell
+        for cell in nbformat.read(NOTEBOOK, as_version=4).cells
+        if cell.metadata.get("nbgrader", {}).get("grade")
+    ]
     points: dict[str, list[float]] = {"markdown": [], "code": []}
     parts: dict[str, float] = {}
     for cell in graded:
@@ -216,7 +240,7 @@ def test_a_game_that_cannot_be_played_gets_one_sentence(
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"7": answers.WRONG_UPDATE_D["divided by α"].source.replace("1 / alpha", "1e6")}, "Stopped"),
+        ({"8": answers.UPDATE_G.replace("- alpha", "- 1e6")}, "Stopped"),
         ({"8": answers.UPDATE_G.replace("- alpha", "- float('nan')")}, "NaN"),
         ({"8": answers.WRONG_UPDATE_G["the other direction"].source}, ""),
         ({"3": answers.WRONG_OUTPUT["sign of the second"].source}, ""),

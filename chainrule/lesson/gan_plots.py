@@ -29,7 +29,7 @@ def signals(output_deltas: Callable[[Tensor, Tensor], Any] | None) -> tuple[Figu
     n = 25
     D = torch.linspace(0.02, 0.98, n, dtype=torch.float64)[:, None]
     value = attempt(lambda: output_deltas(D.clone(), D.clone()) if output_deltas else None)
-    if not isinstance(value, list | tuple) or len(value) != 2:
+    if not isinstance(value, list | tuple | Tensor | np.ndarray) or len(value) != 2:
         raise NotYet("`output_deltas` should return a pair, for real and for generated samples")
     lines = [n * array_of(part, (n,), "what `output_deltas` returns") for part in value]
 
@@ -53,7 +53,11 @@ def signals(output_deltas: Callable[[Tensor, Tensor], Any] | None) -> tuple[Figu
 
 @picture
 def film(
-    training: Callable[[], Iterator[Mapping[str, Any]]], real: Tensor, centres: Tensor, radius: float, edge: float
+    training: Callable[[], Iterator[Mapping[str, Any]]],
+    real: Tensor,
+    centres: Tensor,
+    radius: float,
+    edge: float,
 ) -> tuple[Figure, str]:
     """Run a training of a GAN in the plane and show it as a strip of six moments.
 
@@ -83,7 +87,9 @@ def film(
             vmax=0.75,
             interpolation="bilinear",
         )
-        ax.plot(*real.numpy().T, "o", markersize=4, markerfacecolor="none", color="#8a8a8a", markeredgewidth=0.6)
+        ax.plot(
+            *real.numpy().T, "o", markersize=4, markerfacecolor="none", color="#8a8a8a", markeredgewidth=0.6
+        )
         ax.plot(*samples.T, ".", color="black", markersize=2.6)
         ax.set(xlim=(-edge, edge), ylim=(-edge, edge), xticks=[], yticks=[])
         near, reached = score(samples, centres.numpy(), radius)
@@ -95,7 +101,7 @@ def film(
 
 
 def score(samples: np.ndarray, centres: np.ndarray, radius: float) -> tuple[float, int]:
-    """The share of samples (n, 2) in some blob, and how many blobs have a fair part of them, a quarter of equal shares."""
+    """The share of samples (n, 2) in some blob, and how many blobs have at least a quarter of an equal part of them."""
     distance = np.linalg.norm(samples[:, None] - centres[None], axis=2)  # (n, c)
     inside = distance.min(1) < radius
     counts = np.bincount(distance.argmin(1)[inside], minlength=len(centres))

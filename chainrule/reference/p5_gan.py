@@ -26,7 +26,10 @@ Layers = dict[int, Tensor]
 Kinds = dict[int, str]
 Answer = Callable[..., Any]  # a function of the student's
 
-RTOL, ATOL = 1e-6, 1e-9  # answers may have been computed in float32 somewhere, never coarser than that by much
+RTOL, ATOL = (
+    1e-6,
+    1e-9,
+)  # answers may have been computed in float32 somewhere, never coarser than that by much
 HIDDEN_KINDS = ("tanh", "leaky_relu", "softplus", "sigmoid")
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -208,6 +211,13 @@ class Term:
     def factor(self) -> float | None:
         return factor(self.got, self.want)
 
+    def size(self, n: int) -> float | None:
+        """The factor; for a known mistake, which is a sum over n samples, the one between it and their mean."""
+        if self.factor is not None:
+            return self.factor
+        found = (factor(self.got, wrong) for wrong in self.mistakes.values())
+        return next((abs(c) * n for c in found if c is not None), None)
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -252,9 +262,13 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
                     "it is divided by D(G(Z)): that belongs to log D(G(Z)), not to log(1 − D(G(Z)))": (
                         dD_fake / D_fake
                     ).sum(0),
-                    "∇D(G(Z)) is multiplied by 1 − D(G(Z)), not divided by it": (dD_fake * (1 - D_fake)).sum(0),
+                    "∇D(G(Z)) is multiplied by 1 − D(G(Z)), not divided by it": (dD_fake * (1 - D_fake)).sum(
+                        0
+                    ),
                     "∇D(G(Z)) is divided by 1 − D(X)": (dD_fake / (1 - D_real)).sum(0),
-                    "D(1 − D) belongs to the last layer's sigmoid, and is in ∇D already": (dD_fake * D_fake).sum(0),
+                    "D(1 − D) belongs to the last layer's sigmoid, and is in ∇D already": (
+                        dD_fake * D_fake
+                    ).sum(0),
                 },
             ),
             name,
@@ -306,16 +320,19 @@ def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
         if c is None:
             raise explain(called, term.got, term.mistakes, "it is no multiple of the right one")
         if c < 0 and not (d is not None and d < 0):
-            reason = "raising D there raises L" if which == "real" else "the derivative of log(1 − u) is negative"
+            reason = (
+                "raising D there raises L" if which == "real" else "the derivative of log(1 − u) is negative"
+            )
             raise CheckFailed(f"{called} has the wrong sign: {reason}")
 
 
 def expect_average(draws: Iterator[Terms]) -> None:
-    """Both terms have the right size, and not both the wrong sign. A term that is wrong otherwise is left out."""
+    """Both terms have the right size, and not both the wrong sign. A term that can't be recognised is left out."""
     for terms in draws:
         known = [c for c in (terms.real.factor, terms.fake.factor) if c is not None]
+        known = known or [c for c in (terms.real.size(terms.n), terms.fake.size(terms.n)) if c is not None]
         if not known:
-            raise CheckFailed("neither term is there up to a factor, so nothing can be said of 1/n")
+            raise CheckFailed("neither term can be recognised, so nothing can be said of 1/n")
         negated = len(known) == 2 and max(known) < 0  # one negative sign alone is that term's own slip
         for c in known:
             check_size(c if negated else abs(c), terms.n, terms.name)
@@ -324,44 +341,76 @@ def expect_average(draws: Iterator[Terms]) -> None:
 # -- 5.4: the recursion ----------------------------------------------------------------------------------
 
 
-def one_step(answer: Answer, delta: Tensor, W: Tensor, z: Tensor, kind: str) -> Tensor:
-    """The student's ∂L/∂z^1 of a network of two layers, from ∂L/∂z^2 = delta, with W^2 = W and z^1 = z."""
-    draw = generator(len(delta))
-    below = normal(draw, z.shape[1], z.shape[1])
-    got = answer(delta, {1: below, 2: W}, {1: z, 2: normal(draw, *delta.shape)}, {1: kind, 2: "sigmoid"})
-    return layer(got, 1, tuple(z.shape), "delta")
+def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float = 1.0) -> Tensor:
+    """The student's ∂L/∂z^l from ∂L/∂z^{l+1} = above: layers l and l + 1 as a network of their own.
+
+    Args:
+        heavier: a factor on all weights.
+    """
+    W = {1: heavier * net.W[l], 2: heavier * net.W[l + 1]}
+    got = answer(above, W, {1: net.z[l], 2: net.z[l + 1]}, {1: net.kinds[l], 2: net.kinds[l + 1]})
+    return layer(got, 1, tuple(net.z[l].shape), "delta")
 
 
-def own_step(answer: Answer, delta: Tensor, W: Tensor, z: Tensor, kind: str) -> Tensor | None:
+def own_step(answer: Answer, above: Tensor, net: Network, l: int) -> Tensor | None:
     """`one_step`, if it is one: not zero, and twice as large for twice the delta and for twice the weights."""
     try:
-        got = one_step(answer, delta, W, z, kind)
-        double = [one_step(answer, 2 * delta, W, z, kind), one_step(answer, delta, 2 * W, z, kind)]
+        got = one_step(answer, above, net, l)
+        double = [one_step(answer, 2 * above, net, l), one_step(answer, above, net, l, heavier=2)]
     except CheckFailed:
         return None
     return got if got.any() and all(same(value, 2 * got) for value in double) else None
 
 
+Way = Callable[[Tensor, Layers], Tensor]  # from delta^2 and the weights to what arrives at layer 1
+
+WRONG_WAYS: dict[str, Way] = {
+    "W^{l+1} is the wrong way round: in rows the step is delta[l+1] @ W[l+1]": lambda d, W: d @ W[2].T,
+    "the weights of layer l are used, those of layer l + 1 lie between": lambda d, W: d @ W[1],
+    "the weights of layer l are used, and the wrong way round: layer l + 1's lie between": lambda d, W: (
+        d @ W[1].T
+    ),
+    "the delta of the layer above is handed down without its weights": lambda d, W: d,
+}
+
+
 def expect_weights(answer: Answer) -> None:
-    """With the identity as activation, a delta goes back through W^{l+1}."""
+    """A delta goes back through W^{l+1}, whatever it is multiplied by then, if only z and n decide on that."""
     for seed, widths, n in ((5, (5, 5, 5), 7), (6, (4, 6, 3), 7), (7, (3, 5, 1), 4)):
-        net = network(seed, widths, ("identity", "sigmoid"), n)
-        want = net.delta @ net.W[2]
-        got = layer(answer(*net.args()), 1, (n, widths[1]), "delta")
-        if same(got, want):
+        net = network(seed, widths, ("tanh", "sigmoid"), n)
+        # the same z with other deltas and weights, then with the identity
+        other = network(seed + 50, widths, ("tanh", "sigmoid"), n)
+        other = Network(other.W, net.z, net.kinds, other.delta)
+        plain = Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta)
+        shape = (n, widths[1])
+        got, again, alone = (layer(answer(*one.args()), 1, shape, "delta") for one in (net, other, plain))
+
+        def goes(
+            way: Way,
+            got: Tensor = got,
+            again: Tensor = again,
+            alone: Tensor = alone,
+            net: Network = net,
+            other: Network = other,
+        ) -> bool:
+            sent, resent = way(net.delta, net.W), way(other.delta, other.W)
+            if sent.shape != got.shape or not got.any() or not again.any():
+                return False
+            # got / sent == again / resent, without a division
+            return same(got * resent, again * sent) or same(alone, sent)
+
+        if goes(lambda d, W: d @ W[2]):
+            c = factor(alone, net.delta @ net.W[2])
+            if c is not None and abs(c * n - 1) < 1e-6:
+                raise CheckFailed("delta[1] of two layers: 1/n is in the last layer's delta already")
+            if c is not None and abs(c - 1) > 1e-6:
+                raise CheckFailed(f"delta[1] of two layers is {c:.4g} times what it should be")
             continue
-        mistakes = {}
         if len(set(widths)) == 1:
-            mistakes = {
-                "W^{l+1} is the wrong way round: in rows the step is delta[l+1] @ W[l+1]": net.delta
-                @ net.W[2].T,
-                "the weights of layer l are used, those of layer l + 1 lie between": net.delta @ net.W[1],
-                "the weights of layer l are used, those of layer l + 1 lie between, and the wrong way round": (
-                    net.delta @ net.W[1].T
-                ),
-                "the delta of the layer above is handed down without its weights": net.delta,
-            }
-        raise explain("delta[1] of two layers", got, mistakes, "it is not delta[2] sent back through W[2]")
+            for meaning, way in WRONG_WAYS.items():
+                if goes(way):
+                    raise CheckFailed(f"delta[1] of two layers: {meaning}")
+        raise CheckFailed("delta[1] of two layers is not delta[2] sent back through W[2]")
 
 
 def expect_slopes(answer: Answer) -> None:
@@ -371,14 +420,12 @@ def expect_slopes(answer: Answer) -> None:
         net = network(seed, (width,) * 3, (kind, "sigmoid"), n)
         z, slope, g = net.z[1], SLOPES[kind], ACTIVATIONS[kind]
         got = layer(answer(*net.args()), 1, (n, width), "delta")
-        linear = {**net.kinds, 1: "identity"}
-        with_identity = Network(net.W, net.z, linear, net.delta)
         sent = [net.delta @ net.W[2]]
-        own = _own_linear(answer, with_identity)
+        own = own_step(answer, net.delta, Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta), 1)
         sent += [] if own is None else [own]
         if any(same(got, u * slope(z)) for u in sent):
             continue
-        for u in reversed(sent):
+        for u in sent:
             mistakes = {
                 "g′ is taken at the activation, it belongs at the pre-activation z[l]": u * slope(g(z)),
                 "the factor g′(z[l]) is missing": u,
@@ -394,20 +441,6 @@ def expect_slopes(answer: Answer) -> None:
         raise CheckFailed(f"delta[1] with {kind}: it is not what comes through the weights times g′(z[1])")
 
 
-def _own_linear(answer: Answer, net: Network) -> Tensor | None:
-    """The student's delta of layer 1 where g′ is 1, if it depends on delta and weights as a step does."""
-
-    def run(delta: Tensor, scale: float) -> Tensor:
-        W = {l: scale * w for l, w in net.W.items()}
-        return layer(answer(delta, W, net.z, net.kinds), 1, tuple(net.z[1].shape), "delta")
-
-    try:
-        got, twice, heavier = run(net.delta, 1), run(2 * net.delta, 1), run(net.delta, 2)
-    except CheckFailed:
-        return None
-    return got if got.any() and same(twice, 2 * got) and same(heavier, 2 * got) else None
-
-
 def expect_depth(answer: Answer) -> None:
     """Every layer follows from the one above it, by the right step or by the student's own."""
     for seed, kinds, widths, n in (
@@ -417,7 +450,7 @@ def expect_depth(answer: Answer) -> None:
         (15, ("tanh", "sigmoid"), (5, 4, 1), 3),
     ):
         net = network(seed, widths, kinds, n)
-        if own_step(answer, net.delta, net.W[len(kinds)], net.z[len(kinds) - 1], "tanh") is None:
+        if own_step(answer, net.delta, net, len(kinds) - 1) is None:
             net = network(seed, (4,) * len(widths), kinds, n)  # a slip in the matrices has its own check
         deltas = answer(*net.args())
         above = net.delta
@@ -425,7 +458,7 @@ def expect_depth(answer: Answer) -> None:
             got = layer(deltas, l, tuple(net.z[l].shape), "delta")
             right = above @ net.W[l + 1] * SLOPES[kinds[l - 1]](net.z[l])
             if not same(got, right):
-                own = own_step(answer, above, net.W[l + 1], net.z[l], kinds[l - 1])
+                own = own_step(answer, above, net, l)
                 if own is None or not same(got, own):
                     raise CheckFailed(
                         f"with {len(kinds)} layers delta[{l}] is not made from delta[{l + 1}] as in two layers"
@@ -488,7 +521,9 @@ def theta_g_products(answer: Answer) -> Iterator[Product]:
         want = (dL_dg[:, :, None] * dg).sum((0, 1))
         got = numbers(answer(dL_dg, dg), "grad_theta_g")
         if got.shape == (n, parameters) and factor(got.sum(0), want) is not None:
-            raise CheckFailed(f"grad_theta_g has a row for each of the {n} samples: the sum over them is missing")
+            raise CheckFailed(
+                f"grad_theta_g has a row for each of the {n} samples: the sum over them is missing"
+            )
         mistakes = {
             "∂L/∂g is missing: the chain through D is cut": dg.sum((0, 1)),
             "∂L/∂g is averaged over the samples before it meets their Jacobians": torch.einsum(
@@ -514,7 +549,9 @@ def expect_sum(draws: Iterator[Product]) -> None:
     for one in draws:
         c = factor(one.got, one.want)
         if c is None:
-            raise CheckFailed("grad_theta_g is no multiple of the right one, so nothing can be said of its size")
+            raise CheckFailed(
+                "grad_theta_g is no multiple of the right one, so nothing can be said of its size"
+            )
         if abs(c * one.n - 1) < 1e-4:
             raise CheckFailed("grad_theta_g: 1/n is in ∂L/∂g already, so sum over the samples")
         check_size(c, one.n, "grad_theta_g")
@@ -541,9 +578,9 @@ def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last",
         (24, ("sigmoid", "tanh"), (5, 4, 3), 6),
     ):
         net = network(seed, widths, kinds, n)
-        last, z = len(kinds), net.z
-        A = {l: ACTIVATIONS[kinds[l - 1]](z[l]) for l in z}
-        A[0] = normal(generator(seed + 100), n, widths[0])
+        last = len(kinds)
+        z, A = forward(normal(generator(seed + 100), n, widths[0]), net.W, net.kinds)
+        net = Network(net.W, z, net.kinds, net.delta)
         dL_dg, slope = net.delta, SLOPES[kinds[-1]]
         routes = [
             Route("", dL_dg * slope(z[last])),
@@ -558,7 +595,9 @@ def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last",
         def entry(l: int, value: Any = value, net: Network = net) -> Tensor:
             return layer(value, l, tuple(net.W[l].shape), "the gradient")
 
-        def taken(l: int, entry: Callable[[int], Tensor] = entry, routes: list[Route] = routes, A: Layers = A) -> Route | None:
+        def taken(
+            l: int, entry: Callable[[int], Tensor] = entry, routes: list[Route] = routes, A: Layers = A
+        ) -> Route | None:
             try:
                 got = entry(l)
             except CheckFailed:
@@ -584,7 +623,8 @@ def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last",
             wants = [start.scale * chain[l].T @ A[l - 1] for chain in chains]
             if not any(same(entry(l), want) for want in wants):
                 mistakes = {
-                    "the generator's output gradient reaches it without the layers between": start.delta.T @ A[l - 1]
+                    "the generator's output gradient reaches it without the layers between": start.delta.T
+                    @ A[l - 1]
                     if start.delta.shape[1] == net.W[l].shape[0]
                     else torch.zeros(0),
                 }
@@ -649,7 +689,12 @@ def moves(answer: Answer, which: Which) -> Iterator[Move]:
         step = updated(theta, gradients) - rest
         own, other = flat(gradients[which]), flat(gradients[OTHER[which]])
         gradient, c = "", 0.0
-        for name, direction in {"own": own, "other": other, "both": own + other, "both ": own - other}.items():
+        for name, direction in {
+            "own": own,
+            "other": other,
+            "both": own + other,
+            "both ": own - other,
+        }.items():
             if (found := factor(step, direction)) is not None:
                 gradient, c = name.strip(), found
         yield Move(flat(theta), rest, alpha, gradient, c, bool(step.any()))
@@ -683,7 +728,11 @@ def expect_own_gradient(answer: Answer, which: Which) -> None:
     for move in moves(answer, which):
         expect_moves(move)
         if move.gradient != "own":
-            used = f'gradients["{OTHER[which]}"] is used' if move.gradient == "other" else "both gradients are used"
+            used = (
+                f'gradients["{OTHER[which]}"] is used'
+                if move.gradient == "other"
+                else "both gradients are used"
+            )
             raise CheckFailed(f'{used}: these parameters follow gradients["{which}"] alone')
 
 

@@ -68,12 +68,13 @@ def film(
         centres, radius: the middles (c, 2) of the data's blobs, and how far from one a sample counts as there.
     """
     moments, trouble = run(training)
-    if not moments:
+    if trouble and len(moments) < 2:  # the first one is before any learning
         raise NotYet(trouble)
     chosen = [moments[round(i)] for i in np.linspace(0, len(moments) - 1, min(PANELS, len(moments)))]
     title = "A GAN and a ring of blobs, trained by your gradients alone"
     legend = "Black: generated. Grey circles: data. Orange: D says real, blue: D says generated."
-    figure = blank(590, title, f"{legend} {trouble}".strip(), layout=True)
+    ending = f" Stopped: {trouble}." if trouble else ""
+    figure = blank(590, title, legend + ending, layout=True)
     axes = figure.subplots(2, PANELS // 2, squeeze=False).flatten()
     told = []
     for ax, moment in zip(axes, chosen, strict=False):
@@ -97,7 +98,7 @@ def film(
         told.append(f"step {moment['step']}: {near:.0%} of the samples in {reached} of {len(centres)} blobs")
     for ax in axes[len(chosen) :]:
         ax.set_axis_off()
-    return figure, f"{title}. " + "; ".join(told) + f". {trouble}".rstrip()
+    return figure, f"{title}. " + "; ".join(told) + f".{ending}"
 
 
 def score(samples: np.ndarray, centres: np.ndarray, radius: float) -> tuple[float, int]:
@@ -109,23 +110,23 @@ def score(samples: np.ndarray, centres: np.ndarray, radius: float) -> tuple[floa
 
 
 def run(training: Callable[[], Iterator[Mapping[str, Any]]]) -> tuple[list[dict[str, Any]], str]:
-    """The moments of a training as long as it goes well, and a sentence on how it ended otherwise."""
+    """The moments of a training as long as it goes well, and in a few words why it ended early, if it did."""
     moments: list[dict[str, Any]] = []
     started = time.monotonic()
     try:
-        for moment in islice(attempt(training), 1000):
+        for moment in islice(training(), 1000):
             step = int(moment["step"])
             samples = array_of(moment["samples"], (-1, 2), "the samples")
             field = array_of(moment["field"], None, "D on the grid")
             if np.abs(samples).max() > HUGE:
-                return moments, f"Stopped at step {step}: the samples run away."
+                return moments, f"the samples run away before step {step}"
             moments.append({"step": step, "samples": samples, "field": field})
             if time.monotonic() - started > PATIENCE:
-                return moments, f"Stopped at step {step} after {PATIENCE:.0f} seconds."
+                return moments, f"{PATIENCE:.0f} seconds are over at step {step}"
     except NotYet as reason:
-        return moments, f"{reason}" if not moments else f"Stopped: {reason}."
+        return moments, str(reason)
     except Exception as error:
-        return moments, said(error) if not moments else f"Stopped: {said(error)}."
+        return moments, said(error)
     return moments, "" if moments else "the training has not begun"
 
 

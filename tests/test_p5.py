@@ -227,6 +227,7 @@ def update_generator(theta_g, gradients, alpha):
 """
 
 UNFINISHED: dict[str, dict[str, str]] = {
+    "samples that run away at once": {"3": answers.WRONG_OUTPUT["sign of the second"].source},
     "nothing written": {"3": "def output_deltas(D_real, D_fake):\n    todo()\n"},
     "an update missing": {"8": "def update_generator(theta_g, gradients, alpha):\n    todo()\n"},
     "None": {"5": answers.sample("None")},
@@ -254,7 +255,6 @@ def test_a_game_that_cannot_be_played_gets_one_sentence(
         ({"8": LATE.replace("LATE", "float('nan')")}, "Stopped: the samples hold NaN"),
         ({"8": LATE.replace("LATE", "'up'")}, "Stopped: your code raised TypeError"),
         ({"8": answers.WRONG_UPDATE_G["the other direction"].source}, ""),
-        ({"3": answers.WRONG_OUTPUT["sign of the second"].source}, ""),
     ],
 )
 def test_a_game_that_goes_wrong_is_drawn_as_far_as_it_goes(

@@ -37,6 +37,7 @@ THETA_D = theta_d("(dD_real / D_real - dD_fake / (1 - D_fake)).mean(0)")
 
 RIGHT_THETA_D = {
     "a mean of rows": THETA_D,
+    "float32": theta_d("(dD_real.float() / D_real.float() - dD_fake.float() / (1 - D_fake.float())).mean(0)"),
     "two means": theta_d("torch.mean(dD_real / D_real, dim=0) - torch.mean(dD_fake / (1 - D_fake), dim=0)"),
     "a row": theta_d("(dD_real / D_real - dD_fake / (1 - D_fake)).mean(0, keepdim=True)"),
     "a column": theta_d("(dD_real / D_real + dD_fake / (D_fake - 1)).mean(0)[:, None]"),

@@ -1,0 +1,757 @@
+"""Homework 2, problem 5: what the gradients of a GAN's objective are, and which slip explains a wrong one.
+
+    L = 1/n Σ_i log D(X^i) + log(1 − D(G(Z^i)))
+
+Samples stand in rows, there are no biases. Layers are numbered 1 … L; whatever belongs to layers is a dict with these
+keys. `W[l]` is (out, in), so `z[l] = A[l-1] @ W[l].T`. Everything is float64.
+
+Each `expect_…` judges one part of an answer and raises `CheckFailed`; a slip in another part is carried through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from chainrule.lesson.checks import differ, expect, numbers
+from chainrule.lesson.student import CheckFailed
+
+Layers = dict[int, Tensor]
+Kinds = dict[int, str]
+Answer = Callable[..., Any]  # a function of the student's
+
+RTOL, ATOL = 1e-5, 1e-8  # room for an answer that was computed in float32
+HIDDEN_KINDS = ("tanh", "leaky_relu", "softplus", "sigmoid")
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda z: z,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "softplus": F.softplus,
+    "leaky_relu": lambda z: F.leaky_relu(z, 0.2),
+}
+SLOPES: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": torch.ones_like,
+    "tanh": lambda z: 1 - torch.tanh(z) ** 2,
+    "sigmoid": lambda z: torch.sigmoid(z) * torch.sigmoid(-z),
+    "softplus": torch.sigmoid,
+    "leaky_relu": lambda z: torch.where(z > 0, 1.0, 0.2).to(z),
+}
+
+
+# -- the answers -----------------------------------------------------------------------------------------
+
+
+def forward(x: Tensor, W: Layers, kinds: Kinds) -> tuple[Layers, Layers]:
+    """Pre-activations z[1 … L] and activations A[0 … L] of rows x (n, inputs); A[0] is x."""
+    z, A = {}, {0: x}
+    for l in sorted(W):
+        z[l] = A[l - 1] @ W[l].T
+        A[l] = ACTIVATIONS[kinds[l]](z[l])
+    return z, A
+
+
+def objective(D_real: Tensor, D_fake: Tensor) -> Tensor:
+    """Eq. (1) of the handout, from D (n, 1) at the real and the generated samples."""
+    return (D_real.log() + (1 - D_fake).log()).mean()
+
+
+def backpropagate(delta: Tensor, W: Layers, z: Layers, kinds: Kinds) -> Layers:
+    """∂L/∂z^l (n, width of l) for every l, from the one of the last layer."""
+    deltas = {len(W): delta}
+    for l in range(len(W) - 1, 0, -1):
+        deltas[l] = deltas[l + 1] @ W[l + 1] * SLOPES[kinds[l]](z[l])
+    return deltas
+
+
+# -- the given values ------------------------------------------------------------------------------------
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(draw: torch.Generator, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+
+def probabilities(draw: torch.Generator, n: int) -> Tensor:
+    """(n, 1) between 0.1 and 0.9: away from 0 and 1."""
+    return 0.1 + 0.8 * torch.rand(n, 1, generator=draw, dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Weights and pre-activations, drawn apart from each other, and ∂L/∂z of the last layer (n, its width)."""
+
+    W: Layers
+    z: Layers
+    kinds: Kinds
+    delta: Tensor
+
+    def args(self) -> tuple[Tensor, Layers, Layers, Kinds]:
+        return self.delta, self.W, self.z, self.kinds
+
+
+def network(seed: int, widths: tuple[int, ...], kinds: tuple[str, ...], n: int) -> Network:
+    """One with these widths, the input's first. No z is near the kink of a leaky ReLU, nor large."""
+    draw = generator(seed)
+    layers = range(1, len(widths))
+    W = {l: normal(draw, widths[l], widths[l - 1]) / widths[l - 1] ** 0.5 for l in layers}
+    z = {}
+    for l in layers:
+        value = normal(draw, n, widths[l])
+        z[l] = value.sign() * (0.1 + value.abs().clamp(max=2))
+    return Network(W, z, dict(enumerate(kinds, 1)), normal(draw, n, widths[-1]))
+
+
+# -- reading answers -------------------------------------------------------------------------------------
+
+
+def layer(value: Any, l: int, shape: tuple[int, ...], name: str) -> Tensor:
+    """The entry of a layer, from a dict or from a list that begins with layer 1.
+
+    Raises:
+        CheckFailed: there is none of that shape.
+    """
+    called = f"{name}[{l}]"
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value, 1))
+    if not isinstance(value, Mapping):
+        found = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
+        raise CheckFailed(f"{name} is {found}, expected a dict with an entry for each layer")
+    if l not in value:
+        raise CheckFailed(f"{called} is missing: there are only the layers {list(value)}")
+    got = numbers(value[l], called)
+    expect(got, called).has_shape(*shape)
+    return got
+
+
+def rows(value: Any, like: Tensor, name: str) -> Tensor:
+    """Numbers of this shape; a vector may be a row, a column or flat."""
+    got = numbers(value, name)
+    if got.numel() == like.numel() and max(like.shape) == like.numel() == max(got.shape, default=1):
+        return got.reshape(like.shape)
+    expect(got, name).has_shape(*like.shape)
+    return got
+
+
+def pair(value: Any, like: Tensor) -> tuple[Tensor, Tensor]:
+    """(real, generated), each (n, 1): a pair, or all 2n in one."""
+    if isinstance(value, torch.Tensor | np.ndarray) and value.size != 2 and len(value) == 2 * len(like):
+        value = numbers(value, "the answer").split(len(like))
+    if not isinstance(value, list | tuple | torch.Tensor | np.ndarray) or len(value) != 2:
+        raise CheckFailed("expected a pair: real samples, generated samples")
+    return rows(value[0], like, "delta_real"), rows(value[1], like, "delta_fake")
+
+
+def same(a: Tensor, b: Tensor) -> bool:
+    return differ(a, b, RTOL, ATOL) == 0
+
+
+def factor(got: Tensor, want: Tensor) -> float | None:
+    """The c ≠ 0 with got = c · want, if there is one."""
+    if got.shape != want.shape:
+        return None
+    c = float((got * want).sum() / (want * want).sum())
+    return c if abs(c) > 1e-6 and same(got, c * want) else None
+
+
+def explain(name: str, got: Tensor, mistakes: Mapping[str, Tensor], otherwise: str) -> CheckFailed:
+    """What to say of a wrong value: the known mistake it is a multiple of, if any."""
+    for meaning, wrong in mistakes.items():
+        if factor(got, wrong) is not None:
+            return CheckFailed(f"{name}: {meaning}")
+    return CheckFailed(f"{name}: {otherwise}")
+
+
+def check_size(c: float, n: int, name: str) -> None:
+    """The factor between an answer and the right one is 1.
+
+    Raises:
+        CheckFailed: it isn't; what 1/n has to do with it is said.
+    """
+    if abs(c - 1) < 1e-4:
+        return
+    said = {
+        n: "the 1/n is missing: the samples are summed, not averaged",
+        1 / 2: "it is half as large: L averages over n pairs, so divide by n, not by 2n",
+        n / 2: "it is n/2 times too large: L averages over n pairs",
+        1 / n: "1/n is in it twice",
+    }
+    for size, meaning in said.items():
+        if abs(abs(c) - size) < 1e-4 * size:
+            raise CheckFailed(f"{name}: {meaning}")
+    if abs(c + 1) < 1e-4:
+        raise CheckFailed(f"{name}: the overall sign: this is the gradient of −L")
+    raise CheckFailed(f"{name}: everything is {c:.4g} times what it should be")
+
+
+# -- 5.2 and 5.3: a term for real samples, one for generated ones ----------------------------------------
+
+
+@dataclass(frozen=True)
+class Term:
+    """One of the two terms: what was got, what is right, and known mistakes, each up to a factor."""
+
+    got: Tensor
+    want: Tensor
+    mistakes: Mapping[str, Tensor]
+
+    @property
+    def factor(self) -> float | None:
+        return factor(self.got, self.want)
+
+    def size(self, n: int) -> float | None:
+        """The factor; for a known mistake, which is a sum over n samples, the one between it and their mean."""
+        if self.factor is not None:
+            return self.factor
+        found = (factor(self.got, wrong) for wrong in self.mistakes.values())
+        return next((abs(c) * n for c in found if c is not None), None)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Both terms of one draw with n samples of each kind."""
+
+    n: int
+    real: Term
+    fake: Term
+    name: str
+
+
+def theta_d_terms(answer: Answer) -> Iterator[Terms]:
+    """Draws of 5.2. Each term is seen alone, by setting the other one's ∇D to zero."""
+    for seed, n, parameters in ((1, 5, 7), (2, 8, 3)):
+        draw = generator(seed)
+        D_real, D_fake = probabilities(draw, n), probabilities(draw, n)
+        dD_real, dD_fake = normal(draw, n, parameters), normal(draw, n, parameters)
+        name, zero = "grad_theta_d", torch.zeros_like(dD_real)
+        want_real, want_fake = (dD_real / D_real).mean(0), -(dD_fake / (1 - D_fake)).mean(0)
+        real = rows(answer(D_real, D_fake, dD_real, zero), want_real, name)
+        fake = rows(answer(D_real, D_fake, zero, dD_fake), want_fake, name)
+        yield Terms(
+            n,
+            Term(
+                real,
+                want_real,
+                {
+                    "∇D(X) is not divided by D(X): the derivative of log u is 1/u": dD_real.sum(0),
+                    "∇D(X) is divided by 1 − D(X) instead of D(X)": (dD_real / (1 - D_real)).sum(0),
+                    "∇D(X) is multiplied by D(X), not divided by it": (dD_real * D_real).sum(0),
+                    "∇D(X) is divided by D(G(Z))": (dD_real / D_fake).sum(0),
+                    "D(1 − D) belongs to the last layer's sigmoid, and is in ∇D already": (
+                        dD_real * (1 - D_real)
+                    ).sum(0),
+                },
+            ),
+            Term(
+                fake,
+                want_fake,
+                {
+                    "∇D(G(Z)) is not divided by 1 − D(G(Z))": dD_fake.sum(0),
+                    "it is divided by D(G(Z)): that belongs to log D(G(Z)), not to log(1 − D(G(Z)))": (
+                        dD_fake / D_fake
+                    ).sum(0),
+                    "∇D(G(Z)) is multiplied by 1 − D(G(Z)), not divided by it": (dD_fake * (1 - D_fake)).sum(
+                        0
+                    ),
+                    "∇D(G(Z)) is divided by 1 − D(X)": (dD_fake / (1 - D_real)).sum(0),
+                    "D(1 − D) belongs to the last layer's sigmoid, and is in ∇D already": (
+                        dD_fake * D_fake
+                    ).sum(0),
+                },
+            ),
+            name,
+        )
+
+
+def last_delta_terms(answer: Answer) -> Iterator[Terms]:
+    """Draws of 5.3."""
+    for seed, n in ((3, 6), (4, 9)):
+        draw = generator(seed)
+        p, q = probabilities(draw, n), probabilities(draw, n)
+        real, fake = pair(answer(p, q), p)
+        yield Terms(
+            n,
+            Term(
+                real,
+                (1 - p) / n,
+                {
+                    "the sigmoid's derivative D(1 − D) is missing": 1 / p,
+                    "an extra factor D(1 − D): together with 1/D it is 1 − D already": p * (1 - p) ** 2,
+                    "this is −D, which belongs to generated samples": p,
+                    "only the sigmoid's derivative is there, not that of the logarithm": p * (1 - p),
+                    "σ′ is taken at D instead of at z": torch.sigmoid(p) * torch.sigmoid(-p) / p,
+                },
+            ),
+            Term(
+                fake,
+                -q / n,
+                {
+                    "the sigmoid's derivative D(1 − D) is missing": 1 / (1 - q),
+                    "an extra factor D(1 − D): together with 1/(1 − D) it is D already": q**2 * (1 - q),
+                    "this belongs to log D(G(Z)), the non-saturating loss, not to Eq. (1)": 1 - q,
+                    "only the sigmoid's derivative is there, not that of the logarithm": q * (1 - q),
+                    "σ′ is taken at D instead of at z": torch.sigmoid(q) * torch.sigmoid(-q) / (1 - q),
+                },
+            ),
+            "output_deltas",
+        )
+
+
+def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
+    """One term is right up to a positive factor; where both have one factor it may be negative."""
+    called = {"real": "the real samples' term", "fake": "the generated samples' term"}[which]
+    for terms in draws:
+        term, other = (terms.real, terms.fake) if which == "real" else (terms.fake, terms.real)
+        c, d = term.factor, other.factor
+        if not term.got.any():
+            raise CheckFailed(f"{called} is zero")
+        if c is None:
+            raise explain(called, term.got, term.mistakes, "it is no multiple of the right one")
+        if c < 0 and not (d is not None and d < 0):
+            reason = (
+                "raising D there raises L" if which == "real" else "the derivative of log(1 − u) is negative"
+            )
+            raise CheckFailed(f"{called} has the wrong sign: {reason}")
+
+
+def expect_average(draws: Iterator[Terms]) -> None:
+    """Both terms have the right size, and not both the wrong sign. A term that can't be recognised is left out."""
+    for terms in draws:
+        known = [c for c in (terms.real.factor, terms.fake.factor) if c is not None]
+        known = known or [c for c in (terms.real.size(terms.n), terms.fake.size(terms.n)) if c is not None]
+        if not known:
+            raise CheckFailed("neither term can be recognised, so nothing can be said of 1/n")
+        negated = len(known) == 2 and max(known) < 0  # one negative sign alone is that term's own slip
+        for c in known:
+            check_size(c if negated else abs(c), terms.n, terms.name)
+
+
+# -- 5.4: the recursion ----------------------------------------------------------------------------------
+
+
+def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float = 1.0) -> Tensor:
+    """The student's ∂L/∂z^l from ∂L/∂z^{l+1} = above: layers l and l + 1 as a network of their own.
+
+    Args:
+        heavier: a factor on all weights.
+    """
+    W = {1: heavier * net.W[l], 2: heavier * net.W[l + 1]}
+    got = answer(above, W, {1: net.z[l], 2: net.z[l + 1]}, {1: net.kinds[l], 2: net.kinds[l + 1]})
+    return layer(got, 1, tuple(net.z[l].shape), "delta")
+
+
+def own_step(answer: Answer, above: Tensor, net: Network, l: int) -> Tensor | None:
+    """`one_step`, if it is one: not zero, and twice as large for twice the delta and for twice the weights."""
+    try:
+        got = one_step(answer, above, net, l)
+        double = [one_step(answer, 2 * above, net, l), one_step(answer, above, net, l, heavier=2)]
+    except CheckFailed:
+        return None
+    return got if got.any() and all(same(value, 2 * got) for value in double) else None
+
+
+Way = Callable[[Tensor, Layers], Tensor]  # from delta^2 and the weights to what arrives at layer 1
+
+WRONG_WAYS: dict[str, Way] = {
+    "W^{l+1} is the wrong way round: in rows the step is delta[l+1] @ W[l+1]": lambda d, W: d @ W[2].T,
+    "the weights of layer l are used, those of layer l + 1 lie between": lambda d, W: d @ W[1],
+    "the weights of layer l are used, and the wrong way round: layer l + 1's lie between": lambda d, W: (
+        d @ W[1].T
+    ),
+    "the delta of the layer above is handed down without its weights": lambda d, W: d,
+}
+
+
+def expect_weights(answer: Answer) -> None:
+    """A delta goes back through W^{l+1}, whatever it is multiplied by then, if only z and n decide on that."""
+    for seed, widths, n in ((5, (5, 5, 5), 7), (6, (4, 6, 3), 7), (7, (3, 5, 1), 4)):
+        net = network(seed, widths, ("tanh", "sigmoid"), n)
+        # the same z with other deltas and weights, then with the identity
+        other = network(seed + 50, widths, ("tanh", "sigmoid"), n)
+        other = Network(other.W, net.z, net.kinds, other.delta)
+        plain = Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta)
+        shape = (n, widths[1])
+        got, again, alone = (layer(answer(*one.args()), 1, shape, "delta") for one in (net, other, plain))
+
+        def goes(
+            way: Way,
+            got: Tensor = got,
+            again: Tensor = again,
+            alone: Tensor = alone,
+            net: Network = net,
+            other: Network = other,
+        ) -> bool:
+            sent, resent = way(net.delta, net.W), way(other.delta, other.W)
+            if sent.shape != got.shape or not got.any() or not again.any():
+                return False
+            # got / sent == again / resent, without a division
+            return same(got * resent, again * sent) or same(alone, sent)
+
+        if goes(lambda d, W: d @ W[2]):
+            c = factor(alone, net.delta @ net.W[2])
+            if c is not None and abs(c * n - 1) < 1e-6:
+                raise CheckFailed("delta[1] of two layers: 1/n is in the last layer's delta already")
+            if c is not None and abs(c - 1) > 1e-6:
+                raise CheckFailed(f"delta[1] of two layers is {c:.4g} times what it should be")
+            continue
+        if len(set(widths)) == 1:
+            for meaning, way in WRONG_WAYS.items():
+                if goes(way):
+                    raise CheckFailed(f"delta[1] of two layers: {meaning}")
+        raise CheckFailed("delta[1] of two layers is not delta[2] sent back through W[2]")
+
+
+def expect_slopes(answer: Answer) -> None:
+    """What comes back through the weights, however, is multiplied by g′ of the layer at its pre-activation."""
+    for seed, kind in enumerate(HIDDEN_KINDS, 8):
+        n, width = 6, 4
+        net = network(seed, (width,) * 3, (kind, "sigmoid"), n)
+        z, slope, g = net.z[1], SLOPES[kind], ACTIVATIONS[kind]
+        got = layer(answer(*net.args()), 1, (n, width), "delta")
+        sent = [net.delta @ net.W[2]]
+        own = own_step(answer, net.delta, Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta), 1)
+        sent += [] if own is None else [own]
+        if any(same(got, u * slope(z)) for u in sent):
+            continue
+        for u in sent:
+            mistakes = {
+                "g′ is taken at the activation, it belongs at the pre-activation z[l]": u * slope(g(z)),
+                "the factor g′(z[l]) is missing": u,
+                "g itself is there instead of its derivative": u * g(z),
+                "g′ is taken from what comes from above, it belongs at z[l]": u * slope(u),
+                "g′ of layer l + 1 is used: kinds[l] belongs to layer l": u * SLOPES["sigmoid"](z),
+                "z[l + 1] is used instead of z[l]": u * slope(net.z[2]),
+                "layer l + 1 is used, in z and in kinds": u * SLOPES["sigmoid"](net.z[2]),
+            }
+            for meaning, wrong in mistakes.items():
+                if same(got, wrong):
+                    raise CheckFailed(f"delta[1] with {kind}: {meaning}")
+        raise CheckFailed(f"delta[1] with {kind}: it is not what comes through the weights times g′(z[1])")
+
+
+def expect_depth(answer: Answer) -> None:
+    """Every layer follows from the one above it, by the right step or by the student's own."""
+    for seed, kinds, widths, n in (
+        (12, ("tanh", "leaky_relu", "sigmoid"), (3, 6, 4, 1), 5),
+        (13, ("softplus", "tanh", "sigmoid", "sigmoid"), (2, 5, 7, 3, 1), 6),
+        (14, ("leaky_relu", "sigmoid", "tanh", "softplus", "identity"), (4, 3, 6, 5, 7, 2), 4),
+        (15, ("tanh", "sigmoid"), (5, 4, 1), 3),
+    ):
+        net = network(seed, widths, kinds, n)
+        if own_step(answer, net.delta, net, len(kinds) - 1) is None:
+            net = network(seed, (4,) * len(widths), kinds, n)  # a slip in the matrices has its own check
+        deltas = answer(*net.args())
+        above = net.delta
+        for l in range(len(kinds) - 1, 0, -1):
+            got = layer(deltas, l, tuple(net.z[l].shape), "delta")
+            right = above @ net.W[l + 1] * SLOPES[kinds[l - 1]](net.z[l])
+            if not same(got, right):
+                own = own_step(answer, above, net, l)
+                if own is None or not same(got, own):
+                    raise CheckFailed(
+                        f"with {len(kinds)} layers delta[{l}] is not made from delta[{l + 1}] as in two layers"
+                    )
+            above = got
+
+
+# -- 5.5: the gradient at a generated sample -------------------------------------------------------------
+
+
+def expect_sample_gradient(answer: Answer) -> None:
+    """Without real samples: the generated ones' delta back through the first layer's weights."""
+    for seed, n, units, k in ((16, 7, 4, 4), (17, 5, 6, 3), (18, 6, 3, 8)):
+        draw = generator(seed)
+        W, fake = normal(draw, units, k), normal(draw, n, units)
+        want, name = fake @ W, "dL/dg"
+        got = numbers(answer(W, torch.zeros_like(fake), fake), name)
+        if same(got, want):
+            continue
+        mistakes = {"this is the gradient of −L": -want, "1/n is in the deltas already": want / n}
+        mistakes |= {"the samples are not summed over: one row for each": want.sum(0).expand_as(want)}
+        if units == k:
+            mistakes["W is the wrong way round: in rows it is delta @ W"] = fake @ W.T
+        expect(got, name).close_to(want, rtol=RTOL, atol=ATOL, mistakes=mistakes)
+
+
+def expect_generated_only(answer: Answer) -> None:
+    """Real samples leave no trace in what is otherwise linear in the generated ones' delta and in the weights."""
+    n, k = 6, 4
+    draw = generator(19)
+    W, real, fake = normal(draw, k, k), normal(draw, n, k), normal(draw, n, k)
+    zero = torch.zeros_like(fake)
+    alone = numbers(answer(W, zero, fake), "dL/dg")
+    twice = [numbers(answer(W, zero, 2 * fake), "dL/dg"), numbers(answer(2 * W, zero, fake), "dL/dg")]
+    if not alone.any() or not all(same(value, 2 * alone) for value in twice):
+        raise CheckFailed("dL/dg: doubling delta_fake or W does not double it, so nothing can be said")
+    together = numbers(answer(W, real, fake), "dL/dg")
+    if not same(together, alone):
+        raise CheckFailed("dL/dg changes with delta_real, but D(X) does not depend on the generator's output")
+
+
+# -- 5.6: the gradient of the generator's parameters -----------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Product:
+    """A draw of the chain rule through the samples: the answer, the right one, and mistakes up to a factor."""
+
+    n: int
+    got: Tensor
+    want: Tensor
+    mistakes: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def theta_g_products(answer: Answer) -> Iterator[Product]:
+    """Draws of ∇θg L from ∂L/∂g (n, k) and the Jacobians of g (n, k, parameters)."""
+    for seed, n, k, parameters in ((20, 5, 3, 7), (21, 7, 2, 4)):
+        draw = generator(seed)
+        dL_dg, dg = normal(draw, n, k), normal(draw, n, k, parameters)
+        want = (dL_dg[:, :, None] * dg).sum((0, 1))
+        got = numbers(answer(dL_dg, dg), "grad_theta_g")
+        if got.shape == (n, parameters) and factor(got.sum(0), want) is not None:
+            raise CheckFailed(
+                f"grad_theta_g has a row for each of the {n} samples: the sum over them is missing"
+            )
+        mistakes = {
+            "∂L/∂g is missing: the chain through D is cut": dg.sum((0, 1)),
+            "∂L/∂g is averaged over the samples before it meets their Jacobians": torch.einsum(
+                "k,kp->p", dL_dg.mean(0), dg.sum(0)
+            ),
+            "only the first coordinate of g is counted": torch.einsum("n,np->p", dL_dg[:, 0], dg[:, 0]),
+            "the coordinates of ∂L/∂g and of g are summed apart": torch.einsum(
+                "n,np->p", dL_dg.sum(1), dg.sum(1)
+            ),
+        }
+        yield Product(n, rows(got, want, "grad_theta_g"), want, mistakes)
+
+
+def expect_chain(draws: Iterator[Product]) -> None:
+    """The product with the Jacobians, up to a factor."""
+    for one in draws:
+        if factor(one.got, one.want) is None:
+            raise explain("grad_theta_g", one.got, one.mistakes, "it is no multiple of Σ ∂L/∂g · ∂g/∂θ")
+
+
+def expect_sum(draws: Iterator[Product]) -> None:
+    """The factor is 1: L's own 1/n is in ∂L/∂g."""
+    for one in draws:
+        c = factor(one.got, one.want)
+        if c is None:
+            raise CheckFailed(
+                "grad_theta_g is no multiple of the right one, so nothing can be said of its size"
+            )
+        if abs(c * one.n - 1) < 1e-4:
+            raise CheckFailed("grad_theta_g: 1/n is in ∂L/∂g already, so sum over the samples")
+        check_size(c, one.n, "grad_theta_g")
+
+
+@dataclass(frozen=True)
+class Route:
+    """A way to a generator's gradients: from which ∂L/∂z of its last layer, times what; "" if it is the right one."""
+
+    slip: str
+    delta: Tensor
+    scale: float = 1.0
+
+
+def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last", "below"]) -> None:
+    """A generator's weight gradients in its last layer, or in those below, by the right way or by the student's own.
+
+    Args:
+        step: the student's `backpropagate`, which the answer may have called.
+    """
+    for seed, kinds, widths, n in (
+        (22, ("tanh", "leaky_relu", "tanh"), (4, 5, 6, 3), 7),
+        (23, ("softplus", "sigmoid", "tanh", "softplus"), (3, 6, 4, 5, 2), 8),
+        (24, ("sigmoid", "tanh"), (5, 4, 3), 6),
+    ):
+        net = network(seed, widths, kinds, n)
+        last = len(kinds)
+        z, A = forward(normal(generator(seed + 100), n, widths[0]), net.W, net.kinds)
+        net = Network(net.W, z, net.kinds, net.delta)
+        dL_dg, slope = net.delta, SLOPES[kinds[-1]]
+        routes = [
+            Route("", dL_dg * slope(z[last])),
+            Route("g′ of the generator's last layer is missing", dL_dg),
+            Route("g′ of the last layer is taken at its activation, it belongs at z", dL_dg * slope(A[last])),
+            Route("1/n is in ∂L/∂g already", dL_dg * slope(z[last]), 1 / n),
+            Route("this is the gradient of −L", dL_dg * slope(z[last]), -1.0),
+        ]
+        value = answer(dL_dg, net.W, z, A, net.kinds)
+        name = "the gradient"
+
+        def entry(l: int, value: Any = value, net: Network = net) -> Tensor:
+            return layer(value, l, tuple(net.W[l].shape), "the gradient")
+
+        def taken(
+            l: int, entry: Callable[[int], Tensor] = entry, routes: list[Route] = routes, A: Layers = A
+        ) -> Route | None:
+            try:
+                got = entry(l)
+            except CheckFailed:
+                return None
+            return next((r for r in routes if same(got, r.scale * r.delta.T @ A[l - 1])), None)
+
+        route = taken(last)
+        if which == "last":
+            entry(last)  # says what is wrong with its form
+            if route is None:
+                want = routes[0].delta.T @ A[last - 1]
+                slip = "the activation of the last layer itself is used, A[L − 1] feeds its weights"
+                wrong = {slip: routes[0].delta.T @ A[last]} if A[last].shape == A[last - 1].shape else {}
+                expect(entry(last), f"{name}[{last}]").close_to(want, rtol=RTOL, atol=ATOL, mistakes=wrong)
+            elif route.slip:
+                raise CheckFailed(f"{name}[{last}]: {route.slip}")
+            continue
+        start = route or routes[0]
+        chains = [backpropagate(start.delta, net.W, z, net.kinds)]
+        own = _own_chain(step, start.delta, net)
+        chains += [] if own is None else [own]
+        for l in range(last - 1, 0, -1):
+            wants = [start.scale * chain[l].T @ A[l - 1] for chain in chains]
+            if not any(same(entry(l), want) for want in wants):
+                mistakes = {
+                    "the generator's output gradient reaches it without the layers between": start.delta.T
+                    @ A[l - 1]
+                    if start.delta.shape[1] == net.W[l].shape[0]
+                    else torch.zeros(0),
+                }
+                expect(entry(l), f"{name}[{l}] of {last} layers").close_to(
+                    wants[0], rtol=RTOL, atol=ATOL, mistakes=mistakes
+                )
+
+
+def _own_chain(step: Answer, delta: Tensor, net: Network) -> Layers | None:
+    """The deltas that the student's own `backpropagate` gives, unless they are nothing to go on."""
+    try:
+        value = step(delta, net.W, net.z, net.kinds)
+        chain = {l: layer(value, l, tuple(net.z[l].shape), "delta") for l in range(1, len(net.W))}
+    except CheckFailed:
+        return None
+    return chain if all(value.any() for value in chain.values()) else None
+
+
+# -- 5.7 and 5.8: the updates ----------------------------------------------------------------------------
+
+SIGN = {"theta_d": 1.0, "theta_g": -1.0}  # ascent for the discriminator, descent for the generator
+OTHER = {"theta_d": "theta_g", "theta_g": "theta_d"}
+Which = Literal["theta_d", "theta_g"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """How an update moved the parameters of one draw.
+
+    Args:
+        theta, rest: the parameters, and what they become where every gradient is zero, each as one vector.
+        alpha: the learning rate.
+        gradient: "own", "other" or "both", by what they were moved along; "" if along none.
+        factor: the step is this multiple of it.
+        moved: whether anything moved at all.
+    """
+
+    theta: Tensor
+    rest: Tensor
+    alpha: float
+    gradient: str
+    factor: float
+    moved: bool
+
+
+def moves(answer: Answer, which: Which) -> Iterator[Move]:
+    """Draws of an update, of networks whose two parts have the same shapes, so that any gradient fits."""
+    for seed, widths, alpha in ((25, (4, 6, 3), 0.05), (26, (3, 5, 2, 7), 0.3), (27, (6, 2), 2.0)):
+        draw = generator(seed)
+        shapes = {l: (widths[l], widths[l - 1]) for l in range(1, len(widths))}
+
+        def layers(draw: torch.Generator = draw, shapes: dict[int, tuple[int, int]] = shapes) -> Layers:
+            return {l: normal(draw, *shape) for l, shape in shapes.items()}
+
+        def updated(theta: Layers, gradients: dict[str, Layers], alpha: float = alpha) -> Tensor:
+            value = answer(theta, gradients, alpha)
+            return flat({l: layer(value, l, tuple(w.shape), "theta") for l, w in theta.items()})
+
+        theta, gradients = layers(), {"theta_d": layers(), "theta_g": layers()}
+        none = {name: {l: 0 * g for l, g in values.items()} for name, values in gradients.items()}
+        rest = updated(theta, none)
+        step = updated(theta, gradients) - rest
+        own, other = flat(gradients[which]), flat(gradients[OTHER[which]])
+        gradient, c = "", 0.0
+        for name, direction in {
+            "own": own,
+            "other": other,
+            "both": own + other,
+            "both ": own - other,
+        }.items():
+            if (found := factor(step, direction)) is not None:
+                gradient, c = name.strip(), found
+        yield Move(flat(theta), rest, alpha, gradient, c, bool(step.any()))
+
+
+def flat(values: Layers) -> Tensor:
+    return torch.cat([values[l].flatten() for l in sorted(values)])
+
+
+def expect_moves(move: Move) -> None:
+    if not move.moved:
+        raise CheckFailed("the parameters do not move, whatever the gradient is")
+    if not move.gradient:
+        raise CheckFailed("the step is no multiple of a gradient of L")
+
+
+def expect_direction(answer: Answer, which: Which) -> None:
+    """Up for the discriminator, down for the generator, along whichever gradient, however far."""
+    for move in moves(answer, which):
+        expect_moves(move)
+        if move.factor * SIGN[which] < 0:
+            raise CheckFailed(
+                "this is gradient descent: L goes down, but the discriminator maximises it"
+                if which == "theta_d"
+                else "this is gradient ascent: L goes up, but the generator minimises it"
+            )
+
+
+def expect_own_gradient(answer: Answer, which: Which) -> None:
+    """The step is along the gradient with respect to these parameters."""
+    for move in moves(answer, which):
+        expect_moves(move)
+        if move.gradient != "own":
+            used = (
+                f'gradients["{OTHER[which]}"] is used'
+                if move.gradient == "other"
+                else "both gradients are used"
+            )
+            raise CheckFailed(f'{used}: these parameters follow gradients["{which}"] alone')
+
+
+def expect_learning_rate(answer: Answer, which: Which) -> None:
+    """The step is α times the gradient, whatever its sign."""
+    for move in moves(answer, which):
+        expect_moves(move)
+        c, alpha = abs(move.factor), move.alpha
+        if abs(c - alpha) <= 1e-4 * alpha:
+            continue
+        if abs(c - 1) < 1e-4:
+            raise CheckFailed("the learning rate α is not used")
+        if abs(c * alpha - 1) < 1e-4:
+            raise CheckFailed("the gradient is divided by α instead of multiplied by it")
+        raise CheckFailed(f"with α = {alpha:g} the step is {c:.4g} times the gradient")
+
+
+def expect_start(answer: Answer, which: Which) -> None:
+    """The step begins at the current parameters."""
+    for move in moves(answer, which):
+        if not move.moved:
+            raise CheckFailed("the parameters do not move, whatever the gradient is")
+        if not same(move.rest, move.theta):
+            told = "only the step is returned: θ itself is missing" if not move.rest.any() else "they change"
+            raise CheckFailed(f"with a gradient of zero the parameters should stay, but {told}")

@@ -8,7 +8,9 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from chainrule.lesson.answers import as_arrays
-from chainrule.lesson.plots import LOOKS, SOFT, NotYet, blank, picture, tensor_of
+from chainrule.lesson.checks import numbers
+from chainrule.lesson.plots import LOOKS, SOFT, NotYet, blank, picture
+from chainrule.lesson.student import CheckFailed
 
 __all__ = ["step_sizes"]
 
@@ -42,7 +44,8 @@ def step_sizes(
 
     cache = asked(forward, x, y, dict(params))
     here = number(cache, "loss", "mlp_forward")
-    gradient = number(asked(backward, x, y, dict(params), cache), "W", "mlp_backward", place)
+    shape = tuple(params["W"].shape)
+    gradient = number(asked(backward, x, y, dict(params), cache), "W", "mlp_backward", shape, place)
     if gradient == 0:
         raise NotYet("your gradient of this weight is 0, so there is no relative error")
     pairs = np.array([(loss(step), loss(-step)) for step in STEPS])
@@ -52,8 +55,6 @@ def step_sizes(
         "forward": np.abs((pairs[:, 0] - here) / up - gradient) / abs(gradient),
         "central": np.abs((pairs[:, 0] - pairs[:, 1]) / (up + down) - gradient) / abs(gradient),
     }
-    if not np.isfinite(pairs).all():
-        raise NotYet("your loss is not finite near this weight")
     best = {name: (error.min(), STEPS[error.argmin()]) for name, error in errors.items()}
 
     title = "How close a difference quotient comes to your gradient"
@@ -101,14 +102,16 @@ def asked(function: Callable[..., Any], *args: Any) -> Any:
     raise NotYet(f"finish `{getattr(function, '__name__', 'the function')}`{told}")
 
 
-def number(result: Any, key: str, function: str, place: tuple[int, ...] = ()) -> float:
+def number(
+    result: Any, key: str, function: str, shape: tuple[int, ...] = (), place: tuple[int, ...] = ()
+) -> float:
     """One finite number out of what a function returned."""
     if not isinstance(result, Mapping) or key not in result:
         raise NotYet(f'`{function}` should return a dict with the entry "{key}"')
-    value = tensor_of(result[key], key, f"finish `{function}`").double().squeeze()
-    if value.ndim != len(place) or any(i >= size for i, size in zip(place, value.shape, strict=True)):
-        raise NotYet(f'"{key}" has shape {tuple(value.shape)} in what `{function}` returns')
-    found = float(value[place])
-    if not np.isfinite(found):
-        raise NotYet(f'"{key}" of `{function}` is not finite')
-    return found
+    try:
+        value = numbers(result[key], f'"{key}" of `{function}`').squeeze()
+    except CheckFailed as failure:
+        raise NotYet(str(failure)) from None
+    if tuple(value.shape) != shape:
+        raise NotYet(f'"{key}" has shape {tuple(value.shape)}, not {shape}, in what `{function}` returns')
+    return float(value[place])

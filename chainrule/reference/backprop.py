@@ -9,10 +9,10 @@ Machine Learning: An Introduction", section 13.3); a test compares them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any, Literal
 
 import torch
@@ -20,15 +20,19 @@ from torch import Tensor
 
 from chainrule.lesson.answers import about, call, entry
 from chainrule.lesson.checks import differ, numbers
-from chainrule.lesson.student import CheckFailed, Student
+from chainrule.lesson.student import CheckFailed, Student, StudentError
 from chainrule.reference.derivation import Answers, Derivation, Step, alike
 
 RTOL, ATOL = 1e-4, 1e-6  # float32 in between is precise enough
+TINY = 1e-9  # what rounding makes of equal numbers
 PARAMETERS = ("W", "b1", "V", "b2")
+SQUARE = 5, 5, 5
+Draws = tuple[dict[str, Tensor], ...]  # a network to judge on, and another of the same sizes
 
 # -- draws and their true gradients ----------------------------------------------------------------------
 
 
+@cache
 def network(
     seed: int, inputs: int, hidden: int, classes: int, *, batch: int | None = None
 ) -> dict[str, Tensor]:
@@ -62,6 +66,12 @@ def network(
     if batch is None:
         x, y = x[0], y[0]
     return {"x": x, "y": y, "W": W, "b1": b1, "V": V, "b2": b2}
+
+
+def draws(sizes: Sequence[int], seed: int, batch: int | None = None) -> Iterator[Draws]:
+    """Two networks of these sizes (inputs, hidden, classes), then two of equal sizes, where no transpose raises."""
+    for inputs, hidden, classes in (sizes, SQUARE):
+        yield tuple(network(seed + more, inputs, hidden, classes, batch=batch) for more in (0, 50))
 
 
 def truth(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -211,7 +221,8 @@ def hidden(V: str, u2: str, z: str) -> Step:
     """(Vᵀ u2) ⊙ H(z)."""
     known = _masks(f"{V}ᵀ{u2}", z)
     slips = {meaning: lambda V, u, z, slip=slip: slip(V.T @ u, z) for meaning, slip in known.items()}
-    return Step((V, u2, z), lambda V, u, z: (V.T @ u) * (z > 0), slips)
+    untransposed = {f"{V} is not transposed": lambda V, u, z: (V @ u) * (z > 0)}
+    return Step((V, u2, z), lambda V, u, z: (V.T @ u) * (z > 0), slips | untransposed)
 
 
 def _masks(g: str, z: str) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
@@ -256,13 +267,15 @@ def forward(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 class Sample:
     """What a student's `mlp_forward` and `mlp_backward` answer for one sample, graded step by step.
 
+    Answers that are the same for another sample and network are nobody's computation: nothing is carried on from them.
+
     Args:
-        given: from `network`.
-        other: another draw of the same sizes. Answers that are the same there are nobody's computation, and
-            nothing is carried on from them.
+        sizes: (inputs, hidden, classes), all different. If the student's code raises there, a lost transpose for
+            instance, it is judged where all sizes are the same, so that a slip costs its own step alone.
     """
 
-    def __init__(self, student: Student, given: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
+    def __init__(self, student: Student, sizes: Sequence[int], seed: int) -> None:
+        given, other = drawn(student, sizes, seed, "z", "u2")
         self.answers = ask(student, given)
         again, elsewhere = ask(student, given), ask(student, other)
         self.chain = Derivation(given, from_live(FORWARD | BACKWARD, again, elsewhere))
@@ -288,15 +301,33 @@ def ask(student: Student, given: Mapping[str, Tensor]) -> Answers:
     return answer
 
 
+def drawn(student: Student, sizes: Sequence[int], seed: int, *names: str) -> Draws:
+    """The first draws where the student's code answers for these names without raising; if none, those of `sizes`."""
+    pairs = list(draws(sizes, seed))
+    return next((pair for pair in pairs if runs(ask(student, pair[0]), *names)), pairs[0])
+
+
+def runs(answers: Answers, *names: str) -> bool:
+    """The student's code answers for these names without raising anything."""
+    for name in names:
+        try:
+            answers(name)
+        except StudentError:
+            return False
+        except CheckFailed:
+            continue
+    return True
+
+
 def alive(own: Tensor, name: str, again: Answers, elsewhere: Answers) -> bool:
     """A value is computed from the input: the same when asked again, another for another input, not one number."""
     try:
         repeated, other = numbers(again(name), name), numbers(elsewhere(name), name)
     except CheckFailed:
         return False
-    uniform = own.numel() > 1 and bool((own == own.flatten()[0]).all())
+    uniform = own.numel() > 1 and float(own.max() - own.min()) < TINY
     steady = differ(alike(repeated, own), own, RTOL, ATOL) == 0
-    varies = differ(alike(other, own), own, 0, 0) > 0
+    varies = differ(alike(other, own), own, 0, TINY) > 0
     return not uniform and steady and varies
 
 
@@ -311,18 +342,18 @@ def from_live(steps: Mapping[str, Step], again: Answers, elsewhere: Answers) -> 
 def expect_forward_survives(student: Student, name: Literal["p", "loss"]) -> None:
     """Logits of ±900 lead to the right probabilities and loss, or, where `name` is wrong anyway, to finite numbers."""
     sizes = 4, 6, 3
-    mild, other = network(30, *sizes), network(31, *sizes)
-    usual = Sample(student, mild, other)
-    own = numbers(usual.answers(name), name)
-    large = {**mild, "b2": torch.tensor([900.0, -900.0, 899.0], dtype=torch.float64)}
-    large["y"] = torch.tensor([0.0, 1.0, 0.0], dtype=torch.float64)
+    mild, other = drawn(student, sizes, 30, "z")
+    b2 = torch.full_like(mild["b2"], -900)
+    b2[0], b2[-1] = 900, 899
+    large = {**mild, "b2": b2, "y": torch.eye(len(b2), dtype=torch.float64)[1]}
     result = call(student.mlp_forward, large["x"], large["y"], parameters(large))
     with about("with logits of ±900"):
         got = numbers(entry(result, name, "mlp_forward"), f'"{name}"')
         try:
-            usual.expect(name)
+            Sample(student, sizes, 30).expect(name)
         except CheckFailed:
             # its formula is paid for where the logits are small
+            own = numbers(ask(student, mild)(name), name)
             if not alive(own, name, ask(student, mild), ask(student, other)):
                 raise CheckFailed(f'"{name}" does not depend on the input') from None
             return
@@ -413,11 +444,21 @@ class Batch:
 
     Twice the same batch leaves the gradients of a mean what they are and doubles those of a sum, whatever else may
     be wrong with them. So the power of N in an answer is measured, taken out, and judged on its own.
+
+    Args:
+        sizes: (inputs, hidden, classes), all different; if the code raises there, it is judged where they are the same.
+        n: samples.
     """
 
-    def __init__(self, student: Student, given: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
-        self.student, self.given, self.other = student, given, other
-        self.n = len(given["x"])
+    def __init__(self, student: Student, sizes: Sequence[int], n: int, seed: int) -> None:
+        self.student, self.n = student, n
+        for self.given, self.other in draws(sizes, seed, n):
+            with suppress(StudentError):
+                self.ask(self.given)
+                break
+        else:
+            self.given, self.other = next(draws(sizes, seed, n))
+        given = self.given
         steps = {
             name: replace(step, plausible=partial(self.plausible, name=name))
             for name, step in {**BATCH_FORWARD, **BATCH_BACKWARD}.items()
@@ -494,7 +535,7 @@ class Batch:
                 )
                 summed = rows if name in PER_SAMPLE else rows.sum(0)
                 own = self.answers(name)
-                computed = len(rows.unique(dim=0)) > 1 and len(rows[0].unique()) > 1 and self.alive(name)
+                computed = len(rows.unique(dim=0)) > 1 and self.alive(name)
                 if computed and differ(own.squeeze(), summed / self.n, RTOL, ATOL) == 0:
                     return
             raise failure from None
@@ -589,14 +630,22 @@ COARSE = {"rtol": 5e-3, "atol": 2e-3}  # for what is left of a float32 number af
 class Descent:
     """What a student's `descend(x, o, theta, eta)` does to the parameters.
 
-    Its gradients are right, or what the student's own functions for single steps give one after the other.
+    Its gradients are right, or what the student's own functions for single steps give one after the other. A parameter
+    for which these give nothing to go by, a number for a vector, say, is left out: the slip is paid for there.
 
     Args:
-        given: from `network`; other: another draw of the same sizes.
+        sizes: (n, d, K), all different; if `descend` raises there, it is judged where they are the same.
     """
 
-    def __init__(self, student: Student, given: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> None:
-        self.student, self.given, self.other = student, given, other
+    def __init__(self, student: Student, sizes: Sequence[int], seed: int) -> None:
+        self.student = student
+        for self.given, self.other in draws(sizes, seed):
+            with suppress(StudentError):
+                self.moved(self.given, SMALL)
+                break
+        else:
+            self.given, self.other = next(draws(sizes, seed))
+        given, other = self.given, self.other
         right = truth(given)
         gradients = {
             f"d{name}": Step((), partial(right.__getitem__, f"d{ours}")) for name, ours in THETA.items()
@@ -631,8 +680,28 @@ class Descent:
         def answer(name: str) -> Any:
             return moved[name] / SMALL if name in THETA else self.composed(self.given, name)
 
-        for name in THETA:
+        for name in self.judged():
             self.chain.expect(answer, name, called=f'the step of "{name}", divided by eta', **COARSE)
+
+    def judged(self) -> list[str]:
+        """The parameters with something to go by.
+
+        Raises:
+            CheckFailed: no weight matrix is among them.
+        """
+        again, elsewhere = (partial(self.composed, values) for values in (self.given, self.other))
+        names = []
+        for name, ours in THETA.items():
+            try:
+                own = self.composed(self.given, f"d{name}")
+            except CheckFailed:  # nothing of the student's own: it must be right
+                names.append(name)
+                continue
+            if own.shape == self.given[ours].shape and alive(own, f"d{name}", again, elsewhere):
+                names.append(name)
+        if not {"W1", "W2"} & set(names):
+            raise CheckFailed("your gradients for the weights do not depend on the sample")
+        return names
 
     def composed(self, given: Mapping[str, Tensor], name: str) -> Tensor:
         """A gradient by the student's functions, each called with what the ones before gave."""
@@ -647,17 +716,20 @@ class Descent:
         delta, layer = step("dE_dz2", o_hat, o_hat, given["y"]), h
         if name.endswith("1"):
             delta, layer = step("dE_dz1", z1, step("dE_dh", h, given["V"], delta), z1), given["x"]
-        return step(f"dE_{name}", None, delta, *([layer] if "W" in name else []))
+        like = self.given[THETA[name.removeprefix("d")]]
+        return step(f"dE_{name}", like, delta, *([layer] if "W" in name else []))
 
     def expect_one_point(self) -> None:
         """A large step is the small one in proportion, so every gradient was taken at the old parameters."""
         small, large, again = (self.moved(self.given, eta) for eta in (SMALL, LARGE, LARGE))
         elsewhere = self.moved(self.other, LARGE)
-        for name in ("W1", "W2"):
-            if not alive(large[name], name, again.__getitem__, elsewhere.__getitem__):
+        names = self.judged()
+        for name in names:
+            if "W" in name and not alive(large[name], name, again.__getitem__, elsewhere.__getitem__):
                 raise CheckFailed(f'the step of "{name}" does not depend on the sample')
-        ratio = float((small["W2"] * large["W2"]).sum() / (large["W2"] ** 2).sum())
-        for name in reversed(THETA):
+        top = "W2" if "W2" in names else "W1"
+        ratio = float((small[top] * large[top]).sum() / (large[top] ** 2).sum())
+        for name in reversed(names):
             if differ(small[name] / ratio if ratio else small[name], large[name], **COARSE):
                 raise CheckFailed(
                     f'the step of "{name}" changes its direction with eta: was another parameter updated before?'

@@ -47,21 +47,19 @@ def network(
         return torch.randn(*shape, generator=draw, dtype=torch.float64)
 
     rows = batch or 1
-    while True:
+    x = torch.empty(0, inputs)
+    while len(x) < rows:
         W, b1 = normal(hidden, inputs) / inputs**0.5, normal(hidden) / 2
         V, b2 = normal(classes, hidden) / hidden**0.5, normal(classes) / 2
-        x, label = normal(rows, inputs), torch.randint(classes, (rows,), generator=draw)
+        x = normal(20 * rows, inputs)
         z = x @ W.T + b1
         p = (z.relu() @ V.T + b2).softmax(1)
         live = (z > 0).sum(1)
-        if (
-            z.abs().min() > 0.01
-            and live.min() >= 2
-            and live.max() < hidden
-            and p.max() < 0.9
-            and p.min() > 0.01
-        ):
-            break
+        good = (
+            (z.abs().amin(1) > 0.01) & (live >= 2) & (live < hidden) & (p.amax(1) < 0.9) & (p.amin(1) > 0.01)
+        )
+        x = x[good][:rows]
+    label = torch.randint(classes, (rows,), generator=draw)
     y = torch.eye(classes, dtype=torch.float64)[label]
     if batch is None:
         x, y = x[0], y[0]

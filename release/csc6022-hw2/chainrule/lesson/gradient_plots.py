@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from torch import Tensor
 
 from chainrule.lesson.answers import as_arrays
@@ -15,6 +16,12 @@ from chainrule.lesson.student import CheckFailed
 __all__ = ["step_sizes"]
 
 STEPS = 10.0 ** np.linspace(-13, -1, 49)
+# Slopes to compare with: from, to, power of h, factor, label and where it stands.
+GUIDES = [
+    (1e-4, 1e-1, 1, 10.0, "∝ h", ("right", "bottom")),
+    (1e-3, 1e-1, 2, 1e-2, "∝ h²", ("left", "top")),
+    (1e-13, 1e-8, -1, 2e-17, "∝ 1/h", ("right", "top")),
+]
 FLOOR = 1e-16  # errors of exactly 0 have no logarithm
 
 
@@ -61,8 +68,13 @@ def step_sizes(
     if best["central"][0] < 1e-6:
         finding = "; ".join(f"{name}: best error {e:.0e} at step {h:.0e}" for name, (e, h) in best.items())
         finding = f"{finding[0].upper()}{finding[1:]}. Too large a step bends, too small a step rounds."
+        seen = (
+            "From the right the error of forward differences falls like h and that of central ones like h squared; "
+            "below its best step each rises again like 1/h."
+        )
     else:
         finding = f"Even the best quotient stays {best['central'][0]:.1%} away: the gradient or the loss has a slip."
+        seen = "Both lines are flat where a right gradient would show errors falling with the step."
     figure = blank(400, title, finding, layout=True)
     axes = figure.subplots()
     said = {"forward": "Forward: (L(w + h) − L(w)) / h", "central": "Central: (L(w + h) − L(w − h)) / 2h"}
@@ -71,23 +83,20 @@ def step_sizes(
             STEPS, error.clip(FLOOR), marker, color=color, markersize=4, ls="-", lw=1.2, label=said[name]
         )
     axes.set_ylim(1e-14, max(10.0, 2 * max(error.max() for error in errors.values())))
-    guides = [(1e-4, 1e-1, 1, 10.0, "∝ h"), (1e-3, 1e-1, 2, 1e-2, "∝ h²"), (1e-13, 1e-8, -1, 2e-17, "∝ 1/h")]
-    for low, high, power, scale, text in guides:
+    for low, high, power, scale, text, (ha, va) in GUIDES:
         ends = np.array([low, high])
         axes.loglog(ends, scale * ends**power, "--", color=SOFT, lw=1)
         middle = float(np.sqrt(low * high))
-        axes.annotate(
-            text, (middle, scale * middle**power), (0, -14 if power < 0 else 5), textcoords="offset points",
-            ha="right", color=SOFT,
-        )  # fmt: skip
+        axes.text(middle, scale * middle**power, f"  {text}  ", ha=ha, va=va, color=SOFT)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(numticks=8))
+        axis.set_major_formatter(lambda value, _: f"1e{round(np.log10(value))}")
+        axis.set_minor_locator(NullLocator())
     axes.set_xlabel("Step size h")
     axes.set_ylabel("Relative error")
     axes.grid()
     axes.legend(frameon=False, loc="lower left")
-    alt = (
-        f"{title}, both axes logarithmic. {finding} From the right the error of forward differences falls like h and "
-        "that of central ones like h squared; below its best step each rises again like 1/h."
-    )
+    alt = f"{title}, both axes logarithmic. {finding} {seen}"
     return figure, alt
 
 

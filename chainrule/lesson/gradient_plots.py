@@ -12,6 +12,7 @@ from chainrule.lesson.answers import as_arrays
 from chainrule.lesson.checks import numbers
 from chainrule.lesson.plots import LOOKS, SOFT, NotYet, blank, picture
 from chainrule.lesson.student import CheckFailed
+from chainrule.lesson.todo import Unfinished
 
 __all__ = ["step_sizes"]
 
@@ -106,6 +107,8 @@ def asked(function: Callable[..., Any], *args: Any) -> Any:
     for form in (list(args), [as_arrays(value) for value in args]):
         try:
             return function(*form)
+        except Unfinished:
+            break
         except Exception as error:  # student code may raise anything
             told = told or f" (it raises {type(error).__name__})"
     raise NotYet(f"finish `{getattr(function, '__name__', 'the function')}`{told}")

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 from torch import Tensor
 
-from chainrule.lesson.answers import as_arrays
+from chainrule.lesson.calls import as_arrays
 from chainrule.lesson.checks import numbers
 from chainrule.lesson.plots import LOOKS, SOFT, NotYet, blank, picture
 from chainrule.lesson.student import CheckFailed

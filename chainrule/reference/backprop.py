@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from chainrule.lesson.answers import about, call, entry
+from chainrule.lesson.calls import about, call, entry
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
 from chainrule.reference.derivation import Answers, Derivation, Step, alike

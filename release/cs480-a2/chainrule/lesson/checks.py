@@ -19,7 +19,7 @@ import random
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from typing import Any, Literal, get_args
 
@@ -27,7 +27,8 @@ import numpy as np
 import torch
 from IPython.utils.capture import capture_output
 
-from chainrule.lesson.student import CheckFailed, Student, current_student, printable
+from chainrule.lesson.exact import value_of
+from chainrule.lesson.student import CheckFailed, NeedsReview, Opaque, Student, current_student, printable
 
 MESSAGE_LENGTH = 2000
 RESULT_TYPE = "application/vnd.chainrule.item+json"
@@ -39,7 +40,10 @@ Disclosure = Literal["always", "after due", "never"]
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How one check ended. `message` says what was wrong, `trouble` holds a traceback for the author."""
+    """How one check ended. `message` says what was wrong, `trouble` holds a traceback for the author.
+
+    With `review` it found what a person should look at before the item's score counts.
+    """
 
     name: str
     points: float
@@ -48,6 +52,7 @@ class CheckResult:
     disclose: Disclosure = "always"
     message: str = ""
     trouble: str = ""
+    review: bool = False
 
     @property
     def earned(self) -> float:
@@ -65,6 +70,11 @@ class Result:
     @property
     def score(self) -> float:
         return round(sum((check.earned for check in self.checks), 0.0), 6)
+
+    @property
+    def reviews(self) -> list[str]:
+        """What a person should look at, a sentence each."""
+        return [check.message for check in self.checks if check.review]
 
     def __float__(self) -> float:
         return self.score
@@ -95,6 +105,7 @@ class Result:
                 all(isinstance(text, str) for text in texts)
                 and isinstance(check.points, int | float)
                 and isinstance(check.passed, bool)
+                and isinstance(check.review, bool)
                 and check.disclose in get_args(Disclosure)
             ):
                 raise ValueError(f"not a check result: {check}")
@@ -200,18 +211,19 @@ class Item:
 
 def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:
     """Run one check. Nothing it prints, warns or draws reaches the cell, so stderr costs nothing."""
-    passed, message, trouble = False, "", ""
+    passed, message, trouble, review = False, "", "", False
     try:
         with capture_output(), untouched_seeds():
             function(student)
         passed = True
     except CheckFailed as failure:
         message = printable(str(failure), MESSAGE_LENGTH)  # a value of the student's may be part of it
+        review = isinstance(failure, NeedsReview)
     except Exception as error:
         # Every check passes on the reference solution, so this is an answer of a form nobody thought of.
         message = f"the answer has an unexpected form ({type(error).__name__})"
         trouble = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
-    return CheckResult(check.name, check.points, passed, check.hint, check.disclose, message, trouble)
+    return replace(check, passed=passed, message=message, trouble=trouble, review=review)
 
 
 @contextmanager
@@ -305,15 +317,17 @@ class Expectation:
 
 
 def numbers(value: Any, name: str) -> torch.Tensor:
-    """The value as a finite float64 tensor.
+    """The value as a finite float64 tensor. Texts are read as exact forms: "ln 2", "-1/8".
 
     Raises:
         CheckFailed: it is no number or array of numbers, or holds NaN or infinity.
     """
+    value = exact(value, name)
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
-        found = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
+        kind = value.label if isinstance(value, Opaque) else type(value).__name__
+        found = "nothing (is a `return` missing?)" if value is None else f"a {kind}"
         raise CheckFailed(f"{name} is {found}, expected numbers")
     try:
         tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
@@ -322,6 +336,23 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     if not torch.isfinite(tensor).all():
         raise CheckFailed(f"{name} contains NaN or infinity")
     return tensor
+
+
+def exact(value: Any, name: str) -> Any:
+    """The value with every text in it replaced by the number it spells.
+
+    Raises:
+        CheckFailed: a text is no arithmetic expression.
+    """
+    if isinstance(value, list | tuple):
+        return [exact(entry, name) for entry in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return value_of(value)
+    except ValueError:
+        told = f"{name} has the text {shorten(value)}, which is no number"
+        raise CheckFailed(f'{told}: write 0.5 or, as a text, "1/2" or "ln(2)"') from None
 
 
 def differ(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> float:

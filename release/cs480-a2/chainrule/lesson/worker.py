@@ -1,4 +1,4 @@
-"""The end of a check that touches student code: a namespace behind eight verbs.
+"""The end of a check that touches student code: a namespace behind nine verbs.
 
 `Worker.serve` takes a packed request and returns a packed reply. In a student's own notebook it is called
 directly; in a grading run it sits in another process than the checks. It computes no verdict and knows no
@@ -24,6 +24,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, TensorDataset
 
+from chainrule.lesson import autograd
 from chainrule.lesson.todo import Unfinished
 from chainrule.lesson.wire import Handle, WireError, pack, receive_request, send_reply, unpack
 
@@ -86,6 +87,12 @@ class Worker:
     def do_call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Call a function or class of the student's."""
         return self.namespace[name](*args, **kwargs)
+
+    def do_autograd(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
+        """Signs that a function of the student's has a library differentiate: see `autograd.watch`."""
+        with autograd.watch(self.namespace[name], self.namespace) as signs:
+            self.namespace[name](*args, **kwargs)
+        return sorted(signs)
 
     def do_forward(self, model: nn.Module, inputs: Sequence[Any], training: bool, dropout: bool) -> Any:
         """The model's output, without gradients, in the mode asked for, perhaps with dropout switched off."""

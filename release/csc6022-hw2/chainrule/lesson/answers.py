@@ -1,74 +1,110 @@
-"""Ask a student's functions in the library they are written in, and take entries out of what they return."""
+"""Short answers, read kindly: sizes, whole numbers and choices in the spellings people use."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
+from chainrule.lesson.checks import numbers, shorten
+from chainrule.lesson.student import CheckFailed
 
-from chainrule.lesson.checks import numbers
-from chainrule.lesson.student import CheckFailed, StudentError
+FILLERS = {"answer", "architecture", "model", "network", "only", "option", "the", "work"}
 
 
-def call(function: Callable[..., Any], *args: Any) -> Any:
-    """What a function of the student's gives for these tensors or, if it raises on them, for NumPy arrays.
+def entry(table: Any, key: str, name: str) -> Any:
+    """The table's entry, for instance `volumes["conv1"]`.
 
     Args:
-        function: `student.f`, or its `expect_by_hand`.
-        args: tensors, numbers, and dicts of tensors.
+        table: the student's dict.
+        name: what the student calls it.
     Raises:
-        StudentError: it raises on both; told is what it said of the tensors.
+        CheckFailed: it is no dict, or the entry is missing or None.
     """
-    try:
-        return function(*args)
-    except StudentError as failure:
-        told = failure
-    try:
-        return function(*map(as_arrays, args))
-    except StudentError:
-        raise told from None
+    if table is None:
+        raise CheckFailed(f"there is no `{name}` yet: finish the cell that defines it and run it")
+    if not isinstance(table, Mapping):
+        raise CheckFailed(f'`{name}` is a {type(table).__name__}: write a dict, {{"{key}": …}}')
+    if table.get(key) is None:
+        raise CheckFailed(f'there is no {name}["{key}"] yet')
+    return table[key]
 
 
-def as_arrays(value: Any) -> Any:
-    """The same with NumPy arrays for tensors."""
-    if isinstance(value, torch.Tensor):
-        return value.numpy()
-    return {name: as_arrays(entry) for name, entry in value.items()} if isinstance(value, dict) else value
-
-
-def entry(result: Any, key: str, function: str) -> Any:
-    """One entry of the dict that a function of the student's returned.
+def sizes(value: Any, name: str) -> tuple[int, ...]:
+    """Sizes as positive whole numbers: from a tuple, list or array, a single number, or a text like "28 x 28 x 3".
 
     Raises:
-        CheckFailed: it returned no dict, or one without this key.
+        CheckFailed: it is nothing of that kind.
     """
-    if not isinstance(result, Mapping):
-        found = "nothing (is a `return` missing?)" if result is None else f"a {type(result).__name__}"
-        raise CheckFailed(f"`{function}` returns {found}, not a dict")
-    if key not in result:
-        raise CheckFailed(f'what `{function}` returns has no entry "{key}"')
-    return result[key]
+    if isinstance(value, str):
+        text = re.sub(r"\\times|\\cdot|[()\[\]$]", " ", value)
+        value = [part for part in re.split(r"[\sx×X*·,;]+", text) if part] or value
+    row = numbers(value, name).reshape(-1).tolist()
+    if not row or any(size != round(size) or size < 1 for size in row):
+        raise CheckFailed(f"{name} is {shorten(value)}: sizes are whole numbers from 1 on")
+    return tuple(round(size) for size in row)
 
 
-def expect_size(value: Any, name: str, shape: Sequence[int]) -> None:
-    """Finite numbers of this shape. A vector may be a row or a column, a single number a tensor with one entry.
+def volume(value: Any, name: str) -> tuple[int, int, int]:
+    """An activation volume (height, width, channels).
 
     Raises:
-        CheckFailed: something else; the message names both shapes.
+        CheckFailed: it is none.
     """
-    got = tuple(numbers(value, name).shape)
-    long = [size for size in got if size != 1]
-    same = got == tuple(shape) or (len(shape) < 2 and long == [size for size in shape if size != 1])
-    if not same:
-        raise CheckFailed(f"{name} has shape {got}, not {tuple(shape)}")
+    found = sizes(value, name)
+    if len(found) != 3:
+        told = "one number" if len(found) == 1 else f"{len(found)} numbers"
+        raise CheckFailed(f"{name} is {told}: write three sizes, (height, width, channels)")
+    return found[0], found[1], found[2]
 
 
-@contextmanager
-def about(subject: str) -> Iterator[None]:
-    """Failures in the block name their subject first."""
-    try:
-        yield
-    except CheckFailed as failure:
-        raise type(failure)(f"{subject}: {failure}") from None
+def flat(value: Any, name: str) -> tuple[int, int, int]:
+    """A layer of neurons as a volume (1, 1, neurons): written like that, as (neurons,), or as a number.
+
+    Raises:
+        CheckFailed: it is neither.
+    """
+    found = sizes(value, name)
+    beyond = [size for size in found if size > 1] or [1]
+    return (1, 1, beyond[0]) if len(beyond) == 1 else volume(value, name)
+
+
+def whole(value: Any, name: str) -> int:
+    """A whole number from 0 on: as a number, or as a text like "5*5*3 + 1" or "14 x 14" or "1,234".
+
+    Raises:
+        CheckFailed: it is none.
+    """
+    if isinstance(value, str):
+        value = re.sub(r"(?<=[\d)])\s*[xX]\s*(?=[\d(])", "*", value)
+        value = re.sub(r"(?<=\d),(?=\d{3}\b)", "", value)
+    found = numbers(value, name)
+    if found.numel() != 1:
+        raise CheckFailed(f"{name} is {found.numel()} numbers: write one")
+    number = float(found.reshape(()))
+    if number != round(number) or number < 0:
+        raise CheckFailed(f"{name} is {number:g}, no whole number from 0 on")
+    return round(number)
+
+
+def chosen(value: Any, options: Mapping[str, Sequence[str]], name: str) -> str:
+    """The option that an answer names.
+
+    Args:
+        options: other spellings of each option, by the option itself. Case, plurals, brackets and words that
+            say nothing ("only", "option") don't matter.
+    Raises:
+        CheckFailed: it names none.
+    """
+    for option, spellings in options.items():
+        known = {option, *spellings, *(f"{option}: {text}" for text in spellings)}
+        if isinstance(value, str) and plain(value) in map(plain, known):
+            return option
+    raise CheckFailed(f"{name} is {shorten(value, 30)}, not one of: {', '.join(options)}")
+
+
+def plain(text: str) -> str:
+    """The words of a text that matter, in lower case and singular; all of them if none does."""
+    words = re.findall(r"[a-z]+", re.sub(r"['’]", "", text.lower()))
+    stems = [word.removesuffix("s") if len(word) > 2 else word for word in words]
+    return " ".join([stem for stem in stems if stem not in FILLERS] or stems)

@@ -28,7 +28,7 @@ import torch
 from IPython.utils.capture import capture_output
 
 from chainrule.lesson.exact import value_of
-from chainrule.lesson.student import CheckFailed, NeedsReview, Student, current_student, printable
+from chainrule.lesson.student import CheckFailed, NeedsReview, Opaque, Student, current_student, printable
 
 MESSAGE_LENGTH = 2000
 RESULT_TYPE = "application/vnd.chainrule.item+json"
@@ -326,7 +326,8 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
-        found = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
+        kind = value.label if isinstance(value, Opaque) else type(value).__name__
+        found = "nothing (is a `return` missing?)" if value is None else f"a {kind}"
         raise CheckFailed(f"{name} is {found}, expected numbers")
     try:
         tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()

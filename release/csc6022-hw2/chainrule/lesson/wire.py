@@ -55,7 +55,7 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
 
     Args:
         value: None, bool, int, float, str, list, tuple, set, dict, array, tensor, nested as you like; other
-            numbers (fractions, decimals, sympy's) travel as floats.
+            numbers (fractions, decimals, sympy's) travel as floats, what NumPy can read as an array as that.
         handle_for: asked for anything else; without it anything else raises.
     Raises:
         WireError: the value holds something that is no data, is nested too deeply, or is too large.
@@ -118,6 +118,9 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         if hasattr(type(value), "__float__"):  # fractions, decimals, numbers of a computer algebra system
             with contextlib.suppress(TypeError, ValueError, ArithmeticError):
                 return float.__float__(float(value))
+        if hasattr(type(value), "__array__"):  # data frames, matrices of a computer algebra system
+            with contextlib.suppress(TypeError, ValueError):
+                return walk(np.array(value), depth + 1)
         if handle_for is not None:
             return walk(handle_for(value), depth)
         raise WireError(f"a {type(value).__name__} is not data")

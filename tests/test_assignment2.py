@@ -56,24 +56,6 @@ def test_most_points_are_automatic() -> None:
     )
 
 
-@pytest.mark.parametrize("grade_id", graded(SOURCE, "markdown"))
-def test_written_answer_has_a_mark_scheme_whose_points_add_up(grade_id: str) -> None:
-    place = next(i for i, cell in enumerate(SOURCE.cells) if marks(cell).get("grade_id") == grade_id)
-    scheme = SOURCE.cells[place - 1].source
-    worth = graded(SOURCE)[grade_id]
-    rows = re.findall(r"^\| ([\d.]+) \|", scheme, re.MULTILINE)
-    assert sum(map(Fraction, rows)) == worth
-    assert "**Model answer.**" in scheme
-    assert "**Common mistakes.**" in scheme
-    assert re.search(rf"\*Marked by hand, {float(worth):g} points?:\*", scheme)
-    shown = {marks(cell).get("grade_id"): cell for cell in RELEASE.cells}
-    told = shown[marks(SOURCE.cells[place - 1])["grade_id"]].source
-    assert "Marked by hand" in told
-    assert "Model answer" not in told
-    assert "mistakes" not in told
-    assert shown[grade_id].source == "*Write your answer here.*"
-
-
 def test_every_question_asks_for_collaborators_once() -> None:
     for notebook in (SOURCE, RELEASE):
         text = "\n".join(cell.source for cell in notebook.cells)

@@ -7,6 +7,7 @@ import builtins
 import re
 import symtable
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,38 @@ def test_reference_answers_any_numbers(assignment: str, seed: int, folder: Path)
 
 def names_of(cells: list[NotebookNode]) -> list[str]:
     return [nbgrader(cell)["grade_id"] for cell in cells]
+
+
+# -- written answers ---------------------------------------------------------------------------------------
+
+WRITTEN = [
+    pytest.param(path, nbgrader(cell)["grade_id"], id=nbgrader(cell)["grade_id"])
+    for path in NOTEBOOKS
+    for cell in read(path).cells
+    if cell.cell_type == "markdown" and nbgrader(cell).get("grade")
+]
+
+
+@pytest.mark.parametrize(("path", "grade_id"), WRITTEN)
+def test_written_answer_has_a_mark_scheme_whose_points_add_up(path: Path, grade_id: str) -> None:
+    cells = read(path).cells
+    place = next(i for i, cell in enumerate(cells) if nbgrader(cell).get("grade_id") == grade_id)
+    question, answer = cells[place - 1], cells[place]
+    worth = Fraction(str(nbgrader(answer)["points"]))
+    rows = re.findall(r"^\| ([\d.]+) \|", question.source, re.MULTILINE)
+    assert sum(map(Fraction, rows)) == worth
+    assert "**Model answer.**" in question.source
+    assert "**Common mistakes.**" in question.source
+    assert re.search(rf"\*Marked by hand, {float(worth):g} points?:\*", question.source)
+    assert len(answer.source) > 40  # the answer itself is written out
+
+    released = read(ROOT / "release" / path.parent.name / path.name).cells
+    told = {nbgrader(cell).get("grade_id"): cell.source for cell in released}
+    assert told[grade_id] == "*Write your answer here.*"
+    shown = told[nbgrader(question)["grade_id"]]
+    assert "Marked by hand" in shown
+    assert "Model answer" not in shown
+    assert "mistakes" not in shown
 
 
 # -- graded cells alone ----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
 
-.PHONY: setup demo test lint lock release bench bench-engine bench-loader bench-reference bench-notebook bench-calibrate
+.PHONY: setup demo test lint lock release bench bench-engine bench-loader bench-reference bench-notebook bench-student bench-calibrate
 
 setup: .venv/ready
 
@@ -27,7 +27,7 @@ release: setup
 	chainrule release csc6022-hw2
 
 # Slow proofs: each writes its section of bench/RESULTS.md.
-bench: bench-engine bench-loader bench-reference bench-notebook bench-calibrate
+bench: bench-engine bench-loader bench-reference bench-notebook bench-student bench-calibrate
 
 bench-engine: setup
 	python bench/engine.py
@@ -41,6 +41,9 @@ bench-reference: setup
 bench-notebook: setup
 	OMP_NUM_THREADS= python bench/notebook.py --profile quick
 	OMP_NUM_THREADS= python bench/notebook.py --profile full
+
+bench-student: setup
+	python bench/one_student.py csc6022-hw2
 
 bench-calibrate: setup
 	python bench/calibrate.py --profile quick --seeds 10

@@ -1127,6 +1127,7 @@ RIGHT_TABLE = {
     "rounded": TABLE % _each("round({}, 2)"),
     "typed in after a full run": TABLE % (0.9312, 0.8874, 0.9285, 0.9071),
     "typed in after a full run, in per cent": TABLE % (93.1, 88.7, 92.9, 90.7),
+    "as text": TABLE % ('"0.9312"', '"0.8874"', '"0.9285"', '"0.9071"'),
     "computed": TABLE_COMPUTED,
 }
 
@@ -1151,7 +1152,7 @@ WRONG_TABLE = {
     "other keys": Wrong(
         {"fractions", "mlp train", "cnn train"}, "there is no", TABLE.replace('"train"', '"Training"') % _LAST
     ),
-    "text": Wrong({"fractions", "cnn test"}, "expected numbers", TABLE % (*_LAST[:3], '"0.90"')),
+    "text": Wrong({"fractions", "cnn test"}, "no number", TABLE % (*_LAST[:3], '"about 0.9"')),
     "None": Wrong({"fractions", "cnn test"}, "expected numbers", TABLE % (*_LAST[:3], None)),
     "True": Wrong({"fractions", "cnn test"}, "expected numbers", TABLE % (*_LAST[:3], True)),
     "NaN": Wrong({"fractions", "cnn test"}, "NaN", TABLE % (*_LAST[:3], 'float("nan")')),

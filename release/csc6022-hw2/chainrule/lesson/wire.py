@@ -30,6 +30,7 @@ MAX_DEPTH = 32
 MAX_KEYS = (
     10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
 )
+EXACT = {"fractions", "decimal", "sympy", "mpmath", "pandas"}  # a student's own class has no say in what it is
 TOO_LARGE = "more than {} MiB of data"
 _HEADER = struct.Struct("<Q")
 
@@ -54,8 +55,8 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
     `__eq__` or `__float__` stays behind. Tensors arrive on the CPU, detached, with their dtype.
 
     Args:
-        value: None, bool, int, float, str, list, tuple, set, dict, array, tensor, nested as you like; other
-            numbers (fractions, decimals, sympy's) travel as floats, what NumPy can read as an array as that.
+        value: None, bool, int, float, str, list, tuple, set, dict, array, tensor, nested as you like; numbers
+            and matrices of the libraries in `EXACT` travel as floats and arrays.
         handle_for: asked for anything else; without it anything else raises.
     Raises:
         WireError: the value holds something that is no data, is nested too deeply, or is too large.
@@ -115,12 +116,13 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
             return {"set": [walk(v, depth + 1) for v in (set if is_a(set) else frozenset).__iter__(value)]}
         if is_a(dict):
             return {"dict": [[walk(k, depth + 1), walk(v, depth + 1)] for k, v in dict.items(value)]}
-        if hasattr(type(value), "__float__"):  # fractions, decimals, numbers of a computer algebra system
-            with contextlib.suppress(TypeError, ValueError, ArithmeticError):
-                return float.__float__(float(value))
-        if hasattr(type(value), "__array__"):  # data frames, matrices of a computer algebra system
-            with contextlib.suppress(TypeError, ValueError):
-                return walk(np.array(value), depth + 1)
+        if type(value).__module__.partition(".")[0] in EXACT:
+            if hasattr(value, "__float__"):
+                with contextlib.suppress(TypeError, ValueError, ArithmeticError):
+                    return float.__float__(float(value))
+            if hasattr(value, "__array__"):
+                with contextlib.suppress(TypeError, ValueError):
+                    return walk(np.array(value), depth + 1)
         if handle_for is not None:
             return walk(handle_for(value), depth)
         raise WireError(f"a {type(value).__name__} is not data")

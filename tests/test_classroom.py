@@ -134,7 +134,7 @@ def test_what_a_run_depends_on_makes_it_run_again(graded_course: Path) -> None:
         folder = CourseFolder(graded_course)
         config = folder.config.copy()
         config.Run.update(options)
-        (task,) = sanitised(folder, TINY, "ann", config)
+        ((task,), _) = sanitised(folder, TINY, "ann", config)
         return Store(graded_course / "runs" / TINY).find(task.key) is None
 
     assert not unfinished()
@@ -218,6 +218,37 @@ def test_a_submission_without_the_notebook_gets_nothing(course: Path) -> None:
     assert ann.notes == ["not graded: none of the assignment's notebooks was handed in"]
 
 
+@pytest.mark.parametrize("second", ["{", "", "[]", None], ids=["cut", "empty", "no notebook", "missing"])
+def test_a_notebook_that_cannot_be_read_costs_itself_alone(course: Path, second: str | None) -> None:
+    source = course / "source" / PLAIN
+    nb = nbformat.read(source / f"{PLAIN}.ipynb", as_version=4)
+    for cell in nb.cells:
+        cell.metadata.nbgrader.grade_id = f"second-{cell.metadata.nbgrader.grade_id}"
+    nbformat.write(nb, source / "second.ipynb")
+    folder = CourseFolder(course)
+    folder.succeed(folder.api.generate_assignment(PLAIN, force=True), "releasing")
+    submit(course, "ann", filled(course, {SQUARE: RIGHT}, PLAIN), PLAIN)
+    handed_in = course / "submitted" / "ann" / PLAIN
+    if second is not None:
+        (handed_in / "second.ipynb").write_text(second)
+    for _ in range(2):  # the second time from what was kept
+        (ann,) = grade(folder, PLAIN, jobs=1).students
+        assert ann.scores == {"square-asserts": 2.0, "second-square-asserts": 0.0}
+        assert any("second not graded: not a readable notebook" in note for note in ann.notes) == (
+            second is not None
+        )
+    with Gradebook(folder.directory.db_url) as gradebook:
+        said = gradebook.find_comment(SQUARE, PLAIN, PLAIN, "ann").auto_comment or ""
+        assert ("Not graded: second: not a readable notebook" in said) == (second is not None)
+    assert (course / "autograded" / "ann" / PLAIN / f"{PLAIN}.ipynb").exists()
+    nbformat.write(nb, handed_in / "second.ipynb")  # handed in again, readable
+    (ann,) = grade(folder, PLAIN, jobs=1).students
+    assert ann.scores == {"square-asserts": 2.0, "second-square-asserts": 2.0}
+    assert not any("not graded" in note for note in ann.notes)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        assert "Not graded" not in (gradebook.find_comment(SQUARE, PLAIN, PLAIN, "ann").auto_comment or "")
+
+
 # ---- accidents ---------------------------------------------------------------------------------------------
 
 SLOW = f"{RIGHT}\nimport time\ntime.sleep(4)"
@@ -288,7 +319,7 @@ def plain_tasks(course: Path, answers: dict[str, str]) -> list[Task]:
     for student, answer in answers.items():
         submit(course, student, filled(course, {SQUARE: answer}, PLAIN), PLAIN)
     folder = CourseFolder(course)
-    return [task for student in answers for task in sanitised(folder, PLAIN, student, folder.config)]
+    return [task for student in answers for task in sanitised(folder, PLAIN, student, folder.config)[0]]
 
 
 def outcomes(runs: Runs, tasks: list[Task]) -> dict[str, float | str]:
@@ -505,7 +536,7 @@ def test_a_changed_check_judges_again_only_what_it_must(course: Path) -> None:
 
 def test_only_a_sound_result_of_the_same_answers_is_built_upon(graded_course: Path) -> None:
     folder = CourseFolder(graded_course)
-    (ann,) = sanitised(folder, TINY, "ann", folder.config)
+    ((ann,), _) = sanitised(folder, TINY, "ann", folder.config)
     store = Store(graded_course / "runs" / TINY)
     earlier = store.find(ann.key)
     assert earlier is not None

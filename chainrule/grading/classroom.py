@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from nbformat import NotebookNode
@@ -20,7 +22,7 @@ from chainrule.course import CourseError, CourseFolder
 from chainrule.data import prepare
 from chainrule.grading.changes import Standing, changes, standing
 from chainrule.grading.processes import Processes
-from chainrule.grading.record import for_a_person, record_nothing
+from chainrule.grading.record import for_a_person, record_nothing, tell_unreadable
 from chainrule.grading.rejudge import is_check, refereed, still_valid
 from chainrule.grading.run import Run
 from chainrule.grading.sandbox import WorkerError, confinement
@@ -204,6 +206,9 @@ class Writer:
         self.points = points(folder, assignment)
         self.graded: dict[str, Graded] = {}
         self.results: dict[str, list[Task]] = {}
+        self.unreadable: dict[
+            str, dict[str, str]
+        ] = {}  # by student, of notebooks beside others that can be read
         self.sandbox: set[str] = set()
         self.changes: list[str] = []
 
@@ -211,7 +216,9 @@ class Writer:
         """A student's notebooks, ready to run; none if that can't be."""
         self.graded[student] = Graded(student)
         try:
-            self.results[student] = sanitised(self.folder, self.assignment, student, self.options)
+            tasks, unreadable = sanitised(self.folder, self.assignment, student, self.options)
+            self.results[student], self.unreadable[student] = tasks, unreadable
+            self.graded[student].notes += [f"{name} not graded: {why}" for name, why in unreadable.items()]
         except Unreadable as error:
             self.results[student] = []
             self.graded[student].notes.append(f"not graded: {error}")
@@ -250,14 +257,34 @@ class Writer:
             for task in tasks:
                 self._take_down(task)
             try:
-                done = self.recorder.api.autograde(self.assignment, student, force=True)
+                with self._readable(student) as recorder:
+                    done = recorder.api.autograde(self.assignment, student, force=True)
                 self.folder.succeed(done, "recording")
+                if unreadable := self.unreadable[student]:
+                    tell_unreadable(self.folder, self.assignment, student, unreadable)
             except CourseError as error:
                 outcome.trouble = str(error)
                 outcome.notes.append(outcome.trouble)
         outcome.scores = scores(self.folder, self.assignment, student)
         if before:
             self.changes += changes(student, before, self._standing(student))
+
+    @contextmanager
+    def _readable(self, student: str) -> Iterator[CourseFolder]:
+        """The course for nbgrader, where the student handed in only what can be read; the rest counts as missing."""
+        if not self.unreadable[student]:
+            yield self.recorder
+            return
+        handed_in = self.folder.folder("submitted", student, self.assignment)
+        left_out = shutil.ignore_patterns(*(f"{name}.ipynb" for name in self.unreadable[student]))
+        with TemporaryDirectory(prefix="chainrule-") as root:
+            options = deepcopy(self.recorder.config)
+            options.CourseDirectory.submitted_directory = root
+            recorder = CourseFolder(self.folder.root, options)
+            shutil.copytree(
+                handed_in, recorder.folder("submitted", student, self.assignment), ignore=left_out
+            )
+            yield recorder
 
     def summary(self, student: str) -> str:
         """A student's outcome in a line."""
@@ -315,26 +342,33 @@ def submitted(folder: CourseFolder, assignment: str, students: Sequence[str]) ->
     return sorted(students) or everyone
 
 
-def sanitised(folder: CourseFolder, assignment: str, student: str, options: Config) -> list[Task]:
-    """A student's notebooks, ready to run.
+def sanitised(
+    folder: CourseFolder, assignment: str, student: str, options: Config
+) -> tuple[list[Task], dict[str, str]]:
+    """A student's notebooks, ready to run, and why others cannot be read, by their names.
 
     Raises:
-        Unreadable: one of them is no notebook, there is none, or there is something that is no file.
+        Unreadable: none can be read, there is none, or there is something that is no file.
     """
     only_files(folder.folder("submitted", student, assignment))
     tasks, run = [], Run(config=options)
+    unreadable: dict[str, str] = {}
     for master in folder.notebooks(assignment):
         path = folder.folder("submitted", student, assignment) / master.name
         if not path.exists():
             continue  # nbgrader records zeros for a missing notebook
-        nb = read(path)
         where = {"student": student, "assignment": assignment, "notebook": master.stem}
-        nb, _ = Graft(config=options).preprocess(nb, {"nbgrader": where})
+        try:
+            nb, _ = Graft(config=options).preprocess(read(path), {"nbgrader": where})
+        except Unreadable as error:
+            unreadable[master.stem] = str(error)
+            continue
         nb.metadata["chainrule"]["depends"] = parts = run.depends(nb, assignment)
         tasks.append(Task(student, assignment, master.stem, nbformat.v4.writes(nb), key(parts), options))
     if not tasks:
-        raise Unreadable("none of the assignment's notebooks was handed in")
-    return tasks
+        reasons = " · ".join(dict.fromkeys(unreadable.values()))
+        raise Unreadable(reasons or "none of the assignment's notebooks was handed in")
+    return tasks, unreadable
 
 
 def only_files(handed_in: Path) -> None:

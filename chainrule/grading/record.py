@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -90,6 +90,17 @@ def record_nothing(folder: CourseFolder, assignment: str, student: str, reason: 
         gradebook.db.commit()
 
 
+def tell_unreadable(folder: CourseFolder, assignment: str, student: str, reasons: Mapping[str, str]) -> None:
+    """Say in a comment which of a student's notebooks could not be read, where they will see it: in another one."""
+    directory = folder.directory
+    with Gradebook(directory.db_url, directory.course_id) as gradebook:
+        submission = gradebook.find_submission(assignment, student)
+        told = "; ".join(f"{name}: {why}" for name, why in reasons.items())
+        for comment in first_comment(folder, assignment, submission, without=reasons):
+            tell(comment, NOT_GRADED, f" {told}")
+        gradebook.db.commit()
+
+
 def was_graded(folder: CourseFolder, assignment: str, student: str, submission: SubmittedAssignment) -> bool:
     """Whether there are scores to lose: points, marks by hand, or answers that wait for them."""
     if any(folder.folder("autograded", student, assignment).glob("*.ipynb")):
@@ -114,9 +125,11 @@ def comments(submission: SubmittedNotebook, nb: NotebookNode) -> dict[str, Comme
     return {name: found[name] for name in names if name in found}
 
 
-def first_comment(folder: CourseFolder, assignment: str, submission: SubmittedAssignment) -> list[Comment]:
-    """The first comment a submission has, if it has any."""
-    notebooks = {notebook.name: notebook for notebook in submission.notebooks}
+def first_comment(
+    folder: CourseFolder, assignment: str, submission: SubmittedAssignment, without: Container[str] = ()
+) -> list[Comment]:
+    """The first comment a submission has, if it has any, in none of these notebooks."""
+    notebooks = {notebook.name: notebook for notebook in submission.notebooks if notebook.name not in without}
     for path in folder.notebooks(assignment):
         if path.stem in notebooks:
             nb = nbformat.read(path, as_version=4)

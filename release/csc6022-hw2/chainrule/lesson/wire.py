@@ -30,7 +30,13 @@ MAX_DEPTH = 32
 MAX_KEYS = (
     10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
 )
-EXACT = {"fractions", "decimal", "sympy", "mpmath", "pandas"}  # a student's own class has no say in what it is
+EXACT = {
+    "fractions",
+    "decimal",
+    "sympy",
+    "mpmath",
+    "pandas",
+}  # a student's own class has no say in what it is
 TOO_LARGE = "more than {} MiB of data"
 _HEADER = struct.Struct("<Q")
 

@@ -363,6 +363,16 @@ def test_what_the_machinery_loses_is_run_again_and_nothing_else(course: Path) ->
     assert not active_children()
 
 
+@needs_proc
+def test_a_fork_server_killed_this_moment_is_replaced(course: Path) -> None:
+    said: list[str] = []
+    with Processes(1) as machine:
+        tasks = plain_tasks(course, {"ann": RIGHT})
+        os.kill(fork_server_pid(), signal.SIGKILL)
+        assert outcomes(Runs(machine, said.append), tasks) == {"ann": 2.0}
+    assert said == []  # no notebook was tried twice for that
+
+
 def fork_server_pid() -> int:
     pid = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
     assert isinstance(pid, int)

@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from _thread import interrupt_main
 from collections import deque
 from collections.abc import Iterator
@@ -127,17 +128,22 @@ class Process:
         self.folder = tempfile.mkdtemp(prefix="chainrule-")
         os.chmod(self.folder, 0o711)  # workers run as other users, in folders within
         with theirs, STARTING:
-            self.process = context.Process(target=serve, args=(theirs, dict(os.environ), self.folder))
-            try:
-                with environment(ONE_THREAD):
-                    context.set_forkserver_preload(IMPORTED)
-                    self.process.start()
-            except (
-                EOFError,
-                OSError,
-            ) as error:  # the fork server was killed just now: the next try starts one
-                shutil.rmtree(self.folder)
-                raise WorkerError(f"no process could be started ({type(error).__name__}: {error})") from None
+            for tries_left in (2, 1, 0):
+                self.process = context.Process(target=serve, args=(theirs, dict(os.environ), self.folder))
+                try:
+                    with environment(ONE_THREAD):
+                        context.set_forkserver_preload(IMPORTED)
+                        self.process.start()
+                    break
+                except (EOFError, OSError) as error:
+                    if tries_left:
+                        time.sleep(
+                            0.5
+                        )  # the fork server was killed just now: once it is gone, a new one is started
+                        continue
+                    shutil.rmtree(self.folder)
+                    why = f"{type(error).__name__}: {error}"
+                    raise WorkerError(f"no process could be started ({why})") from None
 
     def run(self, task: Task) -> str:
         """The task's outcome.

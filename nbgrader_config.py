@@ -51,7 +51,7 @@ c.Autograde.autograde_preprocessors = [
     CoalesceStreamsPreprocessor,  # progress bars become one line
     nbgrader.LimitOutput,
     nbgrader.SaveAutoGrades,
-    grading.FlagGraderErrors,
+    grading.WaitForPeople,
     grading.TellRepairs,
     nbgrader.AssignLatePenalties,
     nbgrader.CheckCellMetadata,

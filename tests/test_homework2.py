@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from rehearsal import ROOT
+from rehearsal import ROOT, cells, rehearse
 
 HANDOUT = {"1": 15, "2": 15, "3": 15, "4": 10, "5": 20}  # problems 6 and 7 are still to come
 
@@ -41,3 +42,20 @@ def test_every_problem_asks_for_collaborators_once(problem: str) -> None:
     cells = nbformat.read(path, as_version=4).cells
     assert f"**Collaborators on problem {problem}:**" in cells[1].source
     assert len(re.findall(r"\*\*Collaborators", "\n".join(cell.source for cell in cells))) == 1
+
+
+@pytest.mark.parametrize("junk", ["None", "{}", "0", "[0] * 3", "'x'", "float('nan')", "lambda *a: a[0]"])
+@pytest.mark.parametrize("problem", HANDOUT)
+def test_junk_in_every_answer_earns_nothing_and_is_foreseen(problem: str, junk: str, tmp_path: Path) -> None:
+    (path,) = (ROOT / "source" / "csc6022-hw2").glob(f"p{problem}_*.ipynb")
+    sources = cells(path)
+    items = [name for name, source in sources.items() if "Item(" in source]
+    for name, source in sources.items():
+        if "### BEGIN SOLUTION" in source:
+            functions = re.findall(r"^def (\w+)", source, re.MULTILINE)
+            values = [] if functions else re.findall(r"^(\w+)\s*=\s", source, re.MULTILINE)
+            answer = [f"def {function}(*args):\n    return {junk}" for function in functions]
+            sources[name] = "\n".join([*answer, *(f"{value} = {junk}" for value in values)])
+    done = rehearse(sources, [name for name in sources if name not in items], items, tmp_path)
+    assert {name: result.score for name, result in done.items()} == dict.fromkeys(items, 0.0)
+    assert [check.trouble for result in done.values() for check in result.checks if check.trouble] == []

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
-    "FlagGraderErrors": "record",
+    "WaitForPeople": "record",
     "Graft": "sanitise",
     "Judge": "judge",
     "Run": "run",

@@ -19,7 +19,7 @@ REPAIRED = "Repaired before grading:"
 NOT_GRADED = "Not graded:"
 
 
-class FlagGraderErrors(NbGraderPreprocessor):
+class WaitForPeople(NbGraderPreprocessor):
     """nbgrader preprocessor, after SaveAutoGrades: a graded cell waits for a human if it has a grader error, or if
     a check asks for a review."""
 

@@ -1,6 +1,7 @@
 """A notebook runs to its end whatever its code does, and what happened to each cell can be read from it."""
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from tiny_course import PLAIN, needs_proc, notebook, processes_in
 
 from chainrule.course import CourseFolder
 from chainrule.grading import run as run_module
+from chainrule.grading.kernel import zygote
 from chainrule.grading.run import Run
 
 WHERE = {"nbgrader": {"student": "ann", "assignment": PLAIN, "notebook": PLAIN}}
@@ -132,7 +134,9 @@ def test_a_loop_is_stopped_and_the_next_cells_run(survived: dict[str, NotebookNo
 
 @pytest.fixture
 def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The folder for temporary files, with a name short enough for sockets."""
+    """The folder for temporary files, with a name short enough for sockets; kernels are started from elsewhere."""
+    if sys.platform == "linux":
+        zygote("", Run().threads)
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)

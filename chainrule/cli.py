@@ -22,7 +22,7 @@ from typer.exceptions import TyperException
 
 import chainrule.quickly  # before anything that imports jsonschema  # noqa: F401
 from chainrule.course import CourseError, CourseFolder, find_course
-from chainrule.data import DATA_SETS, Profile
+from chainrule.data import BRINGABLE, DATA_SETS, Profile
 
 if TYPE_CHECKING:  # torch takes seconds to import; `chainrule --help` should not
     from chainrule.grading.classroom import ClassReport
@@ -49,6 +49,10 @@ def open_course(course: Path | None) -> CourseFolder:
 def data(
     names: Annotated[list[str], typer.Argument(help=f"Data sets: {', '.join(DATA_SETS)}.")],
     profile: Annotated[list[Profile] | None, typer.Option(help="quick, full, or both (default).")] = None,
+    copy: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="Take the set from here, in its standard layout."),
+    ] = None,
     course: CourseOption = None,
 ) -> None:
     """Find or fetch data sets and put them where notebooks see them."""
@@ -57,9 +61,11 @@ def data(
     unknown = [name for name in names if name not in DATA_SETS]
     if unknown:
         raise CourseError(f"unknown data set {', '.join(unknown)}. Known: {', '.join(DATA_SETS)}.")
+    if copy and not set(names) <= BRINGABLE:
+        raise CourseError(f"--from is for {', '.join(sorted(BRINGABLE))}: name no other set with it")
     folder = open_course(course)
     for each in profile or list(Profile):
-        for name, origin in prepare(names, folder.data(each).parent, each).items():
+        for name, origin in prepare(names, folder.data(each).parent, each, copy=copy).items():
             print(f"{name}, {each}: {origin} in {folder.data(each)}")
 
 

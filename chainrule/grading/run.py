@@ -98,7 +98,7 @@ class Run(Execute):
         self.deadline = started + self.notebook_seconds[self.profile]
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
             self.folder = Path(scratch)
-            self._lay_out(assignment, data / self.profile)
+            self._lay_out(assignment, data)
             try:
                 with self._worker(Path(directory.root), data / self.profile) as confined:
                     inside = {**resources, "metadata": {"path": str(self.folder / "work")}}
@@ -124,7 +124,8 @@ class Run(Execute):
             (self.folder / name).mkdir()
         for path in self.furniture(assignment):
             (shutil.copytree if path.is_dir() else shutil.copy)(path, self.folder / "furniture" / path.name)
-        (self.folder / "referee" / "data").symlink_to(data.resolve())
+        for name, place in (("data", data / self.profile), ("held-out", data / "held-out")):
+            (self.folder / "referee" / name).symlink_to(place.resolve())
         line = self.folder / "line" / "referee"
         self.referee = Referee(line, self.folder / "referee") if os.name == "posix" else None
         if self.referee is not None:

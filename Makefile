@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
 
-.PHONY: setup demo test lint lock release bench bench-engine bench-loader bench-reference bench-notebook bench-student bench-calibrate
+.PHONY: setup demo test lint lock release bench bench-engine bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-open-network
 
 setup: .venv/ready
 
@@ -46,6 +46,9 @@ bench-student: setup
 	python bench/one_student.py csc6022-hw2
 	python bench/one_student.py csc6022-hw2 --blank
 	python bench/one_student.py csc6022-hw2 --profile full --cores 2
+
+bench-open-network: setup
+	OMP_NUM_THREADS= python bench/open_network.py
 
 bench-calibrate: setup
 	python bench/calibrate.py --profile quick --seeds 10

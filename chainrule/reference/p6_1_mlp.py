@@ -31,7 +31,7 @@ HIDDEN, EPOCHS, LAM = 10, 1000, 1e-4
 RATE, MOMENTUM = 0.1, 0.9
 DRAWS = 5
 # The median of the normalised test error over DRAWS data sets: `bench/calibrate_p6_1.py`
-BAR = 0.15
+BAR = 0.10
 LEARNT = 0.9  # an error above has learnt nothing: the mean of the targets has 1
 
 Params = dict[str, Tensor]
@@ -93,12 +93,13 @@ def expect_inputs(student: Student) -> None:
     if differ(X, drawn(student, n, 12)[0], 0, 1e-12) == 0:
         raise CheckFailed("two seeds give the same X: start the generator from `seed`")
     mean, sd = X.mean(0), X.std(0)
-    if (mean.abs() > 5 / n**0.5).any():
-        raise CheckFailed(f"the mean of X is {mean.abs().max():.2f}, not 0: draw from the standard normal")
-    if ((sd - 1).abs() > 0.06).any():
+    if (mean.abs() > 5 * sd / n**0.5).any():
         raise CheckFailed(
-            f"the standard deviation of X is {sd[(sd - 1).abs().argmax()]:.2f}, not 1: standard normal"
+            f"the mean of X is {mean[mean.abs().argmax()]:.2f}, not 0: draw from the standard normal"
         )
+    if ((sd - 1).abs() > 0.06).any():
+        worst = float(sd[(sd - 1).abs().argmax()])
+        raise CheckFailed(f"the standard deviation of X is {worst:.2f}, not 1: draw from the standard normal")
     if abs(float((X[:, 0] * X[:, 1]).mean())) > 5 / n**0.5:
         raise CheckFailed("X1 and X2 are not independent: draw them separately")
     if abs(float((X**4).mean()) - 3) > 0.7:  # 9 standard errors; a uniform distribution has 1.8
@@ -118,8 +119,8 @@ def expect_noise(student: Student) -> None:
     told = ""
     for r in residuals:
         sd = float(r.std())
-        if sd == 0:
-            told = "there is no noise in y"
+        if sd < 1e-6:
+            told = "there is no noise in y, or the same for all points"
         elif abs(sd - math.sqrt(NOISE)) < 0.02:
             told = told or "the variance of the noise is 0.30, its standard deviation should be"
         elif abs(sd - NOISE**2) < 0.005:
@@ -244,7 +245,10 @@ def expect_sigmoid(student: Student) -> None:
         except CheckFailed:
             large = " (t = ±900: exp(900) is no float)" if t.abs().max() > 100 else ""
             raise CheckFailed(f"σ(t) is no finite number{large}") from None
-        wrong = {"this is its derivative": torch.sigmoid(t) * (1 - torch.sigmoid(t)), "this is tanh": t.tanh()}
+        wrong = {
+            "this is its derivative": torch.sigmoid(t) * (1 - torch.sigmoid(t)),
+            "this is tanh": t.tanh(),
+        }
         wrong["the sign of t is turned"] = torch.sigmoid(-t)
         expect(own, "σ(t)").close_to(torch.sigmoid(t), rtol=1e-5, atol=1e-9, mistakes=wrong)
 
@@ -288,20 +292,25 @@ class Case:
         for name in NEEDS:
             self.right[name] = self.rule(name, *(self.right[need] for need in NEEDS[name]))
         self.own_f: Tensor | None = None
+        self.own_A: Tensor | None = None
         try:
-            self.own_f = expect_vector(numbers(call(student.forward, params, X)[1], "f"), N, "f")
-        except (CheckFailed, TypeError, LookupError):
+            A, f = (numbers(part, "the result") for part in call(student.forward, params, X))
+            self.own_f = expect_vector(f, N, "f")
+            if A.shape == self.A.shape and float(A.std()) > 1e-9:
+                self.own_A = A
+        except (CheckFailed, TypeError, ValueError):
             pass  # then nothing is carried on from it
 
-    def rule(self, name: str, value: Tensor) -> Tensor:
-        """A step of backpropagation from the one value before it."""
+    def rule(self, name: str, value: Tensor, A: Tensor | None = None) -> Tensor:
+        """A step of backpropagation from the one value before it, and perhaps other activations than the right ones."""
+        A = self.A if A is None else A
         match name:
             case "delta":
                 return 2 * (value - self.given["y"]) / self.N
             case "s":
-                return value[:, None] * self.given["v"] * self.A * (1 - self.A)
+                return value[:, None] * self.given["v"] * A * (1 - A)
             case "v":
-                return self.A.T @ value
+                return A.T @ value
             case "W":
                 return value.T @ self.given["X"]
             case "b":
@@ -318,7 +327,9 @@ class Case:
                     "the factor f(1 − f) is too much: the output unit is linear": lambda: (
                         (value - y) * value * (1 - value)
                     ),
-                    "the factor σ′(f) is too much: the output unit is linear": lambda: (value - y) * _slope(value),
+                    "the factor σ′(f) is too much: the output unit is linear": lambda: (
+                        (value - y) * _slope(value)
+                    ),
                     "y is not subtracted": lambda: value,
                     "the square itself, not its derivative": lambda: (value - y) ** 2,
                     "the sign of f − y only: that is the absolute error": lambda: (value - y).sign(),
@@ -354,7 +365,9 @@ class Case:
                 }
             case "b":
                 return {
-                    "taken without σ′(z), although s has it": lambda: (self.right["delta"][:, None] * v).sum(0)
+                    "taken without σ′(z), although s has it": lambda: (self.right["delta"][:, None] * v).sum(
+                        0
+                    )
                 }
         return {}
 
@@ -362,7 +375,9 @@ class Case:
         called = f'"{name}"'
         value = alike(numbers(entry(self.answer, name, "backprop"), called), self.right[name])
         if name == "s" and value.shape == self.right[name].T.shape:
-            raise CheckFailed(f"{called} is (N, H), a row for each sample; yours has shape {tuple(value.shape)}")
+            raise CheckFailed(
+                f"{called} is (N, H), a row for each sample; yours has shape {tuple(value.shape)}"
+            )
         if value.shape != self.right[name].shape:
             shape = tuple(self.right[name].shape)
             flipped = value.ndim == 2 and tuple(value.T.shape) == shape
@@ -381,17 +396,23 @@ class Case:
         if own is not None and float(own.std()) > 1e-9:  # zeros and one number everywhere carry nothing
             yield own
 
-    def factor(self, name: str) -> tuple[float, bool]:
-        """The number k with which a step is k times right, and whether that is by the right value before it.
+    def factors(self, name: str) -> list[tuple[float, bool]]:
+        """The numbers k with which a step is k times what follows from a value before it, and whether that is the right one.
 
         Raises:
             CheckFailed: there is none; a known mistake is named.
         """
         own = self.own(name)
         sources = list(self.sources(name))
+        found = []
         for source in sources:
-            if (k := ratio(own, self.rule(name, source))) is not None:
-                return k, source is sources[0]
+            for A in (None, self.own_A):
+                want = self.rule(name, source, A)
+                k = 1.0 if differ(own, want, RTOL, 1e-12) == 0 else ratio(own, want)
+                if k is not None:
+                    found.append((k, source is sources[0]))
+        if found:
+            return found
         for source in reversed(sources):
             for meaning, slip in self.mistakes(name, source).items():
                 if ratio(own, slip()) is not None:
@@ -405,41 +426,42 @@ class Case:
         raise CheckFailed(f'"{name}" is not a multiple of the right gradient')
 
     def common(self) -> tuple[float, bool]:
-        """The factor most of the four gradients share, and whether it is by right values.
+        """The factor most of the gradients v, W and b share, and whether it is by right values.
 
         Raises:
             CheckFailed: fewer than two of v, W and b are a multiple of what is right.
         """
         found = []
-        for name in FINAL:
+        for name in ("v", "W", "b"):  # any c is a multiple of the right one
             try:
-                found.append((name, *self.factor(name)))
+                found.append(self.factors(name)[0])
             except CheckFailed:
                 continue
-        if sum(name != "c" for name, *_ in found) < 2:
-            raise CheckFailed("fewer than two of the gradients v, W, b point the right way: no factor to judge")
+        if len(found) < 2:
+            raise CheckFailed(
+                "fewer than two of the gradients v, W, b point the right way: no factor to judge"
+            )
 
-        def votes(k: float) -> tuple[int, float]:
-            return sum(near(k, other) for _, other, _ in found), -abs(math.log(abs(k)))
+        def votes(one: tuple[float, bool]) -> tuple[int, float]:
+            return sum(near(one[0], k) for k, _ in found), -abs(math.log(abs(one[0])))
 
-        best = max(found, key=lambda one: votes(one[1]))
-        return best[1], best[2]
+        return max(found, key=votes)
 
     def expect(self, name: str) -> None:
         """The step is right up to a factor, which for a gradient is that of most others."""
-        k, _ = self.factor(name)
+        factors = [k for k, _ in self.factors(name)]
         if name not in FINAL:
             return
         try:
             common, _ = self.common()
         except CheckFailed:
-            if name == "c":  # any number is a multiple of another
-                known = {1.0, 2.0, 1 / self.N, 2 / self.N, self.N, 0.5, self.N / 2, 1 / self.N**2}
-                if not any(near(abs(k), one) for one in known):
+            if name == "c":
+                known = (1.0, 2.0, 0.5, 1 / self.N, 2 / self.N, self.N, self.N / 2, 1 / self.N**2)
+                if not any(near(abs(k), one) for k in factors for one in known):
                     raise CheckFailed('"c" is not the sum of the δ') from None
             return
-        if not near(k, common):
-            times = k / common
+        if not any(near(k, common) for k in factors):
+            times = factors[-1] / common  # by the student's own values
             told = f"is {times:.4g} times what it should be beside the other gradients"
             if near(times, 1 / self.N):
                 told = "is a sum over the samples, not their average: 1/N is in δ already"
@@ -513,10 +535,9 @@ def cases(student: Student) -> list[Case]:
 LAMBDAS = 0.35, 1.15
 
 
-def own_gradients(student: Student, given: Mapping[str, Tensor], lam: float, y: Tensor | None = None) -> Params:
+def own_gradients(student: Student, given: Mapping[str, Tensor], lam: float) -> Params:
     """What the student's `gradients` gives, each in its parameter's shape."""
-    target = given["y"] if y is None else y
-    result = call(student.gradients, parameters(given), given["X"], target, lam)
+    result = call(student.gradients, parameters(given), given["X"], given["y"], lam)
     found = {}
     for name in PARAMETERS:
         value = alike(numbers(entry(result, name, "gradients"), f'"{name}"'), given[name])
@@ -582,12 +603,13 @@ def expect_data_part(student: Student) -> None:
     """At any λ the gradients depend on the data as those of the mean squared error do, right or the student's own."""
     for sizes in CASES:
         given = case(*sizes)
-        params, X, targets = parameters(given), given["X"], (given["y"], given["y"].flip(0) * 0.7 - 1)
-        change = [own_gradients(student, given, LAMBDAS[0], y) for y in targets]
-        right = [gradients(params, X, y, 0) for y in targets]
+        params = parameters(given)
+        other = {**given, "X": given["X"].flip(1) * 0.8 + 0.3, "y": given["y"].flip(0) * 0.7 - 1}
+        change = [own_gradients(student, data, LAMBDAS[0]) for data in (given, other)]
+        right = [gradients(params, data["X"], data["y"], 0) for data in (given, other)]
         own: list[Any] = []
         try:
-            own = [call(student.backprop, params, X, y) for y in targets]
+            own = [call(student.backprop, params, data["X"], data["y"]) for data in (given, other)]
         except CheckFailed:
             pass
         for name in PARAMETERS:
@@ -601,13 +623,13 @@ def expect_data_part(student: Student) -> None:
             if all(differ(got, want, RTOL, 1e-8) for want in known):
                 if not got.abs().max() > 1e-9:
                     lost = "the decay stands in place of the data's gradient, and is not added to it"
-                    raise CheckFailed(f'"{name}" does not depend on y: {lost}')
+                    raise CheckFailed(f'"{name}" does not depend on the data: {lost}')
                 raise CheckFailed(f'"{name}": without the decay, it is not what `backprop` gives')
 
 
 # -- training --------------------------------------------------------------------------------------------
 
-MOVES = [(0.35, 0.17, 0.6), (0.0, 0.05, 0.9), (0.9, 0.4, 0.3)]  # lam, rate, momentum
+MOVES = [(0.35, 0.17, 0.6), (0.0, 0.05, 0.9), (0.0, 0.4, 0.3)]  # lam, rate, momentum
 
 
 def expect_normalised_error(student: Student) -> None:
@@ -630,8 +652,11 @@ def expect_normalised_error(student: Student) -> None:
                 "divided by the standard deviation of y, not by its variance": mse / y.std(correction=0),
                 "divided by the standard deviation, with N − 1": mse / y.std(),
                 "divided by the variance of f, not of y": mse / f.var(correction=0),
+                "divided by the variance of f, not of y, with N − 1": mse / f.var(),
                 "this is its square root": (mse / y.var(correction=0)).sqrt(),
+                "this is its square root, with N − 1": (mse / y.var()).sqrt(),
                 "this is R², one minus the normalised error": 1 - mse / y.var(correction=0),
+                "this is R², one minus the normalised error, with N − 1": 1 - mse / y.var(),
                 "divided by the mean of y², which is not its variance": mse / (y**2).mean(),
                 "the mean of the absolute errors": (f - y).abs().mean() / y.var(correction=0),
                 "a sum of squares over a variance: it needs the mean": n * mse / y.var(correction=0),
@@ -642,7 +667,9 @@ def expect_normalised_error(student: Student) -> None:
 class Move:
     """One call of the student's `step`, beside what is right and what follows from the student's own gradients."""
 
-    def __init__(self, student: Student, sizes: tuple[int, int, int, int], lam: float, rate: float, mu: float):
+    def __init__(
+        self, student: Student, sizes: tuple[int, int, int, int], lam: float, rate: float, mu: float
+    ):
         given = case(*sizes)
         self.params, self.X, self.y = parameters(given), given["X"], given["y"]
         self.lam, self.rate, self.mu = lam, rate, mu
@@ -651,7 +678,9 @@ class Move:
         pair = call(student.step, *args)
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise CheckFailed("`step` should return two dicts, the new params and the new velocity")
-        self.moved, self.new = (self.shaped(part, name) for part, name in zip(pair, ("params", "velocity"), strict=True))
+        self.moved, self.new = (
+            self.shaped(part, name) for part, name in zip(pair, ("params", "velocity"), strict=True)
+        )
         self.known = [gradients(self.params, self.X, self.y, lam)]
         try:
             self.known.append(own_gradients(student, given, lam))
@@ -663,7 +692,9 @@ class Move:
         for key, model in self.params.items():
             value = alike(numbers(entry(part, key, "step"), f'the new {name} "{key}"'), model)
             if value.shape != model.shape:
-                raise CheckFailed(f'the new {name} "{key}" has shape {tuple(value.shape)}, not {tuple(model.shape)}')
+                raise CheckFailed(
+                    f'the new {name} "{key}" has shape {tuple(value.shape)}, not {tuple(model.shape)}'
+                )
             found[key] = value
         return found
 
@@ -717,7 +748,9 @@ class Move:
         wrong: dict[str, Callable[[str, Params], Tensor]] = {
             "the parameters have not moved": lambda k, m: self.params[k],
             "moved by the old velocity, not by the new one": lambda k, m: self.params[k] + self.velocity[k],
-            "the velocity is subtracted: its sign points downhill already": lambda k, m: self.params[k] - m[k],
+            "the velocity is subtracted: its sign points downhill already": lambda k, m: (
+                self.params[k] - m[k]
+            ),
             "the learning rate is in the velocity already": lambda k, m: self.params[k] + self.rate * m[k],
             "moved by − learning rate · velocity: the learning rate and the sign are in the velocity": lambda k, m: (
                 self.params[k] - self.rate * m[k]
@@ -735,11 +768,18 @@ class Move:
         return all(differ(got[name], want[name], RTOL, 1e-8) == 0 for name in PARAMETERS)
 
     def aligned(self) -> bool:
-        """Whether what the gradient contributed points along the true gradient's line, either way."""
-        own = torch.cat([(self.moved[k] - self.params[k] - self.mu * self.velocity[k]).flatten() for k in PARAMETERS])
-        true = torch.cat([self.known[0][k].flatten() for k in PARAMETERS])
-        size = float(own.norm() * true.norm())
-        return size > 0 and abs(float(own @ true)) > 0.5 * size
+        """Whether the step moves, and what the gradient contributes is along the right one, either way."""
+        right = flat(self.known[0])
+        if not (flat(self.moved) - flat(self.params)).any():
+            return False
+        before = flat(self.params), flat(self.velocity)
+        shares = flat(self.moved) - before[0] - self.mu * before[1], flat(self.new) - self.mu * before[1]
+        return any(abs(float(own @ right)) > 0.4 * float(own.norm() * right.norm()) > 0 for own in shares)
+
+
+def flat(values: Params) -> Tensor:
+    """All numbers of a network in one vector."""
+    return torch.cat([values[name].flatten() for name in PARAMETERS])
 
 
 @cache
@@ -778,43 +818,66 @@ class Fit:
                 raise CheckFailed(f'the parameter "{name}" has shape {tuple(value.shape)}, not {shape}')
             self.params[name] = value
 
-    def errors(self, forward: Callable[[Params, Tensor], Tensor] | None = None) -> tuple[float, float]:
+    def errors(self) -> tuple[float, float]:
         """Normalised errors on the training and the test set."""
         X, y, X_test, y_test = self.data
-        out = forward or (lambda params, X: _output(params, X))
-        return normalised_error(y, out(self.params, X)), normalised_error(y_test, out(self.params, X_test))
+        return (
+            normalised_error(y, forward(self.params, X)[1]),
+            normalised_error(y_test, forward(self.params, X_test)[1]),
+        )
 
-
-def _output(params: Params, X: Tensor) -> Tensor:
-    return forward(params, X)[1]
+    def own_error(self, student: Student) -> float:
+        """The test error by the student's own `forward`, whose slips are paid for elsewhere; infinite if it has none."""
+        X, y = self.data[2:]
+        try:
+            f = call(student.forward, self.params, X)[1]
+            return normalised_error(y, expect_vector(numbers(f, "f"), len(X), "f"))
+        except (CheckFailed, TypeError, LookupError):
+            return math.inf
 
 
 def expect_history(student: Student) -> None:
-    """The history ends at the errors of the network that `fit` returns, by our functions or by the student's own."""
-    fit = Fit(student, 71, hidden=4, epochs=60)
+    """The history ends at the errors of the network that `fit` returns, by our functions or by the student's own.
+
+    A slip of the step's may drive the weights away: then the first epochs are enough.
+    """
+    try:
+        _expect_history(student, 300)
+    except CheckFailed as failure:
+        try:
+            _expect_history(student, 20)
+        except CheckFailed:
+            raise failure from None
+        if "NaN" not in str(failure) and not slipped(student):
+            raise
+
+
+def _expect_history(student: Student, epochs: int) -> None:
+    fit = Fit(student, 74, hidden=4, epochs=epochs)
     ends = {}
     for name in ("train", "test"):
         values = numbers(entry(fit.history, name, "fit"), f'the history "{name}"')
-        if values.ndim != 1 or not 6 <= len(values) <= 62:
+        due = epochs // 10
+        if values.ndim != 1 or not due <= len(values) <= epochs + 2:
             raise CheckFailed(
-                f'the history "{name}" should be a list with an entry for every tenth epoch, '
-                f"here 6 or 7; yours has shape {tuple(values.shape)}"
+                f'the history "{name}" should have an entry for every tenth epoch, here {due}; '
+                f"yours has shape {tuple(values.shape)}"
             )
-        if float(values.std()) == 0:
-            raise CheckFailed(f'the history "{name}" is the same number everywhere: does `fit` train?')
         ends[name] = float(values[-1])
     right = dict(zip(("train", "test"), fit.errors(), strict=True))
-    if all(abs(ends[name] - right[name]) <= 0.1 * right[name] for name in ends):
-        return
     own = {}
     try:  # a slip in forward or normalised_error is paid for there
         for name, (X, y) in {"train": fit.data[:2], "test": fit.data[2:]}.items():
-            f = call(student.forward, fit.params, X)[1]
-            own[name] = float(numbers(call(student.normalised_error, y, numbers(f, "f")), "the error").reshape(()))
+            f = numbers(call(student.forward, fit.params, X)[1], "f")
+            own[name] = float(numbers(call(student.normalised_error, y, f), "the error").reshape(()))
+            own[name] = own[name] if float(f.std()) > 1e-9 else math.nan
     except (CheckFailed, TypeError, LookupError, RuntimeError):
         own = {}
-    if own and all(abs(ends[name] - own[name]) <= 0.1 * abs(own[name]) + 1e-6 for name in ends):
-        return
+    for known in (right, own):
+        if known and matching(ends, known):
+            return
+        if known and matching(ends, dict(zip(("test", "train"), known.values(), strict=True))):
+            raise CheckFailed("the histories of training and test set are exchanged")
     if abs(ends["test"] - right["train"]) < 0.02 * right["train"]:
         raise CheckFailed('the history "test" holds errors on the training set')
     name = max(ends, key=lambda name: abs(ends[name] - right[name]))
@@ -823,13 +886,19 @@ def expect_history(student: Student) -> None:
     )
 
 
+def matching(ends: Mapping[str, float], known: Mapping[str, float]) -> bool:
+    return all(abs(ends[name] - known[name]) <= 0.03 * abs(known[name]) for name in ends)
+
+
 @cache
 def median_error(student: Student, hidden: int = HIDDEN) -> float:
     """The median over data sets of ours of the normalised test error that the student's training reaches."""
     errors = []
     for draw in range(DRAWS):
         try:
-            errors.append(Fit(student, 100 + draw, hidden).errors()[1])
+            fit = Fit(student, 100 + draw, hidden)
+            error = fit.errors()[1]
+            errors.append(error if error <= BAR else min(error, fit.own_error(student)))
         except StudentError:
             raise
         except CheckFailed as failure:
@@ -849,7 +918,7 @@ def expect_accuracy(student: Student) -> None:
         if not median < math.inf:
             told = f"in most of {DRAWS} trainings the weights run away to NaN or infinity"
         raise CheckFailed(told)
-    if not (median < LEARNT or all(move.aligned() for move in moves(student))):
+    if not (median < LEARNT or all(move.aligned() for move in moves(student) if not move.lam)):
         raise CheckFailed(f"{told}: nothing is learnt")
 
 
@@ -891,25 +960,33 @@ UNITS = tuple(range(1, 11))
 WELL = 0.10  # "does well", as the notebook defines it
 
 
-def table_of(student: Student) -> dict[int, Tensor]:
-    """The student's test errors by the number of hidden units."""
+def table_of(student: Student, draws: int = 1) -> dict[int, Tensor]:
+    """The student's test errors by the number of hidden units.
+
+    Raises:
+        CheckFailed: there is none, it is not complete, or has fewer draws.
+    """
     table = student.unit_errors
     if not isinstance(table, Mapping) or not table:
-        raise CheckFailed("`unit_errors` is empty: finish `test_errors` and run the cell that fills the table")
+        raise CheckFailed(
+            "`unit_errors` is empty: finish `test_errors` and run the cell that fills the table"
+        )
     found = {}
     for units in UNITS:
         if units not in table:
             raise CheckFailed(f"`unit_errors` has no entry for {units} hidden units")
         values = numbers(table[units], f"the errors with {units} hidden units").flatten()
-        if len(values) < 5:
-            raise CheckFailed(f"with {units} hidden units there are {len(values)} draws: five or more are asked for")
+        if len(values) < draws:
+            raise CheckFailed(
+                f"with {units} hidden units there are errors of {len(values)} draws, fewer than {draws}"
+            )
         found[units] = values
     return found
 
 
 def expect_table(student: Student) -> None:
     """Errors over several draws, of the size that training gives: ours, or the student's own `fit`."""
-    table = table_of(student)
+    table = table_of(student, draws=5)
     if any(float(values.std()) < 1e-9 for values in table.values()):
         raise CheckFailed("the draws have the same error: each needs a data set and a start of its own")
     if len({round(float(values.median()), 9) for values in table.values()}) < 5:
@@ -935,7 +1012,9 @@ def expect_smallest(student: Student) -> None:
     number = int(own.reshape(()))
     medians = {units: float(values.median()) for units, values in table_of(student).items()}
     if len({round(m, 9) for m in medians.values()}) < 5:
-        raise CheckFailed("your table shows the same errors for all numbers of hidden units: nothing to choose by")
+        raise CheckFailed(
+            "your table shows the same errors for all numbers of hidden units: nothing to choose by"
+        )
     enough = [units for units in UNITS if medians[units] <= WELL]
     wanted = enough[0] if enough else None
     if number != wanted:

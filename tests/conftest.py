@@ -6,11 +6,15 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import tiny_course
 from filelock import FileLock
+from tiny_course import ROOT
+
+from chainrule.data import DATA_SETS
 
 # nbgrader calls `alembic` by name
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -64,3 +68,16 @@ def graded(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def graded_course(graded: Path, tmp_path: Path) -> Path:
     """A graded course of the test's own."""
     return Path(shutil.copytree(graded, tmp_path / "course"))
+
+
+@pytest.fixture(scope="session")
+def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder of notebooks, with the small data sets and the reference's files in it; nobody changes it."""
+
+    def make(root: Path) -> None:
+        for module in DATA_SETS.values():
+            import_module(module).prepare(root / "data", "quick")
+        for path in (ROOT / "chainrule" / "reference").glob("*.safetensors"):
+            shutil.copy(path, root)
+
+    return once(tmp_path_factory, "classroom", make)

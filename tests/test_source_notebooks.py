@@ -14,14 +14,12 @@ from typing import Any
 import nbformat
 import pytest
 import torch
-from conftest import once
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 from rehearsal import ROOT, evaluate, rehearse
 
 from chainrule.course import CourseFolder
 from chainrule.lesson.checks import Result
-from chainrule.lesson.fashion_mnist import prepare
 from chainrule.lesson.student import connect
 from chainrule.lesson.worker import Worker
 from chainrule.release.numbers import check_handout, draw_of, drawn, templates, varied
@@ -56,12 +54,6 @@ def every(kind: str) -> Any:
                 grade_id = nbgrader(cell)["grade_id"]
                 values.append(pytest.param(cell, id=f"{path.parent.name}-{grade_id}-{part}"))
     return pytest.mark.parametrize("cell", values)
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder with the small data set in it."""
-    return once(tmp_path_factory, "notebook", lambda path: prepare(path / "data", "quick"))
 
 
 # -- the files -------------------------------------------------------------------------------------------
@@ -103,7 +95,7 @@ def test_numbers_that_vary_are_the_handouts_by_default(assignment: str) -> None:
 
 @pytest.mark.parametrize("assignment", FOLDER.course.variants)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_reference_answers_any_numbers(assignment: str, seed: int, folder: Path) -> None:
+def test_reference_answers_any_numbers(assignment: str, seed: int, classroom: Path) -> None:
     """What needs training stands in no notebook with numbers that vary, or asks for the handout's own."""
     numbers = drawn(draw_of(FOLDER, assignment), seed, assignment, "ann")
     for path in FOLDER.notebooks(assignment):
@@ -119,7 +111,7 @@ def test_reference_answers_any_numbers(assignment: str, seed: int, folder: Path)
             kept = [cell for cell in code if "train(" not in cell.source]
             run = {nbgrader(cell).get("grade_id", cell.id): cell.source for cell in [*kept, *items]}
             done = rehearse(
-                run, [name for name in run if name not in names_of(items)], names_of(items), folder
+                run, [name for name in run if name not in names_of(items)], names_of(items), classroom
             )
             assert {name: result.score for name, result in done.items()} == {
                 nbgrader(cell)["grade_id"]: pytest.approx(nbgrader(cell)["points"]) for cell in items
@@ -237,9 +229,9 @@ def test_visible_part_imports_nothing_students_lack(
 
 @every("graded cell")
 def test_shares_add_up_to_the_points_and_an_empty_notebook_gets_none(
-    cell: NotebookNode, folder: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    cell: NotebookNode, classroom: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.chdir(folder)
+    monkeypatch.chdir(classroom)
     connect(Worker({}).serve)
     try:
         result: Result = evaluate(cell.source, {"__name__": "__main__"})
@@ -262,20 +254,20 @@ def test_shares_add_up_to_the_points_and_an_empty_notebook_gets_none(
 # -- whole notebooks -------------------------------------------------------------------------------------
 
 
-def results(notebook: NotebookNode, folder: Path) -> Mapping[str, Result]:
+def results(notebook: NotebookNode, classroom: Path) -> Mapping[str, Result]:
     """Run all of a notebook's student cells in order, then judge its items."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     sources = {nbgrader(cell).get("grade_id", cell.id): cell.source for cell in code}
     items = {nbgrader(cell)["grade_id"] for cell in graded_code(notebook)}
     return rehearse(
-        sources, [grade_id for grade_id in sources if grade_id not in items], sorted(items), folder
+        sources, [grade_id for grade_id in sources if grade_id not in items], sorted(items), classroom
     )
 
 
 @every("notebook")
-def test_reference_gets_every_point(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reference_gets_every_point(path: Path, classroom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    for grade_id, result in results(read(path), folder).items():
+    for grade_id, result in results(read(path), classroom).items():
         failed = [(check.name, check.message, check.trouble) for check in result.checks if not check.passed]
         assert failed == [], grade_id
         assert result.score == pytest.approx(result.points), grade_id
@@ -283,12 +275,12 @@ def test_reference_gets_every_point(path: Path, folder: Path, monkeypatch: pytes
 
 @every("notebook")
 def test_blank_release_gets_nothing_and_is_told_why(
-    path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, classroom: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")
     blank, _ = ClearSolutions(code_stub={"python": "todo()"}).preprocess(read(path), {})
     assert any("todo()" in cell.source for cell in blank.cells)
-    for grade_id, result in results(blank, folder).items():
+    for grade_id, result in results(blank, classroom).items():
         for check in result.checks:
             assert not check.passed, (grade_id, check.name)
             assert not check.trouble, (grade_id, check.trouble)

@@ -239,8 +239,8 @@ def backprop(params, X, y):
     A, f = forward(params, X)
     delta = (f - y).mul(2).div(X.shape[0])
     s = torch.einsum("n,h,nh->nh", delta, params["v"], A - A.square())
-    return dict(delta=delta, s=s, W=torch.einsum("nh,nd->hd", s, X), b=s.sum(dim=0), v=torch.einsum("nh,n->h", A, delta),
-                c=delta.sum(dim=0, keepdim=True))
+    return dict(delta=delta, s=s, W=torch.einsum("nh,nd->hd", s, X), b=s.sum(dim=0),
+                v=torch.einsum("nh,n->h", A, delta), c=delta.sum(dim=0, keepdim=True))
 """
 
 RIGHT_BACKPROP = {
@@ -308,7 +308,8 @@ def backprop(params, X, y):
     X = np.asarray(X)
     delta = 2 * np.subtract(f, y) / len(X)
     s = np.outer(delta, params["v"]) * A * (1 - A)
-    return {"delta": delta, "s": s, "W": np.dot(s.T, X), "b": np.sum(s, axis=0), "v": np.dot(A.T, delta), "c": np.sum(delta)}
+    return {"delta": delta, "s": s, "W": np.dot(s.T, X), "b": np.sum(s, axis=0),
+            "v": np.dot(A.T, delta), "c": np.sum(delta)}
 """,
     "sigmoid clipped": change(BACKPROP, "np.exp(-t) → np.exp(-t.clip(-500, 500))"),
 }
@@ -454,7 +455,8 @@ RIGHT_DECAY = {
     "one by one": """
 def gradients(params, X, y, lam):
     g = backprop(params, X, y)
-    return {"W": g["W"] + 2 * lam * params["W"], "v": g["v"] + lam * (params["v"] + params["v"]), "b": g["b"], "c": g["c"]}
+    return {"W": g["W"] + 2 * lam * params["W"], "v": g["v"] + lam * (params["v"] + params["v"]),
+            "b": g["b"], "c": g["c"]}
 """,
     "by the dimension": "def gradients(params, X, y, lam):\n    g = backprop(params, X, y)\n"
     "    return {k: g[k] + 2 * lam * (k in ('v', 'W')) * params[k] for k in params}\n",
@@ -465,7 +467,8 @@ def gradients(params, X, y, lam):
     A, f = forward(params, X)
     r = (f - y) * 2 / len(y)
     s = r[:, None] * A * (1 - A) * params["v"][None]
-    return {"W": s.T @ X + 2 * lam * params["W"], "b": s.sum(0), "v": A.T @ r + 2 * lam * params["v"], "c": r.sum(0).reshape(1)}
+    return {"W": s.T @ X + 2 * lam * params["W"], "b": s.sum(0),
+            "v": A.T @ r + 2 * lam * params["v"], "c": r.sum(0).reshape(1)}
 """,
 }
 
@@ -504,6 +507,10 @@ WRONG_DECAY = {
 
 # -- 6.1e, training --------------------------------------------------------------------------------------
 
+MOVES = """    m = {k: momentum * velocity[k] - lr * g[k] for k in params}
+    new = {k: params[k] + m[k] for k in params}
+    return new, m
+"""
 TRAINING = """
 def normalised_error(y, f):
     return ((f - y) ** 2).mean() / y.var()
@@ -531,8 +538,13 @@ RIGHT_TRAINING = {
     "plain": TRAINING,
     "in place": change(
         TRAINING,
-        "    m = {k: momentum * velocity[k] - lr * g[k] for k in params}\n    new = {k: params[k] + m[k] for k in params}\n    return new, m"
-        " →     for k in params:\n        velocity[k] *= momentum\n        velocity[k] -= lr * g[k]\n        params[k] += velocity[k]\n    return params, velocity",
+        f"{MOVES} → "
+        + """    for k in params:
+        velocity[k] *= momentum
+        velocity[k] -= lr * g[k]
+        params[k] += velocity[k]
+    return params, velocity
+""",
     ),
     "torch throughout": change(
         TRAINING,
@@ -556,7 +568,7 @@ RIGHT_TRAINING = {
             scaled = first[k] / (1 - 0.9 ** (epoch + 1)) / (np.sqrt(second[k] / (1 - 0.99 ** (epoch + 1))) + 1e-9)
             params[k] = params[k] - 0.03 * scaled
 """,
-        "    history = { →     first, second = ({k: np.zeros_like(v) for k, v in params.items()} for _ in range(2))\n    history = {",
+        "    history = { →     first, second = dict(velocity), dict(velocity)\n    history = {",
     ),
     "start recorded, too": change(
         TRAINING,
@@ -669,7 +681,9 @@ WRONG_TRAINING = {
 
 # -- 6.1g, hidden units ----------------------------------------------------------------------------------
 
-TABLE = "unit_errors = {h: [(0.6 if h == 1 else 0.06 / h ** 0.5) * (1 + k / 20) for k in range(8)] for h in range(1, 11)}\n"
+TABLE = """
+unit_errors = {h: [(0.6 if h == 1 else 0.06 / h ** 0.5) * (1 + k / 20) for k in range(8)] for h in range(1, 11)}
+"""
 UNITS = "smallest_number = 2\n"
 
 RIGHT_UNITS = {

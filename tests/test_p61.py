@@ -135,7 +135,8 @@ def test_table_may_follow_from_the_students_own_training() -> None:
     weak = {"p6_1c-functions": change(BACKPROP, "s = up * A * (1 - A) → s = up * (up > 0)")}
     other = (
         TABLE
-        + "unit_errors = {h: [min(1.0, 0.3 + 0.4 / h + k / 99) for k in range(8)] for h in range(1, 11)}\nsmallest_number = 2\n"
+        + "unit_errors = {h: [min(1.0, 0.3 + 0.4 / h + k / 99) for k in range(8)] for h in range(1, 11)}\n"
+        + UNITS
     )
     lost = judge("p6_1g-units", {**weak, "p6_1g-number": other})
     assert "in your table no number" in lost["smallest"].message

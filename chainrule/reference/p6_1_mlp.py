@@ -2,15 +2,16 @@
 
     x → z = W x + b → a = σ(z) → f = v·a + c,    J = (1/N) Σ (f − y)² + λ (Σ W² + Σ v²)
 
-The model of the data is exercise 11.7 of Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning"; δ and s
-are the errors of its equation (11.14), here with the factor 2/N of J in them. Tensors are float64; W is (H, D), b and v are
-(H,), c is (1,), X is (N, D), a and s are (N, H), f, y and δ are (N,).
+The model of the data is exercise 11.7 of Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning"; δ and
+s are the errors of its section 11.4, here with the factor 2/N of J in them. Tensors are float64; W is (H, D), b and v
+are (H,), c is (1,), X is (N, D), a and s are (N, H), f, y and δ are (N,).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -30,7 +31,7 @@ CASES = [(7, 3, 5, 61), (11, 4, 6, 62), (8, 2, 3, 63)]  # N, D, H, seed
 HIDDEN, EPOCHS, LAM = 10, 1000, 1e-4
 RATE, MOMENTUM = 0.1, 0.9
 DRAWS = 5
-# The median of the normalised test error over DRAWS data sets: `bench/calibrate_p6_1.py`
+# For the median of the normalised test error over DRAWS data sets; see bench/calibrate_p6_1.py
 BAR = 0.10
 LEARNT = 0.9  # an error above has learnt nothing: the mean of the targets has 1
 
@@ -319,7 +320,7 @@ class Case:
 
     def mistakes(self, name: str, value: Tensor) -> dict[str, Callable[[], Tensor]]:
         """Known wrong values of a step, from the value before it."""
-        given, A, y, N = self.given, self.A, self.given["y"], self.N
+        given, A, y = self.given, self.A, self.given["y"]
         Z, v = given["X"] @ given["W"].T + given["b"], given["v"]
         match name:
             case "delta":
@@ -397,7 +398,7 @@ class Case:
             yield own
 
     def factors(self, name: str) -> list[tuple[float, bool]]:
-        """The numbers k with which a step is k times what follows from a value before it, and whether that is the right one.
+        """Numbers k with which a step is k times what follows from the value before it, and whether by the right one.
 
         Raises:
             CheckFailed: there is none; a known mistake is named.
@@ -608,10 +609,8 @@ def expect_data_part(student: Student) -> None:
         change = [own_gradients(student, data, LAMBDAS[0]) for data in (given, other)]
         right = [gradients(params, data["X"], data["y"], 0) for data in (given, other)]
         own: list[Any] = []
-        try:
+        with suppress(CheckFailed):
             own = [call(student.backprop, params, data["X"], data["y"]) for data in (given, other)]
-        except CheckFailed:
-            pass
         for name in PARAMETERS:
             got = change[0][name] - change[1][name]
             known = [right[0][name] - right[1][name]]
@@ -682,10 +681,8 @@ class Move:
             self.shaped(part, name) for part, name in zip(pair, ("params", "velocity"), strict=True)
         )
         self.known = [gradients(self.params, self.X, self.y, lam)]
-        try:
+        with suppress(CheckFailed):
             self.known.append(own_gradients(student, given, lam))
-        except CheckFailed:
-            pass
 
     def shaped(self, part: Any, name: str) -> Params:
         found = {}
@@ -827,7 +824,7 @@ class Fit:
         )
 
     def own_error(self, student: Student) -> float:
-        """The test error by the student's own `forward`, whose slips are paid for elsewhere; infinite if it has none."""
+        """The test error by the student's own `forward`, whose slips are paid for elsewhere; infinite if it fails."""
         X, y = self.data[2:]
         try:
             f = call(student.forward, self.params, X)[1]

@@ -1,10 +1,12 @@
 """The figures of the weight decay problem, drawn in the way of `plots`: see there."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -79,7 +81,7 @@ def surfaces(
     grid = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)  # row by row, x1 fastest
     maps = {}
     for name, values_of in {"The model": truth, **fits}.items():
-        values = attempt(partial(values_of, grid.copy()))
+        values = attempt(partial(in_either_library, values_of, grid))
         maps[name] = array_of(values, (GRID, GRID), f"the values of {name}")
     dots = array_of(attempt(points), (-1, 2), "the training inputs")
     top = float(maps["The model"].max())
@@ -141,6 +143,16 @@ def units(errors: Mapping[int, Sequence[float]] | None, *, bar: float) -> tuple[
     axes.set_ylabel("Normalised test error")
     told = ", ".join(f"{n}: {median:.2g}" for n, median in medians.items())
     return figure, f"{title}, {draws} draws each. Medians by hidden units: {told}. Dashed line at {bar:g}."
+
+
+def in_either_library(function: Callable[[Any], Any], inputs: np.ndarray) -> Any:
+    """What a function gives for an array or, if it raises on it, for a tensor; raises what it raised first."""
+    try:
+        return function(inputs.copy())
+    except Exception as error:
+        with suppress(Exception):
+            return function(torch.tensor(inputs))
+        raise error
 
 
 def logarithmic(axes: Axes) -> None:

@@ -314,7 +314,7 @@ class Mixer(nn.Module):
 
     def __init__(self, query: float, key: float, value: float) -> None:
         super().__init__()
-        self.shares = (query, key, value)
+        self.shares = nn.Parameter(torch.tensor([query, key, value]))  # seen in the state of who keeps it
 
     def forward(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None = None

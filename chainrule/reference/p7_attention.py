@@ -277,7 +277,7 @@ def make_model(
 ) -> EncoderDecoder:
     """A transformer with fresh weights: matrices by Xavier's uniform rule."""
 
-    def heads_() -> MultiHeadAttention:
+    def multi_head() -> MultiHeadAttention:
         return MultiHeadAttention(heads, d_model, dropout)
 
     def wide() -> FeedForward:
@@ -287,8 +287,11 @@ def make_model(
         return nn.Sequential(Embeddings(vocabulary, d_model), PositionalEncoding(d_model, dropout))
 
     model = EncoderDecoder(
-        Encoder(d_model, [EncoderLayer(d_model, heads_(), wide(), dropout) for _ in range(layers)]),
-        Decoder(d_model, [DecoderLayer(d_model, heads_(), heads_(), wide(), dropout) for _ in range(layers)]),
+        Encoder(d_model, [EncoderLayer(d_model, multi_head(), wide(), dropout) for _ in range(layers)]),
+        Decoder(
+            d_model,
+            [DecoderLayer(d_model, multi_head(), multi_head(), wide(), dropout) for _ in range(layers)],
+        ),
         embed(source_vocabulary),
         embed(target_vocabulary),
         Generator(d_model, target_vocabulary),

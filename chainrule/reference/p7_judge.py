@@ -1,7 +1,7 @@
 """Homework 2, problem 7, first part: what is right about an attention mechanism, and which slip explains a wrong one.
 
-Each `expect_…` judges one part of an answer and raises `CheckFailed`. What a part builds on is the student's own: a slip
-is recognised where it is made, and carried through elsewhere. Numbers that are the same everywhere earn nothing.
+Each `expect_…` judges one part of an answer and raises `CheckFailed`. What a part builds on is the student's own: a
+slip is recognised where it is made, and carried through elsewhere. Numbers that are the same everywhere earn nothing.
 """
 
 from __future__ import annotations

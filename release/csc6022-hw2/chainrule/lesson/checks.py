@@ -1,0 +1,373 @@
+"""Graded cells as lists of named checks.
+
+    item = Item("q3_1-network", points=0.75)
+
+    @item.check("ten logits for every image", points=0.1, hint="the last layer has ten outputs")
+    def _(student):
+        expect(student.MLP().forward(torch.rand(4, 1, 28, 28))).has_shape(4, 10)
+
+    item.score()
+
+The cell's value is a `Result`: a number to nbgrader, a table to the reader, a record to Chainrule's grader.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from html import escape
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from IPython.utils.capture import capture_output
+
+from chainrule.lesson.exact import value_of
+from chainrule.lesson.student import CheckFailed, NeedsReview, Opaque, Student, current_student, printable
+
+MESSAGE_LENGTH = 2000
+RESULT_TYPE = "application/vnd.chainrule.item+json"
+
+CELL = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
+
+Disclosure = Literal["always", "after due", "never"]
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """How one check ended. `message` says what was wrong, `trouble` holds a traceback for the author.
+
+    With `review` it found what a person should look at before the item's score counts.
+    """
+
+    name: str
+    points: float
+    passed: bool
+    hint: str = ""
+    disclose: Disclosure = "always"
+    message: str = ""
+    trouble: str = ""
+    review: bool = False
+
+    @property
+    def earned(self) -> float:
+        return self.points if self.passed else 0.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a graded cell ended: its checks, and their sum as the cell's value."""
+
+    grade_id: str
+    points: float
+    checks: list[CheckResult] = field(default_factory=list)
+
+    @property
+    def score(self) -> float:
+        return round(sum((check.earned for check in self.checks), 0.0), 6)
+
+    @property
+    def reviews(self) -> list[str]:
+        """What a person should look at, a sentence each."""
+        return [check.message for check in self.checks if check.review]
+
+    def __float__(self) -> float:
+        return self.score
+
+    def __repr__(self) -> str:
+        return repr(self.score)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The structured result, JSON-ready."""
+        return {"score": self.score, **asdict(self)}
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> Result:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: the record is not one of ours.
+        """
+        try:
+            result = cls(
+                record["grade_id"], float(record["points"]), [CheckResult(**c) for c in record["checks"]]
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not a check result: {error}") from None
+        for check in result.checks:
+            texts = (result.grade_id, check.name, check.hint, check.message, check.trouble)
+            if not (
+                all(isinstance(text, str) for text in texts)
+                and isinstance(check.points, int | float)
+                and isinstance(check.passed, bool)
+                and isinstance(check.review, bool)
+                and check.disclose in get_args(Disclosure)
+            ):
+                raise ValueError(f"not a check result: {check}")
+        return result
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        # text/plain stays a bare number: that is what nbgrader reads as partial credit
+        return {"text/plain": repr(self), "text/html": self.table(), RESULT_TYPE: self.to_dict()}
+
+    def table(self, *, due: bool = False, graded: bool = False) -> str:
+        """The result drawn as an HTML table, with every text escaped.
+
+        Args:
+            due: the due date is over, so checks disclosed "after due" explain themselves.
+            graded: all checks ran; otherwise a footer says that hidden ones come at grading.
+        """
+        rows = "".join(_row(check, due) for check in self.checks)
+        shown = sum(check.points for check in self.checks)
+        hidden = 0.0 if graded else round(self.points - shown, 6)
+        sums = [f"{self.score:g} of {shown:g} points"] if shown or not hidden else []
+        if hidden:
+            sums.append(f"{hidden:g} {'more' if shown else 'points'} for checks that run at grading")
+        head = "".join(f'<th scope="col" {CELL}>{name}</th>' for name in ("Check", "Points", "Result"))
+        return (
+            f'<table class="chainrule-result" style="border-collapse:collapse;text-align:left;max-width:60em">'
+            f'<caption style="text-align:left;padding:.3em 0"><b>{escape(self.grade_id)}</b>: '
+            f"{', and '.join(sums)}</caption>"
+            f"<thead><tr>{head}</tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+
+
+def _row(check: CheckResult, due: bool) -> str:
+    told = check.disclose == "always" or (check.disclose == "after due" and due)
+    name = check.name if told else "a hidden check"
+    said = "✓ passed" if check.passed else "✗ not yet"
+    if not check.passed and told:
+        said += "".join(
+            f"<br>{escape(text)}" for text in (check.message, check.hint and f"Hint: {check.hint}") if text
+        )
+    elif not check.passed and check.disclose == "after due":
+        said += "<br>explained after the due date"
+    colour = "#1b7f4b" if check.passed else "#b3261e"  # both at least 4.5:1 on white; the words say it too
+    share = f"{check.earned:g}/{check.points:g}" if check.points else "–"
+    return (
+        f"<tr><td {CELL}>{escape(name)}</td><td {CELL}>{share}</td>"
+        f'<td {CELL}><span style="color:{colour}">{said[:1]}</span>{said[1:]}</td></tr>'
+    )
+
+
+class Item:
+    """One graded cell.
+
+    Args:
+        grade_id: the cell's nbgrader id.
+        points: the cell's points; the shares of its checks add up to them.
+    """
+
+    def __init__(self, grade_id: str, points: float) -> None:
+        if not 0 < points < math.inf:
+            raise ValueError(f"{grade_id}: points must be positive, not {points}")
+        self.grade_id = grade_id
+        self.points = points
+        self._checks: list[tuple[CheckResult, Callable[[Student], None]]] = []
+
+    def check(
+        self, name: str, *, points: float, hint: str = "", disclose: Disclosure = "always"
+    ) -> Callable[[Callable[[Student], None]], None]:
+        """Add the decorated function as a check. It passes if it returns, it fails if an `expect` does.
+
+        Args:
+            name: what is checked, as the student reads it.
+            points: its share of the item's points; 0 for a check that only informs.
+            hint: what to look at when it fails.
+            disclose: whether the student is told name, finding and hint: always, after the due date, never.
+        """
+        if not (math.isfinite(points) and points >= 0):
+            raise ValueError(f"{self.grade_id}: check {name!r} has impossible points {points}")
+        if any(known.name == name for known, _ in self._checks):
+            raise ValueError(f"{self.grade_id}: two checks are called {name!r}")
+
+        def add(function: Callable[[Student], None]) -> None:
+            self._checks.append((CheckResult(name, points, False, hint, disclose), function))
+
+        return add
+
+    def score(self) -> Result:
+        """Run all checks and return the result. Seeds, modes and output of the notebook stay as they were.
+
+        Raises:
+            ValueError: the shares add up to more than the item's points, an author's mistake.
+        """
+        total = sum(check.points for check, _ in self._checks)
+        if total > self.points + 1e-9:
+            raise ValueError(
+                f"{self.grade_id}: its checks share {total:g} points, the item has {self.points:g}"
+            )
+        student = current_student()
+        return Result(
+            self.grade_id, self.points, [_run(check, function, student) for check, function in self._checks]
+        )
+
+
+def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:
+    """Run one check. Nothing it prints, warns or draws reaches the cell, so stderr costs nothing."""
+    passed, message, trouble, review = False, "", "", False
+    try:
+        with capture_output(), untouched_seeds():
+            function(student)
+        passed = True
+    except CheckFailed as failure:
+        message = printable(str(failure), MESSAGE_LENGTH)  # a value of the student's may be part of it
+        review = isinstance(failure, NeedsReview)
+    except Exception as error:
+        # Every check passes on the reference solution, so this is an answer of a form nobody thought of.
+        message = f"the answer has an unexpected form ({type(error).__name__})"
+        trouble = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
+    return replace(check, passed=passed, message=message, trouble=trouble, review=review)
+
+
+@contextmanager
+def untouched_seeds() -> Iterator[None]:
+    """The random states of torch, numpy and random are afterwards what they were before."""
+    with torch.random.fork_rng():
+        before = np.random.get_state(), random.getstate()
+        try:
+            yield
+        finally:
+            np.random.set_state(before[0])
+            random.setstate(before[1])
+
+
+# -- what checks say about values ------------------------------------------------------------------------
+
+
+def expect(value: Any, name: str = "the answer") -> Expectation:
+    """Say what a value should be: `expect(dW, "dW").close_to(reference)`.
+
+    Args:
+        value: what the student's code gave.
+        name: what to call it in messages.
+    """
+    return Expectation(value, name)
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """A value under test. Each method raises `CheckFailed` with a message for the student, or returns."""
+
+    value: Any
+    name: str
+
+    def is_true(self, message: str) -> None:
+        """The value is true; otherwise the message is what the student reads."""
+        if not bool(self.value):
+            raise CheckFailed(message)
+
+    def equals(self, reference: Any) -> None:
+        """Equal plain values: numbers, strings, tuples."""
+        if self.value != reference:
+            raise CheckFailed(f"{self.name} is {shorten(self.value)}, not {shorten(reference)}")
+
+    def has_shape(self, *shape: int) -> None:
+        """An array or tensor of that shape without NaN or infinity."""
+        array = numbers(self.value, self.name)
+        if tuple(array.shape) != shape:
+            raise CheckFailed(f"{self.name} has shape {tuple(array.shape)}, not {shape}")
+
+    def at_least(self, bar: float) -> None:
+        """A single number not below the bar."""
+        value = float(numbers(self.value, self.name))
+        if value < bar:
+            raise CheckFailed(f"{self.name} is {value:.4g}, below {bar:.4g}")
+
+    def close_to(
+        self,
+        reference: Any,
+        *,
+        rtol: float = 1e-4,
+        atol: float = 1e-6,
+        mistakes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Equal to the reference up to `atol + rtol · max|reference|`, shape included.
+
+        The scale is the reference's largest entry rather than each entry's own, so that a value near zero
+        does not ask for more digits than float32 has.
+
+        Args:
+            reference: numbers of any real dtype; compared in float64.
+            mistakes: known wrong values (or functions that compute them) by what they mean; the first that
+                explains the answer is named.
+        """
+        got, want = numbers(self.value, self.name), numbers(reference, "the reference")
+        if differ(got, want, rtol, atol) == 0:
+            return
+        for meaning, wrong in (mistakes or {}).items():
+            wrong = numbers(wrong() if callable(wrong) else wrong, meaning)
+            if differ(got, wrong, rtol, atol) == 0 and differ(wrong, want, rtol, atol) != 0:
+                raise CheckFailed(f"{self.name}: {meaning}")
+        if got.shape != want.shape:
+            what = f"{self.name} has shape {tuple(got.shape)}, not {tuple(want.shape)}"
+            if got.ndim == 2 and differ(got.T, want, rtol, atol) == 0:
+                what += ": it is the transpose of the right answer"
+            raise CheckFailed(what)
+        difference = (got - want).abs()
+        worst = tuple(int(i) for i in np.unravel_index(int(difference.argmax()), difference.shape))
+        place = f" at index {worst if len(worst) > 1 else worst[0]}" if worst else ""
+        raise CheckFailed(f"{self.name} is {got[worst]:.6g}{place}, off by {difference[worst]:.3g}")
+
+
+def numbers(value: Any, name: str) -> torch.Tensor:
+    """The value as a finite float64 tensor. Texts are read as exact forms: "ln 2", "-1/8".
+
+    Raises:
+        CheckFailed: it is no number or array of numbers, or holds NaN or infinity.
+    """
+    value = exact(value, name)
+    if isinstance(value, bool) or not isinstance(
+        value, int | float | list | tuple | np.ndarray | torch.Tensor
+    ):
+        kind = value.label if isinstance(value, Opaque) else type(value).__name__
+        found = "nothing (is a `return` missing?)" if value is None else f"a {kind}"
+        raise CheckFailed(f"{name} is {found}, expected numbers")
+    try:
+        tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise CheckFailed(f"{name} is not a rectangular array of numbers") from None
+    if not torch.isfinite(tensor).all():
+        raise CheckFailed(f"{name} contains NaN or infinity")
+    return tensor
+
+
+def exact(value: Any, name: str) -> Any:
+    """The value with every text in it replaced by the number it spells.
+
+    Raises:
+        CheckFailed: a text is no arithmetic expression.
+    """
+    if isinstance(value, list | tuple):
+        return [exact(entry, name) for entry in value]
+    if not isinstance(value, str):
+        return value
+    try:
+        return value_of(value)
+    except ValueError:
+        told = f"{name} has the text {shorten(value)}, which is no number"
+        raise CheckFailed(f'{told}: write 0.5 or, as a text, "1/2" or "ln(2)"') from None
+
+
+def differ(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> float:
+    """By how much `a` leaves the tolerance around `b`: 0 inside, infinite for another shape."""
+    if a.shape != b.shape:
+        return math.inf
+    if a.numel() == 0:
+        return 0.0
+    return max(0.0, float((a - b).abs().max() - (atol + rtol * b.abs().max())))
+
+
+def shorten(value: Any, length: int = 60) -> str:
+    """A value's JSON or repr, cut to a length that fits a table."""
+    try:
+        text = json.dumps(value)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= length else text[: length - 1] + "…"

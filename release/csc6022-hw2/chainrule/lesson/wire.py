@@ -1,0 +1,272 @@
+"""What may pass between student code and checks: data, never objects.
+
+A message is a tree of JSON-like values, arrays and tensors, packed as a JSON header and one
+safetensors block. Nothing is pickled, so unpacking a message runs no code. Both ends of a check use it:
+in a student's notebook and between the two processes of a grading run, a value looks the same.
+
+Live objects (models, data loaders) stay where they are. Their place in a message is taken by a
+`Handle`, a number that only the worker can turn back into the object.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import socket
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+MAX_BYTES = 1 << 28  # 256 MiB: a whole Fashion-MNIST test set in float64 is 63 MB
+MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much in memory; arrays don't count
+MAX_DEPTH = 32
+MAX_KEYS = (
+    10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
+)
+EXACT = {
+    "fractions",
+    "decimal",
+    "sympy",
+    "mpmath",
+    "pandas",
+}  # a student's own class has no say in what it is
+TOO_LARGE = "more than {} MiB of data"
+_HEADER = struct.Struct("<Q")
+
+
+class WireError(ValueError):
+    """A value that cannot travel, or bytes that are not a message."""
+
+
+@dataclass(frozen=True)
+class Handle:
+    """Stands for a live object of the worker. `kind` is "model" or "object", `label` names its type."""
+
+    id: int
+    kind: str
+    label: str
+
+
+def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes:
+    """Turn a value into bytes.
+
+    Subclasses of str, int, float, list, dict, ndarray and Tensor travel as their plain base, so an overridden
+    `__eq__` or `__float__` stays behind. Tensors arrive on the CPU, detached, with their dtype.
+
+    Args:
+        value: None, bool, int, float, str, list, tuple, set, dict, array, tensor, nested as you like; numbers
+            and matrices of the libraries in `EXACT` travel as floats and arrays.
+        handle_for: asked for anything else; without it anything else raises.
+    Raises:
+        WireError: the value holds something that is no data, is nested too deeply, or is too large.
+    """
+    tensors: dict[str, torch.Tensor] = {}
+
+    def tensor_node(tensor: torch.Tensor) -> dict[str, Any]:
+        with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what it is
+            plain = torch.Tensor.detach(tensor)
+            if plain.layout is not torch.strided or plain.is_complex() or plain.is_quantized or plain.is_meta:
+                raise WireError(
+                    f"a {plain.layout} tensor of {plain.dtype} on {plain.device} is not plain numbers"
+                )
+            if plain.nbytes + sum(t.nbytes for t in tensors.values()) > MAX_BYTES:
+                raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+            rows = len(plain) if plain.ndim and plain.stride(0) == 0 else 1  # `expand` repeats one row
+            plain = plain[:1] if rows > 1 else plain
+            name = str(len(tensors))
+            # clone: safetensors refuses two tensors that share memory
+            tensors[name] = plain.cpu().clone(memory_format=torch.contiguous_format)
+        return {"rows": [name, rows]} if rows > 1 else {"tensor": name}
+
+    def walk(value: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise WireError(f"nested more than {MAX_DEPTH} levels deep")
+        if value is None or value is True or value is False:
+            return value
+
+        def is_a(*kinds: type) -> bool:
+            return issubclass(type(value), kinds)  # isinstance would believe what an object says of its class
+
+        if is_a(Handle):
+            return {"handle": [value.id, value.kind, value.label]}
+        if is_a(torch.Tensor):
+            return tensor_node(value)
+        if is_a(np.ndarray, np.generic):
+            plain = np.asarray(value)
+            if plain.dtype.kind in "biuf" and plain.dtype.itemsize <= 8:
+                if is_a(np.generic):
+                    return walk(plain.item(), depth)
+                native = np.array(plain, dtype=plain.dtype.newbyteorder("="), order="C")
+                return {"array": tensor_node(torch.from_numpy(native))["tensor"]}
+            if plain.dtype.kind in "OU":
+                return walk(plain.tolist(), depth + 1)
+            raise WireError(f"an array of dtype {plain.dtype} is not plain numbers")
+        if is_a(str):
+            return str.__str__(value)
+        if is_a(int):
+            return int.__int__(value)
+        if is_a(float):
+            return float.__float__(value)
+        if is_a(list):
+            return [walk(v, depth + 1) for v in list.__iter__(value)]
+        if is_a(tuple):
+            return {"tuple": [walk(v, depth + 1) for v in tuple.__iter__(value)]}
+        if is_a(set, frozenset):
+            return {"set": [walk(v, depth + 1) for v in (set if is_a(set) else frozenset).__iter__(value)]}
+        if is_a(dict):
+            return {"dict": [[walk(k, depth + 1), walk(v, depth + 1)] for k, v in dict.items(value)]}
+        if type(value).__module__.partition(".")[0] in EXACT:
+            if hasattr(value, "__float__"):
+                with contextlib.suppress(TypeError, ValueError, ArithmeticError):
+                    return float.__float__(float(value))
+            if hasattr(value, "__array__"):
+                with contextlib.suppress(TypeError, ValueError):
+                    return walk(np.array(value), depth + 1)
+        if handle_for is not None:
+            return walk(handle_for(value), depth)
+        raise WireError(f"a {type(value).__name__} is not data")
+
+    try:
+        header = json.dumps(walk(value, 0)).encode()
+    except ValueError as error:  # WireError, and Python's refusal of integers with thousands of digits
+        raise WireError(str(error)) from None
+    if len(header) > MAX_TREE:
+        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
+    block = safetensors.torch.save(tensors)
+    if len(header) + len(block) > MAX_BYTES:
+        raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+    return _HEADER.pack(len(header)) + header + block
+
+
+def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> Any:
+    """The value in a message made by `pack`.
+
+    Args:
+        message: untrusted bytes.
+        resolve: turns a handle into what this end shows for it; without it the `Handle` itself is returned.
+    Raises:
+        WireError: the bytes are not a message.
+    """
+    if not _HEADER.size <= len(message) <= MAX_BYTES + _HEADER.size:
+        raise WireError("not a message: wrong size")
+    (length,) = _HEADER.unpack_from(message)
+    if length > MAX_TREE:
+        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
+    keys = memory = 0
+
+    def repeated(row: torch.Tensor, rows: int) -> torch.Tensor:
+        nonlocal memory
+        memory += row.nbytes * rows
+        if memory > MAX_BYTES:
+            raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+        return row.expand(rows, *row.shape[1:]).contiguous()
+
+    def key(node: Any, depth: int) -> Any:
+        nonlocal keys
+        keys += not isinstance(node, str)
+        if keys > MAX_KEYS:
+            raise WireError(f"more than {MAX_KEYS} numbers as keys")
+        return walk(node, depth)
+
+    try:
+        tree = json.loads(message[_HEADER.size : _HEADER.size + length])
+        tensors = safetensors.torch.load(message[_HEADER.size + length :])
+    except Exception as error:  # whatever the two parsers stumble over
+        raise WireError(f"not a message: {error}") from None
+
+    def walk(node: Any, depth: int) -> Any:
+        if depth > 3 * MAX_DEPTH:
+            raise WireError("nested too deeply")
+        if isinstance(node, list):
+            return [walk(v, depth + 1) for v in node]
+        if not isinstance(node, dict):
+            return node
+        match list(node.items()):
+            case [("tensor", str(slot))] if slot in tensors:
+                return tensors[slot]
+            case [("rows", [str(slot), int(rows)])] if slot in tensors and len(tensors[slot]) == 1 <= rows:
+                return repeated(tensors[slot], rows)
+            case [("array", str(slot))] if slot in tensors:
+                return tensors[slot].numpy()
+            case [("tuple", list(items))]:
+                return tuple(walk(v, depth + 1) for v in items)
+            case [("set", list(items))]:
+                return set(key(v, depth + 1) for v in items)
+            case [("dict", list(items))] if all(isinstance(pair, list) and len(pair) == 2 for pair in items):
+                return {key(k, depth + 1): walk(v, depth + 1) for k, v in items}
+            case [("handle", [int(id), str(kind), str(label)])]:
+                handle = Handle(id, kind, label)
+                return resolve(handle) if resolve else handle
+        raise WireError("not a message: unknown node")
+
+    try:
+        return walk(tree, 0)
+    except TypeError as error:  # a list as a key, bfloat16 as an array
+        raise WireError(f"not a message: {error}") from None
+
+
+# -- messages over a socket ------------------------------------------------------------------------------
+
+_REQUEST = struct.Struct("<Qd")  # bytes that follow, seconds the request may take
+_REPLY = struct.Struct("<Q")  # bytes that follow
+
+
+def send_request(line: socket.socket, request: bytes, seconds: float) -> None:
+    """Send a packed request and the time it may take, which is also the time for taking it in.
+
+    Raises:
+        TimeoutError: the other end does not read.
+    """
+    line.settimeout(seconds)
+    line.sendall(_REQUEST.pack(len(request), seconds) + request)
+
+
+def receive_request(line: socket.socket) -> tuple[bytes, float] | None:
+    """The next request and the seconds it may take; None when the other end has hung up."""
+    try:
+        length, seconds = _REQUEST.unpack(_receive(line, _REQUEST.size, math.inf))
+    except ConnectionError:
+        return None
+    return _receive(line, length, math.inf), seconds
+
+
+def send_reply(line: socket.socket, reply: bytes) -> None:
+    """Send a packed reply."""
+    line.sendall(_REPLY.pack(len(reply)) + reply)
+
+
+def receive_reply(line: socket.socket, seconds: float) -> bytes:
+    """The reply to a request.
+
+    Raises:
+        TimeoutError: it was not complete within `seconds`, however slowly it dripped.
+        ConnectionError: the other end hung up.
+        WireError: it is larger than any message may be.
+    """
+    deadline = time.monotonic() + seconds
+    (length,) = _REPLY.unpack(_receive(line, _REPLY.size, deadline))
+    if length > MAX_BYTES + _HEADER.size:
+        raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+    return _receive(line, length, deadline)
+
+
+def _receive(line: socket.socket, count: int, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    while count:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        line.settimeout(None if math.isinf(left) else left)
+        part = line.recv(min(count, 1 << 20))
+        if not part:
+            raise ConnectionError("the other end hung up")
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)

@@ -1,4 +1,4 @@
-"""What students hand in for problem 7 of Homework 2, first part: right answers in many forms, wrong ones by their mistake.
+"""What students hand in for problem 7 of Homework 2, first part: right answers in many forms, wrong ones too.
 
 See `answers_question3` for the form.
 """
@@ -17,7 +17,7 @@ CHECKS = {
     "p7_4-positions": ("form", "lookup", "root", "values", "same", "fixed", "dropout"),
     "p7_5-sublayer": ("form", "own", "norm", "gain", "connected", "dropout"),
     "p7_6-decoder": ("form", "memory", "masks", "order", "registered"),
-    "p7_7-model": ("runs", "future", "padding", "source", "words"),
+    "p7_7-model": ("runs", "twice", "future", "padding", "source", "words"),
 }  # fmt: skip
 
 # -- 7.1 -------------------------------------------------------------------------------------------------
@@ -160,7 +160,7 @@ WRONG_ATTENTION = {
         ),
     ),
     "mean of the values": Wrong(
-        {"output", "dropout"},
+        {"output", "dropout", "gradients"},
         "mean of the values",
         attend("(p_attn, value), → (torch.ones_like(p_attn) / key.size(-2), value),"),
     ),
@@ -196,8 +196,7 @@ def attention(query, key, value, mask=None, dropout=None):
 """,
     ),
     "zeros": Wrong(
-        {"sums", "scale", "axis", "output", "mask", "broadcast", "dropout", "gradients", "finite"}
-        - {"finite"},
+        {"sums", "scale", "axis", "output", "mask", "broadcast", "dropout", "gradients"},
         "do not follow",
         """
 def attention(query, key, value, mask=None, dropout=None):
@@ -238,17 +237,24 @@ def masks(*changes: str) -> str:
 
 RIGHT_MASKS = {
     "triu and its opposite": MASKS,
-    "comparison of positions": masks("torch.triu(torch.ones(1, n, n), diagonal=1) == 0 → "
-                                     "(torch.arange(n)[:, None] >= torch.arange(n))[None]"),
-    "written out": masks("(tokens != pad).unsqueeze(-2) → "
-                         "(tokens != pad)[:, None, :].expand(-1, tokens.shape[1], -1)"),
+    "comparison of positions": masks(
+        "torch.triu(torch.ones(1, n, n), diagonal=1) == 0 → "
+        "(torch.arange(n)[:, None] >= torch.arange(n))[None]"
+    ),
+    "written out": masks(
+        "(tokens != pad).unsqueeze(-2) → (tokens != pad)[:, None, :].expand(-1, tokens.shape[1], -1)"
+    ),
     "no leading one": masks("torch.ones(1, n, n) → torch.ones(n, n)"),
-    "a loop": masks("    return torch.triu(torch.ones(1, n, n), diagonal=1) == 0 → "
-                    "    return torch.tensor([[[j <= i for j in range(n)] for i in range(n)]])"),
-    "logical_and": masks("padding_mask(tokens, pad) & causal_mask(tokens.shape[-1]).to(tokens.device) → "
-                         "torch.logical_and(tokens.ne(pad)[:, None], torch.ones(tokens.shape[1], tokens.shape[1])"
-                         ".tril().bool())"),
-}  # fmt: skip
+    "a loop": masks(
+        "    return torch.triu(torch.ones(1, n, n), diagonal=1) == 0 → "
+        "    return torch.tensor([[[j <= i for j in range(n)] for i in range(n)]])"
+    ),
+    "logical_and": masks(
+        "padding_mask(tokens, pad) & causal_mask(tokens.shape[-1]).to(tokens.device) → "
+        "torch.logical_and(tokens.ne(pad)[:, None], torch.ones(tokens.shape[1], tokens.shape[1])"
+        ".tril().bool())"
+    ),
+}
 
 PAD, CAUSAL = "(tokens != pad).unsqueeze(-2)", "torch.triu(torch.ones(1, n, n), diagonal=1) == 0"
 BOTH = "padding_mask(tokens, pad) & causal_mask(tokens.shape[-1]).to(tokens.device)"
@@ -259,21 +265,24 @@ WRONG_MASKS = {
         {"form", "padding"}, "closes the rows", masks(".unsqueeze(-2) → .unsqueeze(-1)")
     ),
     "pad mask on queries and keys": Wrong(
-        {"form", "padding"}, "rows and columns", masks(f"{PAD} → (tokens != pad)[:, None] & (tokens != pad)[..., None]")
+        {"padding"},
+        "rows and columns",
+        masks(f"{PAD} → (tokens != pad)[:, None] & (tokens != pad)[..., None]"),
     ),
     "pad is 0": Wrong({"any pad"}, "use `pad`", masks("!= pad → != 0")),
-    "causal without itself": Wrong(
-        {"causal"}, "may look at itself", masks("diagonal=1 → diagonal=0")
-    ),
+    "causal without itself": Wrong({"causal"}, "may look at itself", masks("diagonal=1 → diagonal=0")),
     "causal one too far": Wrong({"causal"}, "sees the next one", masks("diagonal=1 → diagonal=2")),
     "causal inverted": Wrong({"causal"}, "inverted", masks("diagonal=1) == 0 → diagonal=1) == 1")),
     "causal transposed": Wrong(
-        {"causal"}, "transposed", masks("torch.triu(torch.ones(1, n, n), diagonal=1) → "
-                                        "torch.tril(torch.ones(1, n, n), diagonal=-1)")
+        {"causal"},
+        "transposed",
+        masks("torch.triu(torch.ones(1, n, n), diagonal=1) → torch.tril(torch.ones(1, n, n), diagonal=-1)"),
     ),
-    "target: padding only": Wrong({"form", "target"}, "close the future", masks(f"{BOTH} → padding_mask(tokens, pad)")),
+    "target: padding only": Wrong(
+        {"target"}, "close the future", masks(f"{BOTH} → padding_mask(tokens, pad)")
+    ),
     "target: causal only": Wrong(
-        {"form", "target"}, "close the padding", masks(f"{BOTH} → causal_mask(tokens.shape[-1])")
+        {"target"}, "close the padding", masks(f"{BOTH} → causal_mask(tokens.shape[-1])")
     ),
     "target: or": Wrong({"target"}, "both must be open", masks("pad) & → pad) |")),
     "target: pad mask on queries": Wrong(
@@ -282,16 +291,17 @@ WRONG_MASKS = {
     "target inverted": Wrong({"target"}, "inverted", masks(f"{BOTH} → ~({BOTH})")),
     "floats": Wrong({"form"}, "booleans", masks(f"{CAUSAL} → ({CAUSAL}).float()", " & → .float() * ")),
     "all open": Wrong(
-        {"form", "padding", "any pad", "causal", "target"},
+        {"padding", "any pad", "causal", "target"},
         "open everywhere",
-        masks(f"{PAD} → torch.ones(len(tokens), 1, tokens.shape[1]).bool()", f"{CAUSAL} → torch.ones(1, n, n).bool()",
-              "pad mask → pad mask") if False else
-        masks(f"{PAD} → torch.ones(len(tokens), 1, tokens.shape[1]).bool()", f"{CAUSAL} → torch.ones(1, n, n).bool()"),
+        masks(
+            f"{PAD} → torch.ones(len(tokens), 1, tokens.shape[1]).bool()",
+            f"{CAUSAL} → torch.ones(1, n, n).bool()",
+        ),
     ),
     "nothing returned": Wrong(
         {"form", "padding", "any pad", "causal", "target"}, "return", masks("return → _ =")
     ),
-}  # fmt: skip
+}
 
 # -- 7.3 -------------------------------------------------------------------------------------------------
 
@@ -448,8 +458,10 @@ WRONG_HEADS = {
     "view both ways": Wrong(
         {"result"},
         "then transpose",
-        heads(".view(B, -1, self.h, self.d_k).transpose(1, 2) → .view(B, self.h, -1, self.d_k)",
-              "x.transpose(1, 2).contiguous().view(B → x.contiguous().view(B"),
+        heads(
+            ".view(B, -1, self.h, self.d_k).transpose(1, 2) → .view(B, self.h, -1, self.d_k)",
+            "x.transpose(1, 2).contiguous().view(B → x.contiguous().view(B",
+        ),
     ),
     "not transposed back": Wrong(
         {"result"}, "transposed back", heads("x.transpose(1, 2).contiguous() → x.contiguous()")
@@ -459,50 +471,61 @@ WRONG_HEADS = {
     "√n_keys": Wrong({"result"}, "number of keys", inline("k.shape[-2] ** 0.5".replace("k.", "key."))),
     "d_k": Wrong({"result"}, "divided by d_k", inline("self.d_k")),
     "no output projection": Wrong(
-        {"result", "learnt"}, "output projection", heads("self.linears[-1](x) → x", "range(4) → range(3)")
+        {"result"}, "output projection", heads("self.linears[-1](x) → x", "range(4) → range(3)")
     ),
     "one projection for all": Wrong(
-        {"result", "cross", "learnt"}, "parameters are registered",
-        heads("for lin, x in zip(self.linears, (query, key, value)) → for lin, x in zip([self.linears[0]] * 3, (query, key, value))",
-              "range(4) → range(2)"),
+        {"learnt"},
+        "parameters are registered",
+        heads(
+            "for lin, x in zip(self.linears, (query, key, value)) → for lin, x in zip([self.linears[0]] * 3, (query, key, value))",
+            "range(4) → range(2)",
+        ),
     ),
     "mask dropped": Wrong({"mask"}, "no effect", heads("mask=mask → mask=None")),
     "mask inverted": Wrong({"mask"}, "inverted on its way", heads("mask.unsqueeze(1) → ~mask.unsqueeze(1)")),
     "no weights": Wrong({"form", "kept"}, "no `.weights`", heads("self.weights = weights.detach() → pass")),
-    "mean weights": Wrong(
-        {"form", "kept"}, "shape", heads("weights.detach() → weights.detach().mean(1)")
-    ),
+    "mean weights": Wrong({"form", "kept"}, "shape", heads("weights.detach() → weights.detach().mean(1)")),
     "layers in a plain list": Wrong(
         {"learnt"},
         "no layers in a plain list",
-        heads("nn.ModuleList([nn.Linear(d_model, d_model) for _ in range(4)]) → "
-              "[nn.Linear(d_model, d_model) for _ in range(4)]"),
+        heads(
+            "nn.ModuleList([nn.Linear(d_model, d_model) for _ in range(4)]) → "
+            "[nn.Linear(d_model, d_model) for _ in range(4)]"
+        ),
     ),
     "layers made in forward": Wrong(
         {"learnt"},
         "not in forward",
-        heads("        self.linears = nn.ModuleList([nn.Linear(d_model, d_model) for _ in range(4)])\n → ",
-              "        B = query.size(0)\n → "
-              "        B, d = query.size(0), query.size(-1)\n"
-              "        self.__dict__['linears'] = [nn.Linear(d, d) for _ in range(4)]\n"),
+        heads(
+            "        self.linears = nn.ModuleList([nn.Linear(d_model, d_model) for _ in range(4)])\n → ",
+            "        B = query.size(0)\n → "
+            "        B, d = query.size(0), query.size(-1)\n"
+            "        self.__dict__['linears'] = [nn.Linear(d, d) for _ in range(4)]\n",
+        ),
     ),
     "dropout in eval mode": Wrong(
         {"eval"},
         "active in eval mode",
         heads("dropout=self.dropout) → dropout=lambda w: nn.functional.dropout(w, self.dropout.p))"),
     ),
-    "dropout forgotten": Wrong({"eval"}, "no dropout in training", heads("dropout=self.dropout → dropout=None")),
+    "dropout forgotten": Wrong(
+        {"eval"}, "no dropout in training", heads("dropout=self.dropout → dropout=None")
+    ),
     "dropout by hand, in eval mode": Wrong(
         {"eval"},
         "active in eval mode",
-        heads("dropout=self.dropout) → dropout=lambda w: w * (torch.rand_like(w) >= self.dropout.p) / "
-              "(1 - self.dropout.p))"),
+        heads(
+            "dropout=self.dropout) → dropout=lambda w: w * (torch.rand_like(w) >= self.dropout.p) / "
+            "(1 - self.dropout.p))"
+        ),
     ),
     "zeros": Wrong(
         {"result", "cross", "mask", "kept", "eval", "learnt"},
         "",
-        heads("        return self.linears[-1](x) → "
-              "        self.weights = 0 * self.weights\n        return 0 * query"),
+        heads(
+            "        return self.linears[-1](x) → "
+            "        self.weights = 0 * self.weights\n        return 0 * x"
+        ),
     ),
     "PyTorch's own": Wrong(
         {"own"},
@@ -522,7 +545,7 @@ class MultiHeadAttention(nn.Module):
         return y
 """,
     ),
-}  # fmt: skip
+}
 
 # -- 7.4 -------------------------------------------------------------------------------------------------
 
@@ -588,9 +611,13 @@ WRONG_POSITIONS = {
     "missing √d": Wrong({"root"}, "is missing", positions(" * math.sqrt(self.d_model) → ")),
     "divided by √d": Wrong({"root"}, "divided", positions("* math.sqrt → / math.sqrt")),
     "times d": Wrong({"root"}, "take the root", positions("math.sqrt(self.d_model) → self.d_model")),
-    "√vocabulary": Wrong({"root"}, "vocabulary", positions("math.sqrt(self.d_model) → math.sqrt(self.lut.num_embeddings)")),
+    "√vocabulary": Wrong(
+        {"root"}, "vocabulary", positions("math.sqrt(self.d_model) → math.sqrt(self.lut.num_embeddings)")
+    ),
     "exponent i for 2i": Wrong(
-        {"values"}, "2i/d_model", positions("torch.arange(0, d_model, 2) * - → torch.arange(0, d_model // 2) * -")
+        {"values"},
+        "2i/d_model",
+        positions("torch.arange(0, d_model, 2) * - → torch.arange(0, d_model // 2) * -"),
     ),
     "concatenated": Wrong(
         {"values"},
@@ -598,7 +625,9 @@ WRONG_POSITIONS = {
         positions("pe[:, 0::2] → pe[:, : d_model // 2]", "pe[:, 1::2] → pe[:, d_model // 2 :]"),
     ),
     "sine and cosine swapped": Wrong(
-        {"values"}, "swapped", positions("torch.sin → torch.SIN", "torch.cos → torch.sin", "torch.SIN → torch.cos")
+        {"values"},
+        "swapped",
+        positions("torch.sin → torch.SIN", "torch.cos → torch.sin", "torch.SIN → torch.cos"),
     ),
     "from position 1": Wrong(
         {"values"}, "begin at 0", positions("torch.arange(0, max_len) → torch.arange(1, max_len + 1)")
@@ -608,14 +637,18 @@ WRONG_POSITIONS = {
     "trainable": Wrong(
         {"fixed"},
         "is trained",
-        positions('self.register_buffer("pe", pe.unsqueeze(0)) → self.pe = nn.Parameter(pe.unsqueeze(0))',
-                  ".requires_grad_(False) → "),
+        positions(
+            'self.register_buffer("pe", pe.unsqueeze(0)) → self.pe = nn.Parameter(pe.unsqueeze(0))',
+            ".requires_grad_(False) → ",
+        ),
     ),
     "learnt from scratch": Wrong(
         {"values", "fixed"},
         "is trained",
-        positions('self.register_buffer("pe", pe.unsqueeze(0)) → self.pe = nn.Parameter(torch.randn(1, max_len, d_model))',
-                  ".requires_grad_(False) → "),
+        positions(
+            'self.register_buffer("pe", pe.unsqueeze(0)) → self.pe = nn.Parameter(torch.randn(1, max_len, d_model))',
+            ".requires_grad_(False) → ",
+        ),
     ),
     "the batch for the position": Wrong(
         {"values", "same"},
@@ -623,32 +656,38 @@ WRONG_POSITIONS = {
         positions("self.pe[:, : x.size(1)].requires_grad_(False) → self.pe[0, : x.size(0), None]"),
     ),
     "dropout in eval mode": Wrong(
-        {"dropout"}, "active in eval",
-        positions("return self.dropout(x + → return nn.functional.dropout(x +", "requires_grad_(False)) → requires_grad_(False), self.dropout.p)"),
+        {"dropout"},
+        "active in eval",
+        positions(
+            "return self.dropout(x + → return nn.functional.dropout(x +",
+            "requires_grad_(False)) → requires_grad_(False), self.dropout.p)",
+        ),
     ),
-    "no dropout": Wrong({"dropout"}, "no dropout in training", positions("return self.dropout(x + → return (x +")),
+    "no dropout": Wrong(
+        {"dropout"}, "no dropout in training", positions("return self.dropout(x + → return (x +")
+    ),
     "no rescale": Wrong(
         {"dropout"},
         "not divided by 1 − p",
-        positions("return self.dropout( → return self.drop(")
-        + "\n    def drop(self, x):\n"
+        positions("return self.dropout( → return self.drop(") + "\n    def drop(self, x):\n"
         "        return x * (torch.rand_like(x) >= self.dropout.p) if self.training else x\n",
     ),
     "keep and drop swapped": Wrong(
         {"dropout"},
         "swapped",
-        positions("return self.dropout( → return self.drop(")
-        + "\n    def drop(self, x):\n"
+        positions("return self.dropout( → return self.drop(") + "\n    def drop(self, x):\n"
         "        p = self.dropout.p\n"
         "        return x * (torch.rand_like(x) < p) / (1 - p) if self.training and p else x\n",
     ),
     "zeros": Wrong(
         {"lookup", "root", "values", "same", "fixed", "dropout"},
         "",
-        positions("return self.lut(tokens) * math.sqrt(self.d_model) → return 0 * self.lut(tokens)",
-                  "return self.dropout(x + self.pe[:, : x.size(1)].requires_grad_(False)) → return x"),
+        positions(
+            "return self.lut(tokens) * math.sqrt(self.d_model) → return 0 * self.lut(tokens)",
+            "return self.dropout(x + self.pe[:, : x.size(1)].requires_grad_(False)) → return x",
+        ),
     ),
-}  # fmt: skip
+}
 
 # -- 7.5 -------------------------------------------------------------------------------------------------
 
@@ -712,12 +751,12 @@ WRONG_SUBLAYER = {
         {"norm"}, "outside the root", sublayer("(var + self.eps).sqrt() → (var.sqrt() + self.eps)")
     ),
     "eps ignored": Wrong({"norm"}, "eps", sublayer("var + self.eps → var + 1e-6")),
-    "wrong axes: positions": Wrong(
-        {"norm"}, "positions", sublayer("mean(-1 → mean(-2", "var(-1 → var(-2")
-    ),
+    "wrong axes: positions": Wrong({"norm"}, "positions", sublayer("mean(-1 → mean(-2", "var(-1 → var(-2")),
     "wrong axes: batch": Wrong({"norm"}, "over the batch", sublayer("mean(-1 → mean(0", "var(-1 → var(0")),
     "wrong axes: all": Wrong(
-        {"norm"}, "everything", sublayer("x.mean(-1, keepdim=True) → x.mean()", "x.var(-1, keepdim=True → x.var(dim=None")
+        {"norm"},
+        "everything",
+        sublayer("x.mean(-1, keepdim=True) → x.mean()", "x.var(-1, keepdim=True → x.var(dim=None"),
     ),
     "no root": Wrong({"norm"}, "take its root", sublayer("(var + self.eps).sqrt() → (var + self.eps)")),
     "no gain and bias": Wrong(
@@ -727,11 +766,17 @@ WRONG_SUBLAYER = {
         {"gain"}, "1 parameters", sublayer("nn.Parameter(torch.ones(features)) → torch.ones(features)")
     ),
     "bias times gain": Wrong(
-        {"gain"}, "gain · normalised + bias", sublayer("self.a_2 * (x - mean) / (var + self.eps).sqrt() + self.b_2 → "
-                                                       "self.a_2 * ((x - mean) / (var + self.eps).sqrt() + self.b_2)")
+        {"gain"},
+        "gain · normalised + bias",
+        sublayer(
+            "self.a_2 * (x - mean) / (var + self.eps).sqrt() + self.b_2 → "
+            "self.a_2 * ((x - mean) / (var + self.eps).sqrt() + self.b_2)"
+        ),
     ),
     "post-norm": Wrong(
-        {"connected"}, "post-norm", sublayer("x + self.dropout(sublayer(self.norm(x))) → self.norm(x + self.dropout(sublayer(x)))")
+        {"connected"},
+        "post-norm",
+        sublayer("x + self.dropout(sublayer(self.norm(x))) → self.norm(x + self.dropout(sublayer(x)))"),
     ),
     "no residual": Wrong({"connected"}, "residual is missing", sublayer("return x + → return")),
     "no norm": Wrong({"connected"}, "no normalisation", sublayer("sublayer(self.norm(x)) → sublayer(x)")),
@@ -739,7 +784,9 @@ WRONG_SUBLAYER = {
         {"connected"}, "not what it gets", sublayer("sublayer(self.norm(x)) → self.norm(sublayer(x))")
     ),
     "residual of the normalised": Wrong(
-        {"connected"}, "add x itself", sublayer("return x + → x = self.norm(x)\n        return x +", "sublayer(self.norm(x)) → sublayer(x)")
+        {"connected"},
+        "add x itself",
+        sublayer("return x + → x = self.norm(x)\n        return x +", "sublayer(self.norm(x)) → sublayer(x)"),
     ),
     "no rescale": Wrong(
         {"dropout"},
@@ -754,25 +801,39 @@ WRONG_SUBLAYER = {
     "dropout in eval mode": Wrong(
         {"dropout"},
         "active in eval",
-        sublayer("self.dropout(sublayer(self.norm(x))) → nn.functional.dropout(sublayer(self.norm(x)), self.dropout.p)"),
+        sublayer(
+            "self.dropout(sublayer(self.norm(x))) → nn.functional.dropout(sublayer(self.norm(x)), self.dropout.p)"
+        ),
     ),
-    "no dropout": Wrong({"dropout"}, "no dropout in training", sublayer("self.dropout(sublayer(self.norm(x))) → sublayer(self.norm(x))")),
+    "no dropout": Wrong(
+        {"dropout"},
+        "no dropout in training",
+        sublayer("self.dropout(sublayer(self.norm(x))) → sublayer(self.norm(x))"),
+    ),
     "x dropped, too": Wrong(
-        {"dropout"}, "x is dropped as well", sublayer("x + self.dropout(sublayer(self.norm(x))) → self.dropout(x + sublayer(self.norm(x)))")
+        {"dropout"},
+        "x is dropped as well",
+        sublayer("x + self.dropout(sublayer(self.norm(x))) → self.dropout(x + sublayer(self.norm(x)))"),
     ),
     "PyTorch's own": Wrong(
         {"own"},
         "leaves its work to PyTorch",
-        sublayer("        mean = x.mean(-1, keepdim=True)\n        var = x.var(-1, keepdim=True, unbiased=False)\n → ",
-                 "self.a_2 * (x - mean) / (var + self.eps).sqrt() + self.b_2 → "
-                 "nn.functional.layer_norm(x, x.shape[-1:], self.a_2, self.b_2, self.eps)"),
+        sublayer(
+            "        mean = x.mean(-1, keepdim=True)\n        var = x.var(-1, keepdim=True, unbiased=False)\n → ",
+            "self.a_2 * (x - mean) / (var + self.eps).sqrt() + self.b_2 → "
+            "nn.functional.layer_norm(x, x.shape[-1:], self.a_2, self.b_2, self.eps)",
+        ),
     ),
     "zeros": Wrong(
         {"norm", "gain", "connected", "dropout"},
         "",
-        sublayer("return self.a_2 * → return 0 * self.a_2 *", " + self.b_2 → ", "return x + self.dropout(sublayer(self.norm(x))) → return 0 * x"),
+        sublayer(
+            "return self.a_2 * → return 0 * self.a_2 *",
+            " + self.b_2 → ",
+            "return x + self.dropout(sublayer(self.norm(x))) → return 0 * x",
+        ),
     ),
-}  # fmt: skip
+}
 
 # -- 7.6 -------------------------------------------------------------------------------------------------
 
@@ -806,59 +867,103 @@ RIGHT_DECODER = {
     "three names": decoder(
         "self.sublayer = nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)]) → "
         "self.a, self.b, self.c = Sublayer(d_model, dropout), Sublayer(d_model, dropout), Sublayer(d_model, dropout)",
-        "self.sublayer[0] → self.a", "self.sublayer[1] → self.b", "self.sublayer[2] → self.c",
+        "self.sublayer[0] → self.a",
+        "self.sublayer[1] → self.b",
+        "self.sublayer[2] → self.c",
     ),
-    "mask by name": decoder("m, m, source_mask → m, m, mask=source_mask", "x, x, target_mask → x, x, mask=target_mask"),
+    "mask by name": decoder(
+        "m, m, source_mask → m, m, mask=source_mask", "x, x, target_mask → x, x, mask=target_mask"
+    ),
     "inner functions": decoder(
-        SECOND + " → ".rstrip(" ") + " " + "        def look(y):\n            return self.src_attn(query=y, key=memory, value=memory, mask=source_mask)\n\n"
+        SECOND
+        + " → ".rstrip(" ")
+        + " "
+        + "        def look(y):\n            return self.src_attn(query=y, key=memory, value=memory, mask=source_mask)\n\n"
         "        x = self.sublayer[1](x, look)\n"
     ),
     "written out": decoder(
         "self.sublayer = nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)]) → "
         "self.norms = nn.ModuleList(LayerNorm(d_model) for _ in range(3))\n        self.drop = nn.Dropout(dropout)",
-        FIRST + " → " + "        y = self.norms[0](x)\n        x = x + self.drop(self.self_attn(y, y, y, target_mask))\n",
+        FIRST
+        + " → "
+        + "        y = self.norms[0](x)\n        x = x + self.drop(self.self_attn(y, y, y, target_mask))\n",
         SECOND + " → " + "        x = x + self.drop(self.src_attn(self.norms[1](x), m, m, source_mask))\n",
         "return self.sublayer[2](x, self.feed_forward) → return x + self.drop(self.feed_forward(self.norms[2](x)))",
     ),
-}  # fmt: skip
+}
 
 WRONG_DECODER = {
     "memory ignored": Wrong(
-        {"memory"}, "the memory is ignored", decoder("x, m, m, source_mask → x, x, x, source_mask", "m = memory → m = x")
+        {"form", "memory"},
+        "the memory is ignored",
+        decoder("x, m, m, source_mask → x, x, x, source_mask", "m = memory → m = x"),
     ),
     "memory attention missing": Wrong({"memory"}, "nothing reads the memory", decoder(f"{SECOND} → ")),
-    "memory for keys only": Wrong({"memory"}, "values do not come", decoder("x, m, m, source_mask → x, m, x, source_mask")),
-    "memory for values only": Wrong({"memory"}, "keys do not come", decoder("x, m, m, source_mask → x, x, m, source_mask")),
-    "no target mask": Wrong({"masks"}, "self-attention gets no mask", decoder("x, x, x, target_mask → x, x, x")),
-    "no source mask": Wrong({"masks"}, "over the memory gets no mask", decoder("m, m, source_mask → m, m, None")),
-    "no masks": Wrong({"masks"}, "neither", decoder("x, x, x, target_mask → x, x, x", "m, m, source_mask → m, m")),
+    "memory for keys only": Wrong(
+        {"form", "memory"}, "values do not come", decoder("x, m, m, source_mask → x, m, x, source_mask")
+    ),
+    "memory for values only": Wrong(
+        {"form", "memory"}, "keys do not come", decoder("x, m, m, source_mask → x, x, m, source_mask")
+    ),
+    "no target mask": Wrong(
+        {"masks"}, "self-attention gets no mask", decoder("x, x, x, target_mask → x, x, x")
+    ),
+    "no source mask": Wrong(
+        {"masks"}, "over the memory gets no mask", decoder("m, m, source_mask → m, m, None")
+    ),
+    "no masks": Wrong(
+        {"masks"}, "neither", decoder("x, x, x, target_mask → x, x, x", "m, m, source_mask → m, m")
+    ),
     "masks swapped": Wrong(
-        {"form", "masks"}, "swapped", decoder("x, x, x, target_mask → x, x, x, SM", "m, m, source_mask → m, m, target_mask", "SM → source_mask")
+        {"form", "masks"},
+        "swapped",
+        decoder(
+            "x, x, x, target_mask → x, x, x, SM", "m, m, source_mask → m, m, target_mask", "SM → source_mask"
+        ),
     ),
     "memory first": Wrong(
         {"order"}, "memory comes before", decoder(f"{FIRST} → ", SECOND + " → " + SECOND + FIRST)
     ),
-    "feed-forward missing": Wrong({"order"}, "feed-forward is missing", decoder("self.sublayer[2](x, self.feed_forward) → x")),
+    "feed-forward missing": Wrong(
+        {"order"}, "feed-forward is missing", decoder("self.sublayer[2](x, self.feed_forward) → x")
+    ),
     "no self-attention": Wrong({"order"}, "self-attention is missing", decoder(f"{FIRST} → ")),
     "layers in a plain list": Wrong(
-        {"registered"}, "plain list", decoder("nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)]) → "
-                                              "[Sublayer(d_model, dropout) for _ in range(3)]")
+        {"registered"},
+        "plain list",
+        decoder(
+            "nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)]) → "
+            "[Sublayer(d_model, dropout) for _ in range(3)]"
+        ),
     ),
     "layers made in forward": Wrong(
         {"registered"},
         "none made in forward",
-        decoder("        self.sublayer = nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)])\n → ",
-                "m = memory → m = memory\n        sublayer = [Sublayer(self.size, 0.0) for _ in range(3)]",
-                "self.sublayer → sublayer"),
+        decoder(
+            "        self.sublayer = nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)])\n → ",
+            "m = memory → m = memory\n        sublayer = [Sublayer(self.size, 0.0) for _ in range(3)]",
+            "self.sublayer → sublayer",
+        ),
     ),
     "one sublayer for all": Wrong(
-        {"registered"}, "parameters are registered", decoder("range(3)]) → range(1)])", "self.sublayer[1] → self.sublayer[0]", "self.sublayer[2] → self.sublayer[0]")
+        {"registered"},
+        "parameters are registered",
+        decoder(
+            "range(3)]) → range(1)])",
+            "self.sublayer[1] → self.sublayer[0]",
+            "self.sublayer[2] → self.sublayer[0]",
+        ),
     ),
     "x returned": Wrong(
-        {"memory", "masks", "order"}, "is not that of", decoder("return self.sublayer[2](x, self.feed_forward) → return 2 * m")
+        {"form", "memory", "masks", "order"},
+        "is not that of",
+        decoder("return self.sublayer[2](x, self.feed_forward) → return 2 * m"),
     ),
     "memory ignored and order wrong": Wrong(
-        {"memory", "order"}, "the memory is ignored",
-        decoder(f"{FIRST} → ", SECOND + " → " + SECOND + FIRST, "x, m, m, source_mask → x, x, x, source_mask")
+        {"form", "memory", "order"},
+        "the memory is ignored",
+        decoder(
+            f"{FIRST} → ", SECOND + " → " + SECOND + FIRST, "x, m, m, source_mask → x, x, x, source_mask"
+        ),
     ),
-}  # fmt: skip
+}

@@ -89,12 +89,18 @@ def test_there_are_many_answers() -> None:
         assert len(wrong) >= 12
 
 
-SLIPS = [
-    (item, name)
-    for item, (_, wrong) in JUDGED.items()
-    for name, answer in wrong.items()
-    if name not in {"zeros", "equal weights", "nothing returned", "output only", "all open", "x returned"}
-]
+# Answers that leave nothing to go on.
+HOPELESS = {
+    "zeros",
+    "equal weights",
+    "mean of the values",
+    "mask of full shape only",  # raises on every mask of the model
+    "nothing returned",
+    "output only",
+    "all open",
+    "x returned",
+}
+SLIPS = [(item, name) for item, (_, wrong) in JUDGED.items() for name in wrong if name not in HOPELESS]
 
 
 @pytest.mark.parametrize(("item", "name"), SLIPS)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -109,8 +109,12 @@ class Attended:
         """The weights that the student's own softmax gives under a mask: the open ones, normalised again."""
         if self.found is None:
             return attention(self.query, self.key, self.value, mask)[1]
-        left = self.weights * mask
-        return left / left.sum(self.found.axis, keepdim=True)
+        axis, left = self.found.axis, self.weights * mask
+        before, after = (w.sum(axis, keepdim=True) for w in (self.weights, left))
+        if differ(before, torch.ones_like(before), 1e-3, 0) > 0:
+            return left  # never normalised
+        equal = torch.full_like(left, 1 / left.shape[axis])  # all closed
+        return torch.where(after > 0, left / after.clamp(min=1e-30), equal)
 
 
 def attend(student: Student, seed: int = 71, leading: Sequence[int] = (3, 2)) -> Attended:
@@ -566,8 +570,7 @@ class Heads:
         extra = () if mask is None else (mask.unsqueeze(1),)
         output, weights = pair(self.attention(*arguments, *extra))
         output = self.merge(output)
-        last = own.outputs if self.project else []
-        return [(output @ w.T, weights) for w in last] or [(output, weights)]
+        return [(output @ w.T, weights) for w in own.outputs] if self.project else [(output, weights)]
 
 
 def ways(student: Student) -> list[Heads]:
@@ -610,6 +613,17 @@ class Judged:
     layer: Model
     own: Projections | None
     way: Heads | None
+    attention: Attention  # the student's
+
+    def wanted(self, inputs: Sequence[Tensor], mask: Tensor | None = None) -> list[tuple[Tensor, Tensor]]:
+        """What comes out that way, by the attention recognised and by the student's: a mask may be handled wrongly."""
+        if self.way is None or self.own is None:
+            return []
+        found = []
+        for way in (self.way, replace(self.way, attention=self.attention)):
+            with contextlib.suppress(CheckFailed, RuntimeError):
+                found += way(self.own, inputs, mask)
+        return found
 
     def run(self, inputs: Sequence[Tensor], mask: Tensor | None = None) -> Tensor:
         """The student's output (B, n_q, d_model)."""
@@ -639,7 +653,7 @@ def judged(student: Student) -> Judged:
     """Recognise how the student's layer computes, from sequences of equal length without a mask."""
     layer = multi_head(student)
     own = projections(layer)
-    known = Judged(layer, own, None)
+    known = Judged(layer, own, None, student.attention)
     if own is None:
         return known
     inputs = sequences(93, 6, 6)
@@ -647,7 +661,7 @@ def judged(student: Student) -> Judged:
     for way in ways(student):
         with contextlib.suppress(CheckFailed, RuntimeError):
             if matches(got, way(own, inputs)):
-                return Judged(layer, own, way)
+                return replace(known, way=way)
     return known
 
 
@@ -688,7 +702,7 @@ def expect_cross(student: Student) -> None:
         )
         return
     inputs = sequences(95, 4, 7)
-    expect(matches(known.run(inputs), known.way(known.own, inputs))).is_true(
+    expect(matches(known.run(inputs), known.wanted(inputs))).is_true(
         "with other numbers of queries than keys, the output is another than with as many"
     )
 
@@ -712,7 +726,7 @@ def expect_mask_in_heads(student: Student) -> None:
             )
             continue
         got = known.run(inputs, mask)
-        if matches(got, known.way(known.own, inputs, mask)):
+        if matches(got, known.wanted(inputs, mask)):
             continue
         slips: dict[str, Tensor | None] = {
             "the mask has no effect: hand it on to `attention`": None,
@@ -720,7 +734,7 @@ def expect_mask_in_heads(student: Student) -> None:
             "the mask is transposed on its way": mask.expand(2, 6, 6).mT,
         }
         for slip, other in slips.items():
-            if matches(got, known.way(known.own, inputs, other)):
+            if matches(got, known.wanted(inputs, other)):
                 raise CheckFailed(slip)
         raise CheckFailed(
             "under a mask the output is another: the same mask for every head, (B, 1, n_q, n_k)"
@@ -736,17 +750,19 @@ def expect_kept_weights(student: Student) -> None:
     if known.way is None or known.own is None:
         expect(float(kept.std()) > 1e-4).is_true("`.weights` are the same everywhere")
         return
-    wanted = known.way(known.own, inputs)[0][1]
+    wanted = known.wanted(inputs)[0][1]
     if wanted.shape == kept.shape:
         expect(kept, "`.weights`").close_to(wanted, rtol=MODULE_RTOL, atol=MODULE_ATOL)
 
 
 def expect_learnt(student: Student) -> None:
     """The four projections are parameters of the layer, and gradients reach them."""
-    layer = multi_head(student)
-    inputs = sequences(99, 4, 7)
+    known = judged(student)
+    layer, inputs = known.layer, sequences(99, 4, 7)
     count = sum(x.numel() for x in layer.state().values() if x.is_floating_point())
-    least = 4 * D_MODEL * D_MODEL
+    least = (
+        (4 if known.way is None or known.way.project else 3) * D_MODEL * D_MODEL
+    )  # a missing one is paid for
     first, again = (numbers(layer.forward(*inputs, dropout=False), "the output") for _ in range(2))
     expect(differ(first, again, MODULE_RTOL, MODULE_ATOL) == 0).is_true(
         "two passes give two results: make the projections once, in __init__, not in forward"
@@ -771,8 +787,9 @@ def expect_eval_without_dropout(student: Student) -> None:
     def run(**mode: bool) -> Tensor:
         return numbers(layer.forward(*inputs, **mode), "the output")
 
-    calm = [run(dropout=False) for _ in range(2)]
-    if differ(*calm, MODULE_RTOL, MODULE_ATOL) == 0:
+    plain = multi_head(student)
+    calm = [numbers(plain.forward(*inputs), "the output") for _ in range(2)]
+    if differ(*calm, MODULE_RTOL, MODULE_ATOL) == 0:  # no layers made in forward, which is paid for elsewhere
         expect(differ(run(), run(), MODULE_RTOL, MODULE_ATOL) == 0).is_true(
             "dropout is active in eval mode: use nn.Dropout, which knows the mode"
         )
@@ -948,9 +965,7 @@ def expect_positions_dropped(student: Student) -> None:
     """Dropout follows the sum, in training mode only."""
     layer = positional(student, dropout=0.3)
     x = 5 + drawn(generator(104), 20, 30, SIZE).float().abs()  # the encoding is at most 1
-    whole = added(positional(student), x) + x.double()
-    calm = expect_calm(layer, x)
-    expect(calm, "the result in eval mode").close_to(whole, rtol=MODULE_RTOL)
+    whole = expect_calm(layer, x)
     expect_dropped(numbers(layer.forward(x, training=True), "the result"), whole, 0.3)
 
 
@@ -1266,14 +1281,14 @@ def expect_all_registered(student: Student) -> None:
 
 @dataclass(frozen=True)
 class Whole:
-    """An assembled model of the student's with two sentences, 6 and 5 tokens long."""
+    """An assembled model of the student's with three sentences, of one length so that swapped masks don't raise."""
 
     model: Model
     source: Tensor
     target: Tensor
 
     def run(self, source: Tensor | None = None, target: Tensor | None = None) -> Tensor:
-        """What comes out of the decoder in eval mode, (2, 5, 16), under right masks."""
+        """What comes out of the decoder in eval mode, (3, 5, 16), under right masks."""
         source, target = (
             own if x is None else x for x, own in ((source, self.source), (target, self.target))
         )
@@ -1286,8 +1301,8 @@ class Whole:
 
 def whole(student: Student) -> Whole:
     model = model_of(student.make_model(11, 13, 2, 16, 24, 4, 0.1), "make_model")
-    source = torch.tensor([[3, 7, 1, 9, 10, 4], [2, 2, 9, 4, 0, 0]])
-    target = torch.tensor([[1, 12, 5, 7, 2], [1, 3, 6, 0, 0]])
+    source = torch.tensor([[3, 7, 1, 9, 10], [2, 2, 9, 0, 0], [8, 6, 10, 5, 0]])
+    target = torch.tensor([[1, 12, 5, 7, 2], [1, 3, 6, 0, 0], [1, 9, 4, 11, 2]])
     return Whole(model, source, target)
 
 
@@ -1296,13 +1311,13 @@ def expect_reads_target(student: Student) -> None:
     asked = whole(student)
     before = asked.run()
     changed = asked.target.clone()
-    changed[:, 0] = 8
+    changed[:, 0] = torch.tensor([8, 4, 10])
     expect(float((asked.run(target=changed) - before).abs().max()) > 1e-4).is_true(
         "another first word changes nothing in the output"
     )
     causal = causal_mask(5)
     masks = padding_mask(asked.source), padding_mask(asked.target) & causal
-    upstream = drawn(generator(131), 2, 5, 16).float()
+    upstream = drawn(generator(131), 3, 5, 16).float()
     gradients = asked.model.gradients(asked.source, asked.target, *masks, upstream=upstream).parameters
     expect(any(g is not None and bool(g.any()) for g in gradients.values())).is_true(
         "no gradient reaches any parameter of the model"

@@ -477,7 +477,7 @@ WRONG_HEADS = {
         {"learnt"},
         "parameters are registered",
         heads(
-            "for lin, x in zip(self.linears, (query, key, value)) → for lin, x in zip([self.linears[0]] * 3, (query, key, value))",
+            "zip(self.linears, (query, key, value)) → zip([self.linears[0]] * 3, (query, key, value))",
             "range(4) → range(2)",
         ),
     ),
@@ -728,12 +728,14 @@ RIGHT_SUBLAYER = {
     "std": sublayer("(var + self.eps).sqrt() → torch.pow(var + self.eps, 0.5)"),
     "rsqrt": sublayer("/ (var + self.eps).sqrt() → * torch.rsqrt(var + self.eps)"),
     "other order, row of parameters": sublayer(
-        "        self.a_2 = nn.Parameter(torch.ones(features))\n        self.b_2 = nn.Parameter(torch.zeros(features))\n → "
+        "        self.a_2 = nn.Parameter(torch.ones(features))\n"
+        "        self.b_2 = nn.Parameter(torch.zeros(features))\n → "
         "        self.b_2 = nn.Parameter(torch.zeros(1, 1, features))\n"
         "        self.a_2 = nn.Parameter(torch.ones(1, 1, features))\n"
     ),
     "F.dropout with the mode": sublayer(
-        "self.dropout(sublayer(self.norm(x))) → nn.functional.dropout(sublayer(self.norm(x)), self.dropout.p, self.training)"
+        "self.dropout(sublayer(self.norm(x))) → "
+        "nn.functional.dropout(sublayer(self.norm(x)), self.dropout.p, self.training)"
     ),
     "dropout by hand": sublayer(
         "return x + self.dropout(sublayer(self.norm(x))) → return x + self.drop(sublayer(self.norm(x)))"
@@ -875,10 +877,9 @@ RIGHT_DECODER = {
         "m, m, source_mask → m, m, mask=source_mask", "x, x, target_mask → x, x, mask=target_mask"
     ),
     "inner functions": decoder(
-        SECOND
-        + " → ".rstrip(" ")
-        + " "
-        + "        def look(y):\n            return self.src_attn(query=y, key=memory, value=memory, mask=source_mask)\n\n"
+        f"{SECOND} → "
+        "        def look(y):\n"
+        "            return self.src_attn(query=y, key=memory, value=memory, mask=source_mask)\n\n"
         "        x = self.sublayer[1](x, look)\n"
     ),
     "written out": decoder(

@@ -119,6 +119,15 @@ def test_a_slip_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -
     assert paid == {}
 
 
+def test_what_is_written_out_needs_no_earlier_part(tmp_path: Path) -> None:
+    stub = "def attention(query, key, value, mask=None, dropout=None):\n    todo()\n"
+    inline = answers.RIGHT_HEADS["attention inline"]
+    assert judge(["p7_3-heads"], tmp_path, p7_1=stub, p7_3=inline) == {"p7_3-heads": {}}
+    broken = answers.change(answers.SUBLAYER, "return x + self → todo(); return x + self")
+    written = answers.RIGHT_DECODER["written out"]
+    assert judge(["p7_6-decoder"], tmp_path, p7_5=broken, p7_6=written) == {"p7_6-decoder": {}}
+
+
 # -- the reference ---------------------------------------------------------------------------------------
 
 

@@ -772,11 +772,18 @@ def expect_learnt(student: Student) -> None:
         "(nn.ModuleList), and none made in forward"
     )
     reached = layer.gradients(*inputs, upstream=torch.ones(first.shape)).parameters
-    unreached = [name for name, g in reached.items() if g is None]
-    asked = queries_keys_values(99)
-    own = student.attention.gradients(*asked, upstream=torch.ones(4, 5).double()).inputs
-    if unreached and None not in own:
+    unreached = [name for name, gradient in reached.items() if gradient is None]
+    if unreached and not detaches(student):  # that is paid for in 7.1
         raise CheckFailed(f"no gradient reaches `{unreached[0]}`")
+
+
+def detaches(student: Student) -> bool:
+    """Whether the student's `attention` loses gradients."""
+    try:
+        found = student.attention.gradients(*queries_keys_values(99), upstream=torch.ones(4, 5).double())
+    except CheckFailed:
+        return False
+    return None in found.inputs
 
 
 def expect_eval_without_dropout(student: Student) -> None:
@@ -1267,7 +1274,9 @@ def expect_all_registered(student: Student) -> None:
     result = layer.forward(x, memory, torch.ones(2, 1, 4).bool(), causal_mask(4))
     expect(result, "the result").has_shape(*x.shape)
     expect(float(numbers(result, "the result").std()) > 1e-3).is_true("the result is the same everywhere")
-    own = sum(value.numel() for value in sublayer_of(student).state().values())
+    own = 0
+    with contextlib.suppress(CheckFailed):
+        own = sum(value.numel() for value in sublayer_of(student).state().values())
     given = weight.numel() + bias.numel() + sum(map(len, SHARES))
     found = sum(value.numel() for value in layer.state().values())
     if found < given + 3 * (own or 2 * FEATURES):

@@ -492,8 +492,9 @@ def projections(layer: Model) -> Projections | None:
             outputs.append(value)
     if [len(some) for some in rows] != [D_MODEL] * 3:
         return None
+    query, key, value = map(torch.stack, rows)
     if not outputs:
-        return Projections(*map(torch.stack, rows), [])
+        return Projections(query, key, value, [])
     if len(outputs) > 1:  # one for each head
         parts = [x if x.shape[0] == D_MODEL else x.mT for x in outputs]
         outputs = [torch.cat(parts, 1)]
@@ -501,7 +502,7 @@ def projections(layer: Model) -> Projections | None:
     if whole.numel() != D_MODEL * D_MODEL:
         return None
     flat = whole.reshape(D_MODEL, D_MODEL)
-    return Projections(*map(torch.stack, rows), [flat, flat.mT])
+    return Projections(query, key, value, [flat, flat.mT])
 
 
 def by_heads(x: Tensor) -> Tensor:
@@ -537,7 +538,7 @@ def merged_by_view(x: Tensor) -> Tensor:
     return x.reshape(x.shape[0], x.shape[2], -1)
 
 
-Split, Merge = Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]
+Reshape = Callable[[Tensor], Tensor]
 
 
 def scaled(divisor: Callable[[Tensor, Tensor], float]) -> Attention:
@@ -555,8 +556,8 @@ class Heads:
     """A way to compute multi-head attention, right or with one slip."""
 
     attention: Attention = attention
-    split: tuple[Split, Split] = (by_heads, by_heads)  # of queries and keys, of values
-    merge: Merge = merged
+    split: tuple[Reshape, Reshape] = (by_heads, by_heads)  # of queries and keys, of values
+    merge: Reshape = merged
     slip: str = ""
     project: bool = True  # at the end
 
@@ -575,7 +576,7 @@ class Heads:
 
 def ways(student: Student) -> list[Heads]:
     """The right way to compute it, in every layout, then with the student's own `attention`, then with slips."""
-    layouts = [
+    layouts: list[dict[str, Any]] = [
         {"split": (a, b), "merge": c}
         for a in (by_heads, interleaved)
         for b in (by_heads, interleaved)
@@ -796,7 +797,9 @@ def expect_eval_without_dropout(student: Student) -> None:
 
     plain = multi_head(student)
     calm = [numbers(plain.forward(*inputs), "the output") for _ in range(2)]
-    if differ(*calm, MODULE_RTOL, MODULE_ATOL) == 0:  # no layers made in forward, which is paid for elsewhere
+    if (
+        differ(calm[0], calm[1], MODULE_RTOL, MODULE_ATOL) == 0
+    ):  # no layers made in forward, which is paid for elsewhere
         expect(differ(run(), run(), MODULE_RTOL, MODULE_ATOL) == 0).is_true(
             "dropout is active in eval mode: use nn.Dropout, which knows the mode"
         )
@@ -1152,6 +1155,7 @@ def mixed(shares: Sequence[float], query: Tensor, key: Tensor, value: Tensor, ma
     return a * query + share.double() @ (b * key + c * value)
 
 
+Step = Callable[[Tensor], Tensor]  # a sublayer
 MEMORY_SLIPS = (
     "",
     "the memory is ignored: keys and values of the second attention come from it",
@@ -1202,12 +1206,15 @@ def decoded(
         value = z if memory_slip in (1, 2) else memory
         return mixed(SHARES[1], z, key, value, second)
 
-    a, b, c = look_at_self, look_at_memory, feed
-    steps = {1: [b, a, c], 2: [a, c, b], 3: [c, a, b], 4: [a, b], 5: [b, c]}.get(order_slip, [a, b, c])
+    a: Step = look_at_self
+    b: Step = look_at_memory
+    c: Step = feed
+    orders: dict[int, list[Step]] = {1: [b, a, c], 2: [a, c, b], 3: [c, a, b], 4: [a, b], 5: [b, c]}
+    steps = orders.get(order_slip, [a, b, c])
     if memory_slip == 4:
         steps = [step for step in steps if step is not look_at_memory]
     if order_slip == 6:
-        return x + sum(wrap(x, step) - x for step in steps)
+        return x + torch.stack([wrap(x, step) - x for step in steps]).sum(0)
     for step in steps:
         x = wrap(x, step)
     return x
@@ -1242,7 +1249,8 @@ def decoding(student: Student) -> tuple[int, int, int] | None:
         if found is not None:
             ways.append(wraps(found[1])[found[0]])
     kinds = (range(len(slips)) for slips in (MEMORY_SLIPS, MASK_SLIPS, ORDER_SLIPS))
-    for slips in sorted(itertools.product(*kinds), key=lambda slips: sum(map(bool, slips))):
+    triples = [(a, b, c) for a, b, c in itertools.product(*kinds)]
+    for slips in sorted(triples, key=lambda slips: sum(map(bool, slips))):
         for wrap in ways:
             wanted = decoded(
                 wrap,

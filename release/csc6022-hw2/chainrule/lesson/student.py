@@ -199,7 +199,7 @@ class Model(Opaque):
         super().__init__(handle)
         self._student = student
 
-    def forward(self, *inputs: torch.Tensor, training: bool = False, dropout: bool = True) -> Any:
+    def forward(self, *inputs: Any, training: bool = False, dropout: bool = True) -> Any:
         """What the model returns for these inputs, computed without gradients in eval (or train) mode.
 
         With `dropout=False` PyTorch's dropouts let everything through, whatever the mode.

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from chainrule.lesson.student import CheckFailed, Student, StudentError
+from chainrule.lesson.student import CheckFailed, Function, Student, StudentError
 from chainrule.lesson.todo import todo
 from chainrule.lesson.wire import pack
 from chainrule.lesson.worker import Worker
@@ -305,3 +305,73 @@ def test_networks_and_loaders_for_the_students_functions() -> None:
     loader = someone.make_loader(torch.ones(10, 2), torch.arange(10), batch=4)
     assert someone.train(network, loader) == [4, 4, 2]
     assert network.state()["0.weight"].tolist() == [[1.0, 1.0]] * 3
+
+
+# ---- gradients, attributes, what runs ------------------------------------------------------------------------
+
+
+def test_gradients_of_a_function() -> None:
+    def f(x: torch.Tensor, n: int, y: torch.Tensor, shift: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+        return x @ y.detach() * n + shift, x.sum()
+
+    x, y = torch.randn(2, 3).double(), torch.randn(3, 4).double()
+    upstream = torch.randn(2, 4).double()
+    found = student(f=f).f.gradients(x, 5, y, upstream=upstream, shift=1.0)
+    assert torch.allclose(found.inputs[0], 5 * upstream @ y.T)
+    assert found.inputs[1:] == [None, None]
+    assert found.parameters == {}
+    assert not x.requires_grad
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x: x.detach(), lambda x: None, lambda x: x.numpy(force=True), lambda x: [1]]
+)
+def test_what_is_not_connected_has_no_gradient(f: Callable[..., Any]) -> None:
+    assert student(f=f).f.gradients(torch.ones(3), upstream=torch.ones(3)).inputs == [None]
+
+
+def test_gradients_of_a_model_leave_no_trace(net: Net) -> None:
+    net.train()
+    net.first.bias.requires_grad_(False)
+    model = student(net=net).net
+    upstream = torch.randn(8, 3)
+    found = model.gradients(X, upstream=upstream)
+    assert net.training
+    assert all(p.grad is None for p in net.parameters())
+    assert found.parameters["first.bias"] is None
+    assert torch.allclose(found.parameters["last.bias"], upstream.sum(0).double(), atol=1e-5)
+    assert found.inputs[0].shape == X.shape
+    assert found.inputs[0].dtype == torch.float64
+
+
+def test_gradients_of_another_shape_are_an_error_of_the_answer() -> None:
+    with pytest.raises(StudentError, match="your code raised RuntimeError: "):
+        student(f=lambda x: 2 * x).f.gradients(torch.ones(3), upstream=torch.ones(4))
+    liar = Student(lambda request, seconds: pack({"value": {"inputs": "all"}}))
+    with pytest.raises(StudentError, match="there are no gradients"):
+        Function(liar, "f").gradients(upstream=torch.ones(1))
+
+
+def test_functions_that_ran_are_named(net: Net) -> None:
+    someone = student(net=net, f=lambda x: x.softmax(-1) @ x)
+    assert {"softmax", "matmul"} & someone.f.used(torch.ones(2, 2)) == {"softmax", "matmul"}
+    assert "batch_norm" in someone.net.used(X)
+    attention = nn.MultiheadAttention(6, 2, batch_first=True)
+    x = torch.ones(1, 2, 6)
+    assert "multi_head_attention_forward" in student(net=attention).net.used(x, x, x)
+
+
+def test_attributes_that_are_data(net: Net) -> None:
+    net.seen = torch.ones(3)  # type: ignore[assignment]
+    model = student(net=net).net
+    assert model.attribute("seen").tolist() == [1, 1, 1]
+    assert model.attribute("unseen") is None
+
+
+def test_a_mixer_takes_the_place_of_attention() -> None:
+    someone = student(f=lambda mixer, q, k, v, m: mixer(q, k, v, mask=m))
+    q, k, v = torch.randn(2, 3, 4), torch.randn(2, 5, 4), torch.randn(2, 5, 4)
+    mask = torch.arange(5) < torch.tensor([[2], [5]])
+    mixed = someone.f(someone.make_mixer(2.0, 0.5, -1.0), q, k, v, mask[:, None])
+    assert torch.allclose(mixed[0], 2 * q[0] + (0.5 * k[0, :2] - v[0, :2]).mean(0), atol=1e-5)
+    assert torch.allclose(mixed[1], 2 * q[1] + (0.5 * k[1] - v[1]).mean(0), atol=1e-5)

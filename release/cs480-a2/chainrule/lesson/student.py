@@ -71,6 +71,13 @@ class Student:
         """A data loader on the student's side that serves (x, y) in order, the last batch perhaps short."""
         return self._ask("loader", x=x, y=y, batch=batch)
 
+    def make_mixer(self, query: float, key: float, value: float) -> Model:
+        """A stand-in for an attention layer on the student's side, for judging apart from it what calls it.
+
+        It gives `query` times the query, plus the mean over the allowed keys of `key` · key + `value` · value.
+        """
+        return self._ask("mixer", query=query, key=key, value=value)
+
     def _ask(self, verb: str, *, seconds: float = CALL_SECONDS, **args: Any) -> Any:
         """Send one request.
 
@@ -115,6 +122,31 @@ class Layer:
     values: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Gradients:
+    """Gradients in float64, by position of the input and by name of the parameter. None: not reached."""
+
+    inputs: list[torch.Tensor | None]
+    parameters: dict[str, torch.Tensor | None]
+
+    @classmethod
+    def of(cls, reply: Any) -> Gradients:
+        """What the worker's `do_gradients` replied.
+
+        Raises:
+            StudentError: no gradients.
+        """
+        match reply:
+            case {"inputs": list(inputs), "parameters": dict(parameters)} if all(
+                g is None or isinstance(g, torch.Tensor) for g in (*inputs, *parameters.values())
+            ):
+                return cls(
+                    [g if g is None else g.double() for g in inputs],
+                    {name: g if g is None else g.double() for name, g in parameters.items()},
+                )
+        raise StudentError("there are no gradients")
+
+
 class Opaque:
     """A live object of the student's that can only be handed back. `label` is the name of its type."""
 
@@ -144,6 +176,21 @@ class Function:
             told = printable(", ".join(map(str, signs)), 200)
             raise NeedsReview(f"`{self._name}` leaves the differentiation to a library ({told})")
 
+    def gradients(self, *args: Any, upstream: torch.Tensor, **kwargs: Any) -> Gradients:
+        """Gradients of the sum of output · upstream with respect to the arguments, by autograd on the student's side.
+
+        Of several outputs the first counts.
+        """
+        return Gradients.of(
+            self._student._ask(
+                "gradients", name=self._name, args=list(args), kwargs=kwargs, upstream=upstream
+            )
+        )
+
+    def used(self, *args: Any, **kwargs: Any) -> set[str]:
+        """Names of PyTorch's functions that this call goes through, such as "softmax"."""
+        return names_in(self._student._ask("used", name=self._name, args=list(args), kwargs=kwargs))
+
 
 class Model(Opaque):
     """A `torch.nn.Module` of the student's. Running it changes neither its mode nor its gradients."""
@@ -152,7 +199,7 @@ class Model(Opaque):
         super().__init__(handle)
         self._student = student
 
-    def forward(self, *inputs: torch.Tensor, training: bool = False, dropout: bool = True) -> Any:
+    def forward(self, *inputs: Any, training: bool = False, dropout: bool = True) -> Any:
         """What the model returns for these inputs, computed without gradients in eval (or train) mode.
 
         With `dropout=False` PyTorch's dropouts let everything through, whatever the mode.
@@ -181,6 +228,18 @@ class Model(Opaque):
     def predict(self, x: torch.Tensor, *, batch: int = 1000) -> torch.Tensor:
         """Predicted classes (N,) for N inputs, in eval mode, asked for in pieces of `batch` rows."""
         return torch.cat([self.logits(part).argmax(1) for part in x.split(batch)])
+
+    def gradients(self, *inputs: Any, upstream: torch.Tensor) -> Gradients:
+        """Gradients of the sum of output · upstream in eval mode, with respect to inputs and parameters."""
+        return Gradients.of(self._student._ask("gradients", model=self, args=list(inputs), upstream=upstream))
+
+    def used(self, *inputs: Any) -> set[str]:
+        """Names of PyTorch's functions that a pass in eval mode goes through, such as "softmax"."""
+        return names_in(self._student._ask("used", model=self, args=list(inputs)))
+
+    def attribute(self, name: str) -> Any:
+        """A copy of an attribute that is data, None if there is none of that name."""
+        return self._student._ask("attribute", model=self, attribute=name)
 
     def state(self) -> dict[str, torch.Tensor]:
         """Copies of parameters and buffers by the student's names for them, in float64 where they are floats."""
@@ -244,6 +303,11 @@ def printable(text: Any, length: int = MESSAGE_LENGTH) -> str:
     if not isinstance(text, str):
         return f"a {type(text).__name__}"
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[:length])
+
+
+def names_in(reply: Any) -> set[str]:
+    """The texts of a list that came from the other side."""
+    return {printable(name, 80) for name in reply} if isinstance(reply, list) else set()
 
 
 def _handle(value: Any) -> Handle:

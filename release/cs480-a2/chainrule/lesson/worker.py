@@ -1,4 +1,4 @@
-"""The end of a check that touches student code: a namespace behind nine verbs.
+"""The end of a check that touches student code: a namespace behind a dozen verbs.
 
 `Worker.serve` takes a packed request and returns a packed reply. In a student's own notebook it is called
 directly; in a grading run it sits in another process than the checks. It computes no verdict and knows no
@@ -98,6 +98,65 @@ class Worker:
         """The model's output, without gradients, in the mode asked for, perhaps with dropout switched off."""
         with torch.no_grad(), in_mode(model, training), nullcontext() if dropout else NoDropout():
             return model(*on_device_of(model, inputs))
+
+    def do_gradients(
+        self,
+        args: Sequence[Any],
+        upstream: torch.Tensor,
+        name: str = "",
+        model: nn.Module | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Gradients of the sum of output · upstream, by a function of the student's or by a model in eval mode.
+
+        Of several outputs the first counts.
+
+        Returns:
+            "inputs": one entry for each argument, None for those that are no float tensors or do not reach the output;
+            "parameters": the model's by name, None again where the output does not depend on them.
+        """
+        args = on_device_of(model, args) if model else args
+        leaves = [
+            a.detach().clone().requires_grad_()
+            if isinstance(a, torch.Tensor) and a.is_floating_point()
+            else a
+            for a in args
+        ]
+        with torch.enable_grad(), in_mode(model, False) if model else nullcontext():
+            result = (model or self.namespace[name])(*leaves, **(kwargs or {}))
+        output = result[0] if isinstance(result, tuple | list) else result
+        parameters = dict(model.named_parameters()) if model else {}
+        wanted = [x for x in (*leaves, *parameters.values()) if getattr(x, "requires_grad", False)]
+        found: dict[int, torch.Tensor | None] = {}
+        if isinstance(output, torch.Tensor) and output.requires_grad:
+            upstream = upstream.to(output)
+            gradients = torch.autograd.grad(output, wanted, upstream, allow_unused=True)
+            found = {id(x): g for x, g in zip(wanted, gradients, strict=True)}
+        return {
+            "inputs": [found.get(id(x)) for x in leaves],
+            "parameters": {name: found.get(id(p)) for name, p in parameters.items()},
+        }
+
+    def do_attribute(self, model: nn.Module, attribute: str) -> Any:
+        """An attribute of a model that is data, None if there is none of that name."""
+        return getattr(model, attribute, None)
+
+    def do_used(
+        self,
+        args: Sequence[Any],
+        name: str = "",
+        model: nn.Module | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Names of PyTorch's functions that a call of the student's function, or a pass of a model, goes through."""
+        args = on_device_of(model, args) if model else args
+        with torch.no_grad(), in_mode(model, False) if model else nullcontext(), Names() as names:
+            (model or self.namespace[name])(*args, **(kwargs or {}))
+        return sorted(names.found)
+
+    def do_mixer(self, query: float, key: float, value: float) -> nn.Module:
+        """A stand-in for attention: see `Mixer`."""
+        return Mixer(query, key, value)
 
     def do_state(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """Parameters and buffers by name."""
@@ -233,6 +292,40 @@ class NoDropout(TorchFunctionMode):
         if "dropout" in getattr(func, "__name__", ""):
             return args[0] if args else kwargs["input"]
         return func(*args, **kwargs)
+
+
+class Names(TorchFunctionMode):
+    """Collects the names of the functions of PyTorch that run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.found.add(str(getattr(func, "__name__", "")))
+        return func(*args, **(kwargs or {}))
+
+
+class Mixer(nn.Module):
+    """Takes what an attention layer takes, and is easier to foresee: the query's vector and the means of the keys and
+    values that it may look at, each times a number."""
+
+    def __init__(self, query: float, key: float, value: float) -> None:
+        super().__init__()
+        self.shares = nn.Parameter(torch.tensor([query, key, value]))  # seen in the state of who keeps it
+
+    def forward(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(B, n_q, d), (B, n_k, d) twice, mask broadcastable to (B, n_q, n_k) -> (B, n_q, d)."""
+        allowed = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device)
+        if mask is not None:
+            allowed = mask.bool() & allowed
+        share = allowed / allowed.sum(-1, keepdim=True).clamp(min=1)
+        a, b, c = self.shares
+        return a * query + share.to(query) @ (b * key + c * value)
 
 
 class Tracer(TorchFunctionMode):

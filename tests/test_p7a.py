@@ -1,0 +1,251 @@
+"""Problem 7 of Homework 2, first part: right answers earn every point in any form, each wrong one loses its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import answers_p7a as answers
+import nbformat
+import pytest
+import torch
+from answers_p7a import CHECKS
+from answers_question3 import Wrong
+from IPython.display import Image
+from rehearsal import ROOT, cells, rehearse
+from torch import nn
+
+from chainrule.lesson import attention_plots, plots
+from chainrule.lesson.checks import CheckResult
+from chainrule.reference import p7_attention
+
+torch.set_num_threads(1)
+
+NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p7_attention.ipynb"
+SOURCES = cells(NOTEBOOK)
+GIVEN = {"p7_0-imports", "p7_6-encoder", "p7_7-assembly"}
+ANSWERS = [f"p7_{i}-code" for i in range(1, 7)]
+RUN = [name for name in SOURCES if name in GIVEN or name in ANSWERS]
+
+# graded cell: right and wrong answers in the cell before it
+JUDGED: dict[str, tuple[dict[str, str], dict[str, Wrong]]] = {
+    "p7_1-attention": (answers.RIGHT_ATTENTION, answers.WRONG_ATTENTION),
+    "p7_2-masks": (answers.RIGHT_MASKS, answers.WRONG_MASKS),
+    "p7_3-heads": (answers.RIGHT_HEADS, answers.WRONG_HEADS),
+    "p7_4-positions": (answers.RIGHT_POSITIONS, answers.WRONG_POSITIONS),
+    "p7_5-sublayer": (answers.RIGHT_SUBLAYER, answers.WRONG_SUBLAYER),
+    "p7_6-decoder": (answers.RIGHT_DECODER, answers.WRONG_DECODER),
+}
+
+
+def judge(items: list[str], folder: Path, **changed: str) -> dict[str, dict[str, CheckResult]]:
+    """The checks that are lost, by item, with these answers in place of the reference's: p7_1="…"."""
+    sources = {**SOURCES, **{f"{part}-code": source for part, source in changed.items()}}
+    results = rehearse(sources, RUN, items, folder)
+    return {
+        item: {
+            name: check for name, check in zip(CHECKS[item], result.checks, strict=True) if not check.passed
+        }
+        for item, result in results.items()
+    }
+
+
+def part(item: str) -> str:
+    return item.split("-")[0]
+
+
+@pytest.mark.parametrize(
+    ("item", "name"), [(item, name) for item, (right, _) in JUDGED.items() for name in right]
+)
+def test_right_answer_gets_every_point(item: str, name: str, tmp_path: Path) -> None:
+    right, _ = JUDGED[item]
+    items = [item] if item != "p7_1-attention" else [item, "p7_3-heads"]
+    lost = judge(items, tmp_path, **{part(item): right[name]})
+    told = {(item, name): check.message for item, found in lost.items() for name, check in found.items()}
+    if name in answers.NOT_FINITE:
+        assert told.pop(("p7_1-attention", "finite"))
+        assert lost["p7_1-attention"]["finite"].points == 0
+    assert told == {}
+
+
+@pytest.mark.parametrize(
+    ("item", "name"), [(item, name) for item, (_, wrong) in JUDGED.items() for name in wrong]
+)
+def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, tmp_path: Path) -> None:
+    wrong = JUDGED[item][1][name]
+    lost = judge([item], tmp_path, **{part(item): wrong.source})[item]
+    messages = {name: check.message for name, check in lost.items()}
+    assert set(lost) == wrong.loses, messages
+    assert any(wrong.says in message for message in messages.values()), messages
+    for check in lost.values():
+        assert not check.trouble, check.trouble
+        assert 0 < len(check.message) <= 300
+        assert check.hint
+
+
+def test_there_are_many_answers() -> None:
+    for right, wrong in JUDGED.values():
+        assert len(right) >= 5
+        assert len(wrong) >= 12
+
+
+# Answers that leave nothing to go on.
+HOPELESS = {
+    "zeros",
+    "equal weights",
+    "mean of the values",
+    "mask of full shape only",  # raises on every mask of the model
+    "nothing returned",
+    "output only",
+    "all open",
+    "x returned",
+}
+SLIPS = [(item, name) for item, (_, wrong) in JUDGED.items() for name in wrong if name not in HOPELESS]
+
+
+@pytest.mark.parametrize(("item", "name"), SLIPS)
+def test_a_slip_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -> None:
+    later = [*list(JUDGED)[list(JUDGED).index(item) + 1 :], "p7_7-model"]
+    lost = judge(later, tmp_path, **{part(item): JUDGED[item][1][name].source})
+    paid = {
+        (item, name): check.message
+        for item, found in lost.items()
+        for name, check in found.items()
+        if check.points
+    }
+    for found in lost.values():
+        for check in found.values():
+            assert not check.trouble, check.trouble
+    assert paid == {}
+
+
+def test_what_is_written_out_needs_no_earlier_part(tmp_path: Path) -> None:
+    stub = "def attention(query, key, value, mask=None, dropout=None):\n    todo()\n"
+    inline = answers.RIGHT_HEADS["attention inline"]
+    assert judge(["p7_3-heads"], tmp_path, p7_1=stub, p7_3=inline) == {"p7_3-heads": {}}
+    broken = answers.change(answers.SUBLAYER, "return x + self → todo(); return x + self")
+    written = answers.RIGHT_DECODER["written out"]
+    assert judge(["p7_6-decoder"], tmp_path, p7_5=broken, p7_6=written) == {"p7_6-decoder": {}}
+
+
+# -- the reference ---------------------------------------------------------------------------------------
+
+
+def test_reference_attention_is_pytorchs() -> None:
+    q, k, v = (torch.randn(2, 3, n, d).double() for n, d in ((4, 6), (7, 6), (7, 5)))
+    mask = torch.rand(2, 1, 4, 7) < 0.7
+    mask[..., 0] = True
+    output, weights = p7_attention.attention(q, k, v, mask)
+    torch.testing.assert_close(output, nn.functional.scaled_dot_product_attention(q, k, v, mask))
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 4).double())
+
+
+def test_reference_heads_are_pytorchs() -> None:
+    ours = p7_attention.MultiHeadAttention(3, 12, 0.0)
+    theirs = nn.MultiheadAttention(12, 3, batch_first=True)
+    names = ["to_query", "to_key", "to_value"]
+    state = ours.state_dict()
+    theirs.load_state_dict(
+        {
+            "in_proj_weight": torch.cat([state[f"{name}.weight"] for name in names]),
+            "in_proj_bias": torch.cat([state[f"{name}.bias"] for name in names]),
+            "out_proj.weight": state["to_output.weight"],
+            "out_proj.bias": state["to_output.bias"],
+        }
+    )
+    q, k = torch.randn(2, 4, 12), torch.randn(2, 7, 12)
+    mask = torch.tensor([[[True] * 5 + [False] * 2], [[True] * 7]])
+    wanted, weights = theirs(q, k, k, key_padding_mask=~mask[:, 0], average_attn_weights=False)
+    torch.testing.assert_close(ours(q, k, k, mask), wanted)
+    torch.testing.assert_close(ours.weights, weights.detach())
+
+
+def test_reference_norm_is_pytorchs() -> None:
+    x = torch.randn(2, 3, 5)
+    torch.testing.assert_close(p7_attention.LayerNorm(5, 0.3)(x), nn.LayerNorm(5, 0.3)(x))
+
+
+def test_the_notebooks_model_is_the_references() -> None:
+    names: dict[str, Any] = {}
+    for cell in RUN:
+        exec(SOURCES[cell], names)
+    torch.manual_seed(1)
+    ours = p7_attention.make_model(11, 13)
+    theirs = names["make_model"](11, 13)
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        q.data.copy_(p.data)
+    source, target = torch.randint(1, 11, (3, 7)), torch.randint(0, 13, (3, 5))
+    masks = p7_attention.padding_mask(source), p7_attention.target_mask(target)
+    outputs = [model.eval()(source, target, *masks) for model in (ours, theirs)]
+    torch.testing.assert_close(*outputs)
+    torch.testing.assert_close(ours.generator(outputs[0]), theirs.generator(outputs[1]))
+    assert outputs[0].shape == (3, 5, 64)
+
+
+# -- points ----------------------------------------------------------------------------------------------
+
+
+def test_points_of_the_first_part() -> None:
+    parts: dict[str, float] = {}
+    kinds = {"markdown": 0.0, "code": 0.0}
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
+        known = cell.metadata.get("nbgrader", {})
+        number = int(known.get("grade_id", "p7_0").split("-")[0].removeprefix("p7_"))
+        if known.get("grade") and number <= 7:
+            parts[known.grade_id.split("-")[0]] = parts.get(known.grade_id.split("-")[0], 0) + known.points
+            kinds[cell.cell_type] += known.points
+    assert list(parts.values()) == [5, 3, 5, 3, 2, 1.5, 0.5]
+    assert kinds == {"markdown": 1.5, "code": 18.5}
+
+
+# -- figures ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Image]:
+    """The images displayed during the test."""
+    images: list[Image] = []
+    monkeypatch.setattr(plots, "display", images.append)
+    return images
+
+
+GOOD = {
+    name: getattr(p7_attention, name) for name in ("attention", "padding_mask", "causal_mask", "target_mask")
+}
+
+
+def test_figures_tell_what_they_show(shown: list[Image]) -> None:
+    attention_plots.masks(GOOD)
+    attention_plots.example(GOOD)
+    attention_plots.positions(p7_attention.PositionalEncoding)
+    attention_plots.heads(torch.eye(3).expand(5, 3, 3), list("abc"), ["x", "y", "long word"], "Five heads")
+    assert [image.data[:4] for image in shown] == [b"\x89PNG"] * 4
+    alts = [image.alt for image in shown]
+    assert "causal_mask(n) opens 28 of 49 places" in alts[0]
+    assert "padding and future closed: most from 'the' to 'the', 1.00" in alts[1]
+    assert "a table of 60 positions by 32 columns" in alts[2]
+    assert alts[3].startswith(
+        "Five heads. Heat maps of 3 queries by 3 keys. head 1: most from 'a' to 'x', 1.00"
+    )
+
+
+def raises(*args: Any) -> None:
+    raise ValueError("no")
+
+
+@pytest.mark.parametrize(
+    "junk", [None, raises, lambda *a: None, lambda *a: "text", lambda *a: (1, 2, 3), lambda *a: float("nan")]
+)
+def test_figures_wait_for_answers(junk: Any, shown: list[Image], capsys: pytest.CaptureFixture[str]) -> None:
+    for name in GOOD:
+        names = {**GOOD, name: junk}
+        if name != "attention":
+            attention_plots.masks(names)
+        if name != "causal_mask":
+            attention_plots.example(names)
+    attention_plots.positions(junk)
+    for weights in (None, torch.ones(3), "text", torch.full((1, 2, 2), float("nan")), torch.ones(2, 2, 3)):
+        attention_plots.heads(weights, list("ab"), list("cd"))
+    said = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("Nothing to draw yet: ") for line in said), said
+    assert len(said) + len(shown) == 12

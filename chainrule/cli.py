@@ -22,7 +22,7 @@ from typer.exceptions import TyperException
 
 import chainrule.quickly  # before anything that imports jsonschema  # noqa: F401
 from chainrule.course import CourseError, CourseFolder, find_course
-from chainrule.data import DATA_SETS, Profile
+from chainrule.data import BRINGABLE, DATA_SETS, Profile
 
 if TYPE_CHECKING:  # torch takes seconds to import; `chainrule --help` should not
     from chainrule.grading.classroom import ClassReport
@@ -49,6 +49,10 @@ def open_course(course: Path | None) -> CourseFolder:
 def data(
     names: Annotated[list[str], typer.Argument(help=f"Data sets: {', '.join(DATA_SETS)}.")],
     profile: Annotated[list[Profile] | None, typer.Option(help="quick, full, or both (default).")] = None,
+    copy: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="Take the set from here, in its standard layout."),
+    ] = None,
     course: CourseOption = None,
 ) -> None:
     """Find or fetch data sets and put them where notebooks see them."""
@@ -57,9 +61,11 @@ def data(
     unknown = [name for name in names if name not in DATA_SETS]
     if unknown:
         raise CourseError(f"unknown data set {', '.join(unknown)}. Known: {', '.join(DATA_SETS)}.")
+    if copy and not set(names) <= BRINGABLE:
+        raise CourseError(f"--from is for {', '.join(sorted(BRINGABLE))}: name no other set with it")
     folder = open_course(course)
     for each in profile or list(Profile):
-        for name, origin in prepare(names, folder.data(each).parent, each).items():
+        for name, origin in prepare(names, folder.data(each).parent, each, copy=copy).items():
             print(f"{name}, {each}: {origin} in {folder.data(each)}")
 
 
@@ -160,6 +166,53 @@ def grade(
         print("\n".join(map(plain, report.changes)) or "no score has changed")
     if any(student.trouble for student in report.students):
         raise typer.Exit(1)
+
+
+@app.command()
+def audit(
+    assignment: Assignment,
+    students: Annotated[
+        list[str] | None, typer.Option("--student", help="Only this student; repeatable.")
+    ] = None,
+    sample: Annotated[int, typer.Option(min=0, help="So many of them, drawn at random; 0 for all.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="What the sample is drawn by.")] = None,
+    profile: Annotated[Profile, typer.Option(help="How much data the notebooks see.")] = Profile.full,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Notebooks at a time; one per core by default.")
+    ] = None,
+    cell_seconds: Annotated[int | None, typer.Option(min=1, help="Time limit of one cell.")] = None,
+    cluster: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Run the notebooks on a Dask cluster: its scheduler.")
+    ] = "",
+    gpu: Annotated[bool, typer.Option("--gpu", help="Let the notebooks use a GPU.")] = False,
+    course: CourseOption = None,
+) -> None:
+    """Grade again without the files that were handed in, such as trained weights, and compare. Changes no marks."""
+    from chainrule.grading.audit import audit as audit_class
+
+    found = audit_class(
+        open_course(course),
+        assignment,
+        students=students or (),
+        sample=sample,
+        seed=seed,
+        profile=profile,
+        jobs=jobs,
+        cell_seconds=cell_seconds,
+        cluster=cluster,
+        gpu=gpu,
+        say=lambda line: print(plain(line), flush=True),
+    )
+    drawn = Table(box=box.SIMPLE)
+    for column in ("student", "item", "points", "graded", "audited", ""):
+        drawn.add_column(column, justify="right" if column in ("points", "graded", "audited") else "left")
+    for one in found:
+        cells = (f"{one.points:g}", "–" if one.graded is None else f"{one.graded:g}", f"{one.again:g}")
+        drawn.add_row(
+            escape(plain(one.student)), one.item, *cells, escape(plain(one.says)) if one.lower else ""
+        )
+    console.print(drawn)
+    print(f"{sum(one.lower for one in found)} of {len(found)} items come out lower; see audit/")
 
 
 @app.command()

@@ -15,13 +15,17 @@ class Profile(StrEnum):
     full = "full"
 
 
-# name -> module with prepare(root, profile, full_root) -> origin
-DATA_SETS = {"fashion-mnist": "chainrule.lesson.fashion_mnist"}
+# name -> module with prepare(root, profile, full_root, …) -> origin
+DATA_SETS = {"fashion-mnist": "chainrule.lesson.fashion_mnist", "cifar-10": "chainrule.lesson.cifar_10"}
+HELD_OUT = {"cifar-10"}  # the labels of whose test pictures notebooks don't see while they are graded
+BRINGABLE = {"cifar-10"}  # that can be taken from a folder one has
 
 
-def prepare(names: Iterable[str], folder: Path, profile: str) -> dict[str, str]:
-    """Make sure that data sets are in `<folder>/<profile>`.
+def prepare(names: Iterable[str], folder: Path, profile: str, *, copy: Path | None = None) -> dict[str, str]:
+    """Make sure that data sets are in `<folder>/<profile>`, and what only the referee sees in `<folder>/held-out`.
 
+    Args:
+        copy: a folder to take the set from, for those in BRINGABLE.
     Returns:
         Where each set comes from, by name: its proper name, or that it is a generated stand-in.
     Raises:
@@ -30,5 +34,7 @@ def prepare(names: Iterable[str], folder: Path, profile: str) -> dict[str, str]:
     origins = {}
     for name in names:
         full_root = folder / "full" if profile == "quick" else None
-        origins[name] = import_module(DATA_SETS[name]).prepare(folder / profile, profile, full_root)
+        more: dict[str, Path] = {"held_out": folder / "held-out"} if name in HELD_OUT else {}
+        more |= {"copy": copy} if copy and name in BRINGABLE else {}
+        origins[name] = import_module(DATA_SETS[name]).prepare(folder / profile, profile, full_root, **more)
     return origins

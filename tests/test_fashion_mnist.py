@@ -443,7 +443,7 @@ def test_read_only_set_behind_a_symlink(
     for folder in folders:
         folder.chmod(0o555)
     monkeypatch.setattr(fm, "_store", None)  # root may write anywhere, so that modes alone prove nothing
-    monkeypatch.setattr(fm, "_require_writable", None)
+    monkeypatch.setattr(fm, "require_writable", None)
     before = snapshot(shared)
     assert prepare(mine) == FashionMNIST(mine).origin == fm.REAL
     assert snapshot(shared) == before

@@ -22,7 +22,7 @@ STEPS = 4000
 
 @picture
 def targets(smoothed_targets: Function | None, smoothing: float = 0.3) -> tuple[Figure, str]:
-    """Show the target distributions of a short sentence with padding: a row for each position, a column for each class."""
+    """Show the target distributions of a short sentence with padding, a row for each position."""
     labels = torch.tensor([[3, 2, 5, 1, 0, 0]])
     classes = 7
     found = called("smoothed_targets", smoothed_targets, labels, classes, smoothing)
@@ -80,6 +80,9 @@ def confidence(smoothed_loss: Function | None) -> tuple[Figure, str]:
         lowest = int(y.argmin())
         axes.plot(x[lowest], y[lowest], "o", color=color, markersize=5)
         told.append(f"smoothing {smoothing:g} is lowest, {y[lowest]:.3f}, at p = {1 - x[lowest]:.4f}")
+    ticks = (0.5, 0.1, 0.01, 0.001, 0.0001, 0.00001)
+    axes.set_xticks(ticks, [f"{tick:g}" if tick >= 0.001 else f"{tick:.5f}".rstrip("0") for tick in ticks])
+    axes.minorticks_off()
     axes.invert_xaxis()
     axes.set_xlabel("1 − p")
     axes.set_ylabel("Loss (nats)")

@@ -232,7 +232,7 @@ WRONG_SMOOTHING = {
         smoothing('F.kl_div(log_probs, targets, reduction="sum") → -(targets * log_probs).sum()'),
     ),
     "0 log 0": Wrong(
-        {"loss", "gradient"},
+        {"form", "loss"},
         "0 · log 0",
         smoothing(
             'F.kl_div(log_probs, targets, reduction="sum") → (targets * (targets.log() - log_probs)).sum()'
@@ -312,7 +312,7 @@ WRONG_RATE = {
     "max for min": Wrong({"shape"}, "max stands for min", rate("min( → max(")),
     "warmup exponent −0.5": Wrong({"shape"}, "−0.5, not −1.5", rate("(-1.5) → (-0.5)")),
     "warmup exponent −1": Wrong({"shape"}, "−1, not", rate("(-1.5) → (-1.0)")),
-    "warmup exponent +1.5": Wrong({"shape"}, "+1.5", rate("(-1.5) → 1.5")),
+    "warmup exponent +1.5": Wrong({"shape"}, "no warm-up", rate("(-1.5) → 1.5")),
     "no d_model": Wrong({"scale"}, "no d_model", rate("d_model ** (-0.5) → 1.0")),
     "√d_model multiplies": Wrong({"scale"}, "should divide", rate("d_model ** (-0.5) → d_model ** 0.5")),
     "1/d_model": Wrong({"scale"}, "square root", rate("d_model ** (-0.5) → d_model ** -1.0")),
@@ -325,7 +325,7 @@ WRONG_RATE = {
     "0 at step 0": Wrong(
         {"zero"}, "is 0", rate("    step = max(step, 1)\n →     if step == 0:\n        return 0.0\n")
     ),
-    "counted one further": Wrong({"shape"}, "relative", rate("max(step, 1) → step + 1")),
+    "counted one further": Wrong({"shape"}, "one step further", rate("max(step, 1) → step + 1")),
     "constant": Wrong(
         {"shape", "scale", "zero"},
         "constant",
@@ -336,7 +336,7 @@ WRONG_RATE = {
         "is 0",
         "def learning_rate(step, d_model, warmup, factor=1.0):\n    return 0.0\n",
     ),
-    "nothing returned": Wrong({"form", "shape", "scale", "zero"}, "`return`", rate("return →  ")),
+    "nothing returned": Wrong({"form", "shape", "scale", "zero"}, "`return`", rate("return → _ =")),
 }
 
 # -- 7.10 ------------------------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ WRONG_BATCHES = {
         ),
     ),
     "number of batches for size": Wrong(
-        {"form", "pairs"},
+        {"pairs"},
         "sizes",
         batches(
             "order = torch.randperm(len(source))",
@@ -499,19 +499,25 @@ WRONG_EPOCH = {
         {"steps"},
         "step() comes before backward()",
         epoch(
-            "        optimizer.zero_grad()\n        loss.backward()\n        optimizer.step()\n → "
-            "        optimizer.step()\n        optimizer.zero_grad()\n        loss.backward()\n"
+            "        optimizer.zero_grad()\n        loss →         loss",
+            "        optimizer.step()\n → ",
+            "        inputs, labels →         optimizer.step()\n        optimizer.zero_grad()\n        inputs, labels",
         ),
     ),
     "38 step before backward, after zero_grad": Wrong(
-        {"form", "steps", "mode"},
+        {"form", "steps"},
         "the weights never change",
         epoch(
             "        loss.backward()\n        optimizer.step()\n →         optimizer.step()\n        loss.backward()\n"
         ),
     ),
-    "no step": Wrong({"form", "steps", "mode"}, "never change", epoch("        optimizer.step()\n → ")),
-    "no backward": Wrong({"form", "steps", "mode"}, "never change", epoch("        loss.backward()\n → ")),
+    "no step": Wrong({"form", "steps"}, "never change", epoch("        optimizer.step()\n → ")),
+    "no backward": Wrong({"form", "steps"}, "never change", epoch("        loss.backward()\n → ")),
+    "no step, in eval mode": Wrong(
+        {"form", "steps", "mode"},
+        "that of eval mode",
+        epoch("        optimizer.step()\n → ", "model.train() → model.eval()"),
+    ),
     "39 train mode not restored": Wrong({"mode"}, "eval mode", epoch("    model.train()\n → ")),
     "39 trained in eval mode": Wrong({"mode"}, "eval mode", epoch("model.train() → model.eval()")),
     "43 unequal batches averaged": Wrong(
@@ -538,7 +544,8 @@ WRONG_EPOCH = {
         {"steps"},
         "before optimizer.step()",
         epoch(
-            "        optimizer.step()\n        scheduler.step()\n →         scheduler.step()\n        optimizer.step()\n"
+            "        optimizer.step()\n → ",
+            "        scheduler.step()\n →         scheduler.step()\n        optimizer.step()\n",
         ),
     ),
     "no causal mask": Wrong(
@@ -630,7 +637,9 @@ WRONG_GREEDY = {
     "no causal mask": Wrong(
         {"path"},
         "no causal mask",
-        greedy("causal_mask(tokens.shape[1]) → torch.ones(1, *[tokens.shape[1]] * 2) > 0,".removesuffix(",")),
+        greedy(
+            "causal_mask(tokens.shape[1]) → torch.ones(1, tokens.shape[1], tokens.shape[1], dtype=torch.bool)"
+        ),
     ),
     "no source mask": Wrong(
         {"path"},
@@ -654,7 +663,7 @@ WRONG_GREEDY = {
     "train mode": Wrong({"mode"}, "with dropout", greedy("model.eval() → model.train()")),
     "a constant": Wrong(
         {"path", "start", "mode"},
-        "one and the same",
+        "different sources",
         greedy("return tokens → return tokens * 0 + start"),
     ),
     "the source": Wrong(

@@ -349,10 +349,10 @@ Rule = Callable[[float, float], float]  # of step and warmup
 SCHEDULES: dict[str, Rule] = {
     "max stands for min": lambda n, w: max(n**-0.5, n * w**-1.5),
     "warmup has the exponent −0.5, not −1.5": lambda n, w: min(n**-0.5, n * w**-0.5),
-    "warmup has the exponent +1.5, not −1.5": lambda n, w: min(n**-0.5, n * w**1.5),
+    "there is no warm-up; is the exponent of warmup −1.5?": lambda n, w: n**-0.5,
+    "it is counted one step further": lambda n, w: min((n + 1) ** -0.5, (n + 1) * w**-1.5),
     "warmup has the exponent −1, not −1.5": lambda n, w: min(n**-0.5, n / w),
     "warmup has the exponent −2, not −1.5": lambda n, w: min(n**-0.5, n * w**-2),
-    "there is no warm-up": lambda n, w: n**-0.5,
     "it never falls": lambda n, w: n,
     "it stays constant after the warm-up": lambda n, w: min(n, w),
     "it falls like 1/step after the warm-up": lambda n, w: min(1 / n, n * w**-2),
@@ -397,7 +397,7 @@ def expect_scale(student: Student) -> None:
     )
     steps = (10, warmup, 450)
     found = [rate(student, n, 24, warmup) / learning_rate(n, 24, warmup) for n in steps]
-    expect(any(abs(ratio - 1) < 1e-3 for ratio in found)).is_true(
+    expect(any(abs(ratio - 1) < 2e-3 for ratio in found)).is_true(
         f"at step {warmup} = warmup it is {found[1]:.4g} times what it should be"
     )
 
@@ -408,7 +408,10 @@ def expect_step_zero(student: Student) -> None:
     expect(first > 0 and abs(rate(student, 3, 24, 40) - first) > 1e-9).is_true(
         "there is no schedule to ask for step 0: the rates of steps 1 and 3 are the same, or 0"
     )
-    expect(rate(student, 0, 24, 40), "the learning rate of step 0").close_to(
+    zeroth = rate(student, 0, 24, 40)
+    if abs(zeroth / learning_rate(1, 24, 40) - 1) < RTOL:  # who counts one step further has it here
+        return
+    expect(zeroth, "the learning rate of step 0").close_to(
         first, mistakes={"it is 0, so the first step is lost": 0.0}
     )
 
@@ -484,7 +487,7 @@ class Slip:
     """A known way to get the loop wrong; the defaults are right."""
 
     clear: str = "batch"  # or "epoch", "never"
-    stale: bool = False  # step before backward
+    stale: bool = False  # each batch begins with the step of the one before
     schedule: str = "batch"  # or "epoch", "early", "never"
     backward: bool = True
     sign: float = 1.0
@@ -493,6 +496,13 @@ class Slip:
     causal: bool = True
     hide_padding: bool = True
     smoothing: float | None = None
+
+
+def descend(weights: Sequence[Tensor], grads: Sequence[Tensor], rate: float) -> None:
+    """A step of gradient descent, in place."""
+    with torch.no_grad():
+        for w, g in zip(weights, grads, strict=True):
+            w -= rate * g
 
 
 def trained(
@@ -511,6 +521,8 @@ def trained(
         if slip.clear == "epoch":
             grads = [torch.zeros_like(w) for w in weights]
         for source, target in [batch for batch in batches[slip.only] for _ in range(slip.repeat)]:
+            if slip.stale:
+                descend(weights, grads, slip.sign * rate)
             inputs, labels = parts.shift(target)
             source_mask, mask = parts.masks(source, inputs)
             mask = mask if slip.causal else torch.ones_like(mask)
@@ -519,13 +531,12 @@ def trained(
             s = smoothing if slip.smoothing is None else slip.smoothing
             _, upstream = parts.loss(log_probs, labels, s)
             fresh = torch.autograd.grad(log_probs, weights, upstream)
+            pile = slip.clear != "batch"
+            grads = [g + f if pile else f for g, f in zip(grads, fresh, strict=True)]
             if slip.schedule == "early":
                 rate *= decay
-            now = fresh if slip.clear == "batch" else [g + f for g, f in zip(grads, fresh, strict=True)]
-            used, grads = (grads if slip.stale else now), now
-            with torch.no_grad():
-                for w, g in zip(weights, used, strict=True):
-                    w -= slip.sign * rate * g * slip.backward
+            if slip.backward and not slip.stale:
+                descend(weights, grads, slip.sign * rate)
             if slip.schedule == "batch":
                 rate *= decay
         if slip.schedule == "epoch":
@@ -631,13 +642,16 @@ def expect_train_mode(student: Student) -> None:
     """A model that arrives in eval mode is trained in train mode: with dropout 1 only the last bias can learn."""
     tiny = Tiny.drawn(*TINY, seed=2)
     model = tiny_model(student, tiny, dropout=1.0, training=False)
-    run_epochs(student, model, [batches_for()], smoothing=0.1, rate=0.5, decay=1.0)
+    lively = run_epochs(student, model, [batches_for()], smoothing=0.1, rate=0.5, decay=1.0)
     state = model.state()
     moved = {
         name: differ(state[name], before.float().double(), 0, 1e-6) > 0
         for name, before in tiny.state().items()
     }
-    expect(any(moved.values())).is_true("after an epoch the weights are what they were")
+    if not any(moved.values()):  # no step: then the loss tells whether dropout was on
+        calm = run_epochs(student, tiny_model(student, tiny), [batches_for()], 0.1, rate=0.0, decay=1.0)
+        same = differ(numbers(lively, "the mean loss"), numbers(calm, "the mean loss"), 1e-3, 0) == 0
+        expect(not same).is_true("the weights don't change, and the loss is that of eval mode")
     expect(not moved["source.weight"] and not moved["target.weight"]).is_true(
         "the model is trained in eval mode, as the last evaluation left it: begin with model.train()"
     )
@@ -729,10 +743,10 @@ def greedy(
 
 
 PATHS = {
+    "the least probable token is taken": Path(pick="least"),
     "argmax runs over the batch, not over the vocabulary": Path(pick="batch"),
     "argmax runs over the positions, not over the vocabulary": Path(pick="positions"),
     "the first position's prediction is taken, not the last one's": Path(pick="first"),
-    "the least probable token is taken": Path(pick="least"),
     "the decoder sees no more than its last token": Path(forget=True),
     "the decoder gets no causal mask": Path(causal=False),
     "the source's mask is not used": Path(hide_padding=False),
@@ -773,17 +787,25 @@ def expect_path(student: Student) -> None:
             return following(greedy(*task, LENGTH, FIRST, how))
 
         mistakes = {told: path(how) for told, how in PATHS.items()}
-        want = path(Path())
-        if got.shape == want.shape:
-            expect(bool((got != got[:, :1]).any())).is_true("it writes one and the same token")
-        expect(got, "a token after the start").close_to(want, rtol=0, atol=0.1, mistakes=mistakes)
+        expect(got, "a token after the start").close_to(path(Path()), rtol=0, atol=0.1, mistakes=mistakes)
+
+
+def expect_decoding(got: Tensor, task: tuple[Tiny, Tensor, Tensor]) -> None:
+    """The tokens come from the model: they depend on the source, or are what a known slip leads to."""
+    tokens = following(got)
+    if (tokens != tokens[:1]).any():
+        return
+    known = [following(greedy(*task, LENGTH, FIRST, how)) for how in PATHS.values()]
+    expect(any(differ(tokens, path, 0, 0.1) == 0 for path in known)).is_true(
+        "different sources get the same tokens"
+    )
 
 
 def expect_start(student: Student) -> None:
     """max_len tokens, the first one the start; the others depend on the source."""
     tiny, source, mask = decoding_task(DECODING_SEEDS[0])
     got = decoded(student, tiny_model(student, tiny, training=False), source, mask)
-    expect(bool((got[:, 1:] != got[:1, 1:]).any())).is_true("different sources get the same tokens")
+    expect_decoding(got, (tiny, source, mask))
     expect(bool((got[:, 0] == FIRST).all())).is_true("the start token is not the first one of each row")
     expect(got.shape[1], f"the number of tokens for max_len {LENGTH}, the start included,").equals(LENGTH)
 
@@ -794,7 +816,7 @@ def expect_eval_mode(student: Student) -> None:
         tiny, source, mask = decoding_task(seed)
         calm = decoded(student, tiny_model(student, tiny, 0.0, training=False), source, mask)
         lively = decoded(student, tiny_model(student, tiny, 0.6, training=True), source, mask)
-        expect(bool((calm[:, 1:] != calm[:1, 1:]).any())).is_true("different sources get the same tokens")
+        expect_decoding(calm, (tiny, source, mask))
         expect(calm.shape == lively.shape and torch.equal(calm, lively)).is_true(
             "a model in train mode decodes with dropout: call model.eval() first"
         )
@@ -909,9 +931,9 @@ def expect_choice(student: Student) -> None:
     """The epoch of the best validation accuracy, whatever the test accuracy and the loss are."""
     histories = [
         {
-            "loss": [0.9, 0.5, 0.3, 0.2, 0.4],
-            "validation": [0.2, 0.6, 0.9, 0.8, 0.7],
-            "test": [0.1, 0.95, 0.8, 0.7, 0.6],
+            "loss": [0.9, 0.5, 0.3, 0.4, 0.1, 0.2, 0.25],
+            "validation": [0.3, 0.6, 0.9, 0.8, 0.7, 0.1, 0.65],
+            "test": [0.1, 0.95, 0.8, 0.7, 0.6, 0.5, 0.9],
         },
         {"loss": [0.8, 0.6, 0.1, 0.3], "validation": [0.1, 0.7, 0.3, 0.5], "test": [0.5, 0.4, 0.2, 0.6]},
     ]

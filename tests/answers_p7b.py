@@ -653,7 +653,7 @@ WRONG_GREEDY = {
     ),
     "sampled": Wrong(
         {"path", "mode"},
-        "off by",
+        "a token after the start",
         greedy("log_probs[:, -1].argmax(dim=-1) → torch.multinomial(log_probs[:, -1].exp(), 1)[:, 0]"),
     ),
     "start left out": Wrong({"form", "start"}, "start token", greedy("return tokens → return tokens[:, 1:]")),

@@ -152,14 +152,9 @@ def test_a_model_that_learnt_a_little_passes_only_where_a_slip_is_paid_for(
 # Slips of one part with which the copy task is trained from the start: none is paid for twice.
 CARRIED = {
     "shift": ("p7_8-shift-code", "56 unshifted target", answers.WRONG_SHIFT),
-    "mass": ("p7_8-smoothing-code", "57 PyTorch's smoothing", answers.WRONG_SMOOTHING),
-    "not divided": ("p7_8-smoothing-code", "not divided", answers.WRONG_SMOOTHING),
     "max": ("p7_9-code", "max for min", answers.WRONG_RATE),
-    "no d_model": ("p7_9-code", "no d_model", answers.WRONG_RATE),
     "zero_grad": ("p7_10-epoch-code", "37 no zero_grad", answers.WRONG_EPOCH),
-    "scheduler": ("p7_10-epoch-code", "no scheduler", answers.WRONG_EPOCH),
     "causal": ("p7_10-epoch-code", "no causal mask", answers.WRONG_EPOCH),
-    "mode": ("p7_10-epoch-code", "39 train mode not restored", answers.WRONG_EPOCH),
 }
 
 

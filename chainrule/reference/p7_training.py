@@ -90,10 +90,12 @@ class Tiny:
     def drawn(cls, vocabulary: int, d_model: int, seed: int, scale: float = 1.0) -> Tiny:
         """Random weights that never predict the padding."""
         draw = torch.Generator().manual_seed(seed)
-        tables = [torch.randn(vocabulary, d_model, generator=draw).double() * scale for _ in range(3)]
+        source, target, weight = (
+            torch.randn(vocabulary, d_model, generator=draw).double() * scale for _ in range(3)
+        )
         bias = torch.randn(vocabulary, generator=draw).double() * 0.3
         bias[0] = -30.0
-        return cls(*tables, bias)
+        return cls(source, target, weight, bias)
 
     def state(self) -> dict[str, Tensor]:
         """The weights by the notebook's names for them."""
@@ -282,7 +284,7 @@ def expect_loss(student: Student) -> None:
         wants = [divergence(log_probs, t) / (labels != 0).sum() for t in (right, *own)]
         if any(differ(value, want, RTOL, ATOL) == 0 for want in wants):
             continue
-        mistakes = {}
+        mistakes: dict[str, Tensor] = {}
         for t in (right, *own):
             total, crossed, rows = divergence(log_probs, t), -(t * log_probs).sum(), int((labels != 0).sum())
             places = {
@@ -480,7 +482,7 @@ class Parts:
             return float(value), loss_gradient(self.student, x, labels, smoothing)
         x = log_probs.detach().requires_grad_()
         value = smoothed_loss(x, labels, smoothing)
-        return float(value), torch.autograd.grad(value, x)[0]
+        return float(value.detach()), torch.autograd.grad(value, x)[0]
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,8 @@ bench-notebook: setup
 
 bench-student: setup
 	python bench/one_student.py csc6022-hw2
+	python bench/one_student.py csc6022-hw2 --blank
+	python bench/one_student.py csc6022-hw2 --profile full --cores 2
 
 bench-calibrate: setup
 	python bench/calibrate.py --profile quick --seeds 10

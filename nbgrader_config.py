@@ -14,7 +14,7 @@ c.Course.due = {
     "cs480-a2": "2026-07-13 12:00 America/Toronto",
     "csc6022-hw2": "2025-11-12 23:59:59 Asia/Shanghai",
 }
-c.Course.data = {"cs480-a2": ["fashion-mnist"]}
+c.Course.data = {"cs480-a2": ["fashion-mnist"], "csc6022-hw2": ["cifar-10"]}
 c.Course.variants = {  # per-student numbers, if asked for
     "cs480-a2": "chainrule.reference.cs480_a2:draw",
     "csc6022-hw2": "chainrule.reference.csc6022_hw2:draw",

@@ -169,6 +169,53 @@ def grade(
 
 
 @app.command()
+def audit(
+    assignment: Assignment,
+    students: Annotated[
+        list[str] | None, typer.Option("--student", help="Only this student; repeatable.")
+    ] = None,
+    sample: Annotated[int, typer.Option(min=0, help="So many of them, drawn at random; 0 for all.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="What the sample is drawn by.")] = None,
+    profile: Annotated[Profile, typer.Option(help="How much data the notebooks see.")] = Profile.full,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Notebooks at a time; one per core by default.")
+    ] = None,
+    cell_seconds: Annotated[int | None, typer.Option(min=1, help="Time limit of one cell.")] = None,
+    cluster: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Run the notebooks on a Dask cluster: its scheduler.")
+    ] = "",
+    gpu: Annotated[bool, typer.Option("--gpu", help="Let the notebooks use a GPU.")] = False,
+    course: CourseOption = None,
+) -> None:
+    """Grade again without the files that were handed in, such as trained weights, and compare. Changes no marks."""
+    from chainrule.grading.audit import audit as audit_class
+
+    found = audit_class(
+        open_course(course),
+        assignment,
+        students=students or (),
+        sample=sample,
+        seed=seed,
+        profile=profile,
+        jobs=jobs,
+        cell_seconds=cell_seconds,
+        cluster=cluster,
+        gpu=gpu,
+        say=lambda line: print(plain(line), flush=True),
+    )
+    drawn = Table(box=box.SIMPLE)
+    for column in ("student", "item", "points", "graded", "audited", ""):
+        drawn.add_column(column, justify="right" if column in ("points", "graded", "audited") else "left")
+    for one in found:
+        cells = (f"{one.points:g}", "–" if one.graded is None else f"{one.graded:g}", f"{one.again:g}")
+        drawn.add_row(
+            escape(plain(one.student)), one.item, *cells, escape(plain(one.says)) if one.lower else ""
+        )
+    console.print(drawn)
+    print(f"{sum(one.lower for one in found)} of {len(found)} items come out lower; see audit/")
+
+
+@app.command()
 def feedback(
     assignment: Assignment,
     students: Annotated[

@@ -8,12 +8,12 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from chainrule import __version__
 from chainrule.course import CourseError, CourseFolder, find_course
-from chainrule.data import Profile
-from chainrule.lesson.fashion_mnist import load
+from chainrule.data import DATA_SETS, Profile
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ def examine(course: Path | None = None) -> Iterator[Finding]:
     try:
         folder = CourseFolder(course or find_course(Path.cwd()))
         yield Finding(True, "course", f"{folder.root}: {', '.join(folder.assignments)}")
-        for profile in Profile:
-            yield data_finding(folder, profile)
+        for name in sorted({name for wanted in folder.course.data.values() for name in wanted}):
+            for profile in Profile:
+                yield data_finding(folder, name, profile)
     except CourseError as error:
         yield Finding(False, "course", str(error))
     yield sandbox_finding()
@@ -56,16 +57,14 @@ def torch_finding() -> Finding:
     return Finding(True, "torch", f"{torch.__version__}, torchvision {torchvision.__version__}, {device}")
 
 
-def data_finding(folder: CourseFolder, profile: str) -> Finding:
-    """Fashion-MNIST of a profile."""
-    found = load(folder.data(profile))
+def data_finding(folder: CourseFolder, name: str, profile: str) -> Finding:
+    """One of the course's data sets, in one profile."""
+    found = import_module(DATA_SETS[name]).load(folder.data(profile))
     if found is None:
         return Finding(
-            False,
-            f"data, {profile}",
-            f"no Fashion-MNIST: run `chainrule data fashion-mnist --profile {profile}`",
+            False, f"{name}, {profile}", f"not there: run `chainrule data {name} --profile {profile}`"
         )
-    return Finding(True, f"data, {profile}", f"{found.origin} in {folder.data(profile)}")
+    return Finding(True, f"{name}, {profile}", f"{found.origin} in {folder.data(profile)}")
 
 
 def sandbox_finding() -> Finding:

@@ -62,7 +62,7 @@ WRONG = {
     "no marks yet": (["marks", TINY], "nothing is graded yet: run `chainrule grade tiny` first"),
     "an unknown student": (["feedback", TINY, "--student", "zoe"], "not graded yet: zoe"),
     "no inbox": (["intake", TINY, "inbox"], "inbox is no folder"),
-    "no such data": (["data", "imagenet"], "unknown data set imagenet. Known: fashion-mnist."),
+    "no such data": (["data", "imagenet"], "unknown data set imagenet. Known: fashion-mnist, cifar-10."),
     "an unknown option": (["grade", TINY, "--jbos", "2"], "--jbos"),
     "a word for a number": (["grade", TINY, "--jobs", "many"], "--jobs"),
     "no jobs": (["grade", TINY, "--jobs", "0"], "--jobs"),
@@ -230,8 +230,10 @@ def test_doctor_runs_anywhere(chainrule: Callable[..., Typed], course: Path) -> 
     assert (code, err) == (0, "")
     for name in ("python", "torch", "course", "sandbox", "pdf", "--course"):
         assert name in out
-    shutil.rmtree(course / "source")
-    assert any("no Fashion-MNIST: run" in finding.text for finding in examine(course))
+    with (course / CONFIG).open("a") as config:
+        config.write("c.Course.data = {'tiny': ['cifar-10', 'fashion-mnist']}\n")
+    for name in ("cifar-10", "fashion-mnist"):
+        assert any(f"not there: run `chainrule data {name}" in finding.text for finding in examine(course))
     (course / CONFIG).write_text("c = (")
     assert any("has a slip" in finding.text for finding in examine(course))
 

@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from IPython.utils.capture import capture_output
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
@@ -36,6 +37,7 @@ from chainrule.grading.kernel import WarmKernelManager, zygote
 from chainrule.grading.referee import Referee
 from chainrule.grading.sandbox import UNCONFINED, Box, Corner, Limits, confinement, room
 from chainrule.grading.store import Store, depends, key
+from chainrule.intake.files import declared, lay_out
 
 GRACE_SECONDS = 10  # for a kernel to come back after an interrupt
 MAX_OUTPUT = 20 << 20  # characters a cell may put out; a figure has 100,000
@@ -99,6 +101,7 @@ class Run(Execute):
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
             self.folder = Path(scratch)
             self._lay_out(assignment, data)
+            self._lay_out_handed_in(nb, resources["nbgrader"])
             try:
                 with self._worker(Path(directory.root), data / self.profile) as confined:
                     inside = {**resources, "metadata": {"path": str(self.folder / "work")}}
@@ -130,6 +133,18 @@ class Run(Execute):
         self.referee = Referee(line, self.folder / "referee") if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline
+
+    def _lay_out_handed_in(self, nb: NotebookNode, where: dict[str, str]) -> None:
+        """Beside the course's files, those that the student handed in with the notebook."""
+        wanted = nb.metadata["chainrule"].get("files", {})
+        if wanted:
+            directory = CourseDirectory(parent=self)
+            source = directory.format_path(directory.source_directory, ".", where["assignment"])
+            master = nbformat.read(Path(directory.root, source, f"{where['notebook']}.ipynb"), as_version=4)
+            place = directory.format_path(
+                directory.submitted_directory, where["student"], where["assignment"]
+            )
+            lay_out(Path(directory.root, place), wanted, declared(master), self.folder / "furniture")
 
     @contextlib.contextmanager
     def _worker(self, course: Path, data: Path) -> Iterator[str]:

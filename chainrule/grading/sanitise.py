@@ -29,6 +29,7 @@ from nbgrader.preprocessors import (
 
 from chainrule.course import CourseFolder
 from chainrule.grading.recognise import Recognition, is_answer, name_of, normal, visible
+from chainrule.intake.files import declared, handed_in
 from chainrule.intake.notebook import checked
 from chainrule.release.numbers import Manifest, Texts, templates, varied
 
@@ -61,9 +62,14 @@ class Graft(NbGraderPreprocessor):
             others = (self._master(varying, each, where).cells for each in manifest.students.values())
             repairs = renumber(submitted, own, handout, others)
         repairs += graft(master, submitted)
+        place = course.format_path(course.submitted_directory, where["student"], where["assignment"])
+        files, unusable = handed_in(Path(course.root, place), declared(source))
+        repairs += unusable
         for repair in repairs:
             self.log.warning("%s: %s", where["student"], repair)
         master.metadata["chainrule"] = {"repairs": repairs}
+        if files:
+            master.metadata["chainrule"]["files"] = files  # by checksum: what the run gets to see
         return master, resources
 
     def _master(self, source: NotebookNode, numbers: Texts | None, where: Mapping[str, str]) -> NotebookNode:

@@ -67,7 +67,7 @@ def depends(nb: NotebookNode, files: Iterable[Path], data: Path, profile: str, l
         if not marks or utils.is_solution(cell):  # the student's, by the cell of ours it is or follows
             theirs.append([last, cell.cell_type, cell.source, cell.get("attachments")])
     parts = {
-        "submission": theirs,
+        "submission": [*theirs, *sorted(nb.metadata.get("chainrule", {}).get("files", {}).items())],
         "source notebook": ours,
         "files": contents(files),
         "profile": profile,

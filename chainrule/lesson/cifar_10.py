@@ -271,7 +271,7 @@ def _from_download(seconds: float = 5.0) -> DataSet | None:
 def _store(data: DataSet, folder: Path) -> None:
     """Write the files, each in one step, and last the manifest that vouches for them."""
     folder.mkdir(parents=True, exist_ok=True)
-    contents = {name: _pickled(name, batch) for name, batch in data.batches.items()}
+    contents = {name: _pickled(_layout(name, batch)) for name, batch in data.batches.items()}
     meta = {
         b"num_cases_per_batch": SIZES[data.profile],
         b"label_names": [c.encode() for c in CLASSES],
@@ -280,7 +280,7 @@ def _store(data: DataSet, folder: Path) -> None:
     manifest = {"origin": data.origin, "profile": data.profile, "files": _sha256(contents)}
     for name, content in contents.items():
         _write(folder / name, content)
-    _write(folder / META, pickle.dumps(meta, protocol=2))
+    _write(folder / META, _pickled(meta))
     _write(folder / MANIFEST, json.dumps(manifest, indent=2).encode())
 
 
@@ -310,15 +310,29 @@ def _npy(labels: np.ndarray) -> bytes:
 # ---- the standard Python layout: a pickled dict for each batch -----------------------------------------------
 
 
-def _pickled(name: str, batch: Batch) -> bytes:
-    return pickle.dumps(
-        {
-            b"batch_label": name.encode(),
-            b"labels": batch.labels.tolist(),
-            b"data": np.ascontiguousarray(batch.images).reshape(-1, 3072),
-        },
-        protocol=2,
-    )
+class _Python2(pickle._Pickler):
+    """Writes bytes as Python 2 did, so that our files read like the originals, as `b"data"` or as `"data"`."""
+
+    dispatch: ClassVar[dict[type, Any]] = dict(pickle._Pickler.dispatch)
+
+    def save_bytes(self, content: bytes) -> None:
+        short = len(content) < 256
+        head = pickle.SHORT_BINSTRING if short else pickle.BINSTRING
+        self.write(head + len(content).to_bytes(1 if short else 4, "little") + content)  # type: ignore[attr-defined]
+        self.memoize(content)  # type: ignore[attr-defined]
+
+    dispatch[bytes] = save_bytes
+
+
+def _pickled(content: dict[bytes, object]) -> bytes:
+    written = io.BytesIO()
+    _Python2(written, protocol=2).dump(content)
+    return written.getvalue()
+
+
+def _layout(name: str, batch: Batch) -> dict[bytes, object]:
+    rows = np.ascontiguousarray(batch.images).reshape(-1, 3072)
+    return {b"batch_label": name.encode(), b"labels": batch.labels.tolist(), b"data": rows}
 
 
 class _Arrays(pickle.Unpickler):

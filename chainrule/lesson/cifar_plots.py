@@ -45,7 +45,7 @@ EACH = 4  # pictures of a class in `examples`
 MOST_FILTERS, MOST_MAPS, MOST_PICTURES = 64, 32, 8
 MANY = 40  # points on a line from which on markers would hide it
 HEAT = colormaps["magma"].resampled(64)
-RANGE_NOTE = " Colours: from the darkest to the brightest value."
+RANGE_NOTE = " Colours of pictures: scaled to their own range."
 
 
 class Line(NamedTuple):
@@ -129,7 +129,7 @@ def first_filters(
     if moved == 0:
         change = "Nothing has changed: did you train, and is `before` a copy (`.clone()`)?"
     else:
-        change = f"Training has moved the weights by {moved:.0%} of their length."
+        change = f"Training moved the weights by {percent(moved)}."
     finding = f"{shown} filters of {old.shape[2]} × {old.shape[3]}, each scaled to its own range. {change}"
     figure, axes = canvas(22 + high, title, finding)
     for i, (said, sheet) in enumerate(zip(("Before training", "After training"), halves, strict=True)):
@@ -162,10 +162,10 @@ def activations(
     colours, note = colours_of(one, "image")
     count = min(len(values), MOST_MAPS)
     low, high = float(values[:count].min()), float(values[:count].max())
-    top = float(np.quantile(values[:count], 0.998))  # a few extremes would leave all the rest black
+    top = float(np.quantile(values[:count], 0.99))  # a few extremes would leave all the rest black
     top = top if top > low else high
     greys = np.clip((values[:count] - low) / (top - low or 1.0), 0, 1)
-    dead = int((values[:count].reshape(count, -1).max(1) == values[:count].reshape(count, -1).min(1)).sum())
+    dead = int((np.ptp(values[:count], axis=(1, 2)) == 0).sum())
 
     left = fitted(colours, 192)
     start = left.shape[1] + 24
@@ -176,8 +176,9 @@ def activations(
     title = titled(title or "A picture and its feature maps", origin)
     shown = f"All {count}" if count == len(values) else f"The first {count} of {len(values)}"
     size = f"{values.shape[1]} × {values.shape[2]}"
-    finding = f"{shown} maps of {size}. Black is {low:.2f}, white is {top:.2f}"
-    finding += f" or more, up to {high:.2f}." if top < high else "."
+    bounds = [f"{value:.2f}".replace("-", "−") for value in (low, top, high)]
+    finding = f"{shown} maps of {size}. Black is {bounds[0]}, white is {bounds[1]}"
+    finding += f" or more, up to {bounds[2]}." if bounds[1] != bounds[2] else "."
     if dead:
         finding += f" {dead} of them {'is' if dead == 1 else 'are'} the same everywhere."
     figure, axes = canvas(max(len(left), len(sheet)) + 4, title, finding + note)
@@ -201,8 +202,13 @@ def curves(
     `by` names what the horizontal axis counts; a list under that name in `history`, if there is one, says where
     the numbers stand, else it is at 1, 2, … A `target` is a line among the accuracies.
     """
-    lines = lines_of(history, by)
-    at = positions_of(history, by, lines)
+    hint = "run the cell that trains the network"
+    if not isinstance(history, Mapping | None):
+        raise NotYet(f"`history` should be a dict of lists, and is of type {type(history).__name__}")
+    if not history:
+        raise NotYet(hint)
+    lines = lines_of(history, by, hint)
+    at = positions_of(history, by, lines, hint)
     losses, accuracies = ([line for line in lines if line.kind == kind] for kind in ("loss", "accuracy"))
     parts = list(dict.fromkeys(line.part for line in lines))
     looks = {part: LOOKS[i % len(LOOKS)] for i, part in enumerate(parts)}  # the same in both panels
@@ -242,9 +248,7 @@ def confusion(
     hint = "run the cells that train the network and count its predictions"
     names = names_of(classes, hint)
     n = len(names)
-    counts = finite(tensor_of(matrix, "matrix", hint), "matrix")
-    if counts.shape != (n, n):
-        raise NotYet(f"`matrix` should have shape {(n, n)}, and has shape {counts.shape}")
+    counts = finite(shaped(matrix, "matrix", f"({n}, {n})", hint), "matrix")
     if (counts < 0).any() or (counts != counts.round()).any():
         raise NotYet("`matrix` should hold counts: whole numbers from 0 on")
     if not counts.any():
@@ -255,7 +259,10 @@ def confusion(
     accuracy = counts.trace() / counts.sum()
     wrong = counts * (1 - np.eye(n))
     worst = [divmod(int(i), n) for i in wrong.argsort(axis=None, kind="stable")[::-1][:2] if wrong.flat[i]]
-    said = [f"{names[i]} taken for {names[j]} ({counts[i, j]:.0f}, {share[i, j]:.0%})" for i, j in worst]
+    said = [
+        f"{names[i]} taken for {names[j]} ({counts[i, j]:.0f} of {totals[i]:.0f}, {percent(share[i, j])})"
+        for i, j in worst
+    ]
     finding = f"Most frequent: {' and '.join(said)}." if said else "No confusion: every prediction is right."
 
     title = titled("Which classes are taken for which", origin)
@@ -281,8 +288,8 @@ def confusion(
     best, least = seen[right.argmax()], seen[right.argmin()]
     alt = (
         f"{title}. Matrix of {n} true classes by {n} predicted ones, {counts.sum():.0f} pictures, "
-        f"accuracy {accuracy:.3f}. {finding} Recognised best: {names[best]}, {share[best, best]:.0%}; "
-        f"worst: {names[least]}, {share[least, least]:.0%}."
+        f"accuracy {accuracy:.3f}. {finding} Recognised best: {names[best]}, {percent(share[best, best])}; "
+        f"worst: {names[least]}, {percent(share[least, least])}."
     )
     return figure, alt
 
@@ -320,14 +327,15 @@ def saliency(
     slot = ROOM // max(count, 5)
     above = fitted(colours, slot - 8)
     # As above, a few extremes would leave the rest black.
-    top = np.quantile(values[:count].reshape(count, -1), 0.998, axis=1)[:, None, None]
+    top = np.quantile(values[:count], 0.998, axis=(1, 2), keepdims=True)
+    top = np.where(top > 0, top, values[:count].max((1, 2), keepdims=True))  # few pixels count at all
     below = fitted(HEAT(np.clip(values[:count] / np.where(top > 0, top, 1), 0, 1))[..., :3], slot - 8)
     high, wide = above.shape[1:3]
-    heads = [textwrap.wrap(text, max(6, slot // 7))[:3] for text in said[:count]]
+    heads = [textwrap.wrap(text, max(6, slot // 8))[:3] for text in said[:count]]
     head = 15 * max(len(lines) for lines in heads) + 4
 
     title = titled("Which pixels the score depends on", origin)
-    zero = int((values[:count].reshape(count, -1).max(1) == 0).sum())
+    zero = int((values[:count].max((1, 2)) == 0).sum())
     finding = "Below: |gradient| of the score, from black (none) to light (most), each map on its own scale."
     if zero:
         finding += f" {zero} of {count} maps {'is' if zero == 1 else 'are'} zero everywhere."
@@ -437,18 +445,18 @@ def paste(axes: Axes, colours: np.ndarray, x: float, y: float) -> None:
     axes.imshow(colours, extent=(x, x + w, y + h, y), aspect="auto")
 
 
-def lines_of(history: object, by: str) -> list[Line]:
+def percent(share: float) -> str:
+    """A share in whole per cent."""
+    return f"{100 * share:.0f} %"
+
+
+def lines_of(history: Mapping[str, object], by: str, hint: str) -> list[Line]:
     """The losses and accuracies of a history, in its order."""
-    hint = "run the cell that trains the network"
-    if history is None:
-        raise NotYet(hint)
-    if not isinstance(history, Mapping):
-        raise NotYet(f"`history` should be a dict of lists, and is of type {type(history).__name__}")
     lines = []
     for name, value in history.items():
         words = str(name).replace("_", " ").split()
         kinds = ["loss" if "loss" in w.lower() else "accuracy" if "acc" in w.lower() else "" for w in words]
-        if name == by or not any(kinds):
+        if not any(kinds):
             continue
         values = tensor_of(value, f'history["{name}"]', hint).double().numpy()
         if values.ndim != 1:
@@ -463,13 +471,12 @@ def lines_of(history: object, by: str) -> list[Line]:
     return lines
 
 
-def positions_of(history: object, by: str, lines: Sequence[Line]) -> np.ndarray:
+def positions_of(history: Mapping[str, object], by: str, lines: Sequence[Line], hint: str) -> np.ndarray:
     """Where the numbers of the lines stand on the horizontal axis, float (longest,)."""
-    assert isinstance(history, Mapping)
     longest = max(len(line.values) for line in lines)
     if history.get(by) is None:
         return np.arange(1.0, longest + 1)
-    at = finite(tensor_of(history[by], f'history["{by}"]', "run the cell that trains the network"), by)
+    at = finite(tensor_of(history[by], f'history["{by}"]', hint), f'history["{by}"]')
     for line in lines:
         if at.shape != line.values.shape:
             raise NotYet(f'`history["{by}"]` and `history["{line.name}"]` should be lists of the same length')
@@ -483,7 +490,7 @@ def reached(accuracies: Sequence[Line], at: np.ndarray, target: float | None, by
         return ""
     line = held_out[0]
     best = int(np.nanargmax(line.values))
-    told = f"Best {line.name}: {line.values[best]:.3f} ({by} {at[best]:g})."
+    told = f"Best {line.part} accuracy: {line.values[best]:.3f} ({by} {at[best]:g})."
     if target is not None:
         there = np.flatnonzero(line.values >= target)
         told += (

@@ -147,7 +147,7 @@ def _prepared(root: str | Path, profile: Profile, full_root: str | Path | None =
                 f"'{raw}' is for the full set. Pass another folder as root for the quick set."
             )
         try:
-            _require_writable(raw)  # before the slow part
+            require_writable(raw)  # before the slow part
             made = made or _make(profile, full_root)
             _store(made, raw)
         except OSError as error:
@@ -188,7 +188,7 @@ def _from_download(seconds: float = 5.0) -> Files | None:
     """torchvision's download (30 MB) in a temporary folder; offline, None after `seconds` at most."""
     from torchvision import datasets  # a second to import, and only needed here
 
-    if not any(_answers(mirror + f"{FILES[-1]}.gz", seconds) for mirror in datasets.FashionMNIST.mirrors):
+    if not any(answers(mirror + f"{FILES[-1]}.gz", seconds) for mirror in datasets.FashionMNIST.mirrors):
         return None
     print("Fashion-MNIST: downloading 30 MB ...")
     before = socket.getdefaulttimeout()
@@ -204,7 +204,7 @@ def _from_download(seconds: float = 5.0) -> Files | None:
         socket.setdefaulttimeout(before)
 
 
-def _answers(url: str, seconds: float) -> bool:
+def answers(url: str, seconds: float) -> bool:
     """Whether the server answers. In a thread, since looking up its name may take minutes."""
     answered = threading.Event()
 
@@ -234,7 +234,7 @@ def _raw_folder(root: str | Path) -> Path:
     return Path(root).expanduser() / "FashionMNIST" / "raw"
 
 
-def _require_writable(raw: Path) -> None:
+def require_writable(raw: Path) -> None:
     raw.mkdir(parents=True, exist_ok=True)
     tempfile.TemporaryFile(dir=raw).close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+import shutil
 import symtable
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -20,6 +21,7 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 from rehearsal import ROOT, evaluate, rehearse
 
 from chainrule.course import CourseFolder
+from chainrule.lesson import cifar_10
 from chainrule.lesson.checks import Result
 from chainrule.lesson.fashion_mnist import prepare
 from chainrule.lesson.student import connect
@@ -60,8 +62,14 @@ def every(kind: str) -> Any:
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder with the small data set in it."""
-    return once(tmp_path_factory, "notebook", lambda path: prepare(path / "data", "quick"))
+    """A working folder with the small data sets in it, and the files that the reference hands in."""
+
+    def make(path: Path) -> None:
+        prepare(path / "data", "quick")
+        cifar_10.prepare(path / "data", "quick")
+        shutil.copy(ROOT / "chainrule" / "reference" / "p6_2_open.safetensors", path)
+
+    return once(tmp_path_factory, "notebook-and-files", make)
 
 
 # -- the files -------------------------------------------------------------------------------------------

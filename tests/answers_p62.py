@@ -224,11 +224,11 @@ WRONG_CONVNET = {
         convnet("w1, b1, p → w1.transpose(0, 1), b1, p"),
     ),
     "23 height and width exchanged": Wrong(
-        {"convolutions"}, "height and width of the picture", convnet("F.conv2d(x, → F.conv2d(x.mT,")
+        {"convolutions"}, "height and width", convnet("F.conv2d(x, → F.conv2d(x.mT,")
     ),
     "23 kernel rows and columns exchanged": Wrong(
         {"convolutions"},
-        "rows and columns of the kernels",
+        "of the kernels",
         change(EINSUM, "nchwij,fcij → nchwij,fcji"),
     ),
     "24 channels last": Wrong(
@@ -281,7 +281,7 @@ WRONG_CONVNET = {
         "def three_layer_convnet(x, params):\n    return torch.zeros(len(x), len(params[5]))\n",
     ),
     "biases only": Wrong(
-        {"padding", "convolutions", "layout"},
+        {"padding", "convolutions", "layout", "raw"},
         "",
         "def three_layer_convnet(x, params):\n    return params[5].expand(len(x), -1)\n",
     ),
@@ -433,7 +433,7 @@ def train_step(forward, params, x, y, lr):
     "losses summed": Wrong(
         {"step"}, "summed, not averaged", step("params), y) → params), y, reduction='sum')")
     ),
-    "nll_loss of scores": Wrong({"learns", "step"}, "nll_loss", step("F.cross_entropy → F.nll_loss")),
+    "nll_loss of scores": Wrong({"step"}, "nll_loss", step("F.cross_entropy → F.nll_loss")),
     "uphill": Wrong({"learns", "step"}, "uphill", step("p -= → p +=")),
     "not in place": Wrong(
         {"learns", "step", "cleared"},
@@ -587,7 +587,9 @@ WRONG_MODULE = {
         {"raw"}, "softmax is applied", module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(1)")
     ),
     "27 softmax over the batch": Wrong(
-        {"raw"}, "over the pictures", module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(0)")
+        {"raw", "by heart"},
+        "over the pictures",
+        module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(0)"),
     ),
     "40 layers in a plain list": Wrong(
         {"parameters", *EVERY_READING, "by heart"},
@@ -726,7 +728,7 @@ WRONG_ACCURACY = {
     "divided by batches": Wrong(
         {"even", "uneven"}, "number of batches", measure("seen += len(y) → seen += 1")
     ),
-    "a full batch supposed": Wrong({"uneven"}, "off by", measure("+= len(y) → += loader.batch_size")),
+    "a full batch supposed": Wrong({"uneven"}, "averaged", measure("+= len(y) → += loader.batch_size")),
     "36 nothing returned": Wrong({"even", "uneven"}, "`return`", measure("    return hits / seen\n → ")),
 }
 
@@ -755,7 +757,7 @@ RIGHT_TRAIN = {
     "the usual": TRAIN,
     "cleared first": loop(
         "            optimizer.zero_grad()\n → ",
-        "            loss = F →            optimizer.zero_grad()\n            loss = F",
+        "            loss = F →             optimizer.zero_grad()\n            loss = F",
     ),
     "cleared last": loop(
         "            optimizer.zero_grad()\n → ",
@@ -781,7 +783,7 @@ WRONG_TRAIN = {
     "37 no zero_grad": Wrong({"sgd"}, "pile up", loop("            optimizer.zero_grad()\n → ")),
     "37 cleared once an epoch": Wrong(
         {"sgd"},
-        "once an epoch",
+        "pile up",
         loop(
             "            optimizer.zero_grad()\n → ",
             "model.train()\n → model.train()\n        optimizer.zero_grad()\n",
@@ -810,14 +812,14 @@ WRONG_TRAIN = {
         {"sgd"}, "softmax is taken twice", loop("model(x), y → model(x).softmax(1), y")
     ),
     "44 labels shuffled apart": Wrong(
-        {"sgd", "losses"},
+        {"learns", "sgd"},
         "pictures and labels come apart",
         loop("            loss = F →             y = y.roll(1)\n            loss = F").replace(
             "model(x), y)", "model(x), y)"
         ),
     ),
     "44 pictures turned round": Wrong(
-        {"sgd", "losses"}, "pictures and labels come apart", loop("model(x), y → model(x.flip(0)), y")
+        {"learns", "sgd"}, "pictures and labels come apart", loop("model(x), y → model(x.flip(0)), y")
     ),
     "no step": Wrong(
         {"learns", "sgd", "mode", "losses"}, "never change", loop("            optimizer.step()\n → ")
@@ -847,7 +849,7 @@ WRONG_TRAIN = {
         ),
     ),
     "a loss for each epoch": Wrong(
-        {"losses"}, "number of losses", loop("            losses.append →        losses.append")
+        {"losses"}, "number of losses", loop("            losses.append →         losses.append")
     ),
     "nothing returned": Wrong({"losses"}, "is nothing", loop("    return losses\n → ")),
     "an optimizer of its own": Wrong(
@@ -1058,7 +1060,8 @@ WRONG_OPEN = {
         {"alone"},
         "depend on the others",
         open_net(
-            "self.norm(self.conv1(x)) → (lambda z: (z - z.mean((0, 2, 3), keepdim=True)) / z.std())(self.conv1(x))"
+            "        self.norm = nn.BatchNorm2d(8)\n → ",
+            "self.norm(self.conv1(x)) → (lambda z: (z - z.mean((0, 2, 3), keepdim=True)) / z.std())(self.conv1(x))",
         ),
     ),
     "30 running statistics frozen": Wrong(
@@ -1093,9 +1096,7 @@ class OpenNetwork(nn.Module):
     "41 layers made in forward": Wrong(
         {"alone"}, "asked twice", open_net("self.conv2(h) → nn.Conv2d(8, 16, 3, padding=1)(h)")
     ),
-    "24 the batch is mixed": Wrong(
-        {"alone", "by heart"}, "", open_net("h.flatten(1) → h.reshape(-1, len(h)).T")
-    ),
+    "24 the batch is mixed": Wrong({"alone"}, "", open_net("h.flatten(1) → h.reshape(-1, len(h)).T")),
     "a wild start": Wrong(
         {"first loss"},
         "before training the loss is",

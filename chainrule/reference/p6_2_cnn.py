@@ -147,7 +147,7 @@ class ModuleNet:
     """
 
     def __init__(self, model: Model, wanted: Sizes = MODULE) -> None:
-        self.model = model
+        self.model = expect_network(model)
         x = wanted.pictures(2, seed=1).float()
         layers = [layer for layer in model.layers(x) if layer.kind in ("conv2d", "linear")]
         self.state = model.state()
@@ -213,8 +213,8 @@ CONVOLUTION_SLIPS: dict[str, dict[str, Any]] = {
     "the kernels are turned by 180°; the layer slides them as they are": {"kernels": (turned, turned)},
     "the first convolution's kernels are turned by 180°": {"kernels": (turned, same)},
     "the second convolution's kernels are turned by 180°": {"kernels": (same, turned)},
-    "rows and columns of the kernels are exchanged": {"kernels": (lambda w: w.mT, lambda w: w.mT)},
-    "height and width of the picture are exchanged": {"swapped": True},
+    # the same, as long as features are only summed up
+    "height and width are exchanged, of the picture or of the kernels": {"swapped": True},
     "both ReLUs are missing": {"activations": (same, same)},
     "the ReLU after the first convolution is missing": {"activations": (same, RELU)},
     "the ReLU after the second convolution is missing": {"activations": (RELU, same)},
@@ -268,6 +268,7 @@ class Reading:
     """A student's network and what is known of it: arguments of `scores` for each stage, empty where it is right."""
 
     net: Net
+    fits: list[tuple[int, int]]  # paddings whose number of features it takes
     pads: tuple[int, int]
     ending: dict[str, Any]
     convolution: dict[str, Any]
@@ -306,8 +307,8 @@ def read(net: Net) -> Reading:
         x, params = one_picture(sizes, pads)
         convolution = explained(net, x, params, CONVOLUTION_SLIPS, {"pads": pads} | ending)
         if convolution or agree(net(x, params), scores(x, params, pads=pads, **ending)):
-            return Reading(net, pads, ending, convolution)
-    return Reading(net, fits[0], ending, {})
+            return Reading(net, fits, pads, ending, convolution)
+    return Reading(net, fits, fits[0], ending, {})
 
 
 def explained(
@@ -358,6 +359,8 @@ def layout(sizes: Sizes, pads: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
 
 def expect_padding(reading: Reading) -> None:
     """Both convolutions leave height and width as they are."""
+    takes = {reading.net.sizes.features(pads) for pads in reading.fits}
+    expect(len(takes) == 1).is_true("the scores don't come from the features: any number of them will do")
     names = ("first", "second")
     right = [(k - 1) // 2 for k in reading.net.sizes.kernels]
     for name, pad, wanted in zip(names, reading.pads, right, strict=True):
@@ -374,6 +377,10 @@ def expect_raw(reading: Reading) -> None:
     expect(reading.net(x, params), "a score").close_to(
         scores(x, params, **known), rtol=1e-3, atol=1e-5, mistakes=mistakes
     )
+    _, others = one_picture(reading.net.sizes, reading.pads)
+    others[5] = params[5]
+    seen = not agree(reading.net(x, params), reading.net(x, others))
+    expect(seen).is_true("the scores don't depend on the last layer's weights")
 
 
 def expect_convolutions(reading: Reading) -> None:
@@ -395,6 +402,8 @@ def expect_layout(reading: Reading, own: Callable[[Tensor], Any] | None = None) 
     x, params = layout(reading.net.sizes, reading.pads)
     known = merged({"pads": reading.pads}, reading.ending, reading.convolution)
     got = reading.net(x, params)
+    if "swapped" in known and not agree(got, scores(x, params, **known)):  # it may be the kernels
+        del known["swapped"]
     if own is not None and not agree(got, scores(x, params, **known)):
         with contextlib.suppress(CheckFailed):
             if agree(got, scores(x, params, **known, flatten=lambda h: rearranged(own, h))):
@@ -415,9 +424,19 @@ def rearranged(own: Callable[[Tensor], Any], h: Tensor) -> Tensor:
     return flat
 
 
+def expect_network(value: Any) -> Model:
+    """What a class or function of the student's made is a network."""
+    if not isinstance(value, Model):
+        found = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
+        raise CheckFailed(f"expected a network, found {found}")
+    return value
+
+
 def expect_parameters(model: Model, wanted: Sizes) -> None:
     """The network knows exactly the weights and biases of its three layers."""
-    shapes = [tuple(value.shape) for value in model.state().values()]
+    with contextlib.suppress(CheckFailed):  # lazy layers get their parameters now
+        expect_network(model).forward(wanted.pictures(2, seed=1).float())
+    shapes = [tuple(value.shape) for value in expect_network(model).state().values()]
     expect(bool(shapes)).is_true(STRANGERS)
     fits = [wanted.shapes(pads) for pads in PADS]  # a padding that was lost is another check's business
     if any(sorted(map(math.prod, shapes)) == sorted(map(math.prod, known)) for known in fits):
@@ -489,6 +508,13 @@ def expect_kaiming(value: Any, name: str, shape: Sequence[int]) -> None:
 
 
 INIT = Sizes(channels=3, first=32, second=16, classes=10, height=32, width=32)
+
+
+def starting_values(seed: int) -> list[Tensor]:
+    """Initial parameters as `init_params` should give them, float32."""
+    params = [value if i % 2 == 0 else 0 * value for i, value in enumerate(INIT.draw(seed))]
+    params[4] = params[4] / 10
+    return [value.float() for value in params]
 
 
 def initial(student: Student) -> list[Tensor]:
@@ -650,7 +676,7 @@ def expect_cleared(student: Student, c: Course) -> None:
 def expect_losses(student: Student, c: Course) -> None:
     """What is returned is the batch's loss before the step, of the loss that is trained on."""
     after, losses = stepped(student, (c.weight, c.bias), c.batches()[:1], 0.1)
-    expect_first_loss(losses[0], c, trained_loss(joined(after), c)[1])
+    expect_first_loss(losses[0], c, trained_loss(joined(after), c))
 
 
 def expect_first_loss(value: Any, c: Course, trained_on: Loss = F.cross_entropy) -> None:
@@ -709,7 +735,7 @@ def expect_sgd(student: Student, c: Course) -> None:
             # With one class for all there is nothing to mix up.
             alike = c._replace(y=torch.full_like(c.y, 2))
             unmixed = differ(weights(alike.x, alike.y, 0.2), alike.after(0.2), rtol=1e-4, atol=1e-5) == 0
-            if unmixed and " is " in str(failure):
+            if unmixed and not any(what in str(failure) for what in slips(0.2, epochs)):
                 raise CheckFailed(
                     "pictures and labels come apart: with one label for all the training is right, otherwise not"
                 ) from None
@@ -718,6 +744,9 @@ def expect_sgd(student: Student, c: Course) -> None:
 
 def expect_all_losses(student: Student, c: Course) -> None:
     """`train` returns a loss for every step: the first is the loss of the first batch at the start."""
+    c = c._replace(
+        y=torch.full_like(c.y, 2)
+    )  # pictures and labels that come apart are another check's business
 
     def trained(batches: int, epochs: int) -> tuple[Tensor, Any]:
         state = {"0.weight": c.weight.float(), "0.bias": c.bias.float()}
@@ -726,21 +755,20 @@ def expect_all_losses(student: Student, c: Course) -> None:
         losses = student.train(model, student.plain_sgd(model, 0.1), loader, epochs=epochs)
         return joined(list(model.state().values())), losses
 
-    weights, _ = trained(batches=1, epochs=1)
-    found, trained_on = trained_loss(weights, c)
+    weights, losses = trained(batches=3, epochs=2)
     moved = differ(weights, joined([c.weight, c.bias]), rtol=1e-6, atol=1e-9) > 0
-    expect(found or moved).is_true("train changes no weights yet")
-    losses = numbers(trained(batches=3, epochs=2)[1], "what train returns").reshape(-1)
+    expect(moved).is_true("train changes no weights yet")
+    losses = numbers(losses, "what train returns").reshape(-1)
     expect(len(losses), "the number of losses, for two epochs of three batches,").equals(6)
-    expect_first_loss(losses[0], c, trained_on)
+    expect_first_loss(losses[0], c, trained_loss(trained(batches=1, epochs=1)[0], c))
 
 
-def trained_loss(weights: Tensor, c: Course) -> tuple[bool, Loss]:
-    """Whether one of LOSSES explains the weights after a first step with learning rate 0.1, and which."""
+def trained_loss(weights: Tensor, c: Course) -> Loss:
+    """The one of LOSSES that explains the weights after a first step with learning rate 0.1, or the right one."""
     for loss in LOSSES.values():
         if differ(weights, c.after(0.1, only=slice(1), loss=loss), rtol=1e-4, atol=1e-5) == 0:
-            return True, loss
-    return False, F.cross_entropy
+            return loss
+    return F.cross_entropy
 
 
 # Optimizers by what is wrong with them, and how they weigh gradient and velocity: momentum, whether it is Nesterov's.
@@ -780,7 +808,7 @@ def rates(way: Tensor, gradients: Sequence[Tensor]) -> dict[str, float]:
     for wrong, (momentum, nesterov) in OPTIMIZERS.items():
         unit = moves(gradients, momentum, nesterov)
         lr = float(way @ unit / (unit @ unit))
-        if lr > 0 and differ(way, lr * unit, rtol=1e-3, atol=1e-6) == 0:
+        if lr > 0 and differ(way, lr * unit, rtol=1e-4, atol=1e-6) == 0:
             found[wrong] = lr
     return found
 
@@ -811,7 +839,7 @@ def expect_rate(student: Student) -> None:
 
 # -- accuracy --------------------------------------------------------------------------------------------
 
-FOLLOW_THROUGH = (250, 0.01)  # steps of batches of 64 and learning rate of our own training run
+STEPS, RATES = 200, (0.01, 0.002)  # of our own training runs; the small rate is for networks with a slip
 FLOOR = 0.2  # what a network that learns anything reaches by it; guessing gets 0.1
 
 
@@ -853,11 +881,15 @@ def expect_accuracy(
     except CheckFailed:
         learnt = False
     expect(learnt).is_true(f"{told}, and your training leaves weights as they are")
-    model = fresh()
     x, y = pictures("train", 4000)
-    steps, lr = FOLLOW_THROUGH
-    model.fit(x, y, steps=steps, batch=64, lr=lr, momentum=0.9)
-    ours = accuracy_on_test(model)
+    ours = 0.0
+    for lr in RATES:
+        model = expect_network(fresh())
+        model.forward(x[:2])  # lazy layers get their parameters now
+        model.fit(x, y, steps=STEPS, batch=64, lr=lr, momentum=0.9)
+        ours = max(ours, accuracy_on_test(model))
+        if ours >= FLOOR:
+            return
     expect(ours >= FLOOR).is_true(f"{told}; trained by our loop it is {ours:.3f}, below {FLOOR:g}")
 
 
@@ -900,15 +932,15 @@ def train_moves(student: Student) -> bool:
 # -- networks of any kind --------------------------------------------------------------------------------
 
 
-def expect_learns_by_heart(make: Callable[[], Model], wanted: int = 17) -> None:
-    """Trained by us, a network names almost all of 20 training pictures rightly."""
+def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
+    """Trained by us, a network names most of 20 training pictures rightly."""
     x, y = pictures("train", 20)
     best = 0
     for lr in (0.01, 0.05, 0.002):
-        model = make()
+        model = expect_network(make())
         expect(bool(model.state())).is_true(STRANGERS)
         model.forward(x[:2])  # lazy layers get their parameters now
-        model.fit(x, y, steps=60, batch=20, lr=lr, momentum=0.9)
+        model.fit(x, y, steps=100, batch=20, lr=lr, momentum=0.9)
         try:
             best = max(best, int((model.predict(x) == y).sum()))
         except CheckFailed as failure:
@@ -924,11 +956,13 @@ def expect_learns_by_heart(make: Callable[[], Model], wanted: int = 17) -> None:
 def expect_alone(model: Model) -> None:
     """In eval mode a picture's scores depend on that picture alone."""
     x, y = pictures("train", 24)
+    expect_network(model).forward(x)  # lazy layers get their parameters now
     model.fit(x, y, steps=4, batch=24, lr=0.01, momentum=0.9)
     once, again, few = (numbers(model.logits(part), "the scores") for part in (x, x, x[:3]))
     expect(agree(once, again)).is_true(
         "asked twice, it scores a picture differently: dropout, or another draw, is active in eval mode"
     )
+    expect(not agree(once, once[:1].expand_as(once))).is_true("it scores every picture alike")
     expect(agree(once[:3], few)).is_true(
         "in eval mode a picture's scores depend on the others in the batch: use running statistics there"
     )

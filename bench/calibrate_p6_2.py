@@ -26,8 +26,8 @@ NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
 RUNS = {"barebones": "p6_2b-run", "module": "p6_2c-run", "sequential": "p6_2d-run"}
 NETWORKS = {"barebones": "barebones", "module": "module_net", "sequential": "sequential"}
 BARS = {
-    "full": {"barebones": 0.42, "module": 0.45, "sequential": 0.5},
-    "quick": {"barebones": 0.22, "module": 0.22, "sequential": 0.28},
+    "full": {"barebones": 0.38, "module": 0.38, "sequential": 0.48},
+    "quick": {"barebones": 0.2, "module": 0.17, "sequential": 0.29},
 }
 
 

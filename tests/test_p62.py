@@ -192,7 +192,7 @@ def test_training_that_moves_nothing_earns_no_accuracy(
     [
         ("b", "p6_2b-convnet-code", answers.WRONG_CONVNET["27 log-softmax"].source),
         ("b", "p6_2b-convnet-code", answers.WRONG_CONVNET["21 kernels turned"].source),
-        ("c", "p6_2c-network-code", answers.WRONG_MODULE["27 softmax"].source),
+        ("c", "p6_2c-network-code", answers.WRONG_MODULE["24 channels last"].source),
         ("d", "p6_2d-code", answers.WRONG_SEQUENTIAL["27 LogSoftmax"].source),
     ],
 )

@@ -27,7 +27,7 @@ RUNS = {"barebones": "p6_2b-run", "module": "p6_2c-run", "sequential": "p6_2d-ru
 NETWORKS = {"barebones": "barebones", "module": "module_net", "sequential": "sequential"}
 BARS = {
     "full": {"barebones": 0.38, "module": 0.38, "sequential": 0.48},
-    "quick": {"barebones": 0.2, "module": 0.17, "sequential": 0.2},
+    "quick": {"barebones": 0.14, "module": 0.14, "sequential": 0.2},
 }
 
 

@@ -49,7 +49,7 @@ MISTAKES: dict[int, list[tuple[str, str, str]]] = {
         ("p62", "WARM_UP", "24 flatten has channels last"),
     ],
     25: [("p34", "PARAMETERS", "biases forgotten"), ("question1", "1_2", "no bias in layer 1")],
-    26: [("p62", "SEQUENTIAL", "26 pooling"), ("p34", "PARAMETERS", "pooling has weights")],
+    26: [("p34", "PARAMETERS", "pooling has weights")],
     27: [("p62", "STEP", "27 softmax before cross-entropy"), ("p62", "MODULE", "27 softmax")],
     28: [("p62", "WARM_UP", "28 fan-out")],
     # normalisation and dropout
@@ -70,7 +70,7 @@ MISTAKES: dict[int, list[tuple[str, str, str]]] = {
     42: [("p62", "ACCURACY", "42 argmax over the batch"), ("p7b", "GREEDY", "42 argmax over the positions")],
     43: [("p62", "ACCURACY", "43 unequal batches averaged"), ("p7b", "EPOCH", "43 unequal batches averaged")],
     44: [("p62", "TRAIN", "44 labels shuffled apart"), ("p7b", "BATCHES", "44 shuffled apart")],
-    45: [("p7b", "CHOICE", "45 tuned on test")],
+    45: [("p7b", "CHOICE", "45 tuned on test"), ("p62", "OPEN_TRAINING", "45 trains on the global loader")],
     # attention
     46: [("p7a", "ATTENTION", "no scale"), ("p7a", "HEADS", "no scale")],
     47: [("p7a", "ATTENTION", "√d_model"), ("p7a", "ATTENTION", "√n_keys")],

@@ -673,6 +673,12 @@ def expect_cleared(student: Student, c: Course) -> None:
     )
 
 
+def expect_run(student: Student, model: Model, loader: Any) -> None:
+    """`accuracy` has the model, a linear one, look at the loader's pictures at all."""
+    ran = "linear" in student.accuracy.used(model, loader)
+    expect(ran).is_true("`accuracy` does not run the model on the loader's pictures")
+
+
 def expect_losses(student: Student, c: Course) -> None:
     """What is returned is the batch's loss before the step, of the loss that is trained on."""
     after, losses = stepped(student, (c.weight, c.bias), c.batches()[:1], 0.1)

@@ -874,11 +874,11 @@ def expect_accuracy(
         trained: the student's network, None or no model if there is none.
         fresh: makes another one.
         learns: whether the student's training step changes weights.
-        bars: by profile.
+        bars: by `CIFAR10.kind`.
     """
     if not isinstance(trained, Model):
         raise CheckFailed(f"there is no trained `{name}` yet: write network and training, then run that cell")
-    bar, reached = bars[CIFAR10("./data", "test").profile], accuracy_on_test(trained)
+    bar, reached = bars[CIFAR10("./data", "test").kind], accuracy_on_test(trained)
     if reached >= bar:
         return
     told = f"its test accuracy is {reached:.3f}, below {bar:.3f}"

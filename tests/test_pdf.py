@@ -13,7 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from PIL import Image
 
 from chainrule.handin.formulas import FormulaError, Found, MathJax, Places
-from chainrule.handin.pdf import PDFError, final_screen, write_pdf
+from chainrule.handin.notebook import final_screen
+from chainrule.handin.pdf import PDFError, write_pdf
 
 DATAFRAME = """
 <div><style scoped>.dataframe tbody { color: red }</style>
@@ -213,7 +214,8 @@ def test_prose(tmp_path: Path) -> None:
     assert [line.split() for line in text.splitlines() if "hidden" in line] == [["hidden", "128"]]
     assert "raw cell" in text
     assert "<" not in text
-    assert "1/1" in text.replace(" ", "")
+    assert "1/2" in text.replace(" ", "")  # the first page, with the contents
+    assert "2/2" in text.replace(" ", "")
 
 
 def test_formulas_are_drawn_or_shown_as_source(tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def test_macros_belong_to_their_notebook(tmp_path: Path) -> None:
     warnings = write_pdf([one, two], tmp_path / "both.pdf")
     assert len(warnings) == 1
     assert warnings[0].startswith("two.ipynb, cell 1: ")
-    assert text_of(tmp_path / "both.pdf").count("\f") == 2  # each notebook begins a page
+    assert text_of(tmp_path / "both.pdf").count("\f") == 3  # each notebook begins a page
 
 
 def test_code_and_text_outputs(tmp_path: Path) -> None:

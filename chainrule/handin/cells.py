@@ -1,18 +1,15 @@
 """One notebook's cells and outputs in Typst."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chainrule.handin.formulas import FormulaError, Found, Labels, MathJax, formulas
+from chainrule.handin.formulas import FormulaError, Found, Labels, MathJax
 from chainrule.handin.images import decoded, is_drawing, named_image, raster
+from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
 from chainrule.handin.prose import Prose, ProseError, sensible_width
 from chainrule.handin.typesetting import ROOM, TEXT, Part, WriteUp, breakable, quoted
 
-MOST_LINES = 160  # of one output; a write-up is read by people
-MOST_LETTERS = 4_000  # of one line of output
 LARGEST_TABLE = 500_000  # characters of HTML; the output's plain text is shown instead
 
 
@@ -34,7 +31,7 @@ class NotebookWriter:
         metadata = notebook.get("metadata") or {}
         kernel = metadata.get("kernelspec") or {}
         self._language = str(kernel.get("language") or "python")
-        self._mathjax = MathJax(Labels(texts(notebook)))  # macros and labels belong to their notebook
+        self._mathjax = MathJax(Labels(formulas_of(notebook)))  # macros and labels belong to their notebook
         self._writeup.add_notebook(self._name)
         for number, cell in enumerate(notebook["cells"], 1):
             self._where = f"{self._name}, cell {number}"
@@ -98,18 +95,10 @@ class NotebookWriter:
     def _text(self, text: str, kind: str) -> None:
         text = final_screen(text).strip("\n")
         if text.strip():
-            text = self._shortened(text)
+            text, missing = shortened(text)
+            if missing:
+                self._warn(f"{missing} lines of a long output are left out")
             self._add(f"#output-text({quoted(breakable(text))}, kind: {quoted(kind)})", text)
-
-    def _shortened(self, text: str) -> str:
-        lines = [
-            f"{line[:MOST_LETTERS]} […]" if len(line) > MOST_LETTERS else line for line in text.split("\n")
-        ]
-        missing = len(lines) - MOST_LINES
-        if missing > 0:
-            self._warn(f"{missing} lines of a long output are left out")
-            lines[MOST_LINES // 2 : -MOST_LINES // 2] = [f"[… {missing} lines, which the notebook shows]"]
-        return "\n".join(lines)
 
     def _data(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         """One output that comes in several forms: the best one that print can show."""
@@ -185,60 +174,3 @@ class NotebookWriter:
             suffix, pixels = raster(data)
             pixels = width or pixels
         return f"#picture({self._writeup.add_file(data, suffix)}, alt: {quoted(alt)}, pixels: {pixels});"
-
-
-def texts(notebook: Mapping[str, Any]) -> Iterator[str]:
-    """The formulas of a notebook's Markdown cells, in order."""
-    for cell in notebook["cells"]:
-        if isinstance(cell, Mapping) and cell.get("cell_type") == "markdown":
-            yield from (found.tex for _, found in formulas(joined(cell.get("source", ""))))
-
-
-def joined(text: Any) -> str:
-    """A text of a notebook, which JSON may keep as a list of lines."""
-    return "".join(map(str, text)) if isinstance(text, list) else str(text)
-
-
-def merged(outputs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """The outputs with runs of one stream joined: a progress bar's pieces overwrite each other."""
-    for stream, run in groupby(
-        outputs, lambda out: out.get("name") if out.get("output_type") == "stream" else None
-    ):
-        if stream is None:
-            yield from run
-        else:
-            text = "".join(joined(output.get("text", "")) for output in run)
-            yield {"output_type": "stream", "name": stream, "text": text}
-
-
-_TERMINAL = re.compile(
-    r"(?P<up>\x1b\[(?P<lines>\d*)A)|(?P<erase>\x1b\[[02]?K)"
-    r"|(?P<other>\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?)"
-    r"|(?P<control>[\r\n\x08])|(?P<text>[^\x1b\r\n\x08]+)",
-    re.DOTALL,
-)
-
-
-def final_screen(text: str) -> str:
-    """What a terminal shows in the end: no colours, and of a progress bar only its last state."""
-    lines, row, column = [""], 0, 0
-    for match in _TERMINAL.finditer(text.replace("\r\n", "\n")):
-        token = match[0]
-        if match["text"]:
-            line = lines[row].ljust(column)
-            line = line[:column] + token + line[column + len(token) :]
-            lines[row] = line[: MOST_LETTERS + 1]
-            column = min(column + len(token), MOST_LETTERS + 1)
-        elif token == "\n":
-            row, column = row + 1, 0
-            if row == len(lines):
-                lines.append("")
-        elif token == "\r":
-            column = 0
-        elif token == "\x08":
-            column = max(0, column - 1)
-        elif match["up"]:
-            row = max(0, row - int(match["lines"] or 1))
-        elif match["erase"]:
-            lines[row] = lines[row][:column]
-    return "\n".join(line.rstrip() for line in lines)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.handin.notebook import markdown_of
+
 COLLABORATORS = re.compile(
     r"^[ \t>]*[*_]*Collaborators(?:[ \t]+on[ \t]+(?P<part>[^:*\n]{1,60}))?[*_]*:[*_]*(?P<names>.*)",
     re.MULTILINE | re.IGNORECASE,
@@ -56,7 +58,7 @@ def make_cover(
 def collaborators(notebook: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Each collaborators line: what it is about ("question 1", or ""), and the names as plain text, "" if it
     is not filled in."""
-    for source in _markdown(notebook):
+    for source in markdown_of(notebook):
         lines = list(COLLABORATORS.finditer(source))
         for at, line in enumerate(lines):
             names = line["names"]
@@ -90,12 +92,5 @@ def _title(notebooks: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _headings(notebook: Mapping[str, Any]) -> Iterator[str]:
-    for source in _markdown(notebook):
+    for source in markdown_of(notebook):
         yield from (plain(line[1]) for line in re.finditer(r"^#\s+(.+?)\s*#*\s*$", source, re.MULTILINE))
-
-
-def _markdown(notebook: Mapping[str, Any]) -> Iterator[str]:
-    for cell in notebook["cells"]:
-        if isinstance(cell, Mapping) and cell.get("cell_type") == "markdown":
-            source = cell.get("source", "")
-            yield "".join(map(str, source)) if isinstance(source, list) else str(source)

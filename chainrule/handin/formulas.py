@@ -82,13 +82,16 @@ class Labels:
             for label in labels:
                 self._numbers.setdefault(label, tag)
 
-    def reference(self, match: re.Match[str]) -> str:
-        r"""TeX for a `\ref` or `\eqref`; an unknown label is shown itself."""
+    def resolved(self, tex: str) -> str:
+        """`tex` with numbers for its labels, tags and references; an unknown label is shown itself."""
+        return _REFERENCE.sub(self._reference, self._numbered(tex))
+
+    def _reference(self, match: re.Match[str]) -> str:
         shown = self._numbers.get(match["label"], match["label"].replace("_", r"\_"))
         bare = shown[1:-1] if shown.startswith("(") and shown.endswith(")") else shown
         return rf"\text{{({bare})}}" if match["parentheses"] else rf"\text{{{bare}}}"
 
-    def numbered(self, tex: str) -> str:
+    def _numbered(self, tex: str) -> str:
         """`tex` with each row's number as text at the row's end, whatever place its tag or label has."""
         written: list[str] = []
         for piece, labels, tag in self._pieces(tex):
@@ -149,7 +152,7 @@ class MathJax:
             raise FormulaError(f"longer than {LONGEST} characters")
         # MathJax copies the source into the SVG, where a control character would be no XML.
         tex = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]", " ", tex)
-        tex = _REFERENCE.sub(self._labels.reference, self._labels.numbered(tex))
+        tex = self._labels.resolved(tex)
         try:
             svg = self._renderer.render(tex, display=display)
         except Exception as error:  # of quickjax, or of the JavaScript engine below it

@@ -47,7 +47,7 @@ def write_pdf(
         raise PDFError("No notebook to write. Name at least one .ipynb file.")
     if target.suffix.lower() != ".pdf":
         raise PDFError(f"{target}: give the PDF a name that ends in .pdf.")  # and never overwrite a notebook
-    contents = [_read(path) for path in notebooks]  # all of them, before the work on any begins
+    contents = [read_notebook(path) for path in notebooks]  # all of them, before the work on any begins
     named = dict(zip(notebooks, contents, strict=True))
     cover, notes = make_cover(named, target.stem, _clean([title, author, number, course]))
     pdf, more = _typeset(named, cover)
@@ -86,7 +86,8 @@ def _typeset(notebooks: Mapping[Path, Mapping[str, Any]], cover: Cover) -> tuple
         return pdf, [f"printed by a browser, as typesetting failed ({first})", *printed]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_notebook(path: Path) -> dict[str, Any]:
+    """A notebook's JSON; raises `PDFError`, which says what is wrong with the file."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:

@@ -5,6 +5,7 @@ dollars is not taken for emphasis, and hands them to MathJax. We do both the sam
 the notebook showed.
 """
 
+import html
 import itertools
 import re
 from collections.abc import Iterable, Iterator
@@ -173,7 +174,7 @@ class MathJax:
 def _problem(svg: str) -> str | None:
     """What MathJax says only in the picture: a syntax error, or an undefined macro's name in red."""
     if error := re.search(r'data-mjx-error="([^"]*)"', svg):
-        return error[1]
+        return html.unescape(error[1])
     # A red colour that the author asked for stands on an element around the text, never on the text itself.
     if macro := re.search(r'<g data-mml-node="mtext" fill="red"[^>]*>((?:<use data-c="\w+"[^>]*>)+)', svg):
         letters = re.findall(r'data-c="(\w+)"', macro[1])

@@ -145,7 +145,7 @@ class Prose:
         room = (ROOM - GUTTER) / SMALLEST
         regular = all(len(row[1]) == len(columns) for row in every)  # no cell spans others
         drawn = []
-        for chosen in _groups(widths, room) if regular else [range(len(columns))]:
+        for chosen in _groups(widths, room) if regular else [list(range(len(columns)))]:
             size = min(9.5, (ROOM - GUTTER) / max(1, sum(widths[at] for at in chosen)))
             header = "".join(self._cells(row, len(columns), chosen) for row in head)
             cells = "\n".join(self._cells(row, heads, chosen) for row, heads in rows)
@@ -257,9 +257,9 @@ def _widths_in_em(rows: Iterable[Any], columns: int) -> list[float]:
     return [0.55 * letters + 1 for letters in longest]
 
 
-def _groups(widths: Sequence[float], room: float) -> list[Sequence[int]]:
+def _groups(widths: Sequence[float], room: float) -> list[list[int]]:
     """Columns by the table they go to, so that none is wider than `room`; column 0 heads every table."""
-    groups = [[0]]
+    groups: list[list[int]] = [[0]]
     for at in range(1, len(widths)):
         if len(groups[-1]) > 1 and sum(widths[other] for other in [*groups[-1], at]) > room:
             groups.append([0])

@@ -44,7 +44,7 @@ def write(folder: Path) -> Path:
 
 def figure(kind: str) -> str:
     """A plot as a notebook keeps it: base64 of PNG, or SVG."""
-    fig = Figure(figsize=(6, 3.2))
+    fig = Figure(figsize=(6, 3.2), layout="constrained")
     axes = fig.subplots()
     axes.plot([1, 2, 3, 4, 5], [2.3, 1.1, 0.6, 0.42, 0.4], marker="o", label="training loss")
     axes.set(xlabel="epoch", ylabel="loss", title="A figure")

@@ -171,6 +171,38 @@ class MathJax:
         return Formula(_drawable(svg), width, height, baseline=top + height)
 
 
+_BREAKS = re.compile(
+    r"""
+      (?P<open>\{|\\left\b|\\begin\b) | (?P<close>\}|\\right\b|\\end\b) | (?P<rows>\\\\|&)
+    | (?P<sign>[-+=<>]|\\(?:le|leq|ge|geq|approx|equiv|sim|propto|times|cdot|pm|to|implies|iff|quad|qquad)\b)
+    | \\.
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def in_lines(tex: str, lines: int) -> str | None:
+    """A formula that is too wide, in about so many lines, broken at its signs; None if it has none outside braces
+    and environments, or is an array at heart."""
+    signs, depth = [], 0
+    for token in _BREAKS.finditer(tex):
+        if token["rows"] and not depth:
+            return None
+        depth += bool(token["open"]) - bool(token["close"])
+        if token["sign"] and not depth and tex[: token.start()].strip():
+            signs.append(token.start())
+    ends = [0]
+    for line in range(1, lines):
+        due = len(tex) * line / lines
+        ahead = [sign for sign in signs if sign > ends[-1]]
+        if ahead:
+            ends.append(min(ahead, key=lambda sign: abs(sign - due)))
+    if len(ends) == 1:
+        return None
+    pieces = [tex[start:end] for start, end in itertools.pairwise([*ends, len(tex)])]
+    return r"\begin{aligned} &" + r" \\ &\qquad {}".join(pieces) + r"\end{aligned}"
+
+
 def _problem(svg: str) -> str | None:
     """What MathJax says only in the picture: a syntax error, or an undefined macro's name in red."""
     if error := re.search(r'data-mjx-error="([^"]*)"', svg):

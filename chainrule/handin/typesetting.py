@@ -64,7 +64,7 @@ PAGE = r"""
 // A notebook's pixel is smaller on paper: a figure 640 wide leaves room at its sides, and two fit on a page.
 #let picture(file, alt: none, pixels: none) = context {
   let size = measure(image(file))
-  let width = 0.66 * if pixels == none { size.width } else { pixels * 1pt }
+  let width = 0.66 * if pixels == none { size.width * 4 / 3 } else { pixels * 1pt } // 3 points are 4 pixels
   let tall = width * (size.height / size.width)
   let shown(room) = image(file, alt: alt, width: width * calc.min(1, room / width, 200mm / tall))
   // An icon stays in its line of text; a figure has its own, as wide as the list or table around it leaves.
@@ -121,7 +121,9 @@ def quoted(text: str) -> str:
 
 def breakable(text: str) -> str:
     """`text` with a break allowed (zero-width space) in every run that is too long for a line of code."""
-    return re.sub(r"\S{60}(?=\S)", lambda match: match[0] + "\u200b", text)
+    return re.sub(
+        r"\S{61,}", lambda run: re.sub(r"\S{10}(?=\S)", lambda ten: ten[0] + "\u200b", run[0]), text
+    )
 
 
 @dataclass

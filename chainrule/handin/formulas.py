@@ -49,11 +49,12 @@ _DEFINITIONS = [
 
 
 _DEFINES = re.compile(r"\\(?:def|let|(?:re)?new(?:command|environment)|Declare\w+|label)\b")
+_MULTLINE = re.compile(r"\\(begin|end)\{multline\*?\}")
 _REFERENCE = re.compile(r"\\(?P<parentheses>eq)?ref\s*\{(?P<label>[^{}]*)\}")
 
 
 # What numbers the rows of an equation: LaTeX's numbered environments, row ends, tags and labels.
-_NUMBERED = ("equation", "align", "alignat", "flalign", "gather", "multline", "eqnarray")
+_NUMBERED = ("equation", "align", "alignat", "flalign", "gather", "eqnarray")
 _NUMBERING = re.compile(
     r"""
       \\(?P<edge>begin|end)\s*\{(?P<name>[a-zA-Z]+)\*?\}
@@ -154,6 +155,9 @@ class MathJax:
         # MathJax copies the source into the SVG, where a control character would be no XML.
         tex = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]", " ", tex)
         tex = self._labels.resolved(tex)
+        tex = _MULTLINE.sub(
+            r"\\\1{gathered}", tex
+        )  # which MathJax makes as wide as a page, and it knows no page
         try:
             svg = self._renderer.render(tex, display=display)
         except Exception as error:  # of quickjax, or of the JavaScript engine below it

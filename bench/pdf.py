@@ -104,7 +104,8 @@ def main() -> None:
         rows,
         f"The stress notebook of the tests: {len(CELLS)} cells. Each route {TIMES} times in turn, a new process each, "
         f"start included, unless it says otherwise; load of the machine before: {busy:.1f}. nbconvert's webpdf "
-        "fetches MathJax from the network; without one, formulas stay TeX source.",
+        "needs playwright, which our lock has not, and fetches MathJax from the network: without one, as here, its "
+        "formulas stay TeX source, and its time is without theirs.",
     )
     for row in rows:
         print(*row.values(), sep=" · ")

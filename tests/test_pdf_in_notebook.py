@@ -88,7 +88,9 @@ def test_imports_nothing_of_the_instructors_side(tmp_path: Path) -> None:
 
 
 def test_the_command_says_whose_write_up_it_is(tmp_path: Path) -> None:
-    notebook = new_notebook(cells=[new_markdown_cell("# Mine\n\nCollaborators:\n\n![x](\x1b[31mno.png)")])
+    notebook = new_notebook(
+        cells=[new_markdown_cell("# Mine\n\nCollaborators:"), new_markdown_cell("![x](\x1b[31mno.png)")]
+    )
     nbformat.write(notebook, tmp_path / "mine.ipynb")
     options = ["--author", "Ada", "--number", "20815", "--course-name", "CS480"]
     said = type_command(tmp_path, "chainrule", "pdf", "mine.ipynb", "-o", "out/mine.pdf", *options)

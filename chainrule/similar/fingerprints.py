@@ -16,7 +16,9 @@ from pygments.token import Token
 
 CODE_RUN = 5  # tokens: about half a statement
 WORD_RUNS = (2, 3)  # words
-WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\?[^\W_]+")  # CJK has no spaces: a character each
+WORD = re.compile(
+    r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\?[^\W_]+"
+)  # CJK has no spaces: a character each
 DROPPED = frozenset(",:;)]}")  # say nothing that the tokens around them don't
 OWN_NAME = "name"
 

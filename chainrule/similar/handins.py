@@ -174,7 +174,9 @@ def answer(handin: Handin, stem: str, release: NotebookNode, submitted: Notebook
     graft(master, submitted)
     stubs = {name_of(cell): cell.source for cell in release.cells}
     ours = {question.name: question for question in questions(stem, release)}
-    first = {is_code: next((q for q in ours.values() if q.is_code == is_code), None) for is_code in (True, False)}
+    first = {
+        is_code: next((q for q in ours.values() if q.is_code == is_code), None) for is_code in (True, False)
+    }
     last, pieces = dict(first), dict[Question, list[str]]()
     for cell in master.cells:
         question = ours.get(name_of(cell)) if utils.is_solution(cell) else None

@@ -292,19 +292,191 @@ return count / n
 """,
 }
 
-NAMES = """
-a b c d g h k m q r s t u v w z val value vals values res result out output ans tmp temp arr vec mat
-acc total cur curr current prev new old item row col line entry num cnt count idx index pos size
-length shape dim height width top left mean_ avg spread dev logits probs prob preds pred labels
-label loss losses grad step point points trace path hist history start first last data feats kern
-ker patch window block buf store held
-""".split()
-COMMENTS = " ".join("""
-stable version | as in the lecture | see slide 12 | avoid overflow | one row at a time | numpy does
-the loop | shape (n, C) | TODO check | works | result | careful with the axis | copy first | all
-rows at once | go through the data | this is the sum | divide by n | final answer | same as before |
-output size | keep the dimensions | step | initialise | compute it | now the mean
-""".split()).split(" | ")
+NAMES = [
+    "a",
+    "b",
+    "c",
+    "d",
+    "g",
+    "h",
+    "k",
+    "m",
+    "q",
+    "r",
+    "s",
+    "t",
+    "u",
+    "v",
+    "w",
+    "z",
+    "val",
+    "value",
+    "vals",
+    "values",
+    "res",
+    "result",
+    "out",
+    "output",
+    "ans",
+    "tmp",
+    "temp",
+    "arr",
+    "vec",
+    "mat",
+    "acc",
+    "total",
+    "cur",
+    "curr",
+    "current",
+    "prev",
+    "new",
+    "old",
+    "item",
+    "row",
+    "col",
+    "line",
+    "entry",
+    "num",
+    "cnt",
+    "count",
+    "idx",
+    "index",
+    "pos",
+    "size",
+    "length",
+    "shape",
+    "dim",
+    "height",
+    "width",
+    "top",
+    "left",
+    "mean_",
+    "avg",
+    "spread",
+    "dev",
+    "logits",
+    "probs",
+    "prob",
+    "preds",
+    "pred",
+    "labels",
+    "label",
+    "loss",
+    "losses",
+    "grad",
+    "step",
+    "point",
+    "points",
+    "trace",
+    "path",
+    "hist",
+    "history",
+    "start",
+    "first",
+    "last",
+    "data",
+    "feats",
+    "kern",
+    "ker",
+    "patch",
+    "window",
+    "block",
+    "buf",
+    "store",
+    "held",
+]
+COMMENTS = " ".join(
+    [
+        "stable",
+        "version",
+        "|",
+        "as",
+        "in",
+        "the",
+        "lecture",
+        "|",
+        "see",
+        "slide",
+        "12",
+        "|",
+        "avoid",
+        "overflow",
+        "|",
+        "one",
+        "row",
+        "at",
+        "a",
+        "time",
+        "|",
+        "numpy",
+        "does",
+        "the",
+        "loop",
+        "|",
+        "shape",
+        "(n,",
+        "C)",
+        "|",
+        "TODO",
+        "check",
+        "|",
+        "works",
+        "|",
+        "result",
+        "|",
+        "careful",
+        "with",
+        "the",
+        "axis",
+        "|",
+        "copy",
+        "first",
+        "|",
+        "all",
+        "rows",
+        "at",
+        "once",
+        "|",
+        "go",
+        "through",
+        "the",
+        "data",
+        "|",
+        "this",
+        "is",
+        "the",
+        "sum",
+        "|",
+        "divide",
+        "by",
+        "n",
+        "|",
+        "final",
+        "answer",
+        "|",
+        "same",
+        "as",
+        "before",
+        "|",
+        "output",
+        "size",
+        "|",
+        "keep",
+        "the",
+        "dimensions",
+        "|",
+        "step",
+        "|",
+        "initialise",
+        "|",
+        "compute",
+        "it",
+        "|",
+        "now",
+        "the",
+        "mean",
+    ]
+).split(" | ")
 
 
 def renamed(source: str, random: Random, keep: Sequence[str] = ()) -> str:
@@ -352,17 +524,134 @@ def function(name: str, body: str) -> str:
     return f"def {name}{rest}\n" + re.sub(r"^(?=.)", "    ", body, flags=re.MULTILINE)
 
 
+class Hand(ast.NodeTransformer):
+    """Writes code as one author would: of several spellings of an expression or a statement one, place by place."""
+
+    METHODS = frozenset(("sum", "mean", "max", "argmax", "std", "argsort"))
+
+    def __init__(self, random: Random) -> None:
+        self.random, self.count = random, 0
+
+    def tosses(self, share: float) -> bool:
+        return self.random.random() < share
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """`x.sum(…)` and `np.sum(x, …)`, `axis=0` and `0`, also with `-1`."""
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in self.METHODS:
+            of_numpy = isinstance(node.func.value, ast.Name) and node.func.value.id == "np"
+            if of_numpy and isinstance(node.args[0], ast.Name) and self.tosses(0.5):
+                node.func.value, node.args = node.args[0], node.args[1:]
+                of_numpy = False
+            elif not of_numpy and self.tosses(0.5):
+                node.args.insert(0, node.func.value)
+                node.func.value, of_numpy = ast.Name("np", ast.Load()), True
+            for keyword in node.keywords:
+                if keyword.arg == "axis" and len(node.args) == of_numpy and self.tosses(0.3):
+                    node.args.append(keyword.value)
+                    node.keywords.remove(keyword)
+                    break
+        elif ast.unparse(node.func) in ("np.sqrt", "np.zeros_like", "np.copy") and self.tosses(0.4):
+            (of, *rest), kind = node.args, node.func.attr
+            return {
+                "sqrt": ast.BinOp(of, ast.Pow(), ast.Constant(0.5)),
+                "zeros_like": ast.parse(f"np.zeros({ast.unparse(of)}.shape)", mode="eval").body,
+                "copy": ast.parse(f"np.array({ast.unparse(of)})", mode="eval").body,
+            }[kind]
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        """Factors and summands in either order."""
+        self.generic_visit(node)
+        plain = not any(isinstance(side, ast.List) for side in (node.left, node.right))
+        if isinstance(node.op, ast.Mult) and plain and self.tosses(0.4):
+            node.left, node.right = node.right, node.left
+        return node
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        """Equals in either order."""
+        self.generic_visit(node)
+        if isinstance(node.ops[0], ast.Eq) and self.tosses(0.4):
+            node.left, node.comparators = node.comparators[0], [node.left]
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        """`a += b` and `a = a + b`."""
+        self.generic_visit(node)
+        if isinstance(node.target, ast.Name) and self.tosses(0.4):
+            return ast.Assign(
+                [node.target], ast.BinOp(ast.Name(node.target.id, ast.Load()), node.op, node.value)
+            )
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """`len(x)` for `x.shape[0]`."""
+        self.generic_visit(node)
+        if ast.unparse(node).endswith(".shape[0]") and self.tosses(0.4):
+            return ast.Call(ast.Name("len", ast.Load()), [node.value.value], [])
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST | list[ast.AST]:
+        """A result with or without a name."""
+        self.generic_visit(node)
+        if node.value is None or isinstance(node.value, ast.Name) or not self.tosses(0.5):
+            return node
+        return [*self.named(node, node.value), node]
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | list[ast.AST]:
+        """Long expressions in one step or two."""
+        self.generic_visit(node)
+        value = node.value
+        if (
+            isinstance(value, ast.BinOp)
+            and not isinstance(value.left, ast.Name | ast.Constant)
+            and self.tosses(0.4)
+        ):
+            return [*self.named(value, value.left), node]
+        if (
+            isinstance(value, ast.Call)
+            and value.args
+            and isinstance(value.args[0], ast.BinOp)
+            and self.tosses(0.5)
+        ):
+            self.count += 1
+            step = ast.Assign([ast.Name(f"step_{self.count}", ast.Store())], value.args[0])
+            value.args[0] = ast.Name(f"step_{self.count}", ast.Load())
+            return [step, node]
+        return node
+
+    def named(self, parent: ast.AST, value: ast.expr) -> list[ast.AST]:
+        """Give a part of a node a name of its own, in place."""
+        self.count += 1
+        name = f"step_{self.count}"
+        for field, child in ast.iter_fields(parent):
+            if child is value:
+                setattr(parent, field, ast.Name(name, ast.Load()))
+        return [ast.Assign([ast.Name(name, ast.Store())], value)]
+
+
+EXTRAS = [
+    "assert {p} is not None",
+    "{p} = np.asarray({p})",
+    "{p} = np.array({p}, dtype=float)",
+    "if len({p}) == 0:\n        raise ValueError('empty')",
+    "# print({p}.shape)",
+]
+
+
 def coded(cell: str, random: Random) -> str:
     """An answer to a code question as a student of one's own writes it."""
     functions = []
     own_names, comments = random.random() < 0.7, random.random() * 0.5
     for name in STUBS[cell]:
-        body = random.choice(BODIES[name])
-        for left, right in SPELLINGS:
-            if random.random() < 0.5:
-                body = body.replace(left, right)
+        body = random.choice(BODIES[name].strip().split("\n---\n"))
         parameters = re.findall(r"\w+", STUBS[cell][name].split("):")[0])
-        source = function(name, body)
+        tree = Hand(random).visit(ast.parse(function(name, body)))
+        if random.random() < 0.3:
+            tree.body[0].body[1:1] = ast.parse(
+                random.choice(EXTRAS).format(p=parameters[0]).replace("    ", " ")
+            ).body
+        source = ast.unparse(ast.fix_missing_locations(tree))
         functions.append(renamed(source, random, parameters) if own_names else source)
     return laid_out(commented("\n\n\n".join(functions), random, comments), random)
 
@@ -444,19 +733,44 @@ More data {helps|is best}, {or|also} {augmentation|augmented copies}: {shifts|cr
 }
 
 
+OWN = """
+In {our|my} run {the loss|it} {was|went down to} {0.|1.}{12|31|44|57|68|73|85|96} after {3|4|6|7|9|11|14|20} epochs.
+{I|We} {tried|saw} this {in|with} the {lab|tutorial|second assignment|MLP|CNN}: {about|roughly} {2|3|5|8|12} % difference.
+{Think of|Take} {age and income|metres and kilometres|pixels from 0 to 255|house prices|weights in grams}{, for instance|}.
+{See|Compare} {slide|page|figure} {3|7|12|19|24|31} of the {lecture|notes|book}{, where this is derived|}.
+{In short|To sum up|All in all}, {it is about|what counts is} {stability|speed|variance|generalisation|fairness}.
+{This|The effect} is {strongest|most visible} {for|with} {small|tiny|deep|wide} {batches|networks|data sets}.
+{My|Our} {first|second|last} {guess|attempt} {was|had been} {wrong|different}: {the seed|a bug|the rate} {misled|fooled} me.
+"""
+LINKS = "|First, |Also, |Moreover, |I think |In other words: |Besides, |As we saw, |Then |Secondly, |So |Hence |And "
+SYNONYMS = """
+learning=training=fitting network=model=net weights=parameters so=therefore=hence because=since=as
+large=big=high small=little=tiny samples=examples=points pictures=images gradient=slope steps=updates loss=error=cost
+data=dataset features=inputs=variables gets=becomes stays=remains keeps=holds further=additional less=smaller
+more=additional makes=renders helps=works use=choose must=should needs=wants also=too means=implies can=could
+"""
+
+
 def worded(text: str, random: Random) -> str:
-    """The text with one alternative of each pair of braces."""
-    return re.sub(r"\{([^{}]*)\}", lambda m: random.choice(m[1].split("|")), text)
+    """The text with one alternative of each pair of braces, and words of the author's own."""
+    text = re.sub(r"\{([^{}]*)\}", lambda m: random.choice(m[1].split("|")), " ".join(text.split()))
+    groups = [group.split("=") for group in SYNONYMS.split()]
+    own = {word: random.choice(group) for group in groups for word in group if random.random() < 0.8}
+    return " ".join(own.get(word, word) for word in text.split(" "))
 
 
 def written(question: str, random: Random) -> str:
-    """An answer to a written question: three or four ideas in some order, each in one wording or two."""
-    ideas = [
-        worded(" ".join(random.sample(wordings, random.choice((1, 1, 2)))), random)
-        for wordings in IDEAS[question]
-    ]
+    """An answer to a written question: three or four ideas in some order, in a wording or two, and thoughts of one's own."""
+    ideas = []
+    for idea in IDEAS[question].strip().split("\n---\n"):
+        wordings = re.split(r"\n(?! )", idea)
+        ideas += [random.sample(wordings, random.choice((1, 1, 2)))]
     random.shuffle(ideas)
-    return " ".join(ideas[: random.choice((3, 4))])
+    said = [sentence for idea in ideas[: random.choice((3, 4))] for sentence in idea]
+    for own in random.sample(OWN.strip().split("\n"), random.choice((1, 2, 3))):
+        said.insert(random.randrange(len(said) + 1), own)
+    links = LINKS.split("|")
+    return " ".join(random.choice(links) * (random.random() < 0.4) + worded(one, random) for one in said)
 
 
 def honest(random: Random) -> dict[str, str]:

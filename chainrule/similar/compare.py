@@ -1,7 +1,7 @@
 """How alike the answers of two students are, measured against how alike the class is.
 
-A fingerprint is worth log((N − 1)/(n − 1)) if n of the N students who answered have it: what everybody writes is
-worth nothing. The *evidence* of a pair in one question is the worth of what they share, times the share it makes of
+A fingerprint is worth log²((N − 1)/(n − 1)) if n of the N students who answered have it (tf-idf in both texts): what
+everybody writes is worth nothing. The *evidence* of a pair in one question is the worth of what they share, times the share it makes of
 the shorter answer: a long answer copied in part and a short one copied whole both count, a coincidence in one line
 hardly does. Evidence adds up over questions.
 
@@ -54,6 +54,34 @@ class Pair:
         return self.expected < STANDS_OUT
 
 
+class Usual:
+    """How much evidence pairs have by chance, learnt from the upper quarter of all pairs by its median.
+
+    Args:
+        evidence: every pair's, in any order.
+    """
+
+    def __init__(self, evidence: NDArray[np.float64]) -> None:
+        self.enough = len(evidence) >= ENOUGH_PAIRS
+        self.start = float(np.quantile(evidence, 0.75)) if self.enough else 0.0
+        upper = evidence[evidence > self.start]
+        self.count = len(upper)
+        self.fall = float(np.median(upper - self.start)) / np.log(2) if len(upper) else 0.0
+
+    def expected(self, evidence: float) -> float:
+        """How many pairs with at least this much evidence are expected by chance; NaN if there is no telling."""
+        if not self.enough or evidence <= self.start:
+            return float("nan")
+        return self.count * float(np.exp(-(evidence - self.start) / self.fall))
+
+    @property
+    def bar(self) -> float:
+        """The evidence from which on a pair stands out."""
+        if not self.enough:
+            return float("inf")
+        return self.start + self.fall * float(np.log(max(self.count, 1) / STANDS_OUT))
+
+
 @dataclass
 class Comparison:
     """All pairs ranked by evidence, and what the class has shown to be usual.
@@ -61,14 +89,25 @@ class Comparison:
     Attributes:
         pairs: the top ones.
         evidence: every pair's, from most to least.
+        usual: how much evidence pairs have by chance.
         worth: what a fingerprint is worth in a question; nothing if it is the release's.
+        prints: the fingerprints of each answer, by its hand-in's id().
     """
 
     pairs: list[Pair]
     evidence: NDArray[np.float64]
-    bar: float  # evidence from which on a pair stands out; infinite if there are too few to tell
+    usual: Usual
     worth: dict[Question, dict[tuple[str, ...], float]] = field(default_factory=dict)
     prints: dict[tuple[int, Question], Prints] = field(default_factory=dict)
+
+    @property
+    def standing_out(self) -> int:
+        """How many pairs stand out, shown or not."""
+        return int(np.count_nonzero(self.evidence > self.usual.bar))
+
+    def strength(self, pair: Pair) -> str:
+        """A pair's evidence as a multiple of the bar, where there is one."""
+        return f"{pair.evidence / self.usual.bar:.2f}" if self.usual.enough else f"{pair.evidence:.0f}"
 
     def of(self, handin: Handin, question: Question) -> Prints:
         """The fingerprints of an answer; none if there is no answer."""
@@ -81,7 +120,7 @@ def compare(collection: Collection, top: int) -> Comparison:
     given = given_names(collection.release.values())
     template = template_prints(collection, given)
     everyone = len(handins)
-    found = Comparison([], np.zeros(0), np.inf)
+    found = Comparison([], np.zeros(0), Usual(np.zeros(0)))
     totals = np.zeros((everyone, everyone), np.float32)
     each: dict[Question, tuple[Matrix, Matrix]] = {}
     for question in tqdm(collection.questions, "comparing", leave=False, disable=None, unit=" questions"):
@@ -104,8 +143,7 @@ def compare(collection: Collection, top: int) -> Comparison:
     evidence_of = totals[firsts, seconds].astype(float)
     order = np.argsort(-evidence_of, kind="stable")
     found.evidence = evidence_of[order]
-    usual = Usual(found.evidence)
-    found.bar = usual.bar
+    found.usual = usual = Usual(found.evidence)
     for at in order[:top]:
         i, j = int(firsts[at]), int(seconds[at])
         if not evidence_of[at]:
@@ -138,7 +176,7 @@ def worths(answers: list[Prints], template: set[tuple[str, ...]]) -> dict[tuple[
     for answer in answers:
         counts.update(answer.keys() - template)
     others = max(len(answers) - 1, 1)
-    return {print_: float(np.log(others / max(count - 1, 1))) for print_, count in counts.items()}
+    return {print_: float(np.log(others / max(count - 1, 1)) ** 2) for print_, count in counts.items()}
 
 
 def shared(answers: list[Prints], worth: dict[tuple[str, ...], float]) -> tuple[Matrix, Matrix]:
@@ -154,31 +192,3 @@ def shared(answers: list[Prints], worth: dict[tuple[str, ...], float]) -> tuple[
     shorter = np.minimum(sizes[:, None], sizes[None, :])
     share = np.divide(common, shorter, out=np.zeros_like(common), where=shorter > 0)
     return common * share, share
-
-
-class Usual:
-    """How much evidence pairs have by chance, learnt from the upper quarter of all pairs by its median.
-
-    Args:
-        evidence: every pair's, in any order.
-    """
-
-    def __init__(self, evidence: NDArray[np.float64]) -> None:
-        self.enough = len(evidence) >= ENOUGH_PAIRS
-        self.start = float(np.quantile(evidence, 0.75)) if self.enough else 0.0
-        upper = evidence[evidence > self.start]
-        self.count = len(upper)
-        self.fall = float(np.median(upper - self.start)) / np.log(2) if len(upper) else 0.0
-
-    def expected(self, evidence: float) -> float:
-        """How many pairs with at least this much evidence are expected by chance; NaN if there is no telling."""
-        if not self.enough or evidence <= self.start:
-            return float("nan")
-        return self.count * float(np.exp(-(evidence - self.start) / self.fall))
-
-    @property
-    def bar(self) -> float:
-        """The evidence from which on a pair stands out."""
-        if not self.enough:
-            return float("inf")
-        return self.start + self.fall * float(np.log(max(self.count, 1) / STANDS_OUT))

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from pygments.lexers import PythonLexer
 from pygments.token import Token
 
-CODE_RUN = 5  # tokens: about half a statement
+CODE_RUN = 4  # tokens: short, so that statements in another order keep most of theirs
 WORD_RUNS = (2, 3)  # words
 WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\?[^\W_]+"

@@ -1,13 +1,15 @@
 """How alike the answers of two students are, measured against how alike the class is.
 
-A fingerprint is worth log²((N − 1)/(n − 1)) if n of the N students who answered have it (tf-idf in both texts): what
-everybody writes is worth nothing. The *evidence* of a pair in one question is the worth of what they share, times the share it makes of
-the shorter answer: a long answer copied in part and a short one copied whole both count, a coincidence in one line
-hardly does. Evidence adds up over questions.
+A fingerprint is worth log²((N − 1)/(n − 1)) if n of the N students who answered have it: what everybody writes is
+worth nothing (tf-idf, once for each of the two answers). The *evidence* of a pair in one question is the worth of what
+they share, times the share it makes of the shorter answer: a long answer copied in part and a short one copied whole
+both count, a coincidence in one line hardly does.
 
-What is much evidence is told by the class itself. Most pairs are honest; the upper quarter of their evidence falls
-off about exponentially. `expected` says how many pairs as alike as this one a class has by chance if it goes on
-falling off like that (as with the E-values of sequence search).
+What is much is told by the class itself. Most pairs are honest; the upper quarter of their evidence falls off about
+exponentially. In each question, only what goes beyond the other three quarters counts, in units of the square root of
+how far it usually goes, so that questions with long answers don't drown the others; then it adds up over questions.
+Of the sums, `expected` says how many pairs as alike as this one a class has by chance if it goes on falling off like
+that (as with the E-values of sequence search).
 """
 
 from __future__ import annotations
@@ -191,4 +193,7 @@ def shared(answers: list[Prints], worth: dict[tuple[str, ...], float]) -> tuple[
         common += (has * np.array([worth[p] for p in block], np.float32)) @ has.T
     shorter = np.minimum(sizes[:, None], sizes[None, :])
     share = np.divide(common, shorter, out=np.zeros_like(common), where=shorter > 0)
-    return common * share, share
+    evidence = common * share
+    usual = Usual(evidence[np.triu_indices(len(answers), 1)].astype(float))
+    single = np.log(max(len(answers) - 1, 3)) ** 2  # worth of one fingerprint that nobody else has
+    return np.maximum(evidence - usual.start, 0) / np.sqrt(max(usual.fall, single)), share

@@ -14,7 +14,7 @@ from nbformat import NotebookNode
 from pygments.lexers import PythonLexer
 from pygments.token import Token
 
-CODE_RUN = 4  # tokens: short, so that statements in another order keep most of theirs
+CODE_RUNS = (3, 4)  # tokens: short, so that statements in another order keep most of theirs
 WORD_RUNS = (2, 3)  # words
 WORD = re.compile(
     r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\\?[^\W_]+"
@@ -32,7 +32,7 @@ def prints_of_code(source: str, given: Collection[str]) -> Prints:
     Args:
         given: names that are everybody's, such as imported modules and functions of the release.
     """
-    return _runs(list(_tokens(source, given)), [CODE_RUN])
+    return _runs(list(_tokens(source, given)), CODE_RUNS)
 
 
 def prints_of_words(text: str) -> Prints:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -80,7 +81,7 @@ def _marked(comparison: Comparison, question: Question, one: Handin, both: tuple
     levels, cut = levels[:SHOWN], len(text) > SHOWN
     edges = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(levels)]
     html = Markup("")
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         if start < end:
             html += MARKS[int(levels[start])].format(printable(text[start:end]))
     return html + (Markup("<p>… cut here: read on in the notebook.</p>") if cut else Markup(""))
@@ -163,9 +164,9 @@ first. Read both sides, ask both people, and follow your institution's rules.
 {% else %}
 <p>{% if standing_out %}<span class="flag">{{ standing_out }} of {{ count }} pairs stand out</span>{% else %}
 <strong>No pair stands out</strong>: the top of the list is as alike as the top of an honest class{% endif %}.
-Evidence is given as a multiple of the bar from which on a pair stands out (the dashed line; bars are logarithmic). It is set
-where a class like this one has one pair or more by chance in about {{ "%.0f" | format(100 * chance) }} of 100 cases, going by how
-the bulk of the pairs falls off. “By chance” is the number of such pairs expected.</p>
+Evidence is given as a multiple of the bar from which on a pair stands out (the dashed line; the heights are
+logarithmic). The bar is set by how the bulk of the pairs falls off: about {{ "%.0f" | format(100 * chance) }} in 100 honest
+classes like this one have a pair beyond it. “By chance” is the number of pairs with so much evidence to be expected.</p>
 {% endif %}
 <p>Texts and code of the release count nothing, what most students write hardly anything. In code, names, comments and
 layout are disregarded. <mark>Marked like this</mark>: shared by both and by few others;
@@ -204,7 +205,8 @@ layout are disregarded. <mark>Marked like this</mark>: shared by both and by few
 {{ "%.0f" | format(100 * part.evidence / pair.evidence) }} % of the evidence</h3>
 <div class="sides">
 {% for side in sides %}
-<section><h4>{{ side.who }}</h4><pre{% if not part.question.is_code %} class="words"{% endif %}>{{ side.text }}</pre></section>
+<section><h4>{{ side.who }}</h4>
+<pre{% if not part.question.is_code %} class="words"{% endif %}>{{ side.text }}</pre></section>
 {% endfor %}
 </div>
 {% endfor %}

@@ -10,13 +10,17 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
+import answers_question1
+import answers_question2
+import answers_question3
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
-from tiny_course import ROOT, filled, marked, notebook, submit
+from tiny_course import ROOT, marked, notebook
 
 from chainrule.course import CONFIG, CourseFolder
 
@@ -552,7 +556,7 @@ class Hand(ast.NodeTransformer):
                     node.keywords.remove(keyword)
                     break
         elif ast.unparse(node.func) in ("np.sqrt", "np.zeros_like", "np.copy") and self.tosses(0.4):
-            (of, *rest), kind = node.args, node.func.attr
+            (of, *_), kind = node.args, node.func.attr
             return {
                 "sqrt": ast.BinOp(of, ast.Pow(), ast.Constant(0.5)),
                 "zeros_like": ast.parse(f"np.zeros({ast.unparse(of)}.shape)", mode="eval").body,
@@ -735,12 +739,15 @@ More data {helps|is best}, {or|also} {augmentation|augmented copies}: {shifts|cr
 
 OWN = """
 In {our|my} run {the loss|it} {was|went down to} {0.|1.}{12|31|44|57|68|73|85|96} after {3|4|6|7|9|11|14|20} epochs.
-{I|We} {tried|saw} this {in|with} the {lab|tutorial|second assignment|MLP|CNN}: {about|roughly} {2|3|5|8|12} % difference.
-{Think of|Take} {age and income|metres and kilometres|pixels from 0 to 255|house prices|weights in grams}{, for instance|}.
+{I|We} {tried|saw} this {in|with} the {lab|tutorial|second assignment|MLP|CNN}: {about|roughly} {2|3|5|8|12} %
+  difference.
+{Think of|Take} {age and income|metres and kilometres|pixels from 0 to 255|house prices|weights in grams}{,
+  for instance|}.
 {See|Compare} {slide|page|figure} {3|7|12|19|24|31} of the {lecture|notes|book}{, where this is derived|}.
 {In short|To sum up|All in all}, {it is about|what counts is} {stability|speed|variance|generalisation|fairness}.
 {This|The effect} is {strongest|most visible} {for|with} {small|tiny|deep|wide} {batches|networks|data sets}.
-{My|Our} {first|second|last} {guess|attempt} {was|had been} {wrong|different}: {the seed|a bug|the rate} {misled|fooled} me.
+{My|Our} {first|second|last} {guess|attempt} {was|had been} {wrong|different}: {the seed|a bug|the rate} {misled|fooled}
+  me.
 """
 LINKS = "|First, |Also, |Moreover, |I think |In other words: |Besides, |As we saw, |Then |Secondly, |So |Hence |And "
 SYNONYMS = """
@@ -760,14 +767,14 @@ def worded(text: str, random: Random) -> str:
 
 
 def written(question: str, random: Random) -> str:
-    """An answer to a written question: three or four ideas in some order, in a wording or two, and thoughts of one's own."""
+    """An answer to a written question: ideas in some order, in a wording or two each, and thoughts of one's own."""
     ideas = []
     for idea in IDEAS[question].strip().split("\n---\n"):
         wordings = re.split(r"\n(?! )", idea)
         ideas += [random.sample(wordings, random.choice((1, 1, 2)))]
     random.shuffle(ideas)
     said = [sentence for idea in ideas[: random.choice((3, 4))] for sentence in idea]
-    for own in random.sample(OWN.strip().split("\n"), random.choice((1, 2, 3))):
+    for own in random.sample(re.split(r"\n(?! )", OWN.strip()), random.choice((1, 2, 3))):
         said.insert(random.randrange(len(said) + 1), own)
     links = LINKS.split("|")
     return " ".join(random.choice(links) * (random.random() < 0.4) + worded(one, random) for one in said)
@@ -827,13 +834,14 @@ def disguised(source: str, random: Random) -> str:
     return laid_out(commented(renamed(reordered(source, random), random), random, 0.5), random)
 
 
+def recommented(source: str, random: Random) -> str:
+    return laid_out(commented(ast.unparse(ast.parse(source)), random, 0.7), random)
+
+
 COPIES: dict[str, Copy] = {
     "renamed": from_other(list(STUBS), renamed),
     "reordered": from_other(list(STUBS), reordered),
-    "commented": from_other(
-        list(STUBS),
-        lambda source, random: laid_out(commented(ast.unparse(ast.parse(source)), random, 0.7), random),
-    ),
+    "commented": from_other(list(STUBS), recommented),
     "disguised": from_other(["layers", "training"], disguised),
     "retold": from_other(["why-overfit"], retold),
     "mixed": lambda own, other, random: (
@@ -858,6 +866,48 @@ def write_class(
     return copied
 
 
-def hand_in(root: Path, student: str, answers: dict[str, str], assignment: str = ALIKE) -> None:
+def hand_in(root: Path, student: str, answers: Mapping[str, str], assignment: str = ALIKE) -> None:
     """Put the release with these answers where intake puts it."""
-    submit(root, student, filled(root, answers, assignment), assignment)
+    (path,) = (root / "release" / assignment).glob("*.ipynb")
+    nb = nbformat.read(path, as_version=4)
+    for cell in nb.cells:
+        cell.source = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id", cell.id), cell.source)
+    target = root / "submitted" / student / assignment / path.name
+    target.parent.mkdir(parents=True)
+    nbformat.write(nb, target)
+
+
+# ---- the project's own Assignment 2, answered from the many right answers its tests have -----------------------
+
+ASSIGNMENT2 = "cs480-a2"
+RIGHT = {
+    "q1_3-functions": answers_question1.RIGHT_FUNCTIONS,
+    "q2_2-backward": answers_question2.RIGHT_CODE,
+    "q3_1-mlp": answers_question3.RIGHT_MLP,
+    "q3_1-train": answers_question3.RIGHT_TRAIN,
+    "q3_2-cnn": answers_question3.RIGHT_CNN,
+}
+TOUCHES = {"renamed": renamed, "reordered": reordered, "commented": recommented}
+
+
+def write_assignment2(root: Path, seed: int, students: int = 22) -> dict[str, str]:
+    """A course folder with a class for Assignment 2, and three copies of all code in it; who copied from whom.
+
+    No answer is given to two honest students. Where there are fewer answers than students, some have none.
+    """
+    for folder in ("source", "release"):
+        shutil.copytree(ROOT / folder / ASSIGNMENT2, root / folder / ASSIGNMENT2)
+    shutil.copy(ROOT / CONFIG, root)
+    random = Random(seed)
+    answers = {f"s{number:02}": {"q3_3-why": written("why-overfit", random)} for number in range(students)}
+    for cell, right in RIGHT.items():
+        sources = [source for source in right.values() if source][:students]
+        for student, source in zip(random.sample(sorted(answers), len(sources)), sources, strict=True):
+            answers[student][cell] = commented(source, random, random.random() / 2)
+    copied = dict(zip(TOUCHES, random.sample(sorted(answers), len(TOUCHES)), strict=True))
+    for kind, model in copied.items():
+        code = {cell: TOUCHES[kind](answers[model][cell], random) for cell in RIGHT if cell in answers[model]}
+        answers[f"copy-{kind}"] = code | {"q3_3-why": written("why-overfit", random)}
+    for student, own in answers.items():
+        hand_in(root, student, own, ASSIGNMENT2)
+    return {f"copy-{kind}": model for kind, model in copied.items()}

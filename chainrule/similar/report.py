@@ -165,8 +165,9 @@ first. Read both sides, ask both people, and follow your institution's rules.
 <p>{% if standing_out %}<span class="flag">{{ standing_out }} of {{ count }} pairs stand out</span>{% else %}
 <strong>No pair stands out</strong>: the top of the list is as alike as the top of an honest class{% endif %}.
 Evidence is given as a multiple of the bar from which on a pair stands out (the dashed line; the heights are
-logarithmic). The bar is set by how the bulk of the pairs falls off: about {{ "%.0f" | format(100 * chance) }} in 100 honest
-classes like this one have a pair beyond it. “By chance” is the number of pairs with so much evidence to be expected.</p>
+logarithmic). The bar is set by how the bulk of the pairs falls off: about {{ "%.0f" | format(100 * chance) }} in
+100 honest classes like this one have a pair beyond it. “By chance” is the number of pairs with so much evidence
+that is to be expected.</p>
 {% endif %}
 <p>Texts and code of the release count nothing, what most students write hardly anything. In code, names, comments and
 layout are disregarded. <mark>Marked like this</mark>: shared by both and by few others;

@@ -71,9 +71,12 @@ class Usual:
         self.fall = float(np.median(upper - self.start)) / np.log(2) if len(upper) else 0.0
 
     def expected(self, evidence: float) -> float:
-        """How many pairs with at least this much evidence are expected by chance; NaN if there is no telling."""
-        if not self.enough or evidence <= self.start:
+        """How many pairs with at least this much evidence are expected by chance: infinitely many below
+        the upper quarter, NaN if there is no telling."""
+        if not self.enough:
             return float("nan")
+        if evidence <= self.start:
+            return float("inf")
         return self.count * float(np.exp(-(evidence - self.start) / self.fall))
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -47,8 +48,16 @@ def page(collection: Collection, comparison: Comparison, assignment: str, terms:
         name=name,
         printable=printable,
         strength=comparison.strength,
+        chances=lambda pair: _chances(pair.expected),
         same=lambda pair: pair.first.student == pair.second.student,
     )
+
+
+def _chances(expected: float) -> str:
+    """How many such pairs are expected, no more precisely than it is known."""
+    if math.isnan(expected):
+        return "–"
+    return "many" if expected >= 10 else f"{expected:.2g}" if expected >= 1e-4 else "< 0.0001"
 
 
 def name(handin: Handin) -> str:
@@ -186,7 +195,7 @@ layout are disregarded. <mark>Marked like this</mark>: shared by both and by few
 {% if pair.stands_out %}<span class="flag">stands out</span>{% endif %}
 {% if pair.second.term %}<em>past term{{ ", the same name" if same(pair) }}</em>{% endif %}</td>
 <td class="number">{{ strength(pair) }}</td>
-<td class="number">{{ "%.2g" | format(pair.expected) if pair.expected < 10 else "many" if usual.enough else "–" }}</td>
+<td class="number">{{ chances(pair) }}</td>
 <td>{% for part, sides in parts[:3] %}{{ part.question.name }} ({{ "%.0f" | format(100 * part.share) }} %)
 {%- if not loop.last %}, {% endif %}{% endfor %}</td></tr>
 {% endfor %}

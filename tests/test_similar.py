@@ -102,7 +102,12 @@ def test_blank_releases_are_not_alike(course: Path) -> None:
 def test_only_what_is_marked_is_shared_by_few(course: Path) -> None:
     """A pair's page marks the copied sentence, not what stands around it."""
     write_class(course, 3, students=12, copies=())
-    sentence = "Seventeen green penguins standardise their igloos before the gradient melts them away."
+    sentence = (
+        "Seventeen green penguins standardise their igloos before the gradient melts them away, and then "
+    )
+    sentence += (
+        "each one slides down its own narrow valley until nobody remembers which learning rate was used."
+    )
     for student, own in (("ann", "I think it helps a lot."), ("bo", "Nobody told us about units.")):
         hand_in(course, student, {"why-scale": f"{own} {sentence}"})
     collection = collect(CourseFolder(course), ALIKE)
@@ -161,7 +166,8 @@ def test_python_that_is_none_is_compared(course: Path) -> None:
     broken = "def softmax(a:\n    $ raw ??? = 'unclosed\n  penguin(igloo[7] ** 13) if @ else \\\n  ((("
     for student in ("ann", "bo"):
         hand_in(course, student, {"losses": broken})
-    assert who(compared(course).pairs[0]) == {"ann", "bo"}
+    (pair,) = [pair for pair in compared(course).pairs if who(pair) == {"ann", "bo"}]
+    assert pair.parts[0].share > 0.9
 
 
 # ---- past terms --------------------------------------------------------------------------------------------------
@@ -172,11 +178,10 @@ def test_past_terms_are_compared_with_the_class_but_not_among_themselves(
 ) -> None:
     term, flat = tmp_path / "spring" / "submitted", tmp_path / "autumn"
     write_class(course, 5, students=14, copies=["renamed"])
-    shutil.move(course / "submitted", term.parent)
+    term.parent.mkdir()
+    shutil.move(course / "submitted", term)
     flat.mkdir()
-    shutil.copy(
-        term / "s03" / ALIKE / f"{ALIKE}.ipynb", flat / "mia.ipynb"
-    )  # copied in the past: not our concern
+    shutil.copy(term / "s03" / ALIKE / f"{ALIKE}.ipynb", flat / "mia.ipynb")
     (flat / "notes.ipynb").write_text(nbformat.writes(nbformat.v4.new_notebook(cells=[new_code_cell("1")])))
     write_class(course, 6, students=14, copies=())
     (course / "submitted" / "s07").rename(course / "submitted" / "bo")
@@ -289,9 +294,7 @@ def test_what_is_said_about_collaborators_stands_beside_the_answers(course: Path
     for student, other in copied.items():
         path = course / "submitted" / student / ALIKE / f"{ALIKE}.ipynb"
         nb = nbformat.read(path, as_version=4)
-        next(
-            c for c in nb.cells if c.id == "collaborators"
-        ).source = f"**Collaborators:** {other} and I worked together"
+        next(c for c in nb.cells if c.id == "collaborators").source = f"{other} and I worked together"
         nbformat.write(nb, path)
     collection = collect(CourseFolder(course), ALIKE)
     assert "and I worked together" in page(collection, compare(collection, 1), ALIKE)

@@ -23,7 +23,7 @@ DROPPED = frozenset(",:;)]}")  # say nothing that the tokens around them don't
 OWN_NAME = "name"
 
 Piece = tuple[str, int, int]  # a normalised token, and where it begins and ends in the text
-Prints = dict[tuple[str, ...], list[tuple[int, int]]]  # fingerprint → all places in the text
+Prints = dict[tuple[str, ...], list[tuple[int, int]]]  # fingerprint → where its tokens are in the text
 
 
 def prints_of_code(source: str, given: Collection[str]) -> Prints:
@@ -45,7 +45,8 @@ def _runs(pieces: list[Piece], lengths: Iterable[int]) -> Prints:
     for length in lengths:
         for i in range(len(pieces) - length + 1):
             run = pieces[i : i + length]
-            found.setdefault(tuple(piece[0] for piece in run), []).append((run[0][1], run[-1][2]))
+            places = found.setdefault(tuple(token for token, _, _ in run), [])
+            places += [(start, end) for _, start, end in run]
     return found
 
 

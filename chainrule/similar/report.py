@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -18,6 +19,7 @@ SHOWN = 12_000  # characters of an answer in one pair; the file stays small enou
 MIN_SHARE = 0.02  # of a pair's evidence: questions with less are not worth reading
 RARE, COMMON = np.log(10) ** 2, np.log(2) ** 2  # worth of what a tenth of the class has, and half of it
 BARS = 60
+GAP = re.compile(r"[^\w#\n]+")  # between two marked words of a line, not a comment
 
 
 class Side(NamedTuple):
@@ -87,6 +89,10 @@ def _marked(comparison: Comparison, question: Question, one: Handin, both: tuple
         level = 2 if value >= RARE else 1 if value >= COMMON else 0
         for start, end in comparison.of(one, question)[print_] if level else []:
             np.maximum(levels[start:end], level, out=levels[start:end])
+    for gap in GAP.finditer(text):
+        start, end = gap.span()
+        if start > 0 and end < len(text):
+            np.maximum(levels[start:end], min(levels[start - 1], levels[end]), out=levels[start:end])
     levels, cut = levels[:SHOWN], len(text) > SHOWN
     edges = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(levels)]
     html = Markup("")

@@ -269,6 +269,38 @@ def marks(
 
 
 @app.command()
+def similar(
+    assignment: Assignment,
+    past: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="A past term's submitted/ or folder of notebooks; repeatable."),
+    ] = None,
+    output: Annotated[Path, typer.Option("-o", "--output", help="HTML file to write.")] = Path(
+        "similar.html"
+    ),
+    top: Annotated[int, typer.Option(min=1, help="So many pairs side by side.")] = 50,
+    course: CourseOption = None,
+) -> None:
+    """Rank pairs of students by what only they share: evidence to read, not a verdict."""
+    from chainrule.similar.compare import compare
+    from chainrule.similar.handins import collect, term_names
+    from chainrule.similar.report import name, page
+
+    found = collect(open_course(course), assignment, past or [])
+    compared = compare(found, top)
+    output.write_text(page(found, compared, assignment, term_names(past or [])), encoding="utf-8")
+    print(f"{len(found.handins)} hand-ins, {len(compared.evidence)} pairs, {compared.standing_out} stand out")
+    for pair in compared.pairs:
+        if pair.stands_out:
+            print(
+                f"  {plain(name(pair.first))} · {plain(name(pair.second))}: {compared.strength(pair)} × the bar"
+            )
+    for path, reason in found.unreadable.items():
+        print(f"  not compared: {plain(path)}: {plain(reason)}")
+    print(f"written to {output}: evidence to read, not a verdict")
+
+
+@app.command()
 def pdf(
     notebooks: Annotated[list[Path], typer.Argument(help="One or more notebooks.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="PDF file to write.")] = Path("write-up.pdf"),

@@ -282,7 +282,6 @@ def marks(
         with Gradebook(folder.directory.db_url) as gradebook:
             if not gradebook.students:
                 raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
-            target.parent.mkdir(parents=True, exist_ok=True)
             MarksCsv(to=str(target), assignment=[assignment]).export(gradebook)
         print(f"marks written to {target}")
         return

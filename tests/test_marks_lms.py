@@ -220,6 +220,7 @@ def test_who_cannot_be_named_to_the_lms_is_told(marks: Run, root: Path) -> None:
         gradebook.add_student("zoe")
     _, out, _ = marks("--lms", "moodle")
     assert "not in the LMS's table: zoe\n" in out
+    assert "in the gradebook, not in the roster: zoe\n" in out
 
 
 ROUNDED = [

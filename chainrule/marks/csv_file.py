@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
-from chainrule.marks.sheet import harmless
+from chainrule.marks.sheet import harmless, write_whole
 from chainrule.marks.totals import final_score, waiting
 
 COLUMNS = [
@@ -35,10 +36,11 @@ class MarksCsv(ExportPlugin):
             for student in gradebook.students:
                 if not self.student or student.id in map(str, self.student):
                     rows.append(_row(gradebook, assignment, student))
-        with open(target, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [*COLUMNS, "waiting", *items], restval="")
-            writer.writeheader()
-            writer.writerows({key: harmless(value) for key, value in row.items()} for row in rows)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, [*COLUMNS, "waiting", *items], restval="")
+        writer.writeheader()
+        writer.writerows({key: harmless(value) for key, value in row.items()} for row in rows)
+        write_whole(target, text.getvalue().encode())
         self.log.info("Marks of %d students written to %s", len(rows), target)
 
 

@@ -56,6 +56,7 @@ class Filled:
     nothing_handed_in: list[Person] = field(default_factory=list)
     excused: list[Person] = field(default_factory=list)
     without_row: list[Person] = field(default_factory=list)
+    not_in_roster: list[Person] = field(default_factory=list)
     unknown_rows: list[str] = field(default_factory=list)
     unclear_rows: list[str] = field(default_factory=list)
     neutralised: list[str] = field(default_factory=list)
@@ -80,6 +81,7 @@ class Filled:
             "handed in nothing": _ids(self.nothing_handed_in),
             "excused in the LMS; left so": _ids(self.excused),
             "not in the LMS's table": _ids(self.without_row),
+            "in the gradebook, not in the roster": _ids(self.not_in_roster),
             "in the LMS's table, not in the roster; left as they are": self.unknown_rows,
             "unclear whose; left as they are": self.unclear_rows,
             "began like a formula, now with an apostrophe": self.neutralised,
@@ -147,6 +149,8 @@ def fill(
 ) -> None:
     """Put one student's points into their row, and the student where they belong in the report."""
     person, points = total.person, total.points
+    if not total.in_roster:
+        filled.not_in_roster.append(person)
     if total.waiting:
         filled.waiting.append(total)
     if total.ungraded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
@@ -17,13 +17,15 @@ CENT = Decimal("0.01")
 class Total:
     """A student's points; None without a graded submission.
 
-    `waiting` names the items that wait for a human. `ungraded` says that something was handed in and not graded.
+    `waiting` names the items that wait for a human. `ungraded` says that something was handed in and not graded,
+    `in_roster` is False for who is in the gradebook only, though there is a roster.
     """
 
     person: Person
     points: Decimal | None = None
     waiting: tuple[str, ...] = ()
     ungraded: bool = False
+    in_roster: bool = True
 
 
 def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple[Decimal, list[Total]]:
@@ -36,12 +38,16 @@ def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple
         MissingEntry: the gradebook doesn't know the assignment.
     """
     path = folder.root / folder.course.roster
-    people = {person.id: person for person in (read_roster(path) if path.exists() else [])}
+    roster = {person.id: person for person in read_roster(path)} if path.exists() else None
+    people = dict(roster or {})
     for student in gradebook.students:
-        texts = (student.last_name or "", student.first_name or "", student.email or "")
-        people.setdefault(student.id, Person(student.id, "" if path.exists() else student.id, *texts))
+        names = (student.last_name or "", student.first_name or "", student.email or "")
+        people.setdefault(student.id, Person(student.id, student.id if roster is None else "", *names))
     maximum = Decimal(repr(gradebook.find_assignment(assignment).max_score))
-    return maximum, [_total(folder, gradebook, assignment, person, maximum) for person in people.values()]
+    return maximum, [
+        replace(_total(folder, gradebook, assignment, person, maximum), in_roster=id in (roster or people))
+        for id, person in people.items()
+    ]
 
 
 def _total(

@@ -296,7 +296,7 @@ def saved(
     mark: bytes = b"",
     encoding: str = "utf-8",
     end: str = "\r\n",
-    **how: object,
+    **how: Any,
 ) -> Path:
     lines = []
     for row in rows:
@@ -406,6 +406,15 @@ def test_rows_that_contradict_themselves_are_left(marks: Run, root: Path, tmp_pa
     after = read_sheet(root / "marks" / "tiny-brightspace.csv").rows
     assert [after[i][column] for i in (1, 9, -1)] == ["", "", "1"]
     assert after[2][column] == "4.5"
+
+
+def test_a_site_may_have_ids_or_addresses_as_usernames(marks: Run, tmp_path: Path) -> None:
+    rows, _ = blackboard_export()
+    for i, (row, person) in enumerate(zip(rows[1:], PEOPLE, strict=True)):
+        row[2], row[3] = person.email.upper() if i % 2 else person.id, ""
+    _, out, _ = marks("--lms", "blackboard", "--item", "A2", "--columns", saved(tmp_path / "b.csv", rows))
+    assert "roster" not in out
+    assert "unclear" not in out
 
 
 def test_excused_students_stay_excused(marks: Run, root: Path, tmp_path: Path) -> None:

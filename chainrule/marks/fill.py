@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -203,12 +202,12 @@ class Owners:
 
 def rows_of(sheet: Sheet, lms: Lms, people: list[Person], grade: int) -> Owners:
     """Find everybody's row. One that speaks of two people, or a second one of the same person, is unclear."""
-    known = {
-        attribute: _by(people, attribute) for attribute in ("id", "username", "email")
-    }  # value → ids of people
-    keys = [(i, a) for i, name in enumerate(sheet.header) for h, a in lms.keys if _key(name) == h]
-    keys = keys or keys_by_content(sheet, known, lms, grade)
-    owners = Owners({i for i, _ in keys})
+    known: dict[str, set[str]] = {}  # what people are known by → their ids
+    for person in people:
+        for value in filter(None, map(_key, (person.id, person.username, person.email))):
+            known.setdefault(value, set()).add(person.id)
+    columns = {i for i, name in enumerate(sheet.header) if _key(name) in lms.keys}
+    owners = Owners(columns or keys_by_content(sheet, known, lms, grade))
     claims: dict[str, list[int]] = {}
     for index, row in enumerate(sheet.rows[1:], start=1):
         if is_points_row(row) or not any(row[i].strip() for i in owners.columns if i < len(row)):
@@ -218,10 +217,7 @@ def rows_of(sheet: Sheet, lms: Lms, people: list[Person], grade: int) -> Owners:
                 f"row {index + 1} of the export has {len(row)} columns, its header {len(sheet.header)}: "
                 "export it again, and don't edit it"
             )
-        told: dict[int, set[str]] = {}
-        for i, attribute in keys:
-            told.setdefault(i, set()).update(known[attribute].get(_id(row[i], lms), ()))
-        speaks_of = [ids for ids in told.values() if ids]
+        speaks_of = [known[value] for i in owners.columns if (value := _id(row[i], lms)) in known]
         shown = f"row {index + 1} ({', '.join(row[i] for i in sorted(owners.columns))})"
         if not speaks_of:
             owners.unknown.append(shown)
@@ -229,25 +225,22 @@ def rows_of(sheet: Sheet, lms: Lms, people: list[Person], grade: int) -> Owners:
             claims.setdefault(both.pop(), []).append(index)
         else:
             owners.unclear.append(f"{shown}: {' or '.join(sorted(set.union(*speaks_of)))}")
-    for person, rows in claims.items():
+    for student, rows in claims.items():
         if len(rows) == 1:
-            owners.people[person] = rows[0]
+            owners.people[student] = rows[0]
         else:
-            owners.unclear.append(f"rows {', '.join(str(row + 1) for row in rows)}: all of them {person}")
+            owners.unclear.append(f"rows {', '.join(str(row + 1) for row in rows)}: all of them {student}")
     return owners
 
 
-def keys_by_content(
-    sheet: Sheet, known: dict[str, dict[str, set[str]]], lms: Lms, grade: int
-) -> list[tuple[int, str]]:
+def keys_by_content(sheet: Sheet, known: Container[str], lms: Lms, grade: int) -> set[int]:
     """Columns that tell people apart, if their names are of another language: all different, half of them known."""
-    found = []
+    found = set()
     for i in set(range(len(sheet.header))) - {grade}:
-        values = Counter(_id(row[i], lms) for row in sheet.rows[1:] if len(row) > i and row[i].strip())
-        for attribute, owners in known.items():
-            hits = sum(value in owners for value in values)
-            if hits and 2 * hits >= len(values) == values.total():
-                found.append((i, attribute))
+        values = [_id(row[i], lms) for row in sheet.rows[1:] if len(row) > i and row[i].strip()]
+        hits = sum(value in known for value in values)
+        if hits and 2 * hits >= len(values) == len(set(values)):
+            found.add(i)
     return found
 
 
@@ -276,14 +269,6 @@ def neutralise(filled: Filled, key_columns: Iterable[int]) -> None:
 
 def _ids(people: Iterable[Person]) -> list[str]:
     return [person.id for person in people]
-
-
-def _by(people: Iterable[Person], attribute: str) -> dict[str, set[str]]:
-    owners: dict[str, set[str]] = {}
-    for person in people:
-        if value := _key(getattr(person, attribute)):
-            owners.setdefault(value, set()).add(person.id)
-    return owners
 
 
 def _id(cell: str, lms: Lms) -> str:

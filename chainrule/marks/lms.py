@@ -31,7 +31,8 @@ class Lms:
     """The conventions of one LMS.
 
     Attributes:
-        keys: which column may hold which attribute of a Person; columns in small letters.
+        keys: the columns that name a student, in small letters. Sites differ in what they put there: any may hold
+            the id, the username or the email address.
         grade: what the header of a column of marks looks like. Its groups `title` and, where the header tells it,
             `points`.
         fresh: a table of these people with an empty column of marks for an item of so many points, and that
@@ -41,7 +42,7 @@ class Lms:
     """
 
     name: LmsName
-    keys: tuple[tuple[str, str], ...]
+    keys: frozenset[str]
     grade: re.Pattern[str]
     fresh: Callable[[Iterable[Person], str, Decimal], tuple[Sheet, int]]
     id_prefix: str = ""
@@ -118,28 +119,28 @@ def _one_line(name: str) -> str:
 
 BRIGHTSPACE = Lms(
     LmsName.brightspace,
-    (("orgdefinedid", "id"), ("username", "username"), ("username", "email"), ("email", "email")),
+    frozenset({"orgdefinedid", "username", "email"}),
     re.compile(r"(?P<title>.+?) Points Grade(?: <[^>]*?MaxPoints:(?P<points>[\d.,]+)[^>]*>)?"),
     _brightspace,
     id_prefix="#",
 )
 BLACKBOARD = Lms(
     LmsName.blackboard,
-    (("username", "username"), ("username", "email"), ("student id", "id")),
+    frozenset({"username", "student id"}),
     # a calculated column has "up to" before its points
     re.compile(r"(?P<title>.+?) \[[^\[\]:]+: ?(?P<points>\d[\d.,]*)(?: [^\]]*)?\] ?\|\d+"),
     _blackboard,
 )
 CANVAS = Lms(
     LmsName.canvas,
-    (("sis user id", "id"), ("id", "id"), ("sis login id", "username"), ("sis login id", "email")),
+    frozenset({"id", "sis user id", "sis login id"}),
     re.compile(r"(?P<title>.+) \(\d+\)"),
     _canvas,
     excused="EX",
 )
 MOODLE = Lms(
     LmsName.moodle,
-    (("email address", "email"), ("id number", "id"), ("username", "username")),
+    frozenset({"email address", "id number", "username"}),
     re.compile(r"(?:[^:]+: ?)?(?P<title>.+) \(Real\)|Grade"),
     _moodle,
 )

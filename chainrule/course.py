@@ -41,6 +41,10 @@ class Course(Configurable):
         help="Where each assignment's per-student numbers are drawn: 'module:function'.",
     ).tag(config=True)
 
+    roster = Unicode(
+        "roster.csv", help="CSV of the students: id, username, last, first, email; id names their folders."
+    ).tag(config=True)
+
     data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(config=True)
 
     def due_date(self, assignment: str) -> datetime | None:

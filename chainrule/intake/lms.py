@@ -150,7 +150,7 @@ class ByName(Lms):
 def _by_name(people: list[Person], name: Callable[[Person], str]) -> dict[str, list[Person]]:
     found: dict[str, list[Person]] = {}
     for person in people:
-        for key in {folded(name(person)), _ascii(name(person))} - {""}:
+        if key := folded(name(person)):
             found.setdefault(key, []).append(person)
     return found
 
@@ -181,7 +181,10 @@ class Canvas(ByName):
     """`<sortablename>[_LATE]_<userid>_<attachmentid>_<file>`, or `…_text.html`. It tells no time."""
 
     name = "canvas"
-    orders = (lambda person: person.last + person.first,)
+    orders = (
+        lambda person: person.last + person.first,
+        lambda person: _ascii(person.last + person.first),  # some sites drop other letters
+    )
     pattern = re.compile(
         r"(?P<who>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_(?:(?P<order>\d+)_(?P<file>.+)|(?P<note>text\.html?))",
         re.DOTALL | re.IGNORECASE,

@@ -25,6 +25,7 @@ SMALL = 10 * MIB  # below, any ratio is harmless
 DEPTH = 3  # zips in zips
 NAME_BYTES, PATH_BYTES = 255, 1000
 CHUNK = 1 * MIB
+TOOLS = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # what programs put there
 
 
 class Hostile(ValueError):

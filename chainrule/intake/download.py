@@ -30,7 +30,6 @@ class Piece:
     Attributes:
         moment: when it was received, in UTC; None if the LMS doesn't tell.
         seconds: what versions are ordered by, since 1970: that moment, or when the download was made.
-        order: which of those with the same `seconds` came later.
         name: the student's name for it.
         placed: what it is; None for a note of the LMS.
     """
@@ -40,7 +39,6 @@ class Piece:
     person: Person
     moment: datetime | None
     seconds: float
-    order: int
     late: bool
     name: str
     placed: Placed | None
@@ -50,10 +48,10 @@ class Piece:
         return self.placed.target if self.placed else ""
 
     @property
-    def rank(self) -> tuple[float, int, bool, int]:
+    def rank(self) -> tuple[float, bool, int]:
         """The highest of a file's versions is taken: the latest, then the rightly named, then the last copy."""
         repairs, copy = (self.placed.repairs, self.placed.copy) if self.placed else ((), 0)
-        return self.seconds, self.order, not repairs, copy
+        return self.seconds, not repairs, copy
 
 
 @dataclass
@@ -82,7 +80,8 @@ def lms_of(found: Sequence[Found], name: str | None = None) -> tuple[Lms, int] |
     while True:
         heads = [parts[depth] for parts in rest if len(parts) > depth]
         lms = LMS[name] if name else recognised(heads)
-        if lms and any(written_by(lms, head) for head in heads):
+        theirs = sum(lms is not None and written_by(lms, head) for head in heads)
+        if lms and theirs and (name or 2 * theirs >= len(heads)):
             return lms, depth
         # a download may lie in a folder, or in several of them
         if len(set(heads)) != 1 or any(len(parts) <= depth + 1 for parts in rest) or is_zip(heads[0]):
@@ -94,7 +93,7 @@ def is_plain(source: Path) -> bool:
     """Whether it is a folder that no LMS has named things in: one of STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb."""
     if is_zip(source.name) and not source.is_dir():
         return False
-    names = [Found(path.relative_to(source).parts, None) for path in source.rglob("*")]
+    names = [Found(path.relative_to(source).parts, None) for path in source.rglob("*") if not path.is_dir()]
     return lms_of(names) is None
 
 
@@ -171,13 +170,14 @@ def plan_intake(
     pieces: list[Piece] = []
     spoilt: list[tuple[Person, float, str, str]] = []  # what was refused: whose, when, its suffix and label
     for found, lms, depth in downloads:
+        made = max((one.modified for one in found), default=0.0)
         for one, sent, owner in _senders(lms, depth, found, people, plan.report):
             name = [sent.file] if sent.file else []
             name += one.parts[depth + 1 :]
             moment = None
             try:
                 moment = _utc(sent.moment, course, assignment)
-                seconds = moment.timestamp() if moment else one.modified
+                seconds = moment.timestamp() if moment else made
                 if one.path is None:
                     raise Refused(one.refused)
                 placed = (
@@ -190,9 +190,7 @@ def plan_intake(
             except Unknown as reason:
                 plan.report.unknown[one.label] = str(reason)
             else:
-                pieces.append(
-                    Piece(one, one.path, owner, moment, seconds, sent.order, sent.late, name[-1], placed)
-                )
+                pieces.append(Piece(one, one.path, owner, moment, seconds, sent.late, name[-1], placed))
     _choose(plan, pieces)
     for piece, told in plan.chosen:
         for person, seconds, suffix, label in spoilt:
@@ -264,7 +262,7 @@ def _choose(plan: Plan, pieces: list[Piece]) -> None:
         for other in others:
             if filecmp.cmp(other.path, best.path, shallow=False):
                 why = f"the same as {best.found.label}"
-            elif (other.seconds, other.order) < (best.seconds, best.order):
+            elif other.seconds < best.seconds:
                 why = "an earlier attempt"
             else:
                 why = f"{best.found.label} was taken, which came with it"
@@ -299,7 +297,7 @@ def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> Report:
     for student, pieces in sorted(stored.items()):
         folder = course.folder("submitted", student, assignment)
         report.students[student] = _receipt(folder, pieces, due)
-        report.students[student].missing = plan.wanted.missing(folder)
+        report.students[student].missing = plan.wanted.missing(folder, pieces[0].person)
     return report
 
 

@@ -27,7 +27,6 @@ class Sent:
         moment: when it was received, by the LMS's clock; None if the head doesn't say.
         file: the student's name for the file; "" if the head is a folder's.
         late: whether the LMS calls it late.
-        order: which of two without a moment came later.
         note: whether the LMS itself wrote the file.
     """
 
@@ -36,7 +35,6 @@ class Sent:
     moment: datetime | None = None
     file: str = ""
     late: bool = False
-    order: int = 0
     note: bool = False
 
 
@@ -186,7 +184,7 @@ class Canvas(ByName):
         lambda person: _ascii(person.last + person.first),  # some sites drop other letters
     )
     pattern = re.compile(
-        r"(?P<who>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_(?:(?P<order>\d+)_(?P<file>.+)|(?P<note>text\.html?))",
+        r"(?P<who>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_(?:\d+_(?P<file>.+)|(?P<note>text\.html?))",
         re.DOTALL | re.IGNORECASE,
     )
 
@@ -198,7 +196,6 @@ class Canvas(ByName):
             number=found["number"],
             file=head if found["note"] else found["file"],
             late=bool(found["late"]),
-            order=int(found["order"] or 0),
             note=bool(found["note"]),
         )
 

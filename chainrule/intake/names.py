@@ -14,10 +14,9 @@ from pathlib import PurePosixPath
 from chainrule.intake.roster import Person
 
 SEPARATOR = r"[ _'’.-]?"  # what may stand between the words of one name
-# what browsers, file managers and LMSs add to a second copy
-COPY = re.compile(
-    r"(?: ?\((?P<number>\d{1,3})\)|[ _-]+copy(?: ?(?P<copy>\d{1,3}))?|(?P<canvas>-\d{1,3}))$", re.I
-)
+# what browsers and file managers add to the name of a second copy
+COPY = re.compile(r"(?: ?\((?P<number>\d{1,3})\)|[ _-]+copy(?: ?(?P<copy>\d{1,3}))?)$", re.IGNORECASE)
+AGAIN = re.compile(r"-\d{1,3}$")  # what Canvas adds to that of a second upload
 
 
 @dataclass(frozen=True)
@@ -59,14 +58,17 @@ def letters(name: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFC", name) if c.isalnum())
 
 
-def copy_number(name: str, *, canvas: bool = False) -> tuple[str, int]:
-    """A file's name without what marks a copy, and which copy it is: `a (2).pdf` is copy 2 of `a.pdf`."""
+def original(name: str, *, canvas: bool = False) -> tuple[str, int]:
+    """A file's name without what marks a copy, and which copy it is: `a (2).pdf` is copy 2 of `a.pdf`.
+
+    `canvas`: Canvas's mark of a second upload goes, too; the student didn't put it there.
+    """
     path = PurePosixPath(name)
     stem, number = path.stem, 0
+    if canvas:
+        stem = AGAIN.sub("", stem)
     while found := COPY.search(stem):
-        if found["canvas"] and not canvas:
-            break
-        number += int(found["number"] or found["copy"] or (found["canvas"] or "1").lstrip("-"))
+        number += int(found["number"] or found["copy"] or 1)
         stem = stem[: found.start()]
     return (stem + path.suffix, number) if stem.strip() else (name, 0)
 

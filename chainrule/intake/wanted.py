@@ -13,7 +13,7 @@ from chainrule.intake.files import content, declared
 from chainrule.intake.folder import Refused
 from chainrule.intake.homes import Homes
 from chainrule.intake.lms import called, folded
-from chainrule.intake.names import Rule, copy_number
+from chainrule.intake.names import Rule, original
 from chainrule.intake.notebook import Unreadable, read
 from chainrule.intake.roster import Person
 from chainrule.intake.unpack import TOOLS, is_zip
@@ -67,7 +67,9 @@ class Wanted:
         """
         if TOOLS.intersection(parts) or any(part.startswith(".") for part in parts):
             raise Unknown("put there by a program")
-        name, copy = copy_number(parts[-1], canvas=canvas)
+        name, copy = original(parts[-1], canvas=canvas)
+        if any("*" not in rule.name and rule.allows(parts[-1], person) for rule in self.rules):
+            name, copy = parts[-1], 0
         name, suffix = self._suffix(path, name)
         if suffix == ".ipynb":
             target, repairs = self._notebook(path, name, person)
@@ -92,14 +94,17 @@ class Wanted:
         rule = self._rule(suffix, name, person)
         return Placed(target, copy, self._common(parts, name, copy, person, rule, repairs, canvas))
 
-    def missing(self, there: Path) -> list[str]:
-        """What isn't there of what has to be handed in."""
-        wanted = [
-            f"{rule.suffix} ({rule.name})" for rule in self.rules if not any(there.rglob(f"*{rule.suffix}"))
+    def missing(self, there: Path, person: Person) -> list[str]:
+        """What isn't there of what has to be handed in, by the names that the handout asks for."""
+        suffixes = {path.suffix.lower() for path in there.rglob("*")}
+        asked = [rule for rule in self.rules if rule.suffix not in suffixes]
+        names = [
+            f"{rule.named(person, self.assignment)}{' with ' * bool(rule.inside)}{rule.inside}"
+            for rule in asked
         ]
-        if not any(rule.suffix == ".ipynb" for rule in self.rules) or any(there.glob("*.ipynb")):
-            wanted += [name for name in self.notebooks if not (there / name).exists()]
-        return wanted
+        if not any(rule.suffix == ".ipynb" for rule in asked):
+            names += [name for name in self.notebooks if not (there / name).exists()]
+        return names
 
     def _suffix(self, path: Path, name: str) -> tuple[str, str]:
         """The name and its suffix in small letters; where programs have added one, without that."""
@@ -167,14 +172,14 @@ class Wanted:
         if rule and rule.inside:
             if not zips:
                 repairs.append("not in a zip, as the handout asks")
-            elif not rule.allows(copy_number(zips[0], canvas=canvas)[0], person):
+            elif not rule.allows(original(zips[0], canvas=canvas)[0], person):
                 repairs.append(f"in {zips[0]}; the handout asks for {rule.named(person, self.assignment)}")
         elif rule:
             if not rule.allows(name, person):
                 repairs.append(f"called {name}; the handout asks for {rule.named(person, self.assignment)}")
             if zips:
                 repairs.append("in a zip; the handout asks for the file itself")
-        if copy and not canvas:
+        if copy:
             repairs.append("named as a second copy")
         if len(PurePosixPath(parts[-1]).suffixes) > 1 and not parts[-1].lower().endswith(
             PurePosixPath(name).suffix.lower()

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from lms_downloads import LMSS, PDF, archive, edited, make
+from nbgrader.api import Gradebook
 from tiny_course import PLAIN, RIGHT, SQUARE, TINY, filled, type_command
 
 from chainrule.course import CONFIG, CourseError, CourseFolder
@@ -184,11 +185,12 @@ def test_what_late_costs(course: Path) -> None:
     """A penalty of zero is the maximum, so that what a person marks later is taken, too."""
     nb = nbformat.writes(filled(course, {SQUARE: RIGHT}, PLAIN)).encode()
     late = "HW_1_lee_attempt_2026-07-13-12-00-01_plain.ipynb"
-    path = zipped(course, {f"{ANN}plain.ipynb": nb, late: nb})
+    path = zipped(course, {f"{ANN}hw.pdf": PDF, f"{ANN}plain.ipynb": nb, late: nb})
     for policy, penalty in [("zero", 2), ("report", 0)]:
         configure(
             course,
             f'c.Course.late = {{"plain": {policy!r}}}',
+            'c.Course.handin = {"plain": ["*.pdf", "*.ipynb"]}',
             'c.Course.due = {"plain": "2026-07-13 12:00 America/Toronto"}',
         )
         folder = CourseFolder(course)

@@ -162,9 +162,8 @@ class Wanted:
         if name in self.notebooks:
             return name
         rule = self._rule(".ipynb", name, person)
-        if rule and not rule.inside and len(self.notebooks) == 1 and rule.allows(name, person):
-            return self.notebooks[0]
-        return None
+        told = rule and not rule.inside and "*" not in rule.name and rule.allows(name, person)
+        return self.notebooks[0] if told and len(self.notebooks) == 1 else None
 
     def _common(
         self,

@@ -313,7 +313,7 @@ def test_what_is_not_in_a_zip_is_told(two_notebooks: Path, nb: bytes) -> None:
     report = take(two_notebooks, {f"{ANN}tiny.ipynb": nb})
     assert "not in a zip" in report.repaired[f"download.zip/{ANN}tiny.ipynb"]
     missing = report.students["1"].missing
-    assert missing == ["Lee_Ann_tiny.pdf", "Lee_Ann_tiny.zip with *.py", "second.ipynb"]
+    assert missing == ["Lee_Ann_tiny.pdf", "Lee_Ann_tiny_py.zip with *.py", "second.ipynb"]
 
 
 def test_a_notebook_with_two_homes_is_unknown_unless_its_name_tells(two_notebooks: Path, nb: bytes) -> None:

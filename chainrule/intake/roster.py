@@ -8,8 +8,12 @@ import re
 import unicodedata
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chainrule.course import CourseError
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # what may name a folder of submitted/
 
@@ -55,7 +59,7 @@ def read_roster(path: Path) -> list[Person]:
         raise CourseError(f"{path}, line {rows.line_num}: {error}: look for a stray quote there") from None
 
 
-def _people(rows: csv._reader, path: Path) -> list[Person]:
+def _people(rows: Reader, path: Path) -> list[Person]:
     header = [_tidy(name).lower() for name in next(rows, [])]
     if wrong := [name for name in COLUMNS if header.count(name) != 1]:
         raise CourseError(

@@ -32,7 +32,7 @@ def code(path: Path) -> list[str]:
 
 SOURCES = [source for path in NOTEBOOKS for source in code(path)]
 RUNS = [source for source in SOURCES if "torch.manual_seed(" in source or "best_epoch(dates" in source]
-FIGURES = [source for source in SOURCES if "_plots" in source]
+FIGURES = [source for source in SOURCES if "_plots." in source]
 
 
 def share(names: dict[str, Any], model: str, source: torch.Tensor, target: torch.Tensor) -> float:

@@ -1,0 +1,106 @@
+"""Where honest work on problem 6.2 ends up: test accuracies of the notebook's three networks after one epoch.
+
+python bench/calibrate_p6_2.py --profile quick --seeds 10
+
+"ours" are fresh networks after the grader's own short training (chainrule/reference/p6_2_cnn.py), for who trained
+them wrongly. The open-ended network's bars are the handout's 70 % and two lower ones, less what drawing the test
+pictures may take.
+"""
+
+import argparse
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import torch
+from calibration import Measured, calibrate
+from results import ROOT
+
+from chainrule.lesson.cifar_10 import CIFAR10, SIZES, normalised, prepare
+from chainrule.lesson.worker import Worker
+from chainrule.reference import p6_2_cnn
+
+NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
+RUNS = {"barebones": "p6_2b-run", "module": "p6_2c-run", "sequential": "p6_2d-run"}
+NETWORKS = {"barebones": "barebones", "module": "module_net", "sequential": "sequential"}
+BARS = {
+    "full": {"barebones": 0.38, "module": 0.38, "sequential": 0.48},
+    "quick": {"barebones": 0.14, "module": 0.14, "sequential": 0.2},
+}
+
+
+def notebook(root: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """The notebook's code cells, and its names with all answers in them, on this data."""
+    cells = {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in nbformat.read(NOTEBOOK, as_version=4).cells
+        if cell.cell_type == "code"
+    }
+    names: dict[str, Any] = {}
+    for name, source in cells.items():
+        if name.endswith("-code") or name in ("p6_2-imports", "p6_2-data", "p6_2c-sgd"):
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(source.replace('"./data"', repr(str(root))), names)
+    return cells, names
+
+
+def accuracy(model: torch.nn.Module, data: CIFAR10) -> float:
+    model.eval()
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        guesses = [model(normalised(part).to(device)).argmax(1).cpu() for part in data.images.split(1000)]
+    return float((torch.cat(guesses) == data.labels).double().mean())
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--profile", choices=SIZES, default="quick")
+    options.add_argument("--seeds", type=int, default=10)
+    options.add_argument("--data", type=Path, help="folder of this profile's data (default: data/PROFILE)")
+    options.add_argument("--copy", type=Path, help="a folder with CIFAR-10 in the standard Python layout")
+    options.add_argument("--ours", action="store_true", help="also the grader's own training")
+    args = options.parse_args()
+
+    root = args.data or ROOT / "data" / args.profile
+    origin = prepare(root, args.profile, copy=args.copy)
+    cells, names = notebook(root)
+    test = CIFAR10(root, "test")
+
+    def trained(network: str) -> Measured:
+        def measure(seed: int) -> float:
+            torch.manual_seed(seed)
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(cells[RUNS[network]], names)
+            return accuracy(names[NETWORKS[network]], test)
+
+        return measure
+
+    def ours(seed: int) -> float:
+        torch.manual_seed(seed)
+        model = names["sequential_net"](3, 32, 16, 10).to(names["device"])
+        train = names["train_set"]
+        x, y = normalised(train.images[:4000]), train.labels[:4000]
+        Worker({}).do_fit(model, x, y, p6_2_cnn.STEPS, batch=64, lr=p6_2_cnn.RATES[0], momentum=0.9)
+        return accuracy(model, test)
+
+    measured = {network: trained(network) for network in RUNS}
+    bars = dict(BARS[args.profile])
+    if args.ours:
+        measured["trained by us"] = ours
+        bars["trained by us"] = p6_2_cnn.FLOOR
+    answers = [source for name, source in cells.items() if name.endswith(("-code", "-run"))]
+    calibrate(
+        f"problem 6.2, {args.profile}",
+        measured,
+        seeds=args.seeds,
+        n=len(test),
+        recipe=f"{origin}{p6_2_cnn.STEPS}{p6_2_cnn.RATES}" + "".join(answers),
+        bars=bars,
+        note=f"Data: {origin}. One epoch.",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,358 @@
+"""Problem 6.2 of Homework 2: right answers earn every point however they are written, each wrong one loses its own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import answers_p62 as answers
+import nbformat
+import pytest
+import torch
+from answers_p62 import CHECKS
+from answers_question3 import Wrong
+from conftest import once
+from rehearsal import ROOT, cells, rehearse
+from torch import nn
+
+from chainrule.lesson import cnn_views
+from chainrule.lesson.checks import CheckResult
+from chainrule.lesson.cifar_10 import CIFAR10, prepare
+from chainrule.lesson.weights import load_weights
+from chainrule.reference import p6_2_cnn
+
+torch.set_num_threads(1)
+
+NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
+WEIGHTS = ROOT / "chainrule" / "reference" / "p6_2_open.safetensors"
+SOURCES = cells(NOTEBOOK)
+ANSWERS = [name for name in SOURCES if name.endswith("-code")]
+GIVEN = ["p6_2-imports", "p6_2b-rehearsal", "p6_2c-mode", "p6_2c-sgd", "p6_2d-steps"]
+RUN = [name for name in SOURCES if name in {*GIVEN, *ANSWERS}]
+
+# graded cell: the cell that is judged, right and wrong answers in it
+JUDGED: dict[str, tuple[str, dict[str, str], dict[str, Wrong]]] = {
+    "p6_2a-warm-up": ("p6_2a-code", answers.RIGHT_WARM_UP, answers.WRONG_WARM_UP),
+    "p6_2b-convnet": ("p6_2b-convnet-code", answers.RIGHT_CONVNET, answers.WRONG_CONVNET),
+    "p6_2b-init": ("p6_2b-init-code", answers.RIGHT_INIT, answers.WRONG_INIT),
+    "p6_2b-step": ("p6_2b-step-code", answers.RIGHT_STEP, answers.WRONG_STEP),
+    "p6_2c-network": ("p6_2c-network-code", answers.RIGHT_MODULE, answers.WRONG_MODULE),
+    "p6_2c-measure": ("p6_2c-accuracy-code", answers.RIGHT_ACCURACY, answers.WRONG_ACCURACY),
+    "p6_2c-training": ("p6_2c-train-code", answers.RIGHT_TRAIN, answers.WRONG_TRAIN),
+    "p6_2d-network": ("p6_2d-code", answers.RIGHT_SEQUENTIAL, answers.WRONG_SEQUENTIAL),
+    "p6_2d-optimizer": ("p6_2d-code", answers.RIGHT_NESTEROV, answers.WRONG_NESTEROV),
+    "p6_2e-network": ("p6_2e-code", answers.RIGHT_OPEN, answers.WRONG_OPEN),
+    "p6_2e-training": ("p6_2e-code", answers.RIGHT_OPEN_TRAINING, answers.WRONG_OPEN_TRAINING),
+}
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder with the small data set in it."""
+    return once(tmp_path_factory, "cifar-10", lambda path: prepare(path / "data", "quick"))
+
+
+def judge(item: str, folder: Path, changed: dict[str, str], **names: Any) -> dict[str, CheckResult]:
+    """The checks that are lost in one item with these answers, by cell, in place of the reference's."""
+    if item == "p6_2e-training":  # a small network trains fast
+        changed = {cell: answers.OPEN + source for cell, source in changed.items()}
+    result = rehearse({**SOURCES, **changed}, RUN, [item], folder, **names)
+    named = zip(CHECKS[item], result[item].checks, strict=True)
+    return {name: check for name, check in named if not check.passed}
+
+
+@pytest.mark.parametrize(
+    ("item", "name"), [(item, name) for item, (_, right, _) in JUDGED.items() for name in right]
+)
+def test_right_answer_gets_every_point(item: str, name: str, folder: Path) -> None:
+    cell, right, _ = JUDGED[item]
+    lost = judge(item, folder, {cell: right[name]})
+    assert {name: check.message for name, check in lost.items()} == {}
+
+
+@pytest.mark.parametrize(
+    ("item", "name"), [(item, name) for item, (_, _, wrong) in JUDGED.items() for name in wrong]
+)
+def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, folder: Path) -> None:
+    cell, _, wrong = JUDGED[item]
+    lost = judge(item, folder, {cell: wrong[name].source})
+    messages = {name: check.message for name, check in lost.items()}
+    assert set(lost) == wrong[name].loses, messages
+    assert any(wrong[name].says in message for message in messages.values()), messages
+    for check in lost.values():
+        assert not check.trouble, check.trouble
+        assert 0 < len(check.message) <= 400
+        assert check.hint
+
+
+def test_there_are_many_answers() -> None:
+    for _, right, wrong in JUDGED.values():
+        assert len(right) >= 5
+        assert len(wrong) >= 6
+
+
+NUMBERED = [19, 20, 21, 22, 23, 24, 27, 28, 29, 30, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45]
+
+
+@pytest.mark.parametrize("number", NUMBERED)
+def test_numbered_mistakes_are_covered(number: int) -> None:
+    assert any(key.startswith(f"{number} ") for _, _, wrong in JUDGED.values() for key in wrong)
+
+
+@pytest.mark.parametrize("name", [name for name in answers.WRONG_WARM_UP if "flatten" in name])
+def test_a_slip_in_flatten_is_not_paid_again_in_the_networks(name: str, folder: Path) -> None:
+    lost: set[str] = set()
+    for item in ("p6_2b-convnet", "p6_2c-network"):
+        lost |= set(judge(item, folder, {"p6_2a-code": answers.WRONG_WARM_UP[name].source}))
+    if name.split()[0].isdigit():  # the others leave nothing to go on
+        assert lost <= {"by heart"}
+
+
+@pytest.mark.parametrize("name", [name for name in answers.WRONG_WARM_UP if name.startswith("28")])
+def test_a_slip_in_the_fan_in_is_not_paid_again(name: str, folder: Path) -> None:
+    lost = judge("p6_2b-init", folder, {"p6_2a-code": answers.WRONG_WARM_UP[name].source})
+    assert set(lost) <= {"first loss"}
+    assert sum(check.points for check in lost.values()) == 0
+
+
+def test_checks_of_random_numbers_hardly_ever_fail_by_chance(folder: Path) -> None:
+    for attempt in range(15):
+        torch.manual_seed(attempt)
+        for item in ("p6_2a-warm-up", "p6_2b-init"):
+            assert judge(item, folder, {}) == {}
+    for attempt in range(4):
+        torch.manual_seed(attempt)
+        for item in ("p6_2c-network", "p6_2e-network"):
+            assert judge(item, folder, {}) == {}
+
+
+# -- accuracy --------------------------------------------------------------------------------------------
+
+TRAINED = {"b": "barebones", "c": "module_net", "d": "sequential"}
+
+
+def build(name: str, changed: dict[str, str]) -> nn.Module:
+    """An untrained network of the notebook's."""
+    names: dict[str, Any] = {}
+    for cell in [*RUN, "p6_2b-run"]:
+        source = {**SOURCES, **changed}[cell].split("untrained = ")[0]
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(source, names)
+    match name:
+        case "barebones":
+            model: nn.Module = names["Barebones"](names["init_params"]())
+        case "module_net":
+            model = names["ThreeLayerConvNet"](3, 32, 16, 10)
+        case _:
+            model = names["sequential_net"](3, 32, 16, 10)
+    return model
+
+
+def judge_trained(part: str, folder: Path, changed: dict[str, str]) -> set[str]:
+    """The checks of a part's accuracy that a network loses that was trained not at all."""
+    name, item = TRAINED[part], f"p6_2{part}-accuracy"
+    given = {"p6_2b-run": SOURCES["p6_2b-run"].split("untrained = ")[0]}
+    result = rehearse(
+        {**SOURCES, **given, **changed}, [*RUN, "p6_2b-run"], [item], folder, **{name: build(name, changed)}
+    )
+    named = zip(CHECKS[item], result[item].checks, strict=True)
+    return {name for name, check in named if not check.passed}
+
+
+@pytest.mark.parametrize("part", TRAINED)
+def test_an_untrained_network_is_trained_by_us(part: str, folder: Path) -> None:
+    assert judge_trained(part, folder, {}) == {"told"}
+
+
+@pytest.mark.parametrize(
+    ("part", "cell", "source"),
+    [
+        ("b", "p6_2b-step-code", answers.WRONG_STEP["pass"].source),
+        ("c", "p6_2c-train-code", answers.WRONG_TRAIN["no step"].source),
+        ("d", "p6_2c-train-code", answers.WRONG_TRAIN["pass"].source),
+    ],
+)
+def test_training_that_moves_nothing_earns_no_accuracy(
+    part: str, cell: str, source: str, folder: Path
+) -> None:
+    assert judge_trained(part, folder, {cell: source}) == {"told", "reached"}
+
+
+@pytest.mark.parametrize(
+    ("part", "cell", "source"),
+    [
+        ("b", "p6_2b-convnet-code", answers.WRONG_CONVNET["27 log-softmax"].source),
+        ("b", "p6_2b-convnet-code", answers.WRONG_CONVNET["21 kernels turned"].source),
+        ("c", "p6_2c-network-code", answers.WRONG_MODULE["24 channels last"].source),
+        ("d", "p6_2d-code", answers.WRONG_SEQUENTIAL["27 LogSoftmax"].source),
+    ],
+)
+def test_a_slip_in_the_network_is_not_paid_again_in_its_accuracy(
+    part: str, cell: str, source: str, folder: Path
+) -> None:
+    assert judge_trained(part, folder, {cell: source}) == {"told"}
+
+
+def open_accuracy(folder: Path, model: Any, found: bool) -> dict[str, CheckResult]:
+    return judge("p6_2e-accuracy", folder, {}, open_network=model, weights_found=found)
+
+
+def test_accuracy_of_the_open_network_is_counted_in_stages(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: dict[str, Any] = {}
+    for cell in ("p6_2-imports", "p6_2e-code"):
+        exec(SOURCES[cell], names)
+    model = names["OpenNetwork"]()
+    lost = open_accuracy(folder, model, False)
+    assert set(lost) == {"told", "50", "60", "70"}
+    assert "no p6_2_open.safetensors was handed in" in lost["50"].message
+    assert "handed in" not in open_accuracy(folder, model, True)["50"].message
+    for accuracy, expected in (
+        (0.64, {"70"}),
+        (0.643, set()),
+        (0.53, {"60", "70"}),
+        (0.43, {"50", "60", "70"}),
+    ):
+        monkeypatch.setattr(p6_2_cnn, "accuracy_on_test", lambda model, a=accuracy: a)
+        assert set(open_accuracy(folder, model, True)) - {"told"} == expected
+
+
+def test_handed_in_weights_are_loaded_and_reach_the_bar(folder: Path, tmp_path: Path) -> None:
+    shutil.copy(WEIGHTS, tmp_path)
+    (tmp_path / "data").symlink_to(folder / "data")
+    run = [*RUN, "p6_2-data", "p6_2e-run"]
+    item = "p6_2e-accuracy"
+    lost = [c.message for c in rehearse(SOURCES, run, [item], tmp_path)[item].checks if not c.passed]
+    assert lost == []
+
+
+# -- the reference ---------------------------------------------------------------------------------------
+
+
+def test_reference_agrees_with_loops() -> None:
+    sizes = p6_2_cnn.BAREBONES
+    x, params = sizes.pictures(2, seed=1), sizes.draw(2)
+
+    def convolve(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, pad: int) -> torch.Tensor:
+        n, _, height, width = x.shape
+        k = w.shape[-1]
+        padded = torch.zeros(n, x.shape[1], height + 2 * pad, width + 2 * pad, dtype=x.dtype)
+        padded[:, :, pad : pad + height, pad : pad + width] = x
+        out = torch.zeros(n, len(w), height, width, dtype=x.dtype)
+        for i in range(height):
+            for j in range(width):
+                window = padded[:, :, i : i + k, j : j + k].reshape(n, -1)
+                out[:, :, i, j] = window @ w.reshape(len(w), -1).T + b
+        return out
+
+    w1, b1, w2, b2, w3, b3 = params
+    h = convolve(convolve(x, w1, b1, 2).clamp(min=0), w2, b2, 1).clamp(min=0)
+    torch.testing.assert_close(p6_2_cnn.scores(x, params), h.reshape(2, -1) @ w3.T + b3)
+
+
+def test_reference_of_nesterov_agrees_with_pytorch() -> None:
+    draw = p6_2_cnn.generator(3)
+    gradients = [torch.randn(5, generator=draw, dtype=torch.float64) for _ in range(6)]
+    for momentum, nesterov in ((0.9, True), (0.9, False)):
+        p = torch.zeros(5, dtype=torch.float64, requires_grad=True)
+        optimizer = torch.optim.SGD([p], lr=0.3, momentum=momentum, nesterov=nesterov)
+        for g in gradients:
+            p.grad = g
+            optimizer.step()
+        torch.testing.assert_close(p.detach(), 0.3 * p6_2_cnn.moves(gradients, momentum, nesterov))
+
+
+def test_slips_differ_from_each_other() -> None:
+    """A message names a slip only if no other one explains the answer."""
+    for probe, slips in (
+        (p6_2_cnn.one_picture, p6_2_cnn.CONVOLUTION_SLIPS),
+        (p6_2_cnn.last_layer, p6_2_cnn.ENDINGS),
+        (p6_2_cnn.layout, {name: {"flatten": f} for name, f in p6_2_cnn.LAYOUTS.items()}),
+    ):
+        x, params = probe(p6_2_cnn.BAREBONES, (2, 1))
+        outcomes = [
+            p6_2_cnn.scores(x, params),
+            *(p6_2_cnn.scores(x, params, **slip) for slip in slips.values()),
+        ]
+        for i, one in enumerate(outcomes):
+            assert not any(p6_2_cnn.agree(one, other) for other in outcomes[:i])
+
+
+# -- points ----------------------------------------------------------------------------------------------
+
+
+def test_points_of_the_problem() -> None:
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    assert notebook.metadata.chainrule.files == {WEIGHTS.name: 20}
+    graded = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")]
+    points: dict[str, float] = {"markdown": 0, "code": 0}
+    parts: dict[str, float] = {}
+    for cell in graded:
+        known = cell.metadata.nbgrader
+        points[cell.cell_type] += known.points
+        part = known.grade_id.split("-")[0]
+        parts[part] = parts.get(part, 0) + known.points
+    assert points == {"markdown": 4, "code": 26}
+    assert parts == {"p6_2a": 2.5, "p6_2b": 7, "p6_2c": 5.5, "p6_2d": 4, "p6_2e": 11}
+
+
+# -- what is drawn ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def network() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 5, padding=2), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(6 * 1024, 10)
+    )
+
+
+def test_views_of_a_network(network: nn.Module, folder: Path) -> None:
+    data = CIFAR10(folder / "data", "val")
+    network[1].eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    filters = cnn_views.first_filters(network)
+    assert filters is not None
+    assert filters.shape == (6, 3, 5, 5)
+    maps = cnn_views.feature_maps(network, data.images[0])
+    assert maps is not None
+    assert maps.shape == (6, 32, 32)
+    assert float(maps.min()) >= 0
+    saliency = cnn_views.saliency_maps(network, data.images[:4], data.labels[:4])
+    assert saliency is not None
+    assert saliency.shape == (4, 32, 32)
+    assert float(saliency.min()) >= 0
+    matrix = cnn_views.confusion_matrix(network, data)
+    assert matrix is not None
+    assert torch.equal(matrix.sum(1), torch.bincount(data.labels, minlength=10))
+    assert all(p.grad is None for p in network.parameters())
+    assert (network.training, network[1].training) == (True, False)
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("model", [None, "network", nn.Linear(2, 3)])
+def test_views_of_nothing(model: Any, folder: Path) -> None:
+    data = CIFAR10(folder / "data", "val")
+    assert cnn_views.first_filters(model) is None
+    assert cnn_views.feature_maps(model, data.images[0]) is None
+    assert cnn_views.saliency_maps(model, data.images[:4], data.labels[:4]) is None
+    assert cnn_views.confusion_matrix(model, data) is None
+
+
+def test_reference_weights_fit_the_notebooks_network() -> None:
+    names: dict[str, Any] = {}
+    for cell in ("p6_2-imports", "p6_2e-code"):
+        exec(SOURCES[cell], names)
+    model = names["OpenNetwork"]()
+    assert load_weights(model, WEIGHTS)
+    assert os.path.getsize(WEIGHTS) < 20 << 20
+    assert sum(p.numel() for p in model.parameters()) == 157_762

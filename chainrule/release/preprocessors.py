@@ -46,28 +46,40 @@ class AddHandIn(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         assignment = resources["nbgrader"]["assignment"]
-        files = Course(parent=self).handin.get(assignment)
-        if files:
-            order = self._order(assignment, files)
-            resources.setdefault("outputs", {})[ORDER] = order.text().encode()
-            names = [pattern.named(EXAMPLE, assignment) for pattern in order.patterns()]
-            nb.cells += packing_cells(names, alone=len(order.notebooks) == 1)
+        added = self.cells(assignment)
+        if added:
+            nb.cells += added
+            resources.setdefault("outputs", {})[ORDER] = self._order(assignment).text().encode()
         return nb, resources
 
-    def _order(self, assignment: str, files: list[str]) -> Order:
-        directory, stubs = CourseDirectory(parent=self), ClearSolutions(parent=self)
-        source = directory.format_path(directory.source_directory, ".", assignment)
-        notebooks = {path.name: read(path) for path in sorted(Path(directory.root, source).glob("*.ipynb"))}
-        for pattern in map(Pattern.of, files):
-            alone = pattern.inside or pattern.kind == ".pdf" or len(notebooks) == 1
-            if not (pattern.usable and alone):
+    def cells(self, assignment: str) -> list[NotebookNode]:
+        """What is put behind a notebook's own cells; nothing if the course doesn't say what is to be handed in.
+
+        Raises:
+            CourseError: it asks for something that cannot be made.
+        """
+        patterns = [Pattern.of(text) for text in Course(parent=self).handin.get(assignment, [])]
+        alone = len(self._sources(assignment)) == 1
+        for pattern in patterns:
+            if not pattern.usable or not (pattern.inside or pattern.kind == ".pdf" or alone):
                 raise CourseError(
-                    f"c.Course.handin[{assignment!r}] in {CONFIG}: {files} has a file that cannot be made: write "
-                    "'NAME.pdf', 'NAME.zip/*.py', 'NAME.zip/*.ipynb' or, if there is one notebook, 'NAME.ipynb'"
+                    f"c.Course.handin[{assignment!r}] in {CONFIG}: {pattern.name} cannot be made: write 'NAME.pdf', "
+                    "'NAME.zip/*.py', 'NAME.zip/*.ipynb' or, if there is one notebook, 'NAME.ipynb'"
                 )
+        names = [pattern.named(EXAMPLE, assignment) for pattern in patterns]
+        return packing_cells(names, alone=alone) if names else []
+
+    def _sources(self, assignment: str) -> list[Path]:
+        directory = CourseDirectory(parent=self)
+        source = directory.format_path(directory.source_directory, ".", assignment)
+        return sorted(Path(directory.root, source).glob("*.ipynb"))
+
+    def _order(self, assignment: str) -> Order:
+        notebooks = {path.name: read(path) for path in self._sources(assignment)}
+        stubs = ClearSolutions(parent=self)
         return Order(
             assignment=assignment,
-            files=files,
+            files=Course(parent=self).handin[assignment],
             notebooks={name: answers(nb) for name, nb in notebooks.items()},
             beside=dict(chain.from_iterable(declared(nb).items() for nb in notebooks.values())),
             stubs=[stubs.code_stub["python"], stubs.text_stub],

@@ -106,8 +106,8 @@ def test_a_kit_has_no_secrets(kits: Path, assignment: str) -> None:
         source = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
         visible = REGION.sub("", source)
         secret = {line.strip() for region in REGION.findall(source) for line in region.splitlines()}
-        told = [line for line in secret if len(line) > 30 and line not in visible and line in everything]
-        assert told == []
+        long = [line for line in secret if len(line) > 30 and not line.startswith(("from ", "import "))]
+        assert [line for line in long if line not in visible and line in everything] == []
 
 
 def imports(folder: Path) -> Iterator[str]:
@@ -151,7 +151,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     def make(root: Path) -> None:
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", root], check=True)
-        (place,) = root.glob("[Ll]ib*/**/site-packages")
+        (place,) = {path.resolve() for path in root.glob("[Ll]ib*/**/site-packages")}  # lib64 is a link
         here = [path for path in sys.path if path.endswith("site-packages")]
         (place / "ours.pth").write_text("\n".join(here), encoding="utf-8")
 
@@ -241,6 +241,7 @@ def test_a_real_problem_works_alone(python: Path, kits: Path, tmp_path: Path) ->
         if not name.startswith("p3"):
             (folder / name).unlink()
             del order["notebooks"][name]
+    order["beside"] = {}
     order["files"] = [name for name in order["files"] if not name.endswith(".py")]
     (folder / "handin.json").write_text(json.dumps(order), encoding="utf-8")
     run(python, folder, "-m", "chainrule.handin", "--last", "L", "--first", "F", "--number", "7")

@@ -73,7 +73,8 @@ def test_no_solution_hidden_check_or_mark_scheme_is_released(fresh: Path) -> Non
         visible = REGION.sub("", source)
         lines = {line.strip() for region in REGION.findall(source) for line in region.splitlines()}
         assert len(lines) > 10
-        assert not [line for line in lines if len(line) > 30 and line not in visible and line in everything]
+        long = [line for line in lines if len(line) > 30 and not line.startswith(("from ", "import "))]
+        assert not [line for line in long if line not in visible and line in everything]
 
 
 def test_students_get_lesson_and_hand_in_and_no_other_part_of_the_package(fresh: Path) -> None:

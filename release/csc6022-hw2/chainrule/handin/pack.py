@@ -218,18 +218,10 @@ def _run(nb: NotebookNode, folder: Path) -> tuple[NotebookNode, str]:
     try:
         client.execute(env={**os.environ, RUNNING: "1"})
     except DeadKernelError:
-        place = next((at for at, cell in enumerate(nb.cells, 1) if _left_out(cell)), 1)
-        return nb, f"the kernel died in cell {place} or before; it may want too much memory"
+        begun = [place for place, cell in enumerate(nb.cells, 1) if cell.get("execution_count")]
+        place = f"cell {begun[-1]}" if begun else "the beginning"
+        return nb, f"the kernel died in {place}, maybe for want of memory: make it run to the end"
     return nb, ""
-
-
-def _left_out(cell: NotebookNode) -> bool:
-    return (
-        cell.cell_type == "code"
-        and not packs(cell)
-        and bool(cell.source.strip())
-        and cell.execution_count is None
-    )
 
 
 def _stop(problems: Sequence[str], anyway: bool, how: str) -> None:

@@ -110,9 +110,10 @@ def packing_cells(names: list[str], *, alone: bool) -> list[NotebookNode]:
         "kernel, says what is still missing, and writes\n"
         f"{these} with your name into the folder `hand-in/`. Nothing is sent: upload these files yourself."
     )
+    told = {"deletable": False, "editable": False, "tags": [TAG]}
     code = {"deletable": False, "tags": [TAG, "skip-execution"]}
     return [
-        new_markdown_cell(text, id="hand-in-intro", metadata={"deletable": False, "editable": False}),
+        new_markdown_cell(text, id="hand-in-intro", metadata=told),
         new_code_cell(PACKING.strip(), id="hand-in", metadata=code),
     ]
 

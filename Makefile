@@ -4,7 +4,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
 
-.PHONY: setup demo test lint lock release bench bench-engine bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-open-network
+.PHONY: setup demo test lint lock release bench bench-engine bench-loader bench-reference bench-notebook \
+        bench-student bench-calibrate bench-open-network bench-pdf
 
 setup: .venv/ready
 
@@ -27,7 +28,7 @@ release: setup
 	chainrule release csc6022-hw2
 
 # Slow proofs: each writes its section of bench/RESULTS.md.
-bench: bench-engine bench-loader bench-reference bench-notebook bench-student bench-calibrate
+bench: bench-engine bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-open-network bench-pdf
 
 bench-engine: setup
 	python bench/engine.py
@@ -53,6 +54,13 @@ bench-open-network: setup
 bench-calibrate: setup
 	python bench/calibrate.py --profile quick --seeds 10
 	python bench/calibrate.py --profile full --seeds 10
+	python bench/calibrate_p6_1.py --seeds 10
+	python bench/calibrate_p6_2.py --profile quick --seeds 10 --ours
+	python bench/calibrate_p6_2.py --profile full --seeds 10
+	python bench/calibrate_p7.py --seeds 10
+
+bench-pdf: setup
+	python bench/pdf.py
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \

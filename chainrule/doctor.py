@@ -81,5 +81,11 @@ def pdf_finding() -> Finding:
     """The packages `chainrule pdf` is made of."""
     missing = [name for name in ("pypandoc", "quickjax", "typst") if importlib.util.find_spec(name) is None]
     if missing:
-        return Finding(False, "pdf", f"missing {', '.join(missing)}: install requirements.lock")
+        from chainrule.handin.browser import BrowserError, find_browser
+
+        try:
+            instead = f"until then {find_browser()} prints"
+        except BrowserError as error:
+            instead = f"and {error} to print instead"
+        return Finding(False, "pdf", f"missing {', '.join(missing)}: install requirements.lock; {instead}")
     return Finding(True, "pdf", "pandoc, MathJax (quickjax) and Typst are here; no TeX and no browser needed")

@@ -13,7 +13,7 @@ import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from read_pdf import text_of
-from tiny_course import ROOT
+from tiny_course import ROOT, type_command
 
 from chainrule.handin import PDFError, here, make_pdf
 
@@ -85,3 +85,18 @@ def test_imports_nothing_of_the_instructors_side(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "alone" in text_of(tmp_path / "hw.pdf")
+
+
+def test_the_command_says_whose_write_up_it_is(tmp_path: Path) -> None:
+    notebook = new_notebook(
+        cells=[new_markdown_cell("# Mine\n\nCollaborators:"), new_markdown_cell("![x](\x1b[31mno.png)")]
+    )
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    options = ["--author", "Ada", "--number", "20815", "--course-name", "CS480"]
+    said = type_command(tmp_path, "chainrule", "pdf", "mine.ipynb", "-o", "out/mine.pdf", *options)
+    assert "warning: mine.ipynb: the line “Collaborators” is not filled in" in said
+    assert "\x1b" not in said
+    assert said.splitlines()[-1] == "written to out/mine.pdf"
+    first = text_of(tmp_path / "out" / "mine.pdf").split("\f")[0]
+    for fact in ("Name: Ada", "Student number: 20815", "Course: CS480", "Collaborators: (not filled in)"):
+        assert fact in first

@@ -43,6 +43,12 @@ SHOWN = re.compile(
 UNSEEN = ["script", "style", "title", "template", "iframe", "object"]  # their contents are no text either
 ATTRIBUTES = re.compile("alt|class|colspan|href|id|rowspan|scope|src|start|title|type|checked|disabled|width")
 
+# nbconvert gives up a whole cell for an attachment that is missing; so it sees none, and we look for them.
+_ATTACHMENT = re.compile(r"""(\]\(\s*<?|\bsrc\s*=\s*["']?)attachment:""")
+ATTACHED = "attached-to-this-cell/"
+_INSERTED = re.compile("\ue002(\\d+)\ue003")  # private-use characters, as in Places
+ROOM = 47  # em between the margins of the page below
+
 STYLE = """
 @page { size: A4; margin: 20mm 18mm; @bottom-center { content: counter(page) " / " counter(pages); font: 8pt serif } }
 body { font: 10.5pt/1.4 "New Computer Modern", "Liberation Serif", serif; overflow-wrap: anywhere }
@@ -52,7 +58,9 @@ pre { font: 7.7pt/1.35 "DejaVu Sans Mono", monospace; white-space: pre-wrap; mar
 .input_area, .raw { background: #f8f8f8; border: 0.5pt solid #ccc; padding: 6pt }
 .prompt { font: 6.5pt monospace; color: #1f4fbf }
 .output_stderr { background: #fdf5e6 } .output_error { background: #fdeeee; border-left: 2pt solid #a61b1b }
-table { border-collapse: collapse; font-size: 8pt; border: solid black; border-width: 0.8pt 0; max-width: 100% }
+@page wide { size: A4 landscape }
+.wide { page: wide } .wide td, .wide th { padding: 2pt 0.5em }
+table { overflow-wrap: normal; border-collapse: collapse; border: solid black; border-width: 0.8pt 0; max-width: 100% }
 th, td { padding: 2pt 5pt; text-align: left; vertical-align: top } .dataframe td, .dataframe th { text-align: right }
 img { max-width: 100%; max-height: 200mm } .formula { vertical-align: baseline }
 .display { display: block; text-align: center; margin: 0.6em 0 }
@@ -144,6 +152,7 @@ class _Pages:
         self._path, self._notebook, self._number, self._warnings = path, notebook, number, warnings
         self._exporter = HTMLExporter(template_name="basic")
         self._where = path.name
+        self._inserted: list[str] = []  # outputs with formulas, of the cell that is being written
         self._labels = Labels(formulas_of(notebook))
         self._mathjax: MathJax | None = None
         try:
@@ -169,21 +178,31 @@ class _Pages:
         kind = cell.get("cell_type")
         if kind == "raw":
             return f'<pre class="raw">{html.escape(source)}</pre>' if source.strip() else ""
-        if kind != "markdown":
-            outputs = [self._output(output) for output in merged(cell.get("outputs") or [])]
-            if not source.strip() and not outputs:
-                return ""
-            return self._safe(self._rendered({**cell, "outputs": outputs}), {})
-        places = Places(source)
-        shown = self._safe(self._rendered({**cell, "source": places.text, "attachments": {}}), attachments)
-        pieces = list(places.split(shown))
+        if kind == "markdown":
+            return self._markdown(source, attachments)
+        self._inserted = []
+        outputs = [self._output(output) for output in merged(cell.get("outputs") or [])]
+        if not source.strip() and not outputs:
+            return ""
+        shown = self._safe(self._rendered({**cell, "outputs": outputs}), {})
+        return _INSERTED.sub(lambda mark: "".join(self._inserted[int(mark[1]) :][:1]), shown)
+
+    def _markdown(self, source: str, attachments: Mapping[str, Any]) -> str:
+        places = Places(_ATTACHMENT.sub(rf"\1{ATTACHED}", source))
+        markdown = {"cell_type": "markdown", "source": places.text}
+        pieces = list(places.split(self._safe(self._rendered(markdown), attachments)))
         drawn = self._formulas([piece for piece in pieces if isinstance(piece, Found)])
         return "".join(piece if isinstance(piece, str) else next(drawn) for piece in pieces)
 
     def _rendered(self, cell: dict[str, Any]) -> str:
         metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
         whole = nbformat.from_dict(
-            {"cells": [{"metadata": {}, **cell}], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+            {
+                "cells": [{"id": "cell", "metadata": {}, **cell}],
+                "metadata": metadata,
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
         )
         return str(self._exporter.from_notebook_node(whole)[0])
 
@@ -198,8 +217,10 @@ class _Pages:
         if not isinstance(data, Mapping):
             return output
         shown = {kind: joined(value) for kind, value in data.items() if kind.startswith(("text/", "image/"))}
-        if "text/latex" in shown:
-            shown.setdefault("text/markdown", shown.pop("text/latex"))
+        for kind in ("text/markdown", "text/latex"):
+            if kind in shown and "text/html" not in shown:
+                self._inserted.append(self._markdown(shown[kind], {}))
+                return {**output, "data": {"text/html": f"<div>\ue002{len(self._inserted) - 1}\ue003</div>"}}
         for kind in [kind for kind in shown if kind.startswith("image/")]:
             image = shown.pop(kind)
             if kind == "image/svg+xml":
@@ -223,7 +244,7 @@ class _Pages:
     def _drawn(self, found: Found) -> str | None:
         assert self._mathjax
         try:
-            formula = self._mathjax.to_svg(found.tex.strip(), found.display)
+            formula = self._mathjax.to_fit(found.tex.strip(), found.display, ROOM)
         except FormulaError:
             return None
         if not formula.width:
@@ -254,10 +275,24 @@ class _Pages:
             address = str(element.get("href", ""))
             if address and not address.startswith(("https://", "http://", "mailto:")):
                 del element["href"]
+        for table in soup.find_all("table"):
+            self._fit(table)
         return str(soup)
 
+    @staticmethod
+    def _fit(table: Tag) -> None:
+        """Letters so small that no word of a table is broken; for a very wide one the page is turned, too."""
+        rows = [row.find_all(["td", "th"]) for row in table.find_all("tr")]
+        words = [[max(map(len, cell.get_text().split()), default=0) for cell in row] for row in rows]
+        letters = max((sum(min(word, 60) + 2 for word in row) for row in words), default=0)
+        size = 490 / (0.55 * max(1, letters))  # points between the margins, and of an em that a letter takes
+        if size < 5:
+            table["class"] = " ".join([*filter(None, map(str, table.get("class") or [])), "wide"])
+            size = max(3, size * 730 / 490)
+        table["style"] = f"font-size: {min(8, size):.1f}pt"
+
     def _image(self, soup: BeautifulSoup, element: Tag, attachments: Mapping[str, Any]) -> None:
-        address = str(element.get("src", ""))
+        address = re.sub(f"^{ATTACHED}", "attachment:", str(element.get("src", "")))
         try:
             data = named_image(address, self._path.parent, attachments)
             kind = "svg+xml" if is_drawing(data) else raster(data)[0]

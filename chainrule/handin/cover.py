@@ -61,15 +61,11 @@ def collaborators(notebook: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for source in markdown_of(notebook):
         lines = list(COLLABORATORS.finditer(source))
         for at, line in enumerate(lines):
-            names = line["names"]
-            if not plain(names):  # then they stand below the line
-                names = source[line.end() : lines[at + 1].start() if at + 1 < len(lines) else None]
+            rest = source[line.end() : lines[at + 1].start() if at + 1 < len(lines) else None]
+            if plain(line["names"]):
+                names = line["names"] + re.split(r"\n[ \t]*\n", rest)[0]  # to the paragraph's end
             else:
-                names += (
-                    re.split(r"\n[ \t]*(?:\n|$)", source[line.end() :] + "\n\n")[0]
-                    if at + 1 == len(lines)
-                    else ""
-                )
+                names = re.split(r"\n[ \t]*\n", rest.strip())[0]  # in the paragraph or list below
             names = plain(names)
             yield plain(line["part"] or ""), "" if UNFILLED.fullmatch(names) else names[:MOST_LETTERS]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.folder import Refused
-from chainrule.intake.lms import LMS, Lms, Sent, recognised, written_by
+from chainrule.intake.lms import LMS, Lms, Sent, known, recognised, written_by
 from chainrule.intake.report import Receipt, Report
 from chainrule.intake.roster import Person, read_roster
 from chainrule.intake.unpack import TOOLS, Found, Hostile, files, is_zip
@@ -80,8 +80,8 @@ def lms_of(found: Sequence[Found], name: str | None = None) -> tuple[Lms, int] |
     while True:
         heads = [parts[depth] for parts in rest if len(parts) > depth]
         lms = LMS[name] if name else recognised(heads)
-        theirs = sum(lms is not None and written_by(lms, head) for head in heads)
-        if lms and theirs and (name or 2 * theirs >= len(heads)):
+        students = lms is not None and any(written_by(lms, head) for head in heads)
+        if lms and students and (name or 2 * sum(known(lms, head) for head in heads) > len(heads)):
             return lms, depth
         # a download may lie in a folder, or in several of them
         if len(set(heads)) != 1 or any(len(parts) <= depth + 1 for parts in rest) or is_zip(heads[0]):

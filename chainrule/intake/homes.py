@@ -20,20 +20,23 @@ class Homes:
     """
 
     def __init__(self, masters: Mapping[str, NotebookNode]) -> None:
-        marks = {name: set(_marks(nb, ours=True)) for name, nb in masters.items()}
-        owners = Counter(mark for each in marks.values() for mark in each)
-        self.marks = {name: {mark for mark in each if owners[mark] == 1} for name, each in marks.items()}
+        self.marks = {name: set(_marks(nb, ours=True)) for name, nb in masters.items()}
+        self.owners = Counter(mark for each in self.marks.values() for mark in each)
 
     def of(self, nb: NotebookNode) -> list[str]:
         """The notebooks it has cells of; none if it is somebody's scratch paper, several if it can't be told."""
+        own = {mark for mark in _marks(nb, ours=False) if self.owners[mark] == 1}
+        return [name for name, marks in self.marks.items() if marks & own]
+
+    def alike(self, nb: NotebookNode) -> int:
+        """How much it has of the notebook that it has most of."""
         theirs = set(_marks(nb, ours=False))
-        return [name for name, marks in self.marks.items() if marks & theirs]
+        return max((len(marks & theirs) for marks in self.marks.values()), default=0)
 
 
 def _marks(nb: NotebookNode, *, ours: bool) -> Iterator[str]:
     for cell in nb.cells:
-        name = name_of(cell)
-        text = normal(visible(cell.source))
+        name, text = name_of(cell), normal(visible(cell.source))
         if not ours or "nbgrader" in cell.metadata:  # our other cells' names mean nothing
             yield f"name {name}"
         if len(text) >= SHORT and not (ours and is_answer(cell)):

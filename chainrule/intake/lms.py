@@ -229,12 +229,17 @@ def recognised(heads: Iterable[str]) -> Lms | None:
 
 
 def written_by(lms: Lms, head: str) -> bool:
-    """Whether the LMS writes such names of students' files."""
+    """Whether the LMS calls students' files so."""
     try:
         sent = lms.read(head)
     except ValueError:
         return True
     return sent is not None and bool(sent.who)
+
+
+def known(lms: Lms, head: str) -> bool:
+    """Whether the LMS calls students' files so, or one of its own."""
+    return written_by(lms, head) or lms.read(head) is not None
 
 
 def folded(name: str) -> str:

@@ -51,6 +51,8 @@ class Rule:
         """What this student should call the file."""
         last, first = letters(person.last) or person.id, letters(person.first) or person.id
         anything = f"{last}_{first}_{assignment}"
+        if self.inside:  # a handout may ask for several zips
+            anything += f"_{self.suffix[1:]}"
         return self.name.replace("*", anything).replace("{last}", last).replace("{first}", first)
 
 

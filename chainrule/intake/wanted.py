@@ -51,6 +51,11 @@ class Wanted:
         masters = {path.name: read(path) for path in course.notebooks(assignment)}
         self.notebooks = list(masters)
         self.homes = Homes(masters)
+        self.others = {
+            other: Homes({path.name: read(path) for path in course.notebooks(other)})
+            for other in course.assignments
+            if other != assignment
+        }
         self.beside = dict(chain.from_iterable(declared(nb).items() for nb in masters.values()))
         self.rules = [Rule.of(pattern) for pattern in course.course.handin.get(assignment, [])]
 
@@ -137,12 +142,16 @@ class Wanted:
             nb = read(path)
         except Unreadable as error:
             raise Refused(f"{error}: export it again from Jupyter") from None
-        homes = self.homes.of(nb)
+        homes, alike = self.homes.of(nb), self.homes.alike(nb)
+        for other, theirs in self.others.items():
+            if theirs.alike(nb) > alike:
+                raise Unknown(f"a notebook of {other}")
         named = self._named(name, person)
         if named and (named in homes or not homes):
             return named, [] if homes else ["none of its cells is the assignment's"]
         if len(homes) == 1:
-            wrong = named or not self._rule(".ipynb", name, person)
+            rule = self._rule(".ipynb", name, person)
+            wrong = named or not rule or rule.inside
             return homes[0], [f"called {name}, recognised as {homes[0]} by its cells"] if wrong else []
         if homes:
             raise Unknown(f"it has cells of {' and '.join(homes)}: which is it? Name it so")
@@ -153,9 +162,8 @@ class Wanted:
         if name in self.notebooks:
             return name
         rule = self._rule(".ipynb", name, person)
-        if rule and not rule.inside and len(self.notebooks) == 1 and rule.allows(name, person):
-            return self.notebooks[0]
-        return None
+        told = rule and not rule.inside and "*" not in rule.name and rule.allows(name, person)
+        return self.notebooks[0] if told and len(self.notebooks) == 1 else None
 
     def _common(
         self,

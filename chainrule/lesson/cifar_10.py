@@ -461,7 +461,8 @@ class CIFAR10(Dataset[tuple[torch.Tensor, int]]):
     "test" are all -1.
 
     images: uint8 (N, 3, 32, 32), as stored; labels: int64 (N,); classes: the names of labels 0 to 9; profile: "full"
-    or "quick"; origin: where the set is from. Raises DataFolderError as `prepare` does.
+    or "quick"; origin: where the set is from; kind: "stand-in", or else the profile.
+    Raises DataFolderError as `prepare` does.
     """
 
     # Of the training pictures' channels, values 0 to 1.
@@ -486,6 +487,7 @@ class CIFAR10(Dataset[tuple[torch.Tensor, int]]):
         }[split]
         self.images, self.labels = images[keep], labels[keep]
         self.classes, self.profile, self.origin = CLASSES, data.profile, data.origin
+        self.kind = "stand-in" if data.origin == STAND_IN else data.profile
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -673,6 +673,12 @@ def expect_cleared(student: Student, c: Course) -> None:
     )
 
 
+def expect_run(student: Student, model: Model, loader: Any) -> None:
+    """`accuracy` has the model, a linear one, look at the loader's pictures at all."""
+    ran = "linear" in student.accuracy.used(model, loader)
+    expect(ran).is_true("`accuracy` does not run the model on the loader's pictures")
+
+
 def expect_losses(student: Student, c: Course) -> None:
     """What is returned is the batch's loss before the step, of the loss that is trained on."""
     after, losses = stepped(student, (c.weight, c.bias), c.batches()[:1], 0.1)
@@ -868,11 +874,11 @@ def expect_accuracy(
         trained: the student's network, None or no model if there is none.
         fresh: makes another one.
         learns: whether the student's training step changes weights.
-        bars: by profile.
+        bars: by `CIFAR10.kind`.
     """
     if not isinstance(trained, Model):
         raise CheckFailed(f"there is no trained `{name}` yet: write network and training, then run that cell")
-    bar, reached = bars[CIFAR10("./data", "test").profile], accuracy_on_test(trained)
+    bar, reached = bars[CIFAR10("./data", "test").kind], accuracy_on_test(trained)
     if reached >= bar:
         return
     told = f"its test accuracy is {reached:.3f}, below {bar:.3f}"

@@ -1,12 +1,10 @@
 """One notebook's cells and outputs in Typst."""
 
-import math
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from chainrule.handin.formulas import Formula, FormulaError, Found, Labels, MathJax, in_lines
+from chainrule.handin.formulas import FormulaError, Found, Labels, MathJax
 from chainrule.handin.images import decoded, is_drawing, named_image, raster
 from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
 from chainrule.handin.prose import Prose, ProseError, sensible_width
@@ -146,32 +144,20 @@ class NotebookWriter:
     def _formula(self, found: Found) -> str:
         tex = found.tex.strip()
         try:
-            formula = self._fitting(tex, found.display)
+            formula = self._mathjax.to_fit(tex, found.display, ROOM / TEXT)
         except FormulaError as error:
             self._warn(f"a formula is shown as source, {error}: {tex[:80]}")
             return f"#formula-source({quoted(breakable(tex))});"
         if not formula.width:
             return ""
+        too_wide = formula.width * TEXT / ROOM
+        if too_wide > 2:
+            self._warn(f"a formula is too wide and printed at {100 / too_wide:.0f} % of its size: {tex[:80]}")
         file = self._writeup.add_file(formula.svg.encode(), "svg")
         alt = quoted(tex)
         if found.display or formula.width * TEXT > ROOM:  # a line of its own, where it can shrink to fit
             return f"#display-formula({file}, {formula.width:.3f}em, {alt});"
         return f"#formula({file}, {formula.height:.3f}em, {formula.baseline:.3f}em, {alt});"
-
-    def _fitting(self, tex: str, display: bool) -> Formula:
-        """The formula, in several lines if it would have to be much smaller than the text to fit in one."""
-        formula = self._mathjax.to_svg(tex, display)
-        too_wide = formula.width * TEXT / ROOM
-        if too_wide <= 1.3:
-            return formula
-        if in_several := in_lines(tex, math.ceil(too_wide * 1.1)):
-            with suppress(FormulaError):  # broken where it must not be: then rather small
-                broken = self._mathjax.to_svg(in_several, display=True)
-                if broken.width < formula.width:
-                    formula, too_wide = broken, broken.width * TEXT / ROOM
-        if too_wide > 2:
-            self._warn(f"a formula is too wide and printed at {100 / too_wide:.0f} % of its size: {tex[:80]}")
-        return formula
 
     def _picture(self, address: str, alt: str, width: float | None) -> str:
         try:

@@ -7,8 +7,10 @@ the notebook showed.
 
 import html
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 LONGEST = 5_000  # characters; MathJax takes two seconds over these, and nobody writes more by hand
@@ -147,6 +149,17 @@ class MathJax:
         self._renderer = MathJaxRenderer()
         for definition in _DEFINITIONS:
             self._renderer.render(definition)
+
+    def to_fit(self, tex: str, display: bool, room: float) -> Formula:
+        """As `to_svg`, but in several lines if it is much wider than `room` em and can be broken."""
+        formula = self.to_svg(tex, display)
+        too_wide = formula.width / room
+        if too_wide > 1.3 and (in_several := in_lines(tex, math.ceil(too_wide * 1.1))):
+            with suppress(FormulaError):  # broken where it must not be: then rather in one line
+                broken = self.to_svg(in_several, display=True)
+                if broken.width < formula.width:
+                    return broken
+        return formula
 
     def to_svg(self, tex: str, display: bool) -> Formula:
         """Typeset `tex`, which has no dollars around it; raises `FormulaError`."""

@@ -1,0 +1,245 @@
+"""The ranking as one HTML file without scripts, pairs side by side."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+from jinja2 import Environment
+from markupsafe import Markup
+
+from chainrule.similar.compare import STANDS_OUT, Comparison, Pair, Part
+from chainrule.similar.handins import Collection, Handin, Question
+
+SHOWN = 12_000  # characters of an answer in one pair; the file stays small enough to open
+MIN_SHARE = 0.02  # of a pair's evidence: questions with less are not worth reading
+RARE, COMMON = np.log(10) ** 2, np.log(2) ** 2  # worth of what a tenth of the class has, and half of it
+BARS = 60
+GAP = re.compile(r"[^\w#\n]+")  # between two marked words of a line, not a comment
+
+
+class Side(NamedTuple):
+    """One student's answer as HTML."""
+
+    who: str
+    text: Markup
+
+
+def page(collection: Collection, comparison: Comparison, assignment: str, terms: Iterable[str] = ()) -> str:
+    """The page; `terms` are the names of the past terms in it."""
+    ours = [handin for handin in collection.handins if not handin.term]
+    past = len(collection.handins) - len(ours)
+    pairs = [(pair, list(_questions(comparison, pair))) for pair in comparison.pairs]
+    return PAGE.render(
+        assignment=assignment,
+        students=len(ours),
+        past=past,
+        terms=list(terms),
+        count=len(comparison.evidence),
+        usual=comparison.usual,
+        standing_out=comparison.standing_out,
+        pairs=pairs,
+        histogram=_histogram(comparison.evidence, comparison.usual.bar),
+        unreadable=collection.unreadable,
+        cut=[(handin, question) for handin in collection.handins for question in handin.cut],
+        chance=STANDS_OUT,
+        name=name,
+        printable=printable,
+        strength=comparison.strength,
+        chances=lambda pair: _chances(pair.expected),
+        same=lambda pair: pair.first.student == pair.second.student,
+    )
+
+
+def _chances(expected: float) -> str:
+    """How many such pairs are expected, no more precisely than it is known."""
+    if math.isnan(expected):
+        return "–"
+    return "many" if expected >= 10 else f"{expected:.2g}" if expected >= 1e-4 else "< 0.0001"
+
+
+def name(handin: Handin) -> str:
+    """What a hand-in is called: past ones with their term."""
+    return printable(f"{handin.student} ({handin.term})" if handin.term else handin.student)
+
+
+def printable(text: str) -> str:
+    """The text without characters that change how others are shown, such as a change of direction."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
+
+
+def _questions(comparison: Comparison, pair: Pair) -> Iterator[tuple[Part, list[Side]]]:
+    for part in pair.parts:
+        if part.evidence >= MIN_SHARE * pair.evidence:
+            both = pair.first, pair.second
+            yield part, [Side(name(one), _marked(comparison, part.question, one, both)) for one in both]
+
+
+def _marked(comparison: Comparison, question: Question, one: Handin, both: tuple[Handin, Handin]) -> Markup:
+    """The answer with what both share marked, the rarer the stronger."""
+    text, worth = one.answers[question], comparison.worth[question]
+    common = comparison.of(both[0], question).keys() & comparison.of(both[1], question).keys()
+    levels = np.zeros(len(text), np.int8)
+    for print_ in common:
+        value = worth.get(print_, 0.0)
+        level = 2 if value >= RARE else 1 if value >= COMMON else 0
+        for start, end in comparison.of(one, question)[print_] if level else []:
+            np.maximum(levels[start:end], level, out=levels[start:end])
+    for gap in GAP.finditer(text):
+        start, end = gap.span()
+        if start > 0 and end < len(text):
+            np.maximum(levels[start:end], min(levels[start - 1], levels[end]), out=levels[start:end])
+    levels, cut = levels[:SHOWN], len(text) > SHOWN
+    edges = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(levels)]
+    html = Markup("")
+    for start, end in pairwise(edges):
+        if start < end:
+            html += MARKS[int(levels[start])].format(printable(text[start:end]))
+    return html + (Markup("<p>… cut here: read on in the notebook.</p>") if cut else Markup(""))
+
+
+MARKS = (Markup("{}"), Markup('<mark class="some">{}</mark>'), Markup("<mark>{}</mark>"))
+
+
+def _histogram(evidence: np.ndarray, bar: float) -> Markup:
+    """All pairs by evidence as a drawing; heights are logarithmic, so that single pairs can be seen."""
+    if not len(evidence) or evidence[0] <= 0:
+        return Markup("")
+    end = max(float(evidence[0]), bar if np.isfinite(bar) else 0.0) * 1.02
+    counts, edges = np.histogram(evidence, BARS, (0, end))
+    heights = np.log1p(counts) / np.log1p(counts.max()) * 90
+    bars = Markup("").join(
+        Markup(
+            '<rect class="{}" x="{}" y="{:.1f}" width="9" height="{:.1f}"><title>{} pairs</title></rect>'
+        ).format("out" if left >= bar else "in", 10 * i, 100 - height, height, count)
+        for i, (left, height, count) in enumerate(zip(edges, heights, counts, strict=False))
+        if count
+    )
+    line = Markup("")
+    if np.isfinite(bar):
+        at = bar / end * 10 * BARS
+        line = Markup('<line x1="{0:.0f}" x2="{0:.0f}" y1="0" y2="100"/>').format(at)
+    return Markup(
+        '<svg viewBox="0 0 {} 102" role="img" aria-label="All pairs by evidence, few to the right">{}{}</svg>'
+    ).format(10 * BARS, bars, line)
+
+
+PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Similar answers: {{ assignment }}</title>
+<style>
+body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff; margin: 0 auto; padding: 1.5rem;
+       max-width: 92rem }
+h1 { margin: 0 0 .3em }
+h1, h2, h3 { line-height: 1.2 }
+.caution { border-left: 6px solid #a64b00; background: #fff6ec; padding: .6rem 1rem; max-width: 60rem }
+p, ul { max-width: 60rem }
+table { border-collapse: collapse; margin: 1rem 0 }
+th, td { text-align: left; padding: .25rem .8rem; border-bottom: 1px solid #ccc; vertical-align: top }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+.flag { color: #8a1c00; font-weight: 600 }
+svg { width: 100%; max-width: 60rem; height: 8rem; display: block; border-bottom: 1px solid #777 }
+rect.in { fill: #5b7a99 } rect.out { fill: #b3261e } line { stroke: #b3261e; stroke-dasharray: 4 3 }
+details { border: 1px solid #bbb; border-radius: 6px; margin: .7rem 0; padding: 0 1rem }
+details[open] { padding-bottom: 1rem }
+summary { cursor: pointer; padding: .6rem 0 }
+.sides { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1rem }
+.sides h4 { margin: 0 0 .3rem }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; background: #f6f6f4; border: 1px solid #ddd; margin: 0;
+      padding: .6rem; font: 13px/1.45 ui-monospace, Menlo, Consolas, monospace }
+pre.words { font: 15px/1.5 system-ui, sans-serif }
+mark { background: #ffd27a; color: #000; text-decoration: underline 2px #a64b00 }
+mark.some { background: #fdf0d0; color: #000; text-decoration: none }
+@media (max-width: 50rem) { .sides { grid-template-columns: 1fr } }
+</style>
+</head>
+<body>
+<main>
+<h1>Similar answers: {{ assignment }}</h1>
+<p>{{ students }} hand-ins{% if past %}, compared with one another and with {{ past }} of past terms
+({{ terms | join(", ") }}){% endif %}: {{ count }} pairs.</p>
+<div class="caution" role="note">
+<strong>Evidence to read, not a verdict.</strong> A high rank says that two answers share what few others share. It
+does not say why: working together where that is allowed, a common source, a tutor, or chance. Nor does it say who wrote
+first. Read both sides, ask both people, and follow your institution's rules.
+</div>
+<h2>What is usual in this class</h2>
+{{ histogram }}
+{% if not usual.enough %}
+<p>With so few pairs there is no telling what is usual: only the order means something, and it means little.</p>
+{% else %}
+<p>{% if standing_out %}<span class="flag">{{ standing_out }} of {{ count }} pairs stand out</span>{% else %}
+<strong>No pair stands out</strong>: the top of the list is as alike as the top of an honest class{% endif %}.
+Evidence is given as a multiple of the bar from which on a pair stands out (the dashed line; the heights are
+logarithmic). The bar is set by how the bulk of the pairs falls off: about {{ "%.0f" | format(100 * chance) }} in
+100 honest classes like this one have a pair beyond it. “By chance” is the number of pairs with so much evidence
+that is to be expected.</p>
+{% endif %}
+<p>Texts and code of the release count nothing, what most students write hardly anything. In code, names, comments and
+layout are disregarded. <mark>Marked like this</mark>: shared by both and by few others;
+<mark class="some">like this</mark>: by both, and by many.</p>
+<h2>Pairs</h2>
+{% if not pairs %}
+<p>No two hand-ins share anything worth showing.</p>
+{% else %}
+<table>
+<thead><tr><th class="number" scope="col">Rank</th><th scope="col">Pair</th><th class="number" scope="col">Evidence</th>
+<th class="number" scope="col">By chance</th><th scope="col">Mostly in</th></tr></thead>
+<tbody>
+{% for pair, parts in pairs %}
+<tr><td class="number"><a href="#pair-{{ loop.index }}">{{ loop.index }}</a></td>
+<td>{{ name(pair.first) }} · {{ name(pair.second) }}
+{% if pair.stands_out %}<span class="flag">stands out</span>{% endif %}
+{% if pair.second.term %}<em>past term{{ ", the same name" if same(pair) }}</em>{% endif %}</td>
+<td class="number">{{ strength(pair) }}</td>
+<td class="number">{{ chances(pair) }}</td>
+<td>{% for part, sides in parts[:3] %}{{ part.question.name }} ({{ "%.0f" | format(100 * part.share) }} %)
+{%- if not loop.last %}, {% endif %}{% endfor %}</td></tr>
+{% endfor %}
+</tbody></table>
+<p>In brackets: how much of what is particular about the shorter answer stands in the other one, too.</p>
+<h2>Side by side</h2>
+{% for pair, parts in pairs %}
+<details id="pair-{{ loop.index }}"{{ " open" if loop.first }}>
+<summary><strong>{{ loop.index }}. {{ name(pair.first) }} · {{ name(pair.second) }}</strong>
+– evidence {{ strength(pair) }}{% if pair.stands_out %} <span class="flag">stands out</span>{% endif %}</summary>
+{% if same(pair) %}<p>The same name in a past term: perhaps the same person, who repeats the course.</p>{% endif %}
+{% for one in (pair.first, pair.second) if one.says %}
+<p>{{ name(one) }} says: {% for text in one.says %}“{{ printable(text) }}” {% endfor %}</p>
+{% endfor %}
+{% for part, sides in parts %}
+<h3>{{ part.question.name }} – {{ "%.0f" | format(100 * part.share) }} %,
+{{ "%.0f" | format(100 * part.evidence / pair.evidence) }} % of the evidence</h3>
+<div class="sides">
+{% for side in sides %}
+<section><h4>{{ side.who }}</h4>
+<pre{% if not part.question.is_code %} class="words"{% endif %}>{{ side.text }}</pre></section>
+{% endfor %}
+</div>
+{% endfor %}
+</details>
+{% endfor %}
+{% endif %}
+{% if unreadable or cut %}
+<h2>Not compared</h2>
+<ul>
+{% for path, reason in unreadable.items() %}<li>{{ printable(path) }}: {{ reason }}</li>
+{% endfor %}
+{% for handin, question in cut %}<li>{{ name(handin) }}, {{ question.name }}: only the beginning of a very long answer
+was compared</li>
+{% endfor %}
+</ul>
+{% endif %}
+</main>
+</body>
+</html>
+""")

@@ -206,21 +206,21 @@ def _read(folder: Path, order: Order) -> dict[str, NotebookNode]:
 def _run(nb: NotebookNode, folder: Path) -> tuple[NotebookNode, str]:
     """A copy of the notebook, run from top to bottom in its folder, and why it was not run to its end, or ""."""
     nb = deepcopy(nb)
+    begun = [1]  # cells, by their places
     client = NotebookClient(
         nb,
         timeout=None,
         kernel_name="python3",  # the environment of this process, whatever the editor called its kernel
         allow_errors=True,
         record_timing=False,
+        on_cell_start=lambda cell, cell_index: begun.append(cell_index + 1),
         extra_arguments=["--log-level=ERROR"],  # of its transport the kernel warns everybody
         resources={"metadata": {"path": str(folder.resolve())}},
     )
     try:
         client.execute(env={**os.environ, RUNNING: "1"})
     except DeadKernelError:
-        begun = [place for place, cell in enumerate(nb.cells, 1) if cell.get("execution_count")]
-        place = f"cell {begun[-1]}" if begun else "the beginning"
-        return nb, f"the kernel died in {place}, maybe for want of memory: make it run to the end"
+        return nb, f"the kernel died in cell {begun[-1]}, maybe for want of memory: make it run to the end"
     return nb, ""
 
 

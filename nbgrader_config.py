@@ -25,7 +25,7 @@ c.Course.roster = "roster.csv"  # id, username, last, first, email
 c.Course.late = {"cs480-a2": "report", "csc6022-hw2": "zero"}
 c.Course.handin = {  # what the handouts ask for
     "cs480-a2": ["{last}_{first}_assignment2.pdf", "{last}_{first}_assignment2.ipynb"],
-    "csc6022-hw2": ["*.pdf", "*.zip/*.py", "*.zip/*.ipynb"],
+    "csc6022-hw2": ["*.pdf", "*.zip/p6_2*.py", "*.zip/*.ipynb"],
 }
 c.ZipCollectApp.extractor_plugin = intake.SafeExtractor
 c.ZipCollectApp.collector_plugin = intake.DownloadCollector
@@ -49,6 +49,7 @@ c.GenerateAssignment.preprocessors = [
     release.Tidy,
     nbgrader.ComputeChecksums,
     nbgrader.CheckCellMetadata,
+    release.AddHandIn,
     release.AddLesson,
 ]
 

@@ -86,12 +86,15 @@ def release(
     course: CourseOption = None,
 ) -> None:
     """Make the student version: release/<assignment>/, and variants/<assignment>/<student>/ if asked for."""
+    from chainrule.release.kit import write_kit
+
     folder = open_course(course)
     folder.require(assignment)
     if not variants and (seed is not None or students is not None):
         raise CourseError("--seed and --students are about --variants: add it, or leave them out")
     folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
     print(f"released to {folder.folder('release', '.', assignment)}")
+    print(f"to hand out: {write_kit(folder, assignment)}")
     if variants:
         from chainrule.release.variants import release_variants
 
@@ -99,6 +102,39 @@ def release(
         manifest = release_variants(folder, assignment, seed=seed, students=wanted)
         there = folder.root / "variants" / assignment
         print(f"variants of {len(manifest.students)} students in {there}, drawn by seed {manifest.seed}")
+
+
+@app.command()
+def handin(
+    folder: Annotated[
+        Path, typer.Argument(help="Where the notebooks are, as they came out of the course's zip.")
+    ] = Path("."),
+    last: Annotated[str | None, typer.Option(help="Last name, as the course knows it; remembered.")] = None,
+    first: Annotated[str | None, typer.Option(help="First name; remembered.")] = None,
+    number: Annotated[str | None, typer.Option(help="Student number; remembered.")] = None,
+    anyway: Annotated[
+        bool,
+        typer.Option(
+            "--anyway", help="In spite of problems, such as a blank answer; the receipt tells them."
+        ),
+    ] = False,
+) -> None:
+    """For students: run one's notebooks once more and write the files that the handout asks for."""
+    from chainrule.handin import HandInError, hand_in
+
+    try:
+        receipt = hand_in(
+            folder,
+            last=last,
+            first=first,
+            number=number,
+            anyway=anyway,
+            say=lambda line: print(plain(line)),
+            how="add --anyway",
+        )
+    except HandInError as error:
+        raise CourseError(str(error)) from None
+    print("\n".join(map(plain, repr(receipt).splitlines())))
 
 
 @app.command()

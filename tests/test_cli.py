@@ -200,7 +200,8 @@ def test_the_course_is_found_from_below(
     monkeypatch.chdir(course / "source" / TINY)
     code, out, _ = chainrule("release", TINY)
     assert code == 0
-    assert out == f"released to {course / 'release' / TINY}\n"
+    kit = course / "kits" / f"{TINY}.zip"
+    assert out == f"released to {course / 'release' / TINY}\nto hand out: {kit}\n"
 
 
 def test_feedback_and_marks(chainrule: Callable[..., Typed], graded_course: Path) -> None:

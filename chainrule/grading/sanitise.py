@@ -31,6 +31,7 @@ from chainrule.course import CourseFolder
 from chainrule.grading.recognise import Recognition, is_answer, name_of, normal, visible
 from chainrule.intake.files import declared, handed_in
 from chainrule.intake.notebook import checked
+from chainrule.release import AddHandIn
 from chainrule.release.numbers import Manifest, Texts, templates, varied
 
 MAX_ADDED = 2_000  # cells of the student's own
@@ -55,6 +56,9 @@ class Graft(NbGraderPreprocessor):
         manifest = Manifest.read(Path(course.root), where["assignment"])
         numbers = manifest.students.get(where["student"]) if manifest else None
         master, submitted = self._master(source, numbers, where), checked(nb)
+        master.cells += AddHandIn(parent=self).cells(
+            where["assignment"]
+        )  # in the release they are there, too
         repairs = []
         if manifest:
             varying = NotebookNode(source, cells=[cell for cell in source.cells if templates(cell)])

@@ -44,12 +44,14 @@ def make_pdf(
     paths = [Path(path) for path in notebooks] or [_this_notebook()]
     target = Path(target) if target else Path(paths[0].name).with_suffix(".pdf")
     warnings = write_pdf(paths, target, title=title, author=author, number=number, course=course)
-    if not any(_is_current(read_notebook(path), _inputs()) for path in paths):
-        warnings = [
-            "cells were run since the notebook was saved: save it (Ctrl+S), then run this cell again",
-            *warnings,
-        ]
-    return Written(target, warnings)
+    return Written(target, [*unsaved(paths), *warnings])
+
+
+def unsaved(notebooks: Sequence[Path]) -> list[str]:
+    """What to do if cells were run in this session since its notebook, which is one of these, was saved."""
+    if any(_is_current(read_notebook(path), _inputs()) for path in notebooks):
+        return []
+    return ["cells were run since the notebook was saved: save it (Ctrl+S), then run this cell again"]
 
 
 def _shell() -> Any:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
 
+from chainrule.handin.names import letters
 from chainrule.intake.roster import Person
 
 SEPARATOR = r"[ _'’.-]?"  # what may stand between the words of one name
@@ -53,11 +54,6 @@ class Rule:
         if self.inside:  # a handout may ask for several zips
             anything += f"_{self.suffix[1:]}"
         return self.name.replace("*", anything).replace("{last}", last).replace("{first}", first)
-
-
-def letters(name: str) -> str:
-    """The letters and digits of a name, as it stands in a file name: van der Berg is vanderBerg."""
-    return "".join(c for c in unicodedata.normalize("NFC", name) if c.isalnum())
 
 
 def original(name: str, *, canvas: bool = False) -> tuple[str, int]:

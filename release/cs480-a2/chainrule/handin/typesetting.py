@@ -1,0 +1,246 @@
+"""Typst: how a page looks, and how a write-up becomes a PDF.
+
+Everything that came from a notebook enters the Typst source as a string literal (`quoted`), never as
+markup, so no text can become a Typst command.
+"""
+
+import hashlib
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import typst
+
+from chainrule.handin.cover import Cover
+
+PAGE = r"""
+#let gutter = 24pt
+#let mono = "DejaVu Sans Mono" // like New Computer Modern, it comes with Typst
+#let blue = rgb("#1f4fbf")
+#let red = rgb("#a61b1b")
+
+#set page(paper: "a4", margin: (x: 18mm, y: 20mm), numbering: "1 / 1")
+#set text(font: "New Computer Modern", size: 10.5pt, lang: "en", ligatures: false) // else -- becomes a dash
+#set par(leading: 0.62em, spacing: 1.05em)
+#set heading(numbering: none)
+#set list(indent: 0.6em)
+#set enum(indent: 0.6em)
+#set raw(tab-size: 4)
+#show raw: set text(font: mono, size: 7.7pt)
+#show raw.where(block: false): highlight.with(fill: luma(236), extent: 1.5pt, radius: 1.5pt)
+#show heading: set block(above: 1.5em, below: 0.8em)
+#show link: it => if type(it.dest) == str { text(fill: blue, it) } else { it } // no blue contents
+
+// The first page: what it is, whose it is, what is in it.
+#let cover(..facts) = {
+  v(3em)
+  title()
+  v(1.5em)
+  if facts.pos().len() > 0 {
+    terms(separator: [:#h(0.6em)], spacing: 0.9em, ..facts.pos().map(fact => terms.item(..fact)))
+  }
+  v(2em)
+  context if query(heading).len() > 0 { outline(title: none, depth: 2) }
+}
+#let running-head(name) = { set text(size: 8pt, fill: luma(110)); h(1fr); name }
+#let quotation(body) = block(inset: (left: 1em, y: 2pt), stroke: (left: 2pt + luma(200)), body)
+#let rule() = line(length: 100%, stroke: 0.5pt + luma(160))
+#let listing(source, lang: none) = block(
+  width: 100%, fill: luma(246), inset: 6pt, radius: 2pt, raw(source, lang: lang, block: true),
+)
+
+// Formulas. Lengths come in em of the text around them.
+#let formula(file, height, baseline, alt) = box(baseline: baseline, image(file, height: height, alt: alt))
+#let display-formula(file, width, alt) = layout(room => align(
+  center, image(file, width: calc.min(width.to-absolute(), room.width), alt: alt),
+))
+#let formula-source(tex) = box(
+  stroke: 0.5pt + red, fill: rgb("#fff3f3"), inset: (x: 2pt), outset: (y: 2pt), radius: 2pt,
+  text(font: mono, size: 7.7pt, fill: red, tex),
+)
+
+// A notebook's pixel is smaller on paper: a figure 640 wide leaves room at its sides, and two fit on a page.
+#let picture(file, alt: none, pixels: none) = context {
+  let size = measure(image(file))
+  let width = 0.66 * if pixels == none { size.width * 4 / 3 } else { pixels * 1pt } // 3 points are 4 pixels
+  let tall = width * (size.height / size.width)
+  let shown(room) = image(file, alt: alt, width: width * calc.min(1, room / width, 200mm / tall))
+  // An icon stays in its line of text; a figure has its own, as wide as the list or table around it leaves.
+  if width < 120pt { box(shown(width)) } else { box(width: 100%, layout(room => shown(room.width))) }
+}
+#let note(body) = box(
+  stroke: (left: 2pt + luma(170)), inset: (left: 5pt, y: 2pt),
+  text(size: 9pt, style: "italic", fill: luma(80), body),
+)
+
+// Cells. A count stands in the gutter, left of the code; outputs line up with the code.
+#let code-cell(count, source, lang: none) = grid(
+  columns: (gutter, 1fr),
+  pad(top: 6pt, text(font: mono, size: 6.5pt, fill: blue, count)),
+  block(
+    width: 100%, fill: luma(248), stroke: 0.5pt + luma(205), radius: 2pt, inset: 6pt,
+    raw(source, lang: lang, block: true),
+  ),
+)
+#let output(body) = pad(left: gutter, body)
+#let output-text(body, kind: "stdout") = output(block(
+  width: 100%,
+  inset: (x: 6pt, y: 4pt),
+  fill: if kind == "error" { rgb("#fdeeee") } else if kind == "stderr" { rgb("#fdf5e6") },
+  stroke: if kind == "error" { (left: 2pt + red) },
+  raw(body, block: true),
+))
+
+#let data-table(columns, align, size, header: (), ..cells) = {
+  set text(size: size)
+  set par(justify: false)
+  table(
+    columns: columns, align: align, stroke: none, inset: (x: 0.5em, y: 0.36em),
+    table.hline(stroke: 0.8pt),
+    ..if header.len() > 0 { (table.header(..header), table.hline(stroke: 0.5pt)) },
+    ..cells,
+    table.hline(stroke: 0.8pt),
+  )
+}
+"""
+ROOM = 493  # points between the margins of PAGE
+GUTTER = 24  # points, as in PAGE
+TEXT = 10.5  # points to an em of prose, as in PAGE
+
+_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
+
+
+def quoted(text: str) -> str:
+    """`text` as a Typst string; control characters, which no font shows, become U+FFFD."""
+    text = re.sub("\r\n?", "\n", text)
+    text = re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
+    return '"' + re.sub(r'[\\"\n\t]', lambda match: _ESCAPES[match[0]], text) + '"'
+
+
+def breakable(text: str) -> str:
+    """`text` with a break allowed (zero-width space) in every run that is too long for a line of code."""
+    return re.sub(
+        r"\S{61,}", lambda run: re.sub(r"\S{10}(?=\S)", lambda ten: ten[0] + "\u200b", run[0]), text
+    )
+
+
+@dataclass
+class Part:
+    """A stretch of the write-up that can be typeset on its own: a markdown cell, a code cell, an output.
+
+    `where` names it in warnings; `plain` is shown instead if Typst refuses `typst`.
+    """
+
+    where: str
+    typst: str
+    plain: str = ""
+
+
+class TypesettingError(RuntimeError):
+    """Typst refuses a document: the first complaint is the message, all of them are `details`."""
+
+    def __init__(self, message: str, details: str) -> None:
+        super().__init__(message)
+        self.details = details
+
+
+class WriteUp:
+    """What goes into one PDF, in Typst, and the warnings about it."""
+
+    def __init__(self, cover: Cover) -> None:
+        author = quoted(cover.author or "")
+        self._head = f"{PAGE}\n#set document(title: {quoted(cover.title)}, author: {author}, date: none)\n"
+        facts = "".join(f"([{_text(what)}], [{_text(names)}]), " for what, names in cover.facts.items())
+        self._parts = [Part("the first page", f"#cover({facts})")]
+        self._headings: list[int] = []
+        self._files: dict[str, bytes] = {}
+        self.warnings: list[str] = []
+
+    def add_notebook(self, name: str) -> None:
+        """Begin a page, headed by the notebook's file name."""
+        self.add(Part(name, f"#set page(header: running-head({quoted(name)}))"))
+
+    def add(self, part: Part) -> None:
+        self._parts.append(part)
+
+    def level(self, written: int) -> int:
+        """A heading's level without gaps above it, as an accessible outline must be: a notebook that goes from
+        # to ### means two levels."""
+        while self._headings and self._headings[-1] >= written:
+            self._headings.pop()
+        self._headings.append(written)
+        return len(self._headings)
+
+    def add_file(self, data: bytes, suffix: str) -> str:
+        """Keep an image for the PDF; returns its name as a Typst string. Equal images are kept once."""
+        name = f"{hashlib.sha256(data).hexdigest()[:20]}.{suffix}"
+        self._files[name] = data
+        return quoted(name)
+
+    def to_pdf(self) -> bytes:
+        """Typeset everything, as accessible PDF/UA-1 where the content allows. A part that Typst refuses, say for
+        a broken drawing, is shown as plain text and named in the warnings; raises `TypesettingError` if even
+        that does not help."""
+        with tempfile.TemporaryDirectory(prefix="chainrule-pdf-") as folder:
+            for name, data in self._files.items():
+                (Path(folder) / name).write_bytes(data)
+            try:
+                return self._accessible(folder)
+            except TypesettingError:
+                self._parts = [self._sound(folder, part) for part in self._parts]
+                return self._accessible(folder)
+
+    def _accessible(self, folder: str) -> bytes:
+        try:
+            return _compile(folder, self._head, self._parts, standard="ua-1")
+        except TypesettingError as error:
+            complaints = re.findall(r"^error: (.*)", error.details, re.MULTILINE)
+            if not complaints or not all(complaint.startswith("PDF/UA-1") for complaint in complaints):
+                raise
+        pdf = _compile(folder, self._head, self._parts)  # still with tags
+        letters = re.findall(r'the text `"(.+?)"` could not be displayed', "\n".join(complaints))
+        missing = "".join(
+            dict.fromkeys(re.sub(r"\\u\{(\w+)\}", lambda code: chr(int(code[1], 16)), "".join(letters)))
+        )
+        if missing:
+            shown = missing[:40] + "…" * (len(missing) > 40)
+            self.warnings.append(
+                f"no font on this computer has {shown}: the PDF shows boxes instead, so it is not PDF/UA-1. "
+                "Install a font that has them (for Chinese, Noto Sans CJK) and write the PDF again."
+            )
+        others = [complaint for complaint in complaints if "could not be displayed" not in complaint]
+        if others:
+            self.warnings.append(
+                f"the PDF is tagged, but not PDF/UA-1: {others[0].removeprefix('PDF/UA-1 error: ')}"
+            )
+        return pdf
+
+    def _sound(self, folder: str, part: Part) -> Part:
+        try:
+            _compile(folder, self._head, [part])
+        except TypesettingError as error:
+            self.warnings.append(f"{part.where}: something could not be typeset ({error})")
+            text = f"\n#listing({quoted(breakable(part.plain))})" if part.plain.strip() else ""
+            return Part(part.where, f"#note[What stands here could not be typeset.]{text}")
+        return part
+
+
+def _text(text: str) -> str:
+    return f"#{quoted(breakable(text))};"
+
+
+def _compile(folder: str, head: str, parts: list[Part], standard: Literal["ua-1"] | None = None) -> bytes:
+    """PDF bytes. Typst reads no file outside `folder` and fetches nothing, as no part can name a package."""
+    main = Path(folder) / "main.typ"
+    main.write_text(head + "\n\n".join(part.typst for part in parts), encoding="utf-8")
+    try:
+        return typst.compile(str(main), root=folder, format="pdf", pdf_standards=standard or [])
+    except typst.TypstError as error:
+        raise TypesettingError(error.message, error.diagnostic) from error
+    except BaseException as error:
+        # A crash inside Typst arrives as a PanicException, which is no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise TypesettingError("Typst stopped unexpectedly", "") from error

@@ -272,12 +272,17 @@ def marks(
 def pdf(
     notebooks: Annotated[list[Path], typer.Argument(help="One or more notebooks.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="PDF file to write.")] = Path("write-up.pdf"),
-    title: Annotated[str | None, typer.Option(help="Title on the first page.")] = None,
+    title: Annotated[str | None, typer.Option(help="Title; by default the notebooks' own.")] = None,
+    author: Annotated[str | None, typer.Option(help="Name on the first page.")] = None,
+    number: Annotated[str | None, typer.Option(help="Student number on the first page.")] = None,
+    course_name: Annotated[str | None, typer.Option(help="Course on the first page.")] = None,
 ) -> None:
-    """Turn notebooks into one PDF write-up."""
+    """Turn notebooks into one PDF write-up: maths, code, figures, tables; a first page and contents."""
     from chainrule.handin.pdf import write_pdf
 
-    for warning in write_pdf(notebooks, output, title=title):
+    for warning in write_pdf(
+        notebooks, output, title=title, author=author, number=number, course=course_name
+    ):
         print(f"warning: {plain(warning)}")
     print(f"written to {output}")
 

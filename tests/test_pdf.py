@@ -11,9 +11,12 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, new_raw_cell
 from PIL import Image
+from read_pdf import alternatives_in, is_accessible, properties_of, text_of
 
-from chainrule.handin.formulas import FormulaError, Found, MathJax, Places
-from chainrule.handin.pdf import PDFError, final_screen, write_pdf
+from chainrule.handin.cover import collaborators
+from chainrule.handin.formulas import FormulaError, Found, Labels, MathJax, Places, in_lines
+from chainrule.handin.notebook import final_screen
+from chainrule.handin.pdf import PDFError, write_pdf
 
 DATAFRAME = """
 <div><style scoped>.dataframe tbody { color: red }</style>
@@ -27,11 +30,6 @@ DATAFRAME = """
 def save(path: Path, *cells: nbformat.NotebookNode) -> Path:
     path.write_text(nbformat.writes(new_notebook(cells=list(cells))), encoding="utf-8")
     return path
-
-
-def text_of(pdf: Path) -> str:
-    done = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, check=True)
-    return done.stdout.decode()
 
 
 def printed(folder: Path, *cells: nbformat.NotebookNode, title: str | None = None) -> tuple[str, list[str]]:
@@ -128,6 +126,46 @@ def test_macros_are_known_from_their_definition_on() -> None:
     assert mathjax.to_svg(r"\R^n", display=False).width > 0.5
 
 
+NUMBERED = [
+    r"\begin{equation} \label{first} a = \begin{pmatrix} 1 \\ 2 \end{pmatrix} \end{equation}",
+    r"\begin{align} a &= b \tag{2} \\ c &= d \label{third} \\ e &= f \nonumber \end{align}",
+    r"g = h \label{star} \tag*{$\star$}",
+]
+
+
+@pytest.mark.parametrize(
+    ("tex", "meant"),
+    [
+        (
+            NUMBERED[0],
+            r"\begin{equation}  a = \begin{pmatrix} 1 \\ 2 \end{pmatrix} \qquad\text{(1)}\end{equation}",
+        ),
+        (
+            NUMBERED[1],
+            r"\begin{align} a &= b  \qquad\text{(2)}\\ c &= d  \qquad\text{(3)}\\ e &= f \nonumber \end{align}",
+        ),
+        (NUMBERED[2], r"g = h  \qquad\text{$\star$}"),
+        (r"\eqref{first}, \ref{third}", r"\text{(1)}, \text{3}"),
+        (r"\ref{star}, \eqref{un_known}", r"\text{$\star$}, \text{(un\_known)}"),
+        (r"\begin{equation} x", r"\begin{equation} x"),
+    ],
+)
+def test_numbers_equations_as_latex_does(tex: str, meant: str) -> None:
+    shown = Labels(NUMBERED).resolved(tex)
+    assert " ".join(shown.split()) == " ".join(meant.split())
+    if tex in NUMBERED:
+        assert MathJax(Labels(NUMBERED)).to_svg(tex, display=True).width > 2
+
+
+def test_a_wide_formula_is_broken_at_its_signs() -> None:
+    long = " + ".join(f"w_{{{n}}}" for n in range(40))
+    assert (in_lines(f"y = {long}", 3) or "").count(r"\\") == 2
+    assert in_lines(r"\begin{align} a &= b \end{align}", 2) is None
+    assert in_lines(rf"\frac{{{long}}}{{2}}", 3) is None
+    mathjax = MathJax()
+    assert mathjax.to_svg(in_lines(long, 3) or "", True).width < mathjax.to_svg(long, True).width / 2
+
+
 @pytest.mark.parametrize(
     ("markdown", "formulas"),
     [
@@ -143,6 +181,10 @@ def test_macros_are_known_from_their_definition_on() -> None:
         ("an open $ x\n\nand $y$", ["y"]),
         ("| a | $|x|$ |\n|---|---|", ["|x|"]),
         ("$$", []),
+        ("It costs $5 and then $6.", []),
+        ("between $5–$6 or ($7.50)", []),
+        ("It costs $5, and $x$ is free", ["x"]),
+        ("$5$ and $6x$ and $7 y $.", ["5", "6x", "7 y "]),
     ],
 )
 def test_finds_formulas_as_jupyter_does(markdown: str, formulas: list[str]) -> None:
@@ -213,7 +255,95 @@ def test_prose(tmp_path: Path) -> None:
     assert [line.split() for line in text.splitlines() if "hidden" in line] == [["hidden", "128"]]
     assert "raw cell" in text
     assert "<" not in text
-    assert "1/1" in text.replace(" ", "")
+    assert "1/2" in text.replace(" ", "")  # the first page, with the contents
+    assert "2/2" in text.replace(" ", "")
+
+
+def test_the_first_page(tmp_path: Path) -> None:
+    one = save(
+        tmp_path / "one.ipynb",
+        new_markdown_cell("# HW 2 · Problem 1\n\n**Collaborators on problem 1:** none"),
+    )
+    two = save(
+        tmp_path / "two.ipynb",
+        new_markdown_cell("# HW 2 · Problem 2"),
+        new_markdown_cell("Collaborators: *none*"),
+    )
+    warnings = write_pdf(
+        [one, two], tmp_path / "hw.pdf", author='Ann "#panic()" O\'Neil', number="007", course="CS 1"
+    )
+    assert not warnings
+    assert is_accessible(tmp_path / "hw.pdf")
+    assert properties_of(tmp_path / "hw.pdf")["Title"] == "HW 2"
+    first = [
+        line.strip() for line in text_of(tmp_path / "hw.pdf").split("\f")[0].splitlines() if line.strip()
+    ]
+    assert first[:5] == [
+        "HW 2",
+        'Name: Ann "#panic()" O\'Neil',
+        "Student number: 007",
+        "Course: CS 1",
+        "Collaborators: none",
+    ]
+    assert [line.split(" . ")[0] for line in first[5:7]] == ["HW 2 · Problem 1", "HW 2 · Problem 2"]
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ('**Collaborators on question 1:** *name everyone you discussed it with, or write "none".*', ""),
+        ("**Collaborators:**", ""),
+        ("**Collaborators on question 1:** Bo, jo_smith@x.org", "Bo, jo_smith@x.org"),
+        ("**Collaborators**: none", "none"),
+        ("collaborators on question 1: Bo\nand Cy\n\nOther words.", "Bo and Cy"),
+        ("Collaborators:\n\n- Bo\n- Cy", "Bo Cy"),
+        ("Collaborators: <script>#panic()</script>", "<script>#panic()</script>"),
+    ],
+)
+def test_collaborators_are_read_as_students_write_them(line: str, named: str) -> None:
+    cells = [{"cell_type": "markdown", "source": line}]
+    assert [names for _, names in collaborators({"cells": cells})] == [named]
+
+
+def test_says_which_collaborators_line_is_not_filled_in(tmp_path: Path) -> None:
+    text, warnings = printed(
+        tmp_path,
+        new_markdown_cell("Collaborators on question 1: Bo\n\nCollaborators on question 2: *name everyone*"),
+    )
+    assert len(warnings) == 1
+    assert "“Collaborators on question 2” is not filled in" in warnings[0]
+    assert "Collaborators on question 1: Bo" in text
+
+
+def test_a_wide_table_comes_in_readable_parts(tmp_path: Path) -> None:
+    names = "".join(f"<th>column_{n:02d}</th>" for n in range(40))
+    cells = "".join(f"<td>{n}.25</td>" for n in range(40))
+    text, warnings = printed(
+        tmp_path,
+        output(text__html=f"<table><tr><th>row</th>{names}</tr><tr><td>first</td>{cells}</tr></table>"),
+    )
+    assert not warnings
+    heads = [line.split() for line in text.splitlines() if "column_" in line]
+    assert len(heads) > 1
+    assert {head[0] for head in heads} == {"row"}
+    assert [name for head in heads for name in head[1:]] == [f"column_{n:02d}" for n in range(40)]
+    assert text.count("first") == len(heads)
+
+
+def test_headings_have_no_gaps_for_a_reader_who_hears_them(tmp_path: Path) -> None:
+    path = save(tmp_path / "hw.ipynb", new_markdown_cell("### a\n\n##### b\n\n##### c\n\n# d\n\n#\n\n## e"))
+    assert write_pdf([path], tmp_path / "hw.pdf") == []
+    assert is_accessible(tmp_path / "hw.pdf")
+
+
+def test_what_is_no_accessible_pdf_is_still_one(tmp_path: Path) -> None:
+    text, warnings = printed(tmp_path, new_markdown_cell("\U0003fff0 and the rest, $x^2$"))
+    assert len(warnings) == 1
+    assert "not PDF/UA-1" in warnings[0]
+    assert "and the rest" in text
+    assert not is_accessible(tmp_path / "hw.pdf")
+    assert properties_of(tmp_path / "hw.pdf")["Tagged"] == "yes"
+    assert alternatives_in(tmp_path / "hw.pdf") == ["x^2"]
 
 
 def test_formulas_are_drawn_or_shown_as_source(tmp_path: Path) -> None:
@@ -245,7 +375,7 @@ def test_macros_belong_to_their_notebook(tmp_path: Path) -> None:
     warnings = write_pdf([one, two], tmp_path / "both.pdf")
     assert len(warnings) == 1
     assert warnings[0].startswith("two.ipynb, cell 1: ")
-    assert text_of(tmp_path / "both.pdf").count("\f") == 2  # each notebook begins a page
+    assert text_of(tmp_path / "both.pdf").count("\f") == 3  # each notebook begins a page
 
 
 def test_code_and_text_outputs(tmp_path: Path) -> None:

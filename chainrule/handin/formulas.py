@@ -5,11 +5,11 @@ dollars is not taken for emphasis, and hands them to MathJax. We do both the sam
 the notebook showed.
 """
 
+import html
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
-from quickjax import MathJaxRenderer, MathJaxRenderError
 
 LONGEST = 5_000  # characters; MathJax takes two seconds over these, and nobody writes more by hand
 
@@ -37,12 +37,11 @@ _OPERATORS += ["sinh", "cosh", "tanh", "coth", "arcsin", "arccos", "arctan"]
 
 # Said to MathJax before the first formula. quickjax always loads the `physics` package, which takes \div, \Re
 # and \Im over and reads \log[x] as a power; here they mean again what they mean in Jupyter. Equation numbers
-# become part of the formula: MathJax would otherwise set them at the edge of a page that it does not know.
+# become part of the formula (`Labels`): MathJax would otherwise set them at the edge of a page that it does not know.
 _DEFINITIONS = [
     *(rf"\DeclareMathOperator{{\{name}}}{{{name}}}" for name in _OPERATORS),
     *(rf"\DeclareMathOperator*{{\{name}}}{{{name}}}" for name in ("det", "Pr")),
     r"\def\div{\mathbin{÷}} \def\Re{\mathord{ℜ}} \def\Im{\mathord{ℑ}}",
-    r"\def\tag#1{\qquad\text{(#1)}} \def\label#1{}",
     r"\def\require#1{} \def\bm#1{\boldsymbol{#1}} \def\bold#1{\mathbf{#1}}",
     r"\def\mathbbm#1{\mathbb{#1}} \def\mathds#1{\mathbb{#1}} \def\hfill{\quad}",
     r"\newcommand{\smash}[2][]{#2}",  # what sticks out of its box would be cut off
@@ -50,19 +49,101 @@ _DEFINITIONS = [
 
 
 _DEFINES = re.compile(r"\\(?:def|let|(?:re)?new(?:command|environment)|Declare\w+|label)\b")
+_MULTLINE = re.compile(r"\\(begin|end)\{multline\*?\}")
 _REFERENCE = re.compile(r"\\(?P<parentheses>eq)?ref\s*\{(?P<label>[^{}]*)\}")
 
 
-def _reference(match: re.Match[str]) -> str:
-    """A reference to an equation by its label. MathJax, which sees one formula at a time, has only ???."""
-    label = match["label"].replace("_", r"\_")
-    return rf"\text{{({label})}}" if match["parentheses"] else rf"\text{{{label}}}"
+# What numbers the rows of an equation: LaTeX's numbered environments, row ends, tags and labels.
+_NUMBERED = ("equation", "align", "alignat", "flalign", "gather", "eqnarray")
+_NUMBERING = re.compile(
+    r"""
+      \\(?P<edge>begin|end)\s*\{(?P<name>[a-zA-Z]+)\*?\}
+    | (?P<row>\\\\)
+    | \\label\s*\{(?P<label>[^{}]*)\}
+    | \\tag(?P<bare>\*?)\s*\{(?P<tag>(?:[^{}]|\{[^{}]*\})*)\}
+    """,
+    re.VERBOSE,
+)
+
+
+class Labels:
+    r"""The numbers of a notebook's equations: what `\ref` shows for a `\label`, wherever the two stand.
+
+    A row's number is its `\tag`; a row with a label and no tag gets the next number that is nobody's tag.
+    MathJax, which sees one formula at a time and not the page, can do neither.
+    """
+
+    def __init__(self, formulas: Iterable[str] = ()) -> None:
+        rows = [row for tex in formulas for row in self._rows(tex)]
+        taken = {tag.strip("()") for _, tag in rows}
+        numbers = (str(number) for number in itertools.count(1) if str(number) not in taken)
+        self._numbers: dict[str, str] = {}
+        for labels, tag in rows:
+            if labels and not tag:
+                tag = f"({next(numbers)})"
+            for label in labels:
+                self._numbers.setdefault(label, tag)
+
+    def resolved(self, tex: str) -> str:
+        """`tex` with numbers for its labels, tags and references; an unknown label is shown itself."""
+        return _REFERENCE.sub(self._reference, self._numbered(tex))
+
+    def _reference(self, match: re.Match[str]) -> str:
+        shown = self._numbers.get(match["label"], match["label"].replace("_", r"\_"))
+        bare = shown[1:-1] if shown.startswith("(") and shown.endswith(")") else shown
+        return rf"\text{{({bare})}}" if match["parentheses"] else rf"\text{{{bare}}}"
+
+    def _numbered(self, tex: str) -> str:
+        """`tex` with each row's number as text at the row's end, whatever place its tag or label has."""
+        written: list[str] = []
+        for piece, labels, tag in self._pieces(tex):
+            if not tag and labels:
+                tag = self._numbers.get(labels[0], "")
+            written += [rf"\qquad\text{{{tag}}}"] if tag else []
+            written.append(piece)
+        return "".join(written)
+
+    def _rows(self, tex: str) -> Iterator[tuple[list[str], str]]:
+        for _, labels, tag in self._pieces(tex):
+            if labels or tag:
+                yield labels, tag
+
+    @staticmethod
+    def _pieces(tex: str) -> Iterator[tuple[str, list[str], str]]:
+        """`tex` without labels and tags; where a row ends, they are told before the piece that ends it."""
+        opened: list[str] = []
+        labels: list[str] = []
+        tag, end = "", 0
+        for token in _NUMBERING.finditer(tex):
+            yield tex[end : token.start()], [], ""
+            end = token.end()
+            if token["label"] is not None:
+                labels.append(token["label"])
+            elif token["tag"] is not None:
+                tag = token["tag"] if token["bare"] else f"({token['tag']})"
+            else:
+                ends = all(name in _NUMBERED for name in opened) and token["edge"] != "begin"
+                yield (token[0], labels, tag) if ends else (token[0], [], "")
+                if ends:
+                    labels, tag = [], ""
+                if token["edge"] == "begin":
+                    opened.append(token["name"])
+                elif token["edge"] and opened:
+                    opened.pop()
+        yield tex[end:], [], ""
+        yield "", labels, tag
 
 
 class MathJax:
-    """Typesets formulas in order; a macro that one of them defines is known to the later ones."""
+    """Typesets formulas in order; a macro that one of them defines is known to the later ones.
 
-    def __init__(self) -> None:
+    Raises `ImportError` where quickjax is not installed.
+    """
+
+    def __init__(self, labels: Labels | None = None) -> None:
+        from quickjax import MathJaxRenderer  # here, so that the browser's route works without it
+
+        self._labels = labels or Labels()
         self._renderer = MathJaxRenderer()
         for definition in _DEFINITIONS:
             self._renderer.render(definition)
@@ -73,11 +154,14 @@ class MathJax:
             raise FormulaError(f"longer than {LONGEST} characters")
         # MathJax copies the source into the SVG, where a control character would be no XML.
         tex = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]", " ", tex)
-        tex = _REFERENCE.sub(_reference, tex.replace(r"\tag*", r"\tag"))
+        tex = self._labels.resolved(tex)
+        tex = _MULTLINE.sub(
+            r"\\\1{gathered}", tex
+        )  # which MathJax makes as wide as a page, and it knows no page
         try:
             svg = self._renderer.render(tex, display=display)
-        except MathJaxRenderError as error:
-            raise FormulaError(f"MathJax gives up ({error.__cause__})") from error
+        except Exception as error:  # of quickjax, or of the JavaScript engine below it
+            raise FormulaError(f"MathJax gives up ({error.__cause__ or error})") from error
         if problem := _problem(svg):
             raise FormulaError(problem)
         box = re.match(r'<svg[^>]*? viewBox="\S+ (\S+) (\S+) (\S+)"', svg)
@@ -91,10 +175,42 @@ class MathJax:
         return Formula(_drawable(svg), width, height, baseline=top + height)
 
 
+_BREAKS = re.compile(
+    r"""
+      (?P<open>\{|\\left\b|\\begin\b) | (?P<close>\}|\\right\b|\\end\b) | (?P<rows>\\\\|&)
+    | (?P<sign>[-+=<>]|\\(?:le|leq|ge|geq|approx|equiv|sim|propto|times|cdot|pm|to|implies|iff|quad|qquad)\b)
+    | \\.
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def in_lines(tex: str, lines: int) -> str | None:
+    """A formula that is too wide, in about so many lines, broken at its signs; None if it has none outside braces
+    and environments, or is an array at heart."""
+    signs, depth = [], 0
+    for token in _BREAKS.finditer(tex):
+        if token["rows"] and not depth:
+            return None
+        depth += bool(token["open"]) - bool(token["close"])
+        if token["sign"] and not depth and tex[: token.start()].strip():
+            signs.append(token.start())
+    ends = [0]
+    for line in range(1, lines):
+        due = len(tex) * line / lines
+        ahead = [sign for sign in signs if sign > ends[-1]]
+        if ahead:
+            ends.append(min(ahead, key=lambda sign: abs(sign - due)))
+    if len(ends) == 1:
+        return None
+    pieces = [tex[start:end] for start, end in itertools.pairwise([*ends, len(tex)])]
+    return r"\begin{aligned} &" + r" \\ &\qquad {}".join(pieces) + r"\end{aligned}"
+
+
 def _problem(svg: str) -> str | None:
     """What MathJax says only in the picture: a syntax error, or an undefined macro's name in red."""
     if error := re.search(r'data-mjx-error="([^"]*)"', svg):
-        return error[1]
+        return html.unescape(error[1])
     # A red colour that the author asked for stands on an element around the text, never on the text itself.
     if macro := re.search(r'<g data-mml-node="mtext" fill="red"[^>]*>((?:<use data-c="\w+"[^>]*>)+)', svg):
         letters = re.findall(r'data-c="(\w+)"', macro[1])
@@ -127,6 +243,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.MULTILINE | re.DOTALL,
 )
 _CLOSED_BY = {"$": "$", "$$": "$$", r"\\(": r"\\)", r"\\[": r"\\]"}
+# "$5 and $6" is money, though Jupyter takes it for the formula "5 and": a digit behind both dollars, or a
+# space before the second one and a word or a formula behind it.
+_MONEY = re.compile(r"\$\d[^$]*(?:\$\d|\s\$[\w\\{(])")
 _PLACE = re.compile("\ue000(\\d+)\ue001")  # private-use characters: no Markdown, no letters of anybody's
 
 
@@ -139,7 +258,7 @@ class Found:
     source: str
 
 
-def _formulas(markdown: str) -> Iterator[tuple[int, Found]]:
+def formulas(markdown: str) -> Iterator[tuple[int, Found]]:
     """Each formula, after the position where it begins. An empty line ends a formula that nothing closed."""
     opened: re.Match[str] | None = None
     for token in _TOKEN.finditer(markdown):
@@ -151,6 +270,9 @@ def _formulas(markdown: str) -> Iterator[tuple[int, Found]]:
         elif token["mark"] and not opened:
             opened = token if mark in _CLOSED_BY or mark.startswith(r"\begin") else None
         elif opened and mark == _CLOSED_BY.get(opened[0], opened[0].replace("begin", "end")):
+            if mark == "$" and _MONEY.fullmatch(markdown, opened.start(), token.end() + 1):
+                opened = token
+                continue
             source = markdown[opened.start() : token.end()]
             bare = opened[0].startswith(r"\begin")  # an environment is its own delimiter
             tex = source if bare else markdown[opened.end() : token.start()]
@@ -167,7 +289,7 @@ class Places:
         self._found: list[Found] = []
         self.text = ""
         end = 0
-        for start, found in _formulas(markdown):
+        for start, found in formulas(markdown):
             self.text += f"{markdown[end:start]}\ue000{len(self._found)}\ue001"
             self._found.append(found)
             end = start + len(found.source)

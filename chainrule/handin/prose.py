@@ -8,7 +8,7 @@ name is left out. Markdown goes through HTML, as it does in Jupyter, so that `<i
 
 import json
 import subprocess
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pypandoc
@@ -18,6 +18,7 @@ from chainrule.handin.typesetting import GUTTER, ROOM, breakable, quoted
 
 MARKDOWN = "commonmark+pipe_tables+strikeout+autolink_bare_uris+task_lists+raw_html"
 HTML = "html-native_divs-native_spans-auto_identifiers+task_lists"
+SMALLEST = 6.5  # points, of the letters in a wide table
 SECONDS = 30  # for pandoc to read one cell, which takes it some milliseconds
 
 _WRAPPERS = {
@@ -52,14 +53,19 @@ def _pandoc(text: str, source: str, target: str) -> str:
 
 
 class Prose:
-    """Writes texts as Typst. Formulas and images are the caller's: `formula(found)` and
-    `picture(address, alt, width in CSS pixels or None)` give the Typst for one."""
+    """Writes texts as Typst. Formulas, images and the place of a heading are the caller's: `formula(found)` and
+    `picture(address, alt, width in CSS pixels or None)` give the Typst for one, `level(written)` a heading's
+    level in the whole document."""
 
     def __init__(
-        self, formula: Callable[[Found], str], picture: Callable[[str, str, float | None], str]
+        self,
+        formula: Callable[[Found], str],
+        picture: Callable[[str, str, float | None], str],
+        level: Callable[[int], int],
     ) -> None:
         self._formula = formula
         self._picture = picture
+        self._level = level
         self._places = Places("")
 
     def markdown(self, text: str) -> str:
@@ -92,7 +98,8 @@ class Prose:
                 return "#linebreak();".join(self._inlines(line) for line in content)
             case "Header":
                 level, _, inlines = content
-                return f"#heading(level: {level})[{self._inlines(inlines)}]"
+                body = self._inlines(inlines)
+                return f"#heading(level: {self._level(level)})[{body}]" if body.strip() else ""
             case "CodeBlock":
                 (_, classes, _), source = content
                 language = f", lang: {quoted(classes[0])}" if classes else ""
@@ -125,27 +132,35 @@ class Prose:
         return f"tight: {str(tight).lower()}, " + ", ".join(f"[{self._blocks(item)}]" for item in items)
 
     def _table(self, content: list[Any]) -> str:
+        """A table; one too wide to be read comes as several, each with some columns and the first one again."""
         (_, classes, _), _, columns, (_, head), bodies, (_, foot) = content
         # pandas aligns its frames by a style sheet, which pandoc does not read.
         default = "right" if "dataframe" in classes else "auto"
         names = {"AlignLeft": "left", "AlignRight": "right", "AlignCenter": "center", "AlignDefault": default}
-        align = "".join(names[column[0]["t"]] + ", " for column in columns)
-        header = "".join(self._cells(row, len(columns)) for row in head)
-        rows = [
-            self._cells(row, row_heads) for _, row_heads, first, rest in bodies for row in [*first, *rest]
-        ]
-        rows += [self._cells(row, 0) for row in foot]
-        size = min(9.5, (ROOM - GUTTER) / max(1, _width_in_em(content)))
-        return (
-            f"#data-table({len(columns)}, ({align}), {size:.2f}pt, header: ({header}),\n"
-            + "\n".join(rows)
-            + "\n)"
-        )
+        align = [names[column[0]["t"]] for column in columns]
+        rows = [(row, heads) for _, heads, first, rest in bodies for row in [*first, *rest]]
+        rows += [(row, 0) for row in foot]
+        every = [*head, *(row for row, _ in rows)]
+        widths = _widths_in_em(every, len(columns))
+        room = (ROOM - GUTTER) / SMALLEST
+        regular = all(len(row[1]) == len(columns) for row in every)  # no cell spans others
+        drawn = []
+        for chosen in _groups(widths, room) if regular else [list(range(len(columns)))]:
+            size = min(9.5, (ROOM - GUTTER) / max(1, sum(widths[at] for at in chosen)))
+            header = "".join(self._cells(row, len(columns), chosen) for row in head)
+            cells = "\n".join(self._cells(row, heads, chosen) for row, heads in rows)
+            aligned = "".join(align[at] + ", " for at in chosen)
+            drawn.append(
+                f"#data-table({len(chosen)}, ({aligned}), {size:.2f}pt, header: ({header}),\n{cells}\n)"
+            )
+        return "\n\n".join(drawn)
 
-    def _cells(self, row: list[Any], heads: int) -> str:
-        """A row's cells, each with a comma; the first `heads` are bold."""
+    def _cells(self, row: list[Any], heads: int, chosen: Sequence[int]) -> str:
+        """A row's cells in the chosen columns, each with a comma; the first `heads` are bold."""
         cells = []
         for at, (_, _, rows, columns, blocks) in enumerate(row[1]):
+            if at not in chosen:
+                continue
             body = self._blocks(blocks)
             span = f"rowspan: {rows}, colspan: {columns}"
             cells.append(f"table.cell({span})[{f'#strong[{body}]' if at < heads else body}], ")
@@ -233,12 +248,20 @@ def sensible_width(width: object) -> float | None:
     return pixels if 1 <= pixels <= 10_000 else None
 
 
-def _width_in_em(content: list[Any]) -> float:
-    """About how wide a table must at least be: its columns' longest words, with the space between columns."""
-    _, _, columns, (_, head), bodies, (_, foot) = content
-    rows = [*head, *foot, *(row for _, _, first, rest in bodies for row in [*first, *rest])]
-    longest = [0] * len(columns)
+def _widths_in_em(rows: Iterable[Any], columns: int) -> list[float]:
+    """About how wide each column of a table must at least be: its longest word and the space between columns."""
+    longest = [0] * columns
     for row in rows:
-        for at, (_, _, _, _, blocks) in enumerate(row[1][: len(columns)]):
+        for at, (_, _, _, _, blocks) in enumerate(row[1][:columns]):
             longest[at] = max([longest[at], *(min(60, len(word)) for word in _text(blocks).split())])
-    return sum(0.55 * letters + 1 for letters in longest)
+    return [0.55 * letters + 1 for letters in longest]
+
+
+def _groups(widths: Sequence[float], room: float) -> list[list[int]]:
+    """Columns by the table they go to, so that none is wider than `room`; column 0 heads every table."""
+    groups: list[list[int]] = [[0]]
+    for at in range(1, len(widths)):
+        if len(groups[-1]) > 1 and sum(widths[other] for other in [*groups[-1], at]) > room:
+            groups.append([0])
+        groups[-1].append(at)
+    return groups

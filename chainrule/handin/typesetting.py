@@ -13,6 +13,8 @@ from typing import Literal
 
 import typst
 
+from chainrule.handin.cover import Cover
+
 PAGE = r"""
 #let gutter = 24pt
 #let mono = "DejaVu Sans Mono" // like New Computer Modern, it comes with Typst
@@ -29,8 +31,19 @@ PAGE = r"""
 #show raw: set text(font: mono, size: 7.7pt)
 #show raw.where(block: false): highlight.with(fill: luma(236), extent: 1.5pt, radius: 1.5pt)
 #show heading: set block(above: 1.5em, below: 0.8em)
-#show link: set text(fill: blue)
+#show link: it => if type(it.dest) == str { text(fill: blue, it) } else { it } // no blue contents
 
+// The first page: what it is, whose it is, what is in it.
+#let cover(..facts) = {
+  v(3em)
+  title()
+  v(1.5em)
+  if facts.pos().len() > 0 {
+    terms(separator: [:#h(0.6em)], spacing: 0.9em, ..facts.pos().map(fact => terms.item(..fact)))
+  }
+  v(2em)
+  context if query(heading).len() > 0 { outline(title: none, depth: 2) }
+}
 #let running-head(name) = { set text(size: 8pt, fill: luma(110)); h(1fr); name }
 #let quotation(body) = block(inset: (left: 1em, y: 2pt), stroke: (left: 2pt + luma(200)), body)
 #let rule() = line(length: 100%, stroke: 0.5pt + luma(160))
@@ -51,7 +64,7 @@ PAGE = r"""
 // A notebook's pixel is smaller on paper: a figure 640 wide leaves room at its sides, and two fit on a page.
 #let picture(file, alt: none, pixels: none) = context {
   let size = measure(image(file))
-  let width = 0.66 * if pixels == none { size.width } else { pixels * 1pt }
+  let width = 0.66 * if pixels == none { size.width * 4 / 3 } else { pixels * 1pt } // 3 points are 4 pixels
   let tall = width * (size.height / size.width)
   let shown(room) = image(file, alt: alt, width: width * calc.min(1, room / width, 200mm / tall))
   // An icon stays in its line of text; a figure has its own, as wide as the list or table around it leaves.
@@ -108,7 +121,9 @@ def quoted(text: str) -> str:
 
 def breakable(text: str) -> str:
     """`text` with a break allowed (zero-width space) in every run that is too long for a line of code."""
-    return re.sub(r"\S{60}(?=\S)", lambda match: match[0] + "\u200b", text)
+    return re.sub(
+        r"\S{61,}", lambda run: re.sub(r"\S{10}(?=\S)", lambda ten: ten[0] + "\u200b", run[0]), text
+    )
 
 
 @dataclass
@@ -132,22 +147,31 @@ class TypesettingError(RuntimeError):
 
 
 class WriteUp:
-    """What goes into one PDF, in Typst, and the warnings about it. `title` heads the first page."""
+    """What goes into one PDF, in Typst, and the warnings about it."""
 
-    def __init__(self, title: str | None, name: str) -> None:
-        self._head = f"{PAGE}\n#set document(title: {quoted(title or name)}, date: none)\n"
-        self._title = "#title()" if title else ""
-        self._parts: list[Part] = []
+    def __init__(self, cover: Cover) -> None:
+        author = quoted(cover.author or "")
+        self._head = f"{PAGE}\n#set document(title: {quoted(cover.title)}, author: {author}, date: none)\n"
+        facts = "".join(f"([{_text(what)}], [{_text(names)}]), " for what, names in cover.facts.items())
+        self._parts = [Part("the first page", f"#cover({facts})")]
+        self._headings: list[int] = []
         self._files: dict[str, bytes] = {}
         self.warnings: list[str] = []
 
     def add_notebook(self, name: str) -> None:
         """Begin a page, headed by the notebook's file name."""
-        title = "" if self._parts else self._title
-        self.add(Part(name, f"#set page(header: running-head({quoted(name)}))\n{title}"))
+        self.add(Part(name, f"#set page(header: running-head({quoted(name)}))"))
 
     def add(self, part: Part) -> None:
         self._parts.append(part)
+
+    def level(self, written: int) -> int:
+        """A heading's level without gaps above it, as an accessible outline must be: a notebook that goes from
+        # to ### means two levels."""
+        while self._headings and self._headings[-1] >= written:
+            self._headings.pop()
+        self._headings.append(written)
+        return len(self._headings)
 
     def add_file(self, data: bytes, suffix: str) -> str:
         """Keep an image for the PDF; returns its name as a Typst string. Equal images are kept once."""
@@ -156,16 +180,42 @@ class WriteUp:
         return quoted(name)
 
     def to_pdf(self) -> bytes:
-        """Typeset everything. A part that Typst refuses, say for a broken drawing, is shown as plain text and
-        named in the warnings; raises `TypesettingError` if even that does not help."""
+        """Typeset everything, as accessible PDF/UA-1 where the content allows. A part that Typst refuses, say for
+        a broken drawing, is shown as plain text and named in the warnings; raises `TypesettingError` if even
+        that does not help."""
         with tempfile.TemporaryDirectory(prefix="chainrule-pdf-") as folder:
             for name, data in self._files.items():
                 (Path(folder) / name).write_bytes(data)
-            self._warn_of_missing_letters(folder)
             try:
-                return _compile(folder, self._head, self._parts)
+                return self._accessible(folder)
             except TypesettingError:
-                return _compile(folder, self._head, [self._sound(folder, part) for part in self._parts])
+                self._parts = [self._sound(folder, part) for part in self._parts]
+                return self._accessible(folder)
+
+    def _accessible(self, folder: str) -> bytes:
+        try:
+            return _compile(folder, self._head, self._parts, standard="ua-1")
+        except TypesettingError as error:
+            complaints = re.findall(r"^error: (.*)", error.details, re.MULTILINE)
+            if not complaints or not all(complaint.startswith("PDF/UA-1") for complaint in complaints):
+                raise
+        pdf = _compile(folder, self._head, self._parts)  # still with tags
+        letters = re.findall(r'the text `"(.+?)"` could not be displayed', "\n".join(complaints))
+        missing = "".join(
+            dict.fromkeys(re.sub(r"\\u\{(\w+)\}", lambda code: chr(int(code[1], 16)), "".join(letters)))
+        )
+        if missing:
+            shown = missing[:40] + "…" * (len(missing) > 40)
+            self.warnings.append(
+                f"no font on this computer has {shown}: the PDF shows boxes instead, so it is not PDF/UA-1. "
+                "Install a font that has them (for Chinese, Noto Sans CJK) and write the PDF again."
+            )
+        others = [complaint for complaint in complaints if "could not be displayed" not in complaint]
+        if others:
+            self.warnings.append(
+                f"the PDF is tagged, but not PDF/UA-1: {others[0].removeprefix('PDF/UA-1 error: ')}"
+            )
+        return pdf
 
     def _sound(self, folder: str, part: Part) -> Part:
         try:
@@ -176,22 +226,12 @@ class WriteUp:
             return Part(part.where, f"#note[What stands here could not be typeset.]{text}")
         return part
 
-    def _warn_of_missing_letters(self, folder: str) -> None:
-        """Typst prints a letter that no font has as a box; only for an archive PDF does it complain."""
-        letters = sorted({letter for part in self._parts for letter in part.typst if letter > "\u02ff"})
-        try:
-            _compile(folder, PAGE, [Part("", f"#{quoted(letter)}") for letter in letters], standard="a-2b")
-        except TypesettingError as error:
-            missing = "".join(re.findall(r'the text `"(.+?)"` could not be displayed', error.details))
-            missing = re.sub(r"\\u\{(\w+)\}", lambda match: chr(int(match[1], 16)), missing)
-            if missing:
-                self.warnings.append(
-                    f"no font on this computer has {missing[:40]}: the PDF shows boxes instead. "
-                    "Install a font that has them (for Chinese, Noto Sans CJK) and write the PDF again."
-                )
+
+def _text(text: str) -> str:
+    return f"#{quoted(breakable(text))};"
 
 
-def _compile(folder: str, head: str, parts: list[Part], standard: Literal["a-2b"] | None = None) -> bytes:
+def _compile(folder: str, head: str, parts: list[Part], standard: Literal["ua-1"] | None = None) -> bytes:
     """PDF bytes. Typst reads no file outside `folder` and fetches nothing, as no part can name a package."""
     main = Path(folder) / "main.typ"
     main.write_text(head + "\n\n".join(part.typst for part in parts), encoding="utf-8")

@@ -1,0 +1,295 @@
+"""The other route to a PDF, for a machine where Typst or MathJax is missing or fails: a browser prints HTML.
+
+The HTML comes from nbconvert. Before the browser sees it, only elements of text, tables and images are left;
+its page forbids scripts, frames and the network, and images are part of it.
+"""
+
+import base64
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from bs4 import BeautifulSoup, Tag
+from nbconvert import HTMLExporter
+from pygments.formatters import HtmlFormatter
+
+from chainrule.handin.cover import Cover
+from chainrule.handin.formulas import FormulaError, Found, Labels, MathJax, Places
+from chainrule.handin.images import ImageError, is_drawing, named_image, raster
+from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
+
+SECONDS = 120  # for the browser to print
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"]
+PLACES = [  # where browsers are that no PATH names
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+    r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
+]
+SHOWN = re.compile(
+    "a|abbr|b|blockquote|br|caption|code|col|colgroup|dd|del|details|div|dl|dt|em|figcaption|figure|h[1-6]|hr|i|img"
+    "|input|kbd|li|mark|ol|p|pre|q|s|samp|small|span|strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul"
+)
+UNSEEN = ["script", "style", "title", "template", "iframe", "object"]  # their contents are no text either
+ATTRIBUTES = re.compile("alt|class|colspan|href|id|rowspan|scope|src|start|title|type|checked|disabled|width")
+
+STYLE = """
+@page { size: A4; margin: 20mm 18mm; @bottom-center { content: counter(page) " / " counter(pages); font: 8pt serif } }
+body { font: 10.5pt/1.4 "New Computer Modern", "Liberation Serif", serif; overflow-wrap: anywhere }
+h1, h2, h3, h4 { break-after: avoid; line-height: 1.2 }
+section { break-before: page }
+pre { font: 7.7pt/1.35 "DejaVu Sans Mono", monospace; white-space: pre-wrap; margin: 0 }
+.input_area, .raw { background: #f8f8f8; border: 0.5pt solid #ccc; padding: 6pt }
+.prompt { font: 6.5pt monospace; color: #1f4fbf }
+.output_stderr { background: #fdf5e6 } .output_error { background: #fdeeee; border-left: 2pt solid #a61b1b }
+table { border-collapse: collapse; font-size: 8pt; border: solid black; border-width: 0.8pt 0; max-width: 100% }
+th, td { padding: 2pt 5pt; text-align: left; vertical-align: top } .dataframe td, .dataframe th { text-align: right }
+img { max-width: 100%; max-height: 200mm } .formula { vertical-align: baseline }
+.display { display: block; text-align: center; margin: 0.6em 0 }
+.source { font: 7.7pt monospace; color: #a61b1b; background: #fff3f3; border: 0.5pt solid #a61b1b; padding: 0 2pt }
+.note { font-style: italic; color: #555; border-left: 2pt solid #bbb; padding-left: 5pt }
+"""
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-src 'none'; form-action 'none'"
+
+
+class BrowserError(RuntimeError):
+    """No browser, or none that prints; the message says which."""
+
+
+def print_pages(notebooks: Mapping[Path, Mapping[str, Any]], cover: Cover) -> tuple[bytes, list[str]]:
+    """The PDF and warnings. Raises `BrowserError`."""
+    browser = find_browser()  # first: without one there is nothing to do
+    warnings: list[str] = []
+    sections = []
+    for number, (path, notebook) in enumerate(notebooks.items()):
+        body = "".join(_Pages(path, notebook, number, warnings).cells())
+        sections.append(
+            f"<section>{body or '<p class=note>There is nothing in this notebook.</p>'}</section>"
+        )
+    return _print(browser, _page(cover, "".join(sections))), warnings
+
+
+def find_browser() -> str:
+    """A Chromium, Chrome or Edge on this machine; raises `BrowserError`."""
+    for name in BROWSERS:
+        if found := shutil.which(name):
+            return found
+    for place in PLACES:
+        if Path(place).is_file():
+            return place
+    raise BrowserError("there is no Chromium, Chrome or Edge")
+
+
+def _print(browser: str, page: str) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="chainrule-pdf-", ignore_cleanup_errors=True) as folder:
+        source, target = Path(folder, "page.html"), Path(folder, "page.pdf")
+        source.write_text(page, encoding="utf-8")
+        command = [
+            browser,
+            "--headless",
+            "--disable-gpu",
+            "--no-first-run",
+            "--disable-background-networking",
+        ]
+        command += ["--disable-sync", "--disable-extensions", "--host-resolver-rules=MAP * ~NOTFOUND"]
+        command.append(f"--user-data-dir={Path(folder, 'profile')}")
+        if sys.platform != "win32" and os.geteuid() == 0:
+            command.append("--no-sandbox")  # Chromium has none for root; a notebook's scripts are gone anyway
+        command += ["--no-pdf-header-footer", "--generate-pdf-document-outline", f"--print-to-pdf={target}"]
+        try:
+            done = subprocess.run([*command, source.as_uri()], capture_output=True, timeout=SECONDS)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise BrowserError(f"{browser} does not print ({error})") from error
+        pdf = target.read_bytes() if target.is_file() else b""
+        if not pdf.startswith(b"%PDF"):
+            complaint = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
+            raise BrowserError(f"{browser} prints nothing ({complaint[0]})")
+        return pdf
+
+
+def _page(cover: Cover, body: str) -> str:
+    headings = BeautifulSoup(body, "html.parser").find_all(["h1", "h2"])
+    contents = "".join(
+        f'<li><a href="#{html.escape(str(heading.get("id", "")))}">{html.escape(heading.get_text())}</a></li>'
+        for heading in headings
+    )
+    facts = "".join(
+        f"<p><strong>{html.escape(what)}:</strong> {html.escape(text)}</p>"
+        for what, text in cover.facts.items()
+    )
+    title = html.escape(cover.title)
+    colours = HtmlFormatter().get_style_defs(".highlight")
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f"<title>{title}</title><style>{colours}{STYLE}</style></head>"
+        f"<body><h1>{title}</h1>{facts}<ul>{contents}</ul>{body}</body></html>"
+    )
+
+
+class _Pages:
+    """One notebook's cells as HTML that is safe to print."""
+
+    def __init__(self, path: Path, notebook: Mapping[str, Any], number: int, warnings: list[str]) -> None:
+        self._path, self._notebook, self._number, self._warnings = path, notebook, number, warnings
+        self._exporter = HTMLExporter(template_name="basic")
+        self._where = path.name
+        self._labels = Labels(formulas_of(notebook))
+        self._mathjax: MathJax | None = None
+        try:
+            self._mathjax = MathJax(self._labels)
+        except ImportError:
+            self._warn("formulas are drawn by the browser, as quickjax is not installed")
+
+    def cells(self) -> Iterator[str]:
+        for number, cell in enumerate(self._notebook["cells"], 1):
+            self._where = f"{self._path.name}, cell {number}"
+            try:
+                yield self._cell(cell)
+            except Exception as error:  # as on the other route: one cell, not the others
+                self._warn(f"cannot be shown ({type(error).__name__}: {error})")
+                yield '<p class="note">A cell that cannot be shown.</p>'
+
+    def _warn(self, problem: str) -> None:
+        self._warnings.append(f"{self._where}: {problem}")
+
+    def _cell(self, cell: Mapping[str, Any]) -> str:
+        source = joined(cell.get("source", ""))
+        attachments = cell.get("attachments") or {}
+        kind = cell.get("cell_type")
+        if kind == "raw":
+            return f'<pre class="raw">{html.escape(source)}</pre>' if source.strip() else ""
+        if kind != "markdown":
+            outputs = [self._output(output) for output in merged(cell.get("outputs") or [])]
+            if not source.strip() and not outputs:
+                return ""
+            return self._safe(self._rendered({**cell, "outputs": outputs}), {})
+        places = Places(source)
+        shown = self._safe(self._rendered({**cell, "source": places.text, "attachments": {}}), attachments)
+        pieces = list(places.split(shown))
+        drawn = self._formulas([piece for piece in pieces if isinstance(piece, Found)])
+        return "".join(piece if isinstance(piece, str) else next(drawn) for piece in pieces)
+
+    def _rendered(self, cell: dict[str, Any]) -> str:
+        metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
+        whole = nbformat.from_dict(
+            {"cells": [{"metadata": {}, **cell}], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+        )
+        return str(self._exporter.from_notebook_node(whole)[0])
+
+    def _output(self, output: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An output in the form that print shows; a drawing becomes an image, which can load nothing."""
+        if output.get("output_type") == "stream":
+            text, missing = shortened(final_screen(joined(output.get("text", ""))).strip("\n"))
+            if missing:
+                self._warn(f"{missing} lines of a long output are left out")
+            return {"name": "stdout", **output, "text": text}
+        data = output.get("data")
+        if not isinstance(data, Mapping):
+            return output
+        shown = {kind: joined(value) for kind, value in data.items() if kind.startswith(("text/", "image/"))}
+        if "text/latex" in shown:
+            shown.setdefault("text/markdown", shown.pop("text/latex"))
+        for kind in [kind for kind in shown if kind.startswith("image/")]:
+            image = shown.pop(kind)
+            if kind == "image/svg+xml":
+                image = base64.b64encode(image.encode()).decode()
+            shown["text/html"] = f'<img alt="Output of the cell above" src="data:{kind};base64,{image}">'
+        if not shown:
+            self._warn(f"an output has no form that print can show ({', '.join(sorted(data))})")
+            shown = {"text/plain": f"An output that print cannot show ({', '.join(sorted(data))})."}
+        return {"metadata": {}, "execution_count": None, **output, "data": shown}
+
+    def _formulas(self, found: Iterable[Found]) -> Iterator[str]:
+        found = list(found)
+        drawn = [self._drawn(one) for one in found] if self._mathjax else _mathml(found, self._labels)
+        for one, picture in zip(found, drawn, strict=True):
+            if picture is None:
+                self._warn(f"a formula is shown as source: {one.tex.strip()[:80]}")
+                yield f'<code class="source">{html.escape(one.tex.strip())}</code>'
+            else:
+                yield f'<span class="display">{picture}</span>' if one.display else picture
+
+    def _drawn(self, found: Found) -> str | None:
+        assert self._mathjax
+        try:
+            formula = self._mathjax.to_svg(found.tex.strip(), found.display)
+        except FormulaError:
+            return None
+        if not formula.width:
+            return ""
+        size = f"width: {formula.width:.3f}em; vertical-align: {-formula.baseline:.3f}em"
+        return (
+            f'<img class="formula" style="{size}" alt="{html.escape(found.tex.strip())}" '
+            f'src="data:image/svg+xml;base64,{base64.b64encode(formula.svg.encode()).decode()}">'
+        )
+
+    def _safe(self, body: str, attachments: Mapping[str, Any]) -> str:
+        """HTML with nothing but text, tables and images that are in it or in the notebook's folder."""
+        soup = BeautifulSoup(body, "html.parser")
+        for element in soup.find_all(UNSEEN) + soup.select(".anchor-link"):
+            element.extract()
+        for element in soup.find_all(True):
+            if not SHOWN.fullmatch(element.name):
+                element.unwrap()
+                continue
+            for name in [name for name in element.attrs if not ATTRIBUTES.fullmatch(name)]:
+                del element[name]
+            if element.name == "img":
+                self._image(soup, element, attachments)
+            elif "src" in element.attrs:
+                del element["src"]
+            if element.get("id"):
+                element["id"] = f"{self._number}-{element['id']}"
+            address = str(element.get("href", ""))
+            if address and not address.startswith(("https://", "http://", "mailto:")):
+                del element["href"]
+        return str(soup)
+
+    def _image(self, soup: BeautifulSoup, element: Tag, attachments: Mapping[str, Any]) -> None:
+        address = str(element.get("src", ""))
+        try:
+            data = named_image(address, self._path.parent, attachments)
+            kind = "svg+xml" if is_drawing(data) else raster(data)[0]
+            element["src"] = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+        except (ImageError, OSError) as error:
+            name = address if len(address) <= 80 else address[:80] + "…"
+            self._warn(f"image {name} is not shown: {error}")
+            note = soup.new_tag("span", attrs={"class": "note"})
+            note.string = f"Image not shown: {name} ({error})."
+            element.replace_with(note)
+
+
+def _mathml(found: list[Found], labels: Labels) -> list[str | None]:
+    """Formulas as MathML by pandoc, where that is there; None for one that it cannot read."""
+    try:
+        import pypandoc
+
+        blocks = [
+            {
+                "t": "Div",
+                "c": [
+                    ["", [], []],
+                    [{"t": "Plain", "c": [{"t": "Math", "c": [{"t": kind}, labels.resolved(one.tex)]}]}],
+                ],
+            }
+            for one in found
+            for kind in ["DisplayMath" if one.display else "InlineMath"]
+        ]
+        document = json.dumps({"pandoc-api-version": [1, 23], "meta": {}, "blocks": blocks})
+        command = [pypandoc.get_pandoc_path(), "-f", "json", "-t", "html", "--mathml", "--sandbox"]
+        done = subprocess.run(command, input=document.encode(), capture_output=True, timeout=30, check=True)
+        divs = BeautifulSoup(done.stdout.decode(), "html.parser").find_all("div")
+        return [str(div.math) if div.math else None for div in divs]
+    except (ImportError, OSError, subprocess.SubprocessError):
+        return [None] * len(found)

@@ -1,0 +1,193 @@
+"""One notebook's cells and outputs in Typst."""
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from chainrule.handin.formulas import Formula, FormulaError, Found, Labels, MathJax, in_lines
+from chainrule.handin.images import decoded, is_drawing, named_image, raster
+from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
+from chainrule.handin.prose import Prose, ProseError, sensible_width
+from chainrule.handin.typesetting import ROOM, TEXT, Part, WriteUp, breakable, quoted
+
+LARGEST_TABLE = 500_000  # characters of HTML; the output's plain text is shown instead
+
+
+class NotebookWriter:
+    """Adds one notebook to a write-up, cell by cell."""
+
+    def __init__(self, path: Path, writeup: WriteUp) -> None:
+        self._name = path.name
+        self._folder = path.resolve().parent
+        self._writeup = writeup
+        self._mathjax = MathJax()
+        self._prose = Prose(self._formula, self._picture, writeup.level)
+        self._where = self._name
+        self._attachments: Mapping[str, Any] = {}
+        self._language = "python"
+        self._blank = True
+
+    def write(self, notebook: Mapping[str, Any]) -> None:
+        metadata = notebook.get("metadata") or {}
+        kernel = metadata.get("kernelspec") or {}
+        self._language = str(kernel.get("language") or "python")
+        self._mathjax = MathJax(Labels(formulas_of(notebook)))  # macros and labels belong to their notebook
+        self._writeup.add_notebook(self._name)
+        for number, cell in enumerate(notebook["cells"], 1):
+            self._where = f"{self._name}, cell {number}"
+            try:
+                self._cell(cell)
+            except Exception as error:
+                # A cell can be malformed in more ways than we can name; none may cost the other cells.
+                self._warn(f"cannot be shown ({type(error).__name__}: {error})")
+                self._add("#note[A cell that cannot be shown.]")
+        if self._blank:
+            self._add("#note[There is nothing in this notebook.]")
+
+    def _add(self, typst: str, plain: str = "") -> None:
+        self._blank = self._blank and not typst.strip()
+        self._writeup.add(Part(self._where, typst, plain))
+
+    def _warn(self, problem: str) -> None:
+        self._writeup.warnings.append(f"{self._where}: {problem}")
+
+    # Cells
+
+    def _cell(self, cell: Mapping[str, Any]) -> None:
+        source = joined(cell.get("source", ""))
+        kind = cell.get("cell_type")
+        if kind == "markdown":
+            self._attachments = cell.get("attachments") or {}
+            self._add(self._readable(source), source)
+        elif kind == "code":
+            outputs = cell.get("outputs") or []
+            if source.strip() or outputs:
+                count = cell.get("execution_count")
+                label = quoted(f"[{count if isinstance(count, int) else ' '}]")
+                code = quoted(breakable(source.rstrip()))
+                self._add(f"#code-cell({label}, {code}, lang: {quoted(self._language)})", source)
+            for output in merged(outputs):
+                self._output(output)
+        elif source.strip():
+            self._add(f"#listing({quoted(breakable(source))})", source)
+
+    def _readable(self, markdown: str) -> str:
+        try:
+            return self._prose.markdown(markdown)
+        except ProseError as error:
+            self._warn(f"shown as plain text: {error}")
+            return f"#listing({quoted(breakable(markdown))})"
+
+    # Outputs
+
+    def _output(self, output: Mapping[str, Any]) -> None:
+        kind = output.get("output_type")
+        if kind == "stream":
+            self._text(
+                joined(output.get("text", "")), "stderr" if output.get("name") == "stderr" else "stdout"
+            )
+        elif kind == "error":
+            trace = "\n".join(map(str, output.get("traceback") or []))
+            self._text(trace or f"{output.get('ename')}: {output.get('evalue')}", "error")
+        else:
+            self._data(output.get("data") or {}, output.get("metadata") or {})
+
+    def _text(self, text: str, kind: str) -> None:
+        text = final_screen(text).strip("\n")
+        if text.strip():
+            text, missing = shortened(text)
+            if missing:
+                self._warn(f"{missing} lines of a long output are left out")
+            self._add(f"#output-text({quoted(breakable(text))}, kind: {quoted(kind)})", text)
+
+    def _data(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        """One output that comes in several forms: the best one that print can show."""
+        plain = joined(data.get("text/plain", ""))
+        for mimetype in ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"):
+            if mimetype in data:
+                return self._image_output(
+                    mimetype, joined(data[mimetype]), metadata.get(mimetype) or {}, plain
+                )
+        html = joined(data.get("text/html", ""))
+        shown_by_html = "<table" in html or not plain or plain.startswith("<IPython.core.display.")
+        if html and shown_by_html and len(html) <= LARGEST_TABLE:
+            try:
+                body = self._prose.html(html)
+            except ProseError as error:
+                self._warn(f"an HTML output is shown as plain text: {error}")
+                body = ""
+            if body.strip():
+                return self._add(f"#output[{body}]", plain)
+        for mimetype in ("text/markdown", "text/latex"):
+            if mimetype in data:
+                source = joined(data[mimetype])
+                return self._add(f"#output[{self._readable(source)}]", source)
+        if plain.strip() and not plain.startswith("<IPython.core.display."):
+            return self._text(plain, "result")
+        if data:
+            kinds = ", ".join(sorted(data))
+            self._warn(f"an output has no form that print can show ({kinds})")
+            self._add(f"#output[#note({quoted(f'An output that print cannot show ({kinds}).')})]")
+
+    def _image_output(self, mimetype: str, text: str, metadata: Mapping[str, Any], plain: str) -> None:
+        try:
+            data = text.encode() if mimetype == "image/svg+xml" else decoded(text)
+            width = sensible_width(metadata.get("width"))
+            shown = self._image(data, "Output of the cell above", width)
+        except ValueError as error:
+            self._warn(f"an image output is not shown: {error}")
+            shown = f"#note({quoted(f'An image that cannot be shown: {error}.')});"
+        self._add(f"#output[{shown}]", plain)
+
+    # What stands inside prose: formulas and images
+
+    def _formula(self, found: Found) -> str:
+        tex = found.tex.strip()
+        try:
+            formula = self._fitting(tex, found.display)
+        except FormulaError as error:
+            self._warn(f"a formula is shown as source, {error}: {tex[:80]}")
+            return f"#formula-source({quoted(breakable(tex))});"
+        if not formula.width:
+            return ""
+        file = self._writeup.add_file(formula.svg.encode(), "svg")
+        alt = quoted(tex)
+        if found.display or formula.width * TEXT > ROOM:  # a line of its own, where it can shrink to fit
+            return f"#display-formula({file}, {formula.width:.3f}em, {alt});"
+        return f"#formula({file}, {formula.height:.3f}em, {formula.baseline:.3f}em, {alt});"
+
+    def _fitting(self, tex: str, display: bool) -> Formula:
+        """The formula, in several lines if it would have to be much smaller than the text to fit in one."""
+        formula = self._mathjax.to_svg(tex, display)
+        too_wide = formula.width * TEXT / ROOM
+        if too_wide <= 1.3:
+            return formula
+        if in_several := in_lines(tex, math.ceil(too_wide * 1.1)):
+            with suppress(FormulaError):  # broken where it must not be: then rather small
+                broken = self._mathjax.to_svg(in_several, display=True)
+                if broken.width < formula.width:
+                    formula, too_wide = broken, broken.width * TEXT / ROOM
+        if too_wide > 2:
+            self._warn(f"a formula is too wide and printed at {100 / too_wide:.0f} % of its size: {tex[:80]}")
+        return formula
+
+    def _picture(self, address: str, alt: str, width: float | None) -> str:
+        try:
+            return self._image(
+                named_image(address, self._folder, self._attachments), alt or f"Image {address[:80]}", width
+            )
+        except (ValueError, OSError) as error:
+            name = address if len(address) <= 80 else address[:80] + "…"
+            self._warn(f"image {name} is not shown: {error}")
+            return f"#note({quoted(f'Image not shown: {name} ({error}).')});"
+
+    def _image(self, data: bytes, alt: str, width: float | None) -> str:
+        """Typst for an image, `width` CSS pixels wide if that is said. Raises `ImageError`."""
+        if is_drawing(data):
+            suffix, pixels = "svg", width or "none"  # then Typst asks the drawing
+        else:
+            suffix, pixels = raster(data)
+            pixels = width or pixels
+        return f"#picture({self._writeup.add_file(data, suffix)}, alt: {quoted(alt)}, pixels: {pixels});"

@@ -3,7 +3,7 @@
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor, CSSHTMLHeaderPreprocessor
 from nbgrader import preprocessors as nbgrader
 
-from chainrule import feedback, grading, marks, release
+from chainrule import feedback, grading, intake, marks, release
 
 c = get_config()  # noqa: F821 (traitlets puts it here)
 
@@ -19,6 +19,16 @@ c.Course.variants = {  # per-student numbers, if asked for
     "cs480-a2": "chainrule.reference.cs480_a2:draw",
     "csc6022-hw2": "chainrule.reference.csc6022_hw2:draw",
 }
+
+# ---- hand-in and intake ----
+c.Course.roster = "roster.csv"  # id, username, last, first, email
+c.Course.late = {"cs480-a2": "report", "csc6022-hw2": "zero"}
+c.Course.handin = {  # what the handouts ask for
+    "cs480-a2": ["{last}_{first}_assignment2.pdf", "{last}_{first}_assignment2.ipynb"],
+    "csc6022-hw2": ["*.pdf", "*.zip/*.py", "*.zip/*.ipynb"],
+}
+c.ZipCollectApp.extractor_plugin = intake.SafeExtractor
+c.ZipCollectApp.collector_plugin = intake.DownloadCollector
 
 # ---- release ----
 c.ClearSolutions.code_stub = {"python": "todo()"}
@@ -53,7 +63,7 @@ c.Autograde.autograde_preprocessors = [
     nbgrader.SaveAutoGrades,
     grading.WaitForPeople,
     grading.TellRepairs,
-    nbgrader.AssignLatePenalties,
+    intake.LatePenalties,
     nbgrader.CheckCellMetadata,
 ]
 

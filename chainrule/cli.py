@@ -103,16 +103,34 @@ def release(
 @app.command()
 def intake(
     assignment: Assignment,
-    source: Annotated[Path, typer.Argument(help="Folder with STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb.")],
+    sources: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DOWNLOAD...",
+            help="Zips or folders downloaded from an LMS; or a folder of STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb.",
+        ),
+    ],
+    lms: Annotated[
+        str | None,
+        typer.Option(help="blackboard, brightspace, canvas or moodle; recognised from the names by default."),
+    ] = None,
     course: CourseOption = None,
 ) -> None:
     """Take submitted notebooks in: submitted/<student>/<assignment>/."""
+    from chainrule.intake.download import intake_downloads, is_plain
     from chainrule.intake.folder import intake as take
 
-    report = take(open_course(course), assignment, source)
-    print(f"{len(report.taken)} taken, {len(report.unchanged)} already there, {len(report.refused)} refused")
-    for name, reason in report.refused.items():
-        print(f"  refused {plain(name)}: {plain(reason)}")
+    folder = open_course(course)
+    if lms is None and all(map(is_plain, sources)):
+        for source in sources:
+            report = take(folder, assignment, source)
+            told = f"{len(report.taken)} taken, {len(report.unchanged)} already there, {len(report.refused)} refused"
+            print(told)
+            for name, reason in report.refused.items():
+                print(f"  refused {plain(name)}: {plain(reason)}")
+        return
+    for line in intake_downloads(folder, assignment, sources, lms).lines():
+        print(plain(line))
 
 
 @app.command()

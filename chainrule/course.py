@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
-from traitlets import Dict, List, Unicode
+from traitlets import Dict, Enum, List, Unicode
 from traitlets.config import Config, Configurable, PyFileConfigLoader
 
 CONFIG = "nbgrader_config.py"
@@ -41,6 +41,25 @@ class Course(Configurable):
         help="Where each assignment's per-student numbers are drawn: 'module:function'.",
     ).tag(config=True)
 
+    roster = Unicode(
+        "roster.csv", help="CSV of the students: id, username, last, first, email; id names their folders."
+    ).tag(config=True)
+
+    late = Dict(
+        value_trait=Enum(["zero", "report"]),
+        key_trait=Unicode(),
+        help="What being late costs: 'zero' everything, 'report' nothing; the intake report tells it.",
+    ).tag(config=True)
+
+    handin = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help=(
+            "What each assignment's handout asks for, by file names: {last} and {first} are the student's, * is "
+            "anything, and what follows a slash is in a zip: '{last}_{first}_hw1.pdf', '*.zip/*.py'."
+        ),
+    ).tag(config=True)
+
     data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(config=True)
 
     def due_date(self, assignment: str) -> datetime | None:
@@ -49,12 +68,28 @@ class Course(Configurable):
         Raises:
             CourseError: the entry cannot be read.
         """
-        text = self.due.get(assignment)
-        if text is None:
-            return None
+        return self._due(assignment).astimezone(UTC) if assignment in self.due else None
+
+    def zone(self, assignment: str) -> ZoneInfo:
+        """The time zone its clocks show: that of the due date, or of the other ones if they agree.
+
+        Raises:
+            CourseError: the course doesn't say.
+        """
+        zones = {self._due(name).tzinfo for name in ([assignment] if assignment in self.due else self.due)}
+        if len(zones) != 1:
+            raise CourseError(
+                f"which time zone? Write c.Course.due[{assignment!r}] = 'YYYY-MM-DD HH:MM Area/City' in {CONFIG}"
+            )
+        zone = zones.pop()
+        assert isinstance(zone, ZoneInfo)
+        return zone
+
+    def _due(self, assignment: str) -> datetime:
+        text = self.due[assignment]
         try:
             moment, zone = text.rsplit(" ", 1)
-            return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+            return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone))
         except (ValueError, ZoneInfoNotFoundError):
             raise CourseError(
                 f"c.Course.due[{assignment!r}] in {CONFIG} is {text!r}; write 'YYYY-MM-DD HH:MM Area/City'"

@@ -1,1 +1,6 @@
 """From what students handed in to nbgrader's submitted/ folder."""
+
+from chainrule.intake.late import LatePenalties, LatePolicy
+from chainrule.intake.zip_collect import DownloadCollector, SafeExtractor
+
+__all__ = ["DownloadCollector", "LatePenalties", "LatePolicy", "SafeExtractor"]

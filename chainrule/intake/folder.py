@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Collection
@@ -15,8 +14,7 @@ from pathlib import Path
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.files import declared
 from chainrule.intake.notebook import MAX_BYTES, Unreadable, read
-
-STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+from chainrule.intake.roster import STUDENT_ID
 
 
 class Refused(ValueError):

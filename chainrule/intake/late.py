@@ -1,0 +1,46 @@
+"""What being late costs, by c.Course.late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nbformat import NotebookNode
+from nbgrader.api import Gradebook
+from nbgrader.plugins import LateSubmissionPlugin
+from nbgrader.preprocessors import AssignLatePenalties
+from traitlets import default
+
+from chainrule.course import Course
+
+
+class LatePolicy(LateSubmissionPlugin):
+    """nbgrader's plug-in for late submissions: "zero" takes the whole score, "report" takes nothing."""
+
+    def late_submission_penalty(
+        self, student_id: str, score: float, total_seconds_late: float
+    ) -> float | None:
+        """The points that are taken; None for none."""
+        policy = Course(parent=self).late.get(self.parent.assignment_id)
+        return score if policy == "zero" and total_seconds_late > 0 else None
+
+
+class LatePenalties(AssignLatePenalties):
+    """nbgrader's step that records late penalties, by our policy.
+
+    A penalty of "zero" is the notebook's maximum, so that what a person marks later in formgrader is taken, too.
+    """
+
+    @default("plugin_class")
+    def _plugin_class(self) -> type[LatePolicy]:
+        return LatePolicy
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        nb, resources = super().preprocess(nb, resources)
+        if Course(parent=self).late.get(self.assignment_id) == "zero":
+            with Gradebook(self.db_url) as gradebook:
+                found = (self.assignment_id, self.student_id)
+                notebook = gradebook.find_submission_notebook(self.notebook_id, *found)
+                if gradebook.find_submission(*found).total_seconds_late > 0:
+                    notebook.late_submission_penalty = notebook.max_score
+                    gradebook.db.commit()
+        return nb, resources

@@ -1,0 +1,97 @@
+"""The roster: who is in the course, a CSV with the columns id, username, last, first, email."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chainrule.course import CourseError
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # what may name a folder of submitted/
+
+
+@dataclass(frozen=True)
+class Person:
+    """A student. `id` names the folder in submitted/; `username` is the one of the LMS; what is unknown is ""."""
+
+    id: str
+    username: str
+    last: str
+    first: str
+    email: str
+
+
+COLUMNS = tuple(field.name for field in fields(Person))
+
+
+def read_roster(path: Path) -> list[Person]:
+    """The students of a roster, in its order.
+
+    The columns may stand in any order and case, beside others; UTF-8 with or without a byte-order mark; separated
+    by commas, semicolons or tabs, as spreadsheets of different languages write them.
+
+    Raises:
+        CourseError: the file cannot be used. Names the line and what to do.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise CourseError(f"{path} is not UTF-8: save it again as 'CSV UTF-8'") from None
+    except OSError as error:
+        raise CourseError(
+            f"the roster {path} cannot be read ({error.strerror}): write a CSV with the columns "
+            f"{', '.join(COLUMNS)}, and name it by c.Course.roster"
+        ) from None
+    header = text.partition("\n")[0]
+    delimiter = max(",;\t", key=header.count)
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        return _people(rows, path)
+    except csv.Error as error:
+        raise CourseError(f"{path}, line {rows.line_num}: {error}: look for a stray quote there") from None
+
+
+def _people(rows: Reader, path: Path) -> list[Person]:
+    header = [_tidy(name).lower() for name in next(rows, [])]
+    if wrong := [name for name in COLUMNS if header.count(name) != 1]:
+        raise CourseError(
+            f"{path}, line 1: the column {' and '.join(wrong)} must be there once; "
+            f"the first line has to name {', '.join(COLUMNS)}"
+        )
+    people: list[Person] = []
+    lines: dict[tuple[str, str], int] = {}
+    for row in rows:
+        if not any(value.strip() for value in row):
+            continue
+        where = f"{path}, line {rows.line_num}"
+        if len(row) != len(header):
+            raise CourseError(
+                f"{where}: {len(row)} values under {len(header)} columns: put values with commas in quotes"
+            )
+        values = dict(zip(header, map(_tidy, row), strict=True))
+        person = Person(**{name: values[name] for name in COLUMNS})
+        if not STUDENT_ID.fullmatch(person.id):
+            what = f"the id {person.id!r} cannot name a folder" if person.id else "the id is missing"
+            raise CourseError(f"{where}: {what}: write 1 to 64 letters, digits and . _ @ -")
+        for column in ("id", "username"):  # some file systems and all LMSs ignore case
+            key = column, getattr(person, column).casefold()
+            if key[1] and key in lines:
+                raise CourseError(
+                    f"{where}: the {column} {key[1]!r} is that of line {lines[key]} too: correct one of them"
+                )
+            lines[key] = rows.line_num
+        people.append(person)
+    return people
+
+
+def _tidy(text: str) -> str:
+    """The text with single spaces and composed letters, as names are compared."""
+    return unicodedata.normalize("NFC", " ".join(text.split()))

@@ -23,6 +23,7 @@ from typer.exceptions import TyperException
 import chainrule.quickly  # before anything that imports jsonschema  # noqa: F401
 from chainrule.course import CourseError, CourseFolder, find_course
 from chainrule.data import BRINGABLE, DATA_SETS, Profile
+from chainrule.marks import Filled, LmsName, MarksCsv, Missing, fill_for_lms, write_whole
 
 if TYPE_CHECKING:  # torch takes seconds to import; `chainrule --help` should not
     from chainrule.grading.classroom import ClassReport
@@ -267,23 +268,72 @@ def feedback(
 @app.command()
 def marks(
     assignment: Assignment,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="CSV file to write.")] = None,
+    lms: Annotated[LmsName | None, typer.Option(help="Write what this LMS imports.")] = None,
+    columns: Annotated[
+        Path | None,
+        typer.Option(metavar="EXPORT", help="The LMS's own export: fill its column, keep everything else."),
+    ] = None,
+    item: Annotated[str | None, typer.Option(help="What the LMS calls the assignment.")] = None,
+    missing: Annotated[
+        Missing, typer.Option(help="What somebody gets who handed in nothing.")
+    ] = Missing.empty,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change; write nothing.")
+    ] = False,
+    allow_waiting: Annotated[
+        bool, typer.Option("--allow-waiting", help="Even if items wait for a person; they count 0 so far.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File to write.")] = None,
     course: CourseOption = None,
 ) -> None:
-    """Write the marks of an assignment as CSV."""
+    """Write the marks of an assignment: as CSV with every item, or as the table that an LMS imports."""
     from nbgrader.api import Gradebook
-
-    from chainrule.marks import MarksCsv
 
     folder = open_course(course)
     folder.require(assignment)
-    target = output or folder.root / "marks" / f"{assignment}.csv"
-    with Gradebook(folder.directory.db_url) as gradebook:
-        if not gradebook.students:
-            raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        MarksCsv(to=str(target), assignment=[assignment]).export(gradebook)
+    if lms is None:
+        if columns or item or dry_run or allow_waiting or missing is not Missing.empty:
+            raise CourseError(
+                "--columns, --item, --missing, --dry-run and --allow-waiting are about --lms: name it"
+            )
+        target = output or folder.root / "marks" / f"{assignment}.csv"
+        with Gradebook(folder.directory.db_url) as gradebook:
+            if not gradebook.students:
+                raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+            MarksCsv(to=str(target), assignment=[assignment]).export(gradebook)
+        print(f"marks written to {target}")
+        return
+    filled = fill_for_lms(folder, assignment, lms, export=columns, item=item, missing=missing)
+    suffix = columns.suffix if columns else ".csv"
+    target = output or folder.root / "marks" / f"{assignment}-{lms}{suffix}"
+    if columns and target.exists() and target.samefile(columns):
+        raise CourseError(f"{target} is the export itself: name another file by --output")
+    tell_marks(filled, changes=dry_run)
+    if filled.unfinished and not allow_waiting:
+        refusal = (
+            "marks are not final: finish them in formgrader and by `chainrule grade`, or add --allow-waiting"
+        )
+        if not dry_run:
+            raise CourseError(refusal)
+        print(f"would be refused: {refusal}")
+    if dry_run:
+        print(f"nothing written; {target} would be")
+        return
+    write_whole(target, filled.sheet.to_bytes())
     print(f"marks written to {target}")
+
+
+def tell_marks(filled: Filled, *, changes: bool) -> None:
+    """Say who is where in an LMS's table and, if wanted, what changes."""
+    if changes:
+        for change in filled.changes:
+            who = f"{change.person.id} ({change.person.first} {change.person.last})"
+            print(f"  {plain(who)}: {plain(change.old) or '–'} → {change.new}")
+    print(
+        f"{plain(filled.column)}: {len(filled.changes)} marks new or changed, {len(filled.unchanged)} rows as before"
+    )
+    for about, those in filled.remarks().items():
+        print(f"{about}: {plain(', '.join(those))}")
 
 
 @app.command()

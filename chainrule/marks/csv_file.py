@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
+
+from chainrule.marks.sheet import harmless, write_whole
+from chainrule.marks.totals import final_score, waiting
 
 COLUMNS = [
     *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
@@ -32,10 +36,11 @@ class MarksCsv(ExportPlugin):
             for student in gradebook.students:
                 if not self.student or student.id in map(str, self.student):
                     rows.append(_row(gradebook, assignment, student))
-        with open(target, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [*COLUMNS, "waiting", *items], restval="")
-            writer.writeheader()
-            writer.writerows({key: harmless(value) for key, value in row.items()} for row in rows)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, [*COLUMNS, "waiting", *items], restval="")
+        writer.writeheader()
+        writer.writerows({key: harmless(value) for key, value in row.items()} for row in rows)
+        write_whole(target, text.getvalue().encode())
         self.log.info("Marks of %d students written to %s", len(rows), target)
 
 
@@ -54,20 +59,12 @@ def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:
     except MissingEntry:
         return row | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0, "waiting": 0}
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    waiting = {g.name for g in grades if g.needs_manual_grade and g.manual_score is None}
-    penalty = submission.late_submission_penalty or 0.0
+    open_items = waiting(submission)
     row |= {
         "timestamp": submission.timestamp,
         "raw_score": submission.score,
-        "late_submission_penalty": penalty,
-        "score": max(0.0, submission.score - penalty),
-        "waiting": len(waiting),
+        "late_submission_penalty": submission.late_submission_penalty or 0.0,
+        "score": final_score(submission),
+        "waiting": len(open_items),
     }
-    return row | {grade.name: "" if grade.name in waiting else grade.score for grade in grades}
-
-
-def harmless(value: Any) -> Any:
-    """A cell no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return "" if value is None else value
+    return row | {grade.name: "" if grade.name in open_items else grade.score for grade in grades}

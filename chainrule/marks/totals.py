@@ -1,0 +1,88 @@
+"""What everybody has in an assignment, by nbgrader's gradebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+
+from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
+
+from chainrule.course import CourseFolder
+from chainrule.intake.roster import Person, read_roster
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class Total:
+    """A student's points; None without a graded submission.
+
+    `waiting` names the items that wait for a human. `ungraded` says that something was handed in and not graded,
+    `in_roster` is False for who is in the gradebook only, though there is a roster.
+    """
+
+    person: Person
+    points: Decimal | None = None
+    waiting: tuple[str, ...] = ()
+    ungraded: bool = False
+    in_roster: bool = True
+
+
+def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple[Decimal, list[Total]]:
+    """The assignment's maximum, and everybody's total: first the roster, then who is only in the gradebook.
+
+    Without a roster everybody is the gradebook's, with the student's id as username.
+
+    Raises:
+        CourseError: the roster has a slip.
+        MissingEntry: the gradebook doesn't know the assignment.
+    """
+    path = folder.root / folder.course.roster
+    roster = {person.id: person for person in read_roster(path)} if path.exists() else None
+    people = dict(roster or {})
+    for student in gradebook.students:
+        names = (student.last_name or "", student.first_name or "", student.email or "")
+        people.setdefault(student.id, Person(student.id, student.id if roster is None else "", *names))
+    maximum = Decimal(repr(gradebook.find_assignment(assignment).max_score))
+    return maximum, [
+        replace(_total(folder, gradebook, assignment, person, maximum), in_roster=id in (roster or people))
+        for id, person in people.items()
+    ]
+
+
+def _total(
+    folder: CourseFolder, gradebook: Gradebook, assignment: str, person: Person, maximum: Decimal
+) -> Total:
+    try:
+        submission = gradebook.find_submission(assignment, person.id)
+    except MissingEntry:
+        handed_in = folder.folder("submitted", person.id, assignment)
+        return Total(person, ungraded=handed_in.is_dir() and any(handed_in.iterdir()))
+    return Total(person, rounded(final_score(submission), maximum), tuple(sorted(waiting(submission))))
+
+
+def final_score(submission: SubmittedAssignment) -> float:
+    """nbgrader's total, as it exports it: late penalties taken off, never below zero."""
+    return max(0.0, submission.score - (submission.late_submission_penalty or 0.0))
+
+
+def waiting(submission: SubmittedAssignment) -> set[str]:
+    """Names of the items that wait for a human."""
+    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+    return {grade.name for grade in grades if grade.needs_manual_grade and grade.manual_score is None}
+
+
+def rounded(score: float, maximum: Decimal) -> Decimal:
+    """Points with at most two decimals; halves go up, but nothing below the maximum becomes more than it.
+
+    Extra credit may be above the maximum, and stays there.
+    """
+    exact = Decimal(repr(round(score, 9)))  # 0.1 + 0.2 is 0.3
+    points = exact.quantize(CENT, ROUND_HALF_UP)
+    return exact.quantize(CENT, ROUND_DOWN) if exact <= maximum < points else points
+
+
+def written(points: Decimal) -> str:
+    """The points without trailing zeros: 12.5, 100, 0."""
+    text = f"{points:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

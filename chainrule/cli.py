@@ -240,6 +240,13 @@ def feedback(
     students: Annotated[
         list[str] | None, typer.Option("--student", help="Only this student; repeatable.")
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also a PDF of each student's pages.")] = False,
+    lms: Annotated[
+        str | None,
+        typer.Option(
+            "--zip", metavar="LMS", help="Also a zip to upload: brightspace, blackboard, canvas or moodle."
+        ),
+    ] = None,
     course: CourseOption = None,
 ) -> None:
     """Write each student's page: feedback/<student>/<assignment>/."""
@@ -253,14 +260,33 @@ def feedback(
         raise CourseError(f"not graded yet: {', '.join(missing)}. Run `chainrule grade {assignment}` first.")
     if not chosen:
         raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+    if lms is not None:
+        from chainrule.feedback.upload import pack, require_lms
+
+        require_lms(lms)
     failures = []
     for student in chosen:
         try:
             outcome = folder.api.generate_feedback(assignment, student, force=True)
             folder.succeed(outcome, f"feedback for {student}")
-        except CourseError as error:  # the others still get theirs
-            failures.append(str(error))
-    print(f"{len(chosen) - len(failures)} pages in {folder.root / folder.directory.feedback_directory}")
+            if pdf:
+                from chainrule.feedback.paper import write_feedback_pdf
+
+                for warning in write_feedback_pdf(folder, assignment, student):
+                    print(f"{plain(student)}: {plain(warning)}")
+        except (CourseError, ValueError) as error:  # the others still get theirs
+            failures.append(f"{student}: {error}")
+    finished = len(chosen) - len(failures)
+    there = folder.folder("feedback")
+    print(f"feedback of {finished} student{'s' * (finished != 1)} in {there}")
+    if lms is not None:
+        upload = pack(folder, assignment, chosen, lms)
+        print(f"feedback of {upload.students} to upload in {upload.path}")
+        if upload.unnamed:
+            print(
+                f"warning: {lms} won't know whose these are, as intake has not seen its names of them; they are "
+                f"in the zip by the roster's names: {plain(', '.join(upload.unnamed))}"
+            )
     if failures:
         raise CourseError("\n".join(failures))
 

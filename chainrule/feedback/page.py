@@ -24,7 +24,6 @@ from nbformat import NotebookNode
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
-from traitlets import default
 
 from chainrule.course import CourseError
 from chainrule.feedback.formulas import Drawings
@@ -62,10 +61,6 @@ INDEX_NAME = "index.html"
 
 class FeedbackExporter(HTMLExporter):
     """nbconvert's exporter for `nbgrader generate_feedback`; for several notebooks there is an index, too."""
-
-    @default("preprocessors")
-    def _no_preprocessors(self) -> list[Any]:
-        return []
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: Any = None, **kwargs: Any
@@ -249,7 +244,7 @@ class Cells:
                 for name, value in element.attrs.items():
                     if isinstance(value, str):
                         element[name] = places.restore(value)
-            self._identify(element)
+            self._identify(element, ours=ours)
             if element.name == "img":
                 self._picture(soup, element, attachments)
         drawn: list[str] = []
@@ -263,7 +258,7 @@ class Cells:
             written = written.replace(f'<span data-formula="{number}"></span>', formula)
         return written
 
-    def _identify(self, element: Tag) -> None:
+    def _identify(self, element: Tag, *, ours: bool) -> None:
         """Ids and links to them, kept apart from the page's own."""
         if name := element.attrs.pop("id", ""):
             name = f"nb-{name}"
@@ -274,7 +269,7 @@ class Cells:
             if WEB.match(address):
                 element["href"] = address
                 element["rel"] = "noopener noreferrer"
-            elif address.startswith("#"):
+            elif ours and address.startswith("#"):
                 element["href"] = f"#nb-{address[1:]}"
 
     def _formulas(self, soup: BeautifulSoup, text: NavigableString, places: Places, drawn: list[str]) -> None:

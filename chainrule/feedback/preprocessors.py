@@ -59,7 +59,6 @@ class Disarm(Preprocessor):
         for cell in nb.cells:
             if cell.cell_type != "markdown" and not _is_result(cell):
                 for data in (output.data for output in cell.get("outputs", []) if "data" in output):
-                    data.pop(DRAWING_TYPE, None)
                     if "image/svg+xml" in data:
                         data[DRAWING_TYPE] = data["image/svg+xml"]
                 harmless.preprocess_cell(cell, resources, 0)

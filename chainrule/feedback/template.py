@@ -31,6 +31,8 @@ table.points caption { text-align: left; padding: .3rem 0 }
 .comment { background: #fff7e0; padding: .6rem .8rem; margin: .7rem 0; border-radius: 3px }
 .comment .label { font-weight: bold }
 blockquote { border-left: 3px solid #c9c9ce; margin: .5rem 0; padding-left: .9rem }
+.checks caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+.checks { position: relative }
 img { max-width: 100%; height: auto }
 .display { display: block; text-align: center; margin: .8rem 0 } .formula { overflow: visible; max-width: none }
 .source { color: #a61b1b; background: #fff3f3; border: 1px solid #a61b1b; padding: 0 .2em; white-space: pre-wrap }

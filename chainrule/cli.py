@@ -272,8 +272,9 @@ def feedback(
             if pdf:
                 from chainrule.feedback.paper import write_feedback_pdf
 
-                for warning in write_feedback_pdf(folder, assignment, student):
-                    print(f"{plain(student)}: {plain(warning)}")
+                if told := write_feedback_pdf(folder, assignment, student):
+                    more = f" (and {len(told) - 1} more)" * (len(told) > 1)
+                    print(f"{plain(student)}: in the PDF, {plain(told[0])}{more}")
         except (CourseError, ValueError) as error:  # the others still get theirs
             failures.append(f"{student}: {error}")
     finished = len(chosen) - len(failures)

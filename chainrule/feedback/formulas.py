@@ -18,6 +18,8 @@ ATTRIBUTES = {
 }
 HARMLESS = re.compile(r"(?!.*url)[\w\s.,#()%+-]*", re.IGNORECASE | re.DOTALL)
 
+NARROWEST = 16  # em that there is room for on any screen; what is wider has to be scrolled
+
 
 class Drawings:
     r"""Draws a notebook's formulas. What a letter looks like is kept once for the whole page, in `glyphs()`.
@@ -51,6 +53,9 @@ class Drawings:
             f'<svg class="formula" role="img" aria-label="{escape(tex)}" style="{size}" '
             f'viewBox="{escape(drawing.get("viewBox", ""))}">{shapes}</svg>'
         )
+        if formula.width > NARROWEST:
+            kind = "wide display" if found.display else "wide"
+            return f'<span class="{kind}" tabindex="0" role="group" aria-label="wide formula">{drawn}</span>'
         return f'<span class="display">{drawn}</span>' if found.display else drawn
 
     def glyphs(self) -> str:

@@ -17,7 +17,7 @@ code { font-family: ui-monospace, monospace; font-size: .9em }
 .code, .highlight, pre.code { background: #f8f8f8 }
 pre.out { background: none; border-left: 3px solid #c9c9ce }
 pre.error { border-left-color: #b3261e; background: #fdf3f2 }
-.scroll, .checks, .display { overflow-x: auto; max-width: 100% }
+.scroll, .checks, .wide { overflow: auto hidden; max-width: 100% } .wide { display: inline-block }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: normal }
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #d5d5da; text-align: left; vertical-align: top }
 table.points { min-width: 60%; margin: .5rem 0 1.5rem }

@@ -61,6 +61,7 @@ class Disarm(Preprocessor):
                 for data in (output.data for output in cell.get("outputs", []) if "data" in output):
                     if "image/svg+xml" in data:
                         data[DRAWING_TYPE] = data["image/svg+xml"]
+                        data.setdefault("text/plain", "[a drawing]")  # for pages that aren't ours
                 harmless.preprocess_cell(cell, resources, 0)
                 for output in cell.get("outputs", []):
                     if "metadata" in output:
@@ -90,10 +91,13 @@ class Redact(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         due = Course(parent=self).is_due(resources["nbgrader"]["assignment"])
+        hidden = ClearHiddenTests(parent=self).begin_test_delimeter
         nb, resources = Disarm(parent=self.parent).preprocess(nb, resources)
         for cell in nb.cells:
             if _is_result(cell):
                 cell.outputs = [_redrawn(cell, due)]
+            elif is_ours(cell) and cell.cell_type == "code" and hidden in cell.source:
+                cell.outputs = _unexplained(cell)
         for step in (ClearHiddenTests, ClearMarkScheme):
             nb, resources = step(parent=self).preprocess(nb, resources)
         for cell in nb.cells:
@@ -158,6 +162,12 @@ def _only_alt_texts(metadata: dict[str, Any]) -> NotebookNode:
 
 def _data(cell: NotebookNode) -> dict[str, Any]:
     return cell.outputs[0].get("data", {}) if cell.outputs else {}
+
+
+def _unexplained(cell: NotebookNode) -> list[NotebookNode]:
+    """What may be told of plain asserts, some of them hidden: a traceback would show these."""
+    errors = [output.ename for output in cell.outputs if output.output_type == "error"]
+    return [new_output("stream", text=f"The checks stopped with: {', '.join(errors)}")] if errors else []
 
 
 def _redrawn(cell: NotebookNode, due: bool) -> NotebookNode:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup, Tag
 from nbformat import NotebookNode
@@ -142,8 +143,6 @@ def add_pair(root: Path) -> None:
             grade.auto_score, grade.needs_manual_grade = score, False
         gradebook.db.commit()
     for name in ("one", "two"):
-        import nbformat
-
         nb = new_notebook(cells=[marked(new_code_cell("2"), f"{name}-item", 2)])
         for place in (root / "source" / "pair", root / "autograded" / "ann" / "pair"):
             place.mkdir(parents=True, exist_ok=True)
@@ -225,7 +224,7 @@ def test_pictures_become_part_of_the_page(tmp_path: Path) -> None:
 
 
 def test_drawings_become_pixels() -> None:
-    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20" onload="alert(1)"><rect width="9" height="9"/></svg>'
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20" onload="alert(1)"><rect width="9"/></svg>'
     cell = new_code_cell("plot()")
     cell.outputs = [new_output("display_data", {"image/svg+xml": svg})]
     (image,) = drawn(cell).find_all("img")
@@ -234,12 +233,16 @@ def test_drawings_become_pixels() -> None:
 
 def test_style_sheets_of_tables_are_no_text() -> None:
     cell = new_code_cell("table")
-    html = "<style scoped>.x {color: red}</style><table><tr><th></th><th>n</th></tr><tr><th>0</th><td>1</td></tr></table>"
-    cell.outputs = [new_output("execute_result", {"text/html": html})]
+    table = "<table><tr><th></th><th>n</th></tr><tr><th>0</th><td>1</td></tr></table>"
+    cell.outputs = [
+        new_output("execute_result", {"text/html": f"<style scoped>.x {{color: red}}</style>{table}"})
+    ]
     body = drawn(cell)
     assert "color: red" not in body.get_text()
-    (table,) = body.select(".scroll table")
-    assert [(th.get_text(), th["scope"]) for th in table.find_all("th")] == [("n", "col"), ("0", "row")]
+    assert [(th.get_text(), th["scope"]) for th in body.select(".scroll table th")] == [
+        ("n", "col"),
+        ("0", "row"),
+    ]
 
 
 def test_headings_stand_below_the_pages_own() -> None:

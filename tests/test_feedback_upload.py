@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -32,8 +33,6 @@ CASES += [(lms, file, name) for lms, (file, name) in FILES.items()]
 @pytest.fixture
 def with_pages(released: Path, tmp_path: Path) -> Path:
     """A course with a roster, and pages of ann and bo as if made."""
-    import shutil
-
     root = Path(shutil.copytree(released, tmp_path / "course"))
     (root / "roster.csv").write_text(ROSTER, encoding="utf-8")
     for student in ("ann", "bo"):
@@ -79,7 +78,7 @@ def test_names_are_those_of_the_download(
 def test_who_is_not_in_the_download_gets_no_number(with_pages: Path, lms: str) -> None:
     upload = pack(CourseFolder(with_pages), TINY, ["ann", "bo"], lms)
     assert upload.unnamed == ["ann", "bo"]
-    assert names(with_pages, lms) == ["Ann Lee (ann)/tiny.html", "Bo ..  x Béé (bo)/tiny.html"]
+    assert names(with_pages, lms) == ["Ann Lee (ann)/tiny.html", "Bo .. x Béé (bo)/tiny.html"]
 
 
 def test_blackboard_goes_by_usernames(with_pages: Path) -> None:

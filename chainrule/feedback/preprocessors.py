@@ -120,7 +120,8 @@ class Harmless(IPythonRenderer):
     """Markdown to HTML: tags of the writer's own come out as text, and links lead to pages only."""
 
     def __init__(self, attachments: dict[str, Any]) -> None:
-        super().__init__(escape=True, allow_harmful_protocols=False, attachments=attachments)
+        options = {"exclude_anchor_links": True, "attachments": attachments}
+        super().__init__(escape=True, allow_harmful_protocols=False, **options)
 
     def block_mermaidjs(self, code: str) -> str:
         return f"<pre>{escape(code)}</pre>"

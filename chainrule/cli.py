@@ -260,9 +260,11 @@ def feedback(
         raise CourseError(f"not graded yet: {', '.join(missing)}. Run `chainrule grade {assignment}` first.")
     if not chosen:
         raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
-    if lms is not None:
-        from chainrule.feedback.upload import pack, require_lms
+    from chainrule.feedback.paper import write_feedback_pdf
+    from chainrule.feedback.upload import pack, require_lms
+    from chainrule.handin.pdf import PDFError
 
+    if lms is not None:
         require_lms(lms)
     failures = []
     for student in chosen:
@@ -270,23 +272,19 @@ def feedback(
             outcome = folder.api.generate_feedback(assignment, student, force=True)
             folder.succeed(outcome, f"feedback for {student}")
             if pdf:
-                from chainrule.feedback.paper import write_feedback_pdf
-
                 if told := write_feedback_pdf(folder, assignment, student):
                     more = f" (and {len(told) - 1} more)" * (len(told) > 1)
                     print(f"{plain(student)}: in the PDF, {plain(told[0])}{more}")
-        except (CourseError, ValueError) as error:  # the others still get theirs
-            failures.append(f"{student}: {error}")
-    finished = len(chosen) - len(failures)
-    there = folder.folder("feedback")
-    print(f"feedback of {finished} student{'s' * (finished != 1)} in {there}")
+        except (CourseError, PDFError) as error:  # the others still get theirs
+            failures.append(str(error))
+    print(f"{len(chosen) - len(failures)} pages in {folder.root / folder.directory.feedback_directory}")
     if lms is not None:
         upload = pack(folder, assignment, chosen, lms)
         print(f"feedback of {upload.students} to upload in {upload.path}")
         if upload.unnamed:
+            names = plain(", ".join(upload.unnamed))
             print(
-                f"warning: {lms} won't know whose these are, as intake has not seen its names of them; they are "
-                f"in the zip by the roster's names: {plain(', '.join(upload.unnamed))}"
+                f"warning: no intake has told {lms}'s names for {names}: theirs lie under the roster's names"
             )
     if failures:
         raise CourseError("\n".join(failures))

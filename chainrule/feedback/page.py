@@ -320,8 +320,8 @@ class Cells:
                 element.attrs.pop("scope", None)
             case "th" if element.get("scope") not in ("col", "row", "colgroup", "rowgroup"):
                 row = element.find_parent("tr")
-                first = row and not row.find_previous_sibling("tr") and row.parent.name != "tbody"
-                element["scope"] = "col" if first or element.find_parent("thead") else "row"
+                heads = row is not None and not any(cell.get_text(strip=True) for cell in row.find_all("td"))
+                element["scope"] = "col" if heads or element.find_parent("thead") else "row"
             case "table" if not element.find_parent("table"):
                 box = soup.new_tag("div", attrs={"class": "scroll", "tabindex": "0", "role": "group"})
                 box["aria-label"] = "table"

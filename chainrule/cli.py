@@ -271,10 +271,9 @@ def feedback(
         try:
             outcome = folder.api.generate_feedback(assignment, student, force=True)
             folder.succeed(outcome, f"feedback for {student}")
-            if pdf:
-                if told := write_feedback_pdf(folder, assignment, student):
-                    more = f" (and {len(told) - 1} more)" * (len(told) > 1)
-                    print(f"{plain(student)}: in the PDF, {plain(told[0])}{more}")
+            if pdf and (told := write_feedback_pdf(folder, assignment, student)):
+                more = f" (and {len(told) - 1} more)" * (len(told) > 1)
+                print(f"{plain(student)}: in the PDF, {plain(told[0])}{more}")
         except (CourseError, PDFError) as error:  # the others still get theirs
             failures.append(str(error))
     print(f"{len(chosen) - len(failures)} pages in {folder.root / folder.directory.feedback_directory}")

@@ -338,7 +338,8 @@ def test_axe_finds_nothing(chromium: Any, graded_course: Path, tmp_path: Path, w
     for name, text in pages.items():
         path = tmp_path / f"{name}.html"
         path.write_text(text, encoding="utf-8")
-        tab, heard = context.new_page(), []
+        tab = context.new_page()
+        heard: list[str] = []
         tab.on("dialog", lambda dialog, heard=heard: (heard.append("a dialog"), dialog.dismiss()))
         tab.on("request", lambda request, heard=heard: heard.append(request.url[:60]))
         tab.goto(path.as_uri())

@@ -1,6 +1,6 @@
 """The course. nbgrader and chainrule both read this file."""
 
-from nbconvert.preprocessors import CoalesceStreamsPreprocessor, CSSHTMLHeaderPreprocessor
+from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from nbgrader import preprocessors as nbgrader
 
 from chainrule import feedback, grading, intake, marks, release
@@ -70,5 +70,6 @@ c.Autograde.autograde_preprocessors = [
 
 # ---- feedback and marks ----
 c.HTMLExporter.preprocessors = [feedback.Disarm]  # what formgrader shows, nobody's script runs in
-c.GenerateFeedback.preprocessors = [nbgrader.GetGrades, feedback.Redact, CSSHTMLHeaderPreprocessor]
+c.GenerateFeedback.exporter_class = feedback.FeedbackExporter
+c.GenerateFeedback.preprocessors = [feedback.GetPoints, feedback.Redact]
 c.ExportApp.plugin_class = marks.MarksCsv

@@ -276,6 +276,13 @@ def feedback(
     students: Annotated[
         list[str] | None, typer.Option("--student", help="Only this student; repeatable.")
     ] = None,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Also a PDF of each student's pages.")] = False,
+    lms: Annotated[
+        str | None,
+        typer.Option(
+            "--zip", metavar="LMS", help="Also a zip to upload: brightspace, blackboard, canvas or moodle."
+        ),
+    ] = None,
     course: CourseOption = None,
 ) -> None:
     """Write each student's page: feedback/<student>/<assignment>/."""
@@ -289,14 +296,31 @@ def feedback(
         raise CourseError(f"not graded yet: {', '.join(missing)}. Run `chainrule grade {assignment}` first.")
     if not chosen:
         raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+    from chainrule.feedback.paper import write_feedback_pdf
+    from chainrule.feedback.upload import pack, require_lms
+    from chainrule.handin.pdf import PDFError
+
+    if lms is not None:
+        require_lms(lms)
     failures = []
     for student in chosen:
         try:
             outcome = folder.api.generate_feedback(assignment, student, force=True)
             folder.succeed(outcome, f"feedback for {student}")
-        except CourseError as error:  # the others still get theirs
+            if pdf and (told := write_feedback_pdf(folder, assignment, student)):
+                more = f" (and {len(told) - 1} more)" * (len(told) > 1)
+                print(f"{plain(student)}: in the PDF, {plain(told[0])}{more}")
+        except (CourseError, PDFError) as error:  # the others still get theirs
             failures.append(str(error))
     print(f"{len(chosen) - len(failures)} pages in {folder.root / folder.directory.feedback_directory}")
+    if lms is not None:
+        upload = pack(folder, assignment, chosen, lms)
+        print(f"feedback of {upload.students} to upload in {upload.path}")
+        if upload.unnamed:
+            names = plain(", ".join(upload.unnamed))
+            print(
+                f"warning: no intake has told {lms}'s names for {names}: theirs lie under the roster's names"
+            )
     if failures:
         raise CourseError("\n".join(failures))
 

@@ -1,5 +1,7 @@
 """From the gradebook to a page a student learns from."""
 
+from chainrule.feedback.page import FeedbackExporter
+from chainrule.feedback.points import GetPoints
 from chainrule.feedback.preprocessors import Disarm, Redact
 
-__all__ = ["Disarm", "Redact"]
+__all__ = ["Disarm", "FeedbackExporter", "GetPoints", "Redact"]

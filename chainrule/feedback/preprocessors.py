@@ -39,6 +39,11 @@ TABLE_TAGS = (
 )
 
 
+# Ours alone to put out: `Disarm` leaves no such output of a student's.
+CHECKS_TYPE = "application/vnd.chainrule.checks+html"
+DRAWING_TYPE = "application/vnd.chainrule.drawing"  # a student's SVG, which no page shows as it is
+
+
 class Disarm(Preprocessor):
     """Strip what students wrote, and what their code put out, of active content.
 
@@ -48,11 +53,15 @@ class Disarm(Preprocessor):
     enabled = Bool(True).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        harmless = SanitizeHTML(parent=self, strip=True)
+        harmless = _Strip(parent=self, strip=True)
         harmless.tags = [*harmless.tags, *TABLE_TAGS]
-        harmless.safe_output_keys |= {"text/markdown"}  # for `_markdown`
+        harmless.safe_output_keys |= {"text/markdown", DRAWING_TYPE}  # for `_markdown` and for our own page
         for cell in nb.cells:
             if cell.cell_type != "markdown" and not _is_result(cell):
+                for data in (output.data for output in cell.get("outputs", []) if "data" in output):
+                    if "image/svg+xml" in data:
+                        data[DRAWING_TYPE] = data["image/svg+xml"]
+                        data.setdefault("text/plain", "[a drawing]")  # for pages that aren't ours
                 harmless.preprocess_cell(cell, resources, 0)
                 for output in cell.get("outputs", []):
                     if "metadata" in output:
@@ -64,6 +73,15 @@ class Disarm(Preprocessor):
         return nb, resources
 
 
+class _Strip(SanitizeHTML):
+    """Takes style sheets and scripts out with what is in them, which is no text for readers."""
+
+    def sanitize_html_tags(self, html_str: str) -> str:
+        return str(
+            super().sanitize_html_tags(re.sub(r"(?is)<(style|script)\b.*?(</\1\s*>|\Z)", "", html_str))
+        )
+
+
 class Redact(NbGraderPreprocessor):
     """Show a student what is meant for students.
 
@@ -73,10 +91,13 @@ class Redact(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         due = Course(parent=self).is_due(resources["nbgrader"]["assignment"])
+        hidden = ClearHiddenTests(parent=self).begin_test_delimeter
         nb, resources = Disarm(parent=self.parent).preprocess(nb, resources)
         for cell in nb.cells:
             if _is_result(cell):
                 cell.outputs = [_redrawn(cell, due)]
+            elif is_ours(cell) and cell.cell_type == "code" and hidden in cell.source:
+                cell.outputs = _unexplained(cell)
         for step in (ClearHiddenTests, ClearMarkScheme):
             nb, resources = step(parent=self).preprocess(nb, resources)
         for cell in nb.cells:
@@ -87,27 +108,28 @@ class Redact(NbGraderPreprocessor):
 
 def _is_result(cell: NotebookNode) -> bool:
     """Whether the cell's output is a verdict of ours."""
-    return (
-        cell.cell_type == "code" and _is_ours(cell) and utils.is_grade(cell) and RESULT_TYPE in _data(cell)
-    )
+    return cell.cell_type == "code" and is_ours(cell) and utils.is_grade(cell) and RESULT_TYPE in _data(cell)
 
 
-def _is_ours(cell: NotebookNode) -> bool:
+def is_ours(cell: NotebookNode) -> bool:
     """Whether no student can have written the cell."""
     return "nbgrader" in cell.metadata and not utils.is_solution(cell)
 
 
-class _Harmless(IPythonRenderer):
+class Harmless(IPythonRenderer):
     """Markdown to HTML: tags of the writer's own come out as text, and links lead to pages only."""
 
     def __init__(self, attachments: dict[str, Any]) -> None:
-        super().__init__(escape=True, allow_harmful_protocols=False, attachments=attachments)
+        options = {"exclude_anchor_links": True, "attachments": attachments}
+        super().__init__(escape=True, allow_harmful_protocols=False, **options)
 
     def block_mermaidjs(self, code: str) -> str:
         return f"<pre>{escape(code)}</pre>"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        if re.match(r"\s*(\w+:)?//", url):  # whoever keeps it there would be told who reads this page, and when
+        if re.match(
+            r"\s*(\w+:)?//", url
+        ):  # whoever keeps it there would be told who reads this page, and when
             return self.link(text or url, url, title)
         try:
             return super().image(text, url, title)
@@ -121,9 +143,9 @@ def _markdown(exporter: HTMLExporter) -> Callable[[Context, str], str]:
     @pass_context
     def markdown2html(context: Context, source: str) -> str:
         cell = context.get("cell", {})
-        if cell.get("cell_type") == "markdown" and _is_ours(cell):
+        if cell.get("cell_type") == "markdown" and is_ours(cell):
             return exporter.markdown2html(context, source)
-        return MarkdownWithMath(renderer=_Harmless(cell.get("attachments", {}))).render(source)
+        return MarkdownWithMath(renderer=Harmless(cell.get("attachments", {}))).render(source)
 
     return markdown2html
 
@@ -143,10 +165,17 @@ def _data(cell: NotebookNode) -> dict[str, Any]:
     return cell.outputs[0].get("data", {}) if cell.outputs else {}
 
 
+def _unexplained(cell: NotebookNode) -> list[NotebookNode]:
+    """What may be told of plain asserts, some of them hidden: a traceback would show these."""
+    errors = [output.ename for output in cell.outputs if output.output_type == "error"]
+    return [new_output("stream", text=f"The checks stopped with: {', '.join(errors)}")] if errors else []
+
+
 def _redrawn(cell: NotebookNode, due: bool) -> NotebookNode:
     record = _data(cell)[RESULT_TYPE]
     if "grader_error" in record:
         drawn = "<p>Not graded yet: a person will look at this item.</p>"
     else:
         drawn = Result.from_dict(record).table(due=due, graded=True)
-    return new_output("execute_result", {"text/html": drawn}, execution_count=cell.execution_count)
+    data = {"text/html": drawn, CHECKS_TYPE: drawn}
+    return new_output("execute_result", data, execution_count=cell.execution_count)

@@ -1,0 +1,167 @@
+"""What the pages look like. Jinja2 escapes every value but those that the exporter marks as HTML."""
+
+# Colours have a contrast of at least 4.5 to 1 on their backgrounds, and none says what words don't.
+STYLE = """
+:root { color-scheme: light }
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 52rem; padding: 1rem; color: #1c1c1e; background: #fff;
+  font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
+h1, h2, h3, h4, h5, h6 { line-height: 1.25; margin: 1.4em 0 .5em }
+h1 { font-size: 1.6rem; margin-top: 0 } h2 { font-size: 1.3rem } h3 { font-size: 1.15rem }
+h4, h5, h6 { font-size: 1rem }
+a { color: #0b57a4 }
+:focus-visible { outline: 3px solid #0b57a4; outline-offset: 2px }
+pre { font: .85rem/1.45 ui-monospace, monospace; white-space: pre-wrap; margin: .5rem 0; padding: .5rem .7rem;
+  border-radius: 3px }
+code { font-family: ui-monospace, monospace; font-size: .9em }
+.code, .highlight, pre.code { background: #f8f8f8 }
+pre.out { background: none; border-left: 3px solid #c9c9ce }
+pre.error { border-left-color: #b3261e; background: #fdf3f2 }
+.scroll, .checks, .wide { overflow: auto hidden; max-width: 100% } .wide { display: inline-block }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: normal }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #d5d5da; text-align: left; vertical-align: top }
+table.points { min-width: 60%; margin: .5rem 0 1.5rem }
+table.points caption { text-align: left; padding: .3rem 0 }
+.points td, .points thead th + th { text-align: right; white-space: nowrap }
+.points thead th, .points tbody tr:last-child > * { border-bottom: 2px solid #6b6b70 }
+.points .part th { font-weight: normal; padding-left: 1.8rem } .points .total > * { font-weight: bold }
+.item, .answer { border-left: 4px solid #0b57a4; padding-left: .9rem; margin: 1.2rem 0 }
+.answer { border-left-color: #c9c9ce }
+.label { margin: 0 0 .4rem } .note { color: #55555a; font-style: italic }
+.comment { background: #fff7e0; padding: .6rem .8rem; margin: .7rem 0; border-radius: 3px }
+.comment .label { font-weight: bold }
+blockquote { border-left: 3px solid #c9c9ce; margin: .5rem 0; padding-left: .9rem }
+.checks caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+.checks { position: relative }
+img { max-width: 100%; height: auto }
+.display { display: block; text-align: center; margin: .8rem 0 } .formula { overflow: visible; max-width: none }
+.source { color: #a61b1b; background: #fff3f3; border: 1px solid #a61b1b; padding: 0 .2em; white-space: pre-wrap }
+.glyphs { position: absolute; width: 0; height: 0 }
+summary { cursor: pointer; color: #0b57a4 }
+@media print { body { max-width: none } details, .label a { display: none } .item { break-inside: avoid-page } }
+"""
+
+_HEAD = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'">
+<title>{{ title }}</title>
+<style>{{ style }}</style>
+</head>
+"""
+
+_FOOT = """
+<tbody>
+{% if points.taken %}
+<tr><th scope="row">Sum</th><td>{{ shown(points.sum, points.maximum) }}</td>
+<td>{{ shown(points.maximum, points.maximum) }}</td></tr>
+<tr><th scope="row">Late penalty</th><td>−{{ shown(points.taken, points.maximum) }}</td><td></td></tr>
+{% endif %}
+<tr class="total"><th scope="row">Total{{ " so far" if points.waits }}</th>
+<td>{{ shown(points.total, points.maximum) }}</td><td>{{ shown(points.maximum, points.maximum) }}</td></tr>
+</tbody>
+"""
+
+_MACROS = """
+{% macro cells(one) %}
+<td>{{ "not marked yet" if one.waits and one.score == 0 else shown(one.score, one.maximum) }}{{
+" so far" if one.waits and one.score }}</td><td>{{ shown(one.maximum, one.maximum) }}</td>
+{% endmacro %}
+{% macro rows(points, page, items) %}
+{% for question in points.questions %}
+{% set alone = question.items | length == 1 %}
+<tr><th scope="row">{% if alone %}{{ item(question.items[0].name, question.title, page, items) }}
+{% else %}{{ question.title }}{% endif %}</th>
+{{ cells(question.items[0] if alone else {"score": question.sum, "maximum": question.maximum, "waits": question.waits})
+}}</tr>
+{% if not alone %}{% for one in question.items %}
+<tr class="part"><th scope="row">{{ item(one.name, one.name, page, items) }}</th>{{ cells(one) }}</tr>
+{% endfor %}{% endif %}
+{% endfor %}
+{% endmacro %}
+{% macro item(name, title, page, items) %}
+{% if items is none or name in items %}<a href="{{ page }}#item-{{ name }}">{{ title }}</a>
+{% else %}{{ title }}{% endif %}
+{% endmacro %}
+{% macro head(what) %}
+<thead><tr><th scope="col">{{ what }}</th><th scope="col">Points</th><th scope="col">Out of</th></tr></thead>
+{% endmacro %}
+"""
+
+_WHO = """
+<p>{{ about.student_name or about.student }}{% if about.student_name %} ({{ about.student }}){% endif %}</p>
+"""
+
+PAGE = (
+    _MACROS
+    + """{% set title = "Feedback: " ~ about.notebook ~ ", " ~ about.student %}"""
+    + _HEAD
+    + """
+<body>
+{{ glyphs }}
+<header><h1>Feedback: {{ about.notebook }}</h1>"""
+    + _WHO
+    + """{% if index %}<p><a href="{{ index }}">All notebooks of {{ about.assignment }}</a></p>{% endif %}
+</header>
+<main>
+<h2 id="points">Points</h2>
+<table class="points"><caption>Points by question</caption>
+{{ head("Question") }}
+<tbody>
+{{ rows(points, "", items) }}
+</tbody>"""
+    + _FOOT
+    + """
+</table>
+<h2>Your work</h2>
+<div id="notebook-container">
+{{ body }}
+</div>
+</main>
+</body>
+</html>
+"""
+)
+
+INDEX = (
+    _MACROS
+    + """{% set title = "Feedback: " ~ about.assignment ~ ", " ~ about.student %}"""
+    + _HEAD
+    + """
+<body>
+<header><h1>Feedback: {{ about.assignment }}</h1>"""
+    + _WHO
+    + """</header>
+<main>
+<h2>Points</h2>
+<table class="points"><caption>Points by notebook</caption>
+{{ head("Notebook") }}
+<tbody>
+{% for one in every %}
+<tr><th scope="row">{% if one.title in there %}<a href="{{ one.title | urlencode }}.html">{{ one.title }}</a>
+{% else %}{{ one.title }}{% endif %}</th>
+<td>{{ shown(one.sum, one.maximum) }}{{ " so far" if one.waits }}</td>
+<td>{{ shown(one.maximum, one.maximum) }}</td></tr>
+{% endfor %}
+</tbody>
+{% set points = whole %}"""
+    + _FOOT
+    + """
+</table>
+{% for one in every %}
+<h2>{{ one.title }}</h2>
+{% if one.title not in there %}<p class="note">Nothing that could be graded was handed in.</p>{% endif %}
+<table class="points"><caption>Points by question in {{ one.title }}</caption>
+{{ head("Question") }}
+<tbody>
+{{ rows(one, (one.title | urlencode) ~ ".html", none if one.title in there else ()) }}
+</tbody></table>
+{% endfor %}
+</main>
+</body>
+</html>
+"""
+)

@@ -33,7 +33,7 @@ RUN = [
 RUN = [
     source
     for source in RUN
-    if "manual_seed" not in source and "_plots" not in source and "dates" not in source
+    if "manual_seed" not in source and "_plots." not in source and "dates" not in source
 ]
 TRAINING = ["p7_11-copy-run", "p7_12-data", "p7_12-run", "p7_12-choice-code", "p7_12-choice-use"]
 

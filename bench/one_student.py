@@ -41,7 +41,7 @@ def hand_in(course: CourseFolder, assignment: str, *, blank: bool) -> None:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("assignment", nargs="?", default="csc6022-hw2")
-    options.add_argument("--profile", choices=Profile, default="quick")
+    options.add_argument("--profile", choices=[p.value for p in Profile], default="quick")
     options.add_argument("--cores", type=int, default=1)
     options.add_argument("--blank", action="store_true", help="nothing is filled in")
     args = options.parse_args()

@@ -316,8 +316,10 @@ def test_feedback_shows_own_numbers_and_no_mark_scheme(marked_class: Path, tmp_p
     for student in ("ann", "di"):
         folder.succeed(folder.api.generate_feedback(VARYING, student, force=True), "feedback")
         page = (root / "feedback" / student / VARYING / f"{VARYING}.html").read_text(encoding="utf-8")
-        mine, text = numbers(root, student), BeautifulSoup(page, "html.parser").get_text()
-        assert f"Let $f(x) = {mine['f']}$" in text
+        mine, shown = numbers(root, student), BeautifulSoup(page, "html.parser")
+        text = shown.get_text()
+        formulas = [str(formula["aria-label"]) for formula in shown.find_all(attrs={"role": "img"})]
+        assert any(f"f(x) = {mine['f']}" in formula for formula in formulas)
         assert (ANOTHERS in text) == (student == "di")
         for secret in ("THE-MARK-SCHEME", "THE_ANSWER", f"f(2) is {mine['answer']}", "@answer@"):
             assert secret not in page
@@ -605,13 +607,16 @@ def typed(
 
 
 def test_the_command(fresh: Path, typed: Callable[..., str]) -> None:
-    released_to = f"released to {fresh / 'release' / VARYING}"
-    assert typed() == f"{released_to}\n"
+    released_to = [
+        f"released to {fresh / 'release' / VARYING}",
+        f"to hand out: {fresh / 'kits' / f'{VARYING}.zip'}",
+    ]
+    assert typed().splitlines() == released_to
     assert not (fresh / "variants").exists()
     assert "no students to release to" in typed("--variants", code=2)
     assert "no students to release to" in typed("--variants", "--students", ",", code=2)
     there = fresh / "variants" / VARYING
-    want = [released_to, "1/2 ann", "2/2 bo", f"variants of 2 students in {there}, drawn by seed {SEED}"]
+    want = [*released_to, "1/2 ann", "2/2 bo", f"variants of 2 students in {there}, drawn by seed {SEED}"]
     said = typed("--variants", "--students", "bo, ann,", "--seed", str(SEED))
     assert said.splitlines() == want
     assert "has the seed 7" in typed("--variants", "--seed", "8", code=2)

@@ -6,11 +6,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import answers_p7b as answers
+import answers_p7_training as answers
 import nbformat
 import pytest
 import torch
-from answers_p7b import CHECKS
+from answers_p7_training import CHECKS
 from answers_question3 import Wrong
 from IPython.display import Image
 from rehearsal import ROOT, cells, rehearse

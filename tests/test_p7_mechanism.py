@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import answers_p7a as answers
+import answers_p7_mechanism as answers
 import nbformat
 import pytest
 import torch
-from answers_p7a import CHECKS
+from answers_p7_mechanism import CHECKS
 from answers_question3 import Wrong
 from IPython.display import Image
 from rehearsal import ROOT, cells, rehearse

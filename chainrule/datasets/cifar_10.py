@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from chainrule.lesson.fashion_mnist import DataFolderError, Profile, answers, require_writable, whole_batch
+from chainrule.datasets.fashion_mnist import DataFolderError, Profile, answers, require_writable, whole_batch
 
 __all__ = ["CIFAR10", "normalised", "prepare", "whole_batch"]
 

@@ -16,7 +16,7 @@ class Profile(StrEnum):
 
 
 # name -> module with prepare(root, profile, full_root, …) -> origin
-DATA_SETS = {"fashion-mnist": "chainrule.lesson.fashion_mnist", "cifar-10": "chainrule.lesson.cifar_10"}
+DATA_SETS = {"fashion-mnist": "chainrule.datasets.fashion_mnist", "cifar-10": "chainrule.datasets.cifar_10"}
 HELD_OUT = {"cifar-10"}  # the labels of whose test pictures notebooks don't see while they are graded
 BRINGABLE = {"cifar-10"}  # that can be taken from a folder one has
 

@@ -1,4 +1,4 @@
-"""Instructor-only: float64 references and probes that hidden checks compare students' work with.
+"""What any course's judging modules build on: derivations, float64 references and probes of networks.
 
-Never part of a release; in a grading run it is imported by the referee alone.
+For instructors: no release contains it, no worker sees it; in a grading run the referee alone imports it.
 """

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from chainrule.lesson import cifar_10 as cifar
-from chainrule.lesson.cifar_10 import CIFAR10
+from chainrule.datasets import cifar_10 as cifar
+from chainrule.datasets.cifar_10 import CIFAR10
 
 FOLDER = Path(
     "held-out"

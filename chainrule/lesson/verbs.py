@@ -24,7 +24,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, TensorDataset
 
-from chainrule.lesson import autograd
+from chainrule.lesson import by_hand
 from chainrule.lesson.todo import Unfinished
 from chainrule.lesson.wire import Handle, WireError, pack, receive_request, send_reply, unpack
 
@@ -89,8 +89,8 @@ class Worker:
         return self.namespace[name](*args, **kwargs)
 
     def do_autograd(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
-        """Signs that a function of the student's has a library differentiate: see `autograd.watch`."""
-        with autograd.watch(self.namespace[name], self.namespace) as signs:
+        """Signs that a function of the student's has a library differentiate: see `by_hand.watch`."""
+        with by_hand.watch(self.namespace[name], self.namespace) as signs:
             self.namespace[name](*args, **kwargs)
         return sorted(signs)
 

@@ -4,7 +4,7 @@ python bench/calibrate.py --profile full --seeds 10 --models MLP CNN
 python bench/calibrate.py --stand-in --seeds 10
 
 Each network is trained in two ways: "trained" by the notebook's own loop, and "followed through" by the
-grader's (chainrule/reference/networks.py: 470 steps on 6,000 pictures). A bar is so low that an honest run
+grader's (judging/cs480_a2/question3.py: 470 steps on 6,000 pictures). A bar is so low that an honest run
 doesn't miss it by bad luck alone: four standard deviations below the mean, where the variance is that between
 seeds plus that of drawing the n test pictures, p (1 - p) / n.
 
@@ -28,10 +28,10 @@ import torch
 from reference_run import cells, question3
 from results import ROOT, Row, record
 
-from chainrule.lesson import fashion_mnist
-from chainrule.lesson.fashion_mnist import REAL, SIZES, STAND_IN, prepare
-from chainrule.lesson.worker import Worker
-from chainrule.reference.networks import FOLLOW_THROUGH, pictures
+from chainrule.datasets import fashion_mnist
+from chainrule.datasets.fashion_mnist import REAL, SIZES, STAND_IN, prepare
+from chainrule.lesson.verbs import Worker
+from judging.cs480_a2.question3 import FOLLOW_THROUGH, pictures
 
 SOLUTION = {"MLP": "q3_1-mlp", "CNN": "q3_2-cnn"}
 WAYS = ("trained", "followed through")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from chainrule.reference import a2_question1, a2_question2
+from judging.cs480_a2 import question1, question2
 
 SAME = "The network of Question 1.2, with the activations written out:"
 ALIKE = "Like the network of Question 1.2, in other sizes, and with the activations written out:"
@@ -17,4 +17,4 @@ def draw(random: Random | None) -> dict[str, object]:
         random: None for the handout's numbers.
     """
     sentence = {"q3_2_network": SAME if random is None else ALIKE}
-    return {**a2_question1.draw(random), **a2_question2.draw(random), **sentence}
+    return {**question1.draw(random), **question2.draw(random), **sentence}

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
+from chainrule.judging.derivation import Answers, Derivation, Step
 from chainrule.lesson.checks import numbers, shorten
 from chainrule.lesson.student import CheckFailed, Student
-from chainrule.reference.derivation import Answers, Derivation, Step
 
 Vector = torch.Tensor
 

@@ -17,9 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.judging.derivation import FOUR_DECIMALS, Answers, Derivation, Rule, Step, alike
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
-from chainrule.reference.derivation import FOUR_DECIMALS, Answers, Derivation, Rule, Step, alike
 
 GRADIENTS = ("dtheta", "dU", "db2", "dh", "dz", "dW", "db1")
 ROUNDED = "rounded too early, four decimals are asked for"

@@ -18,10 +18,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from chainrule.judging.derivation import Answers, Derivation, Step, alike
 from chainrule.lesson.calls import about, call, entry
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
-from chainrule.reference.derivation import Answers, Derivation, Step, alike
 
 RTOL, ATOL = 1e-4, 1e-6  # float32 in between is precise enough
 TINY = 1e-9  # what rounding makes of equal numbers

@@ -13,7 +13,7 @@ import nbformat
 from calibration import Measured, calibrate
 from results import ROOT
 
-from chainrule.reference import p6_1_mlp as p61
+from judging.csc6022_hw2 import p6_1_mlp as p61
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_1_mlp_weight_decay.ipynb"
 PARTS = ("p6_1_0-imports", "p6_1c-functions", "p6_1d-functions", "p6_1e-settings", "p6_1e-functions")

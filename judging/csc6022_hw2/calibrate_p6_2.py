@@ -3,7 +3,7 @@
 python bench/calibrate_p6_2.py --profile quick --seeds 10
 python bench/calibrate_p6_2.py --profile quick --seeds 10 --stand-in
 
-"ours" are fresh networks after the grader's own short training (chainrule/reference/p6_2_cnn.py), for who trained
+"ours" are fresh networks after the grader's own short training (judging/csc6022_hw2/p6_2_cnn.py), for who trained
 them wrongly. The open-ended network's bars are the handout's 70 % and two lower ones, less what drawing the test
 pictures may take.
 """
@@ -21,10 +21,10 @@ import torch
 from calibration import Measured, calibrate
 from results import ROOT
 
-from chainrule.lesson import cifar_10
-from chainrule.lesson.cifar_10 import SIZES, STAND_IN, normalised
-from chainrule.lesson.worker import Worker
-from chainrule.reference import p6_2_cnn
+from chainrule.datasets import cifar_10
+from chainrule.datasets.cifar_10 import SIZES, STAND_IN, normalised
+from chainrule.lesson.verbs import Worker
+from judging.csc6022_hw2 import p6_2_cnn
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
 RUNS = {"barebones": "p6_2b-run", "module": "p6_2c-run", "sequential": "p6_2d-run"}

@@ -16,12 +16,12 @@ import torch
 from results import ROOT, record
 from torch.utils.data import DataLoader, TensorDataset
 
-from chainrule.lesson import cifar_10
-from chainrule.lesson.cifar_10 import CIFAR10, COPY, REAL, normalised, whole_batch
+from chainrule.datasets import cifar_10
+from chainrule.datasets.cifar_10 import CIFAR10, COPY, REAL, normalised, whole_batch
 from chainrule.lesson.weights import save_weights
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
-WEIGHTS = ROOT / "chainrule" / "reference" / "p6_2_open.safetensors"
+WEIGHTS = Path(__file__).with_name("p6_2_open.safetensors")
 CELLS = ("p6_2-imports", "p6_2c-accuracy-code", "p6_2e-code")
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.judging.derivation import Derivation, Rule, Step
 from chainrule.lesson import answers
 from chainrule.lesson.student import CheckFailed, Student
-from chainrule.reference.derivation import Derivation, Rule, Step
 
 LAYERS = ("conv1", "pool1", "conv2", "pool2", "fc")
 BEFORE = {"conv1": "input", "pool1": "conv1", "conv2": "pool1", "pool2": "conv2", "fc": "pool2"}

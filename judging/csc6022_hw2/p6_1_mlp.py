@@ -18,10 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.judging.derivation import alike
 from chainrule.lesson.calls import about, call, entry
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
-from chainrule.reference.derivation import alike
 
 RTOL, ATOL = 1e-4, 1e-7  # float32 in between is precise enough
 PARAMETERS = ("W", "b", "v", "c")

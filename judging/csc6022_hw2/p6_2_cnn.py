@@ -17,11 +17,11 @@ from typing import Any, NamedTuple, Protocol
 import torch
 import torch.nn.functional as F
 
+from chainrule.datasets.cifar_10 import CIFAR10, normalised
+from chainrule.judging import held_out
+from chainrule.judging.networks import softmax_regression_by_sgd
 from chainrule.lesson.checks import differ, expect, numbers, shorten
-from chainrule.lesson.cifar_10 import CIFAR10, normalised
 from chainrule.lesson.student import CheckFailed, Model, Student
-from chainrule.reference import held_out
-from chainrule.reference.networks import softmax_regression_by_sgd
 
 Tensor = torch.Tensor
 Map = Callable[[Tensor], Tensor]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
-from chainrule.reference.p7_attention import attention, causal_mask, encoding, padding_mask
+from judging.csc6022_hw2.p7_attention import attention, causal_mask, encoding, padding_mask
 
 # -- 7.1: attention --------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from chainrule.lesson.plots import LOOKS, SOFT, NotYet, blank, picture, tensor_of
+from chainrule.lesson.figures import LOOKS, SOFT, NotYet, blank, picture, tensor_of
 
 __all__ = ["entropies", "variances"]
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from chainrule.lesson.checks import numbers
-from chainrule.lesson.plots import INK, LOOKS, SOFT, NotYet, blank, picture
+from chainrule.lesson.figures import INK, LOOKS, SOFT, NotYet, blank, picture
 from chainrule.lesson.student import CheckFailed
 
 __all__ = ["guarantees", "paths"]

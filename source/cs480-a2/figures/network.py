@@ -16,7 +16,7 @@ from matplotlib.patches import Circle
 from torch import Tensor
 
 from chainrule.lesson.checks import numbers
-from chainrule.lesson.plots import ACCENT, DPI, INK, SOFT, WIDTH, NotYet, blank, picture
+from chainrule.lesson.figures import ACCENT, DPI, INK, SOFT, WIDTH, NotYet, blank, picture
 from chainrule.lesson.student import CheckFailed
 
 __all__ = ["descent", "gradients", "weights"]

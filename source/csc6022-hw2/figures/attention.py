@@ -14,8 +14,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.lesson.gan_plots import array_of, attempt
-from chainrule.lesson.plots import SIGNED, WIDTH, NotYet, blank, picture
+from chainrule.lesson.figures import SIGNED, WIDTH, NotYet, array_of, attempt, blank, picture
 
 __all__ = ["example", "heads", "masks", "positions"]
 

@@ -19,7 +19,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.lesson.plots import (
+from chainrule.lesson.figures import (
     ACCENT,
     DPI,
     INK,

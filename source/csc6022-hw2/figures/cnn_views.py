@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chainrule.lesson.cifar_10 import CIFAR10, normalised
+from chainrule.datasets.cifar_10 import CIFAR10, normalised
 
 
 def if_it_runs(view: Callable[..., Tensor | None]) -> Callable[..., Tensor | None]:

@@ -14,8 +14,7 @@ from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from chainrule.lesson.gan_plots import array_of, attempt
-from chainrule.lesson.plots import LOOKS, NotYet, blank, picture
+from chainrule.lesson.figures import LOOKS, NotYet, array_of, attempt, blank, picture
 
 __all__ = ["curves", "surfaces", "units"]
 

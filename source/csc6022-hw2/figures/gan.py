@@ -1,4 +1,4 @@
-"""The figures of the GAN problem, drawn in the way of `plots`: see there."""
+"""The figures of the GAN problem, made as `chainrule.lesson.figures` says."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from chainrule.lesson.plots import LOOKS, NotYet, blank, picture
+from chainrule.lesson.figures import LOOKS, NotYet, array_of, attempt, blank, error_in_words, picture
 
 __all__ = ["film", "signals"]
 
@@ -126,32 +126,5 @@ def run(training: Callable[[], Iterator[Mapping[str, Any]]]) -> tuple[list[dict[
     except NotYet as reason:
         return moments, str(reason)
     except Exception as error:
-        return moments, said(error)
+        return moments, error_in_words(error)
     return moments, "" if moments else "the training has not begun"
-
-
-def attempt(call: Callable[[], Any]) -> Any:
-    """What code of the reader's gives, or `NotYet` with what it raised."""
-    try:
-        return call()
-    except Exception as error:
-        raise NotYet(said(error)) from None
-
-
-def said(error: Exception) -> str:
-    """An error of the reader's code in a few words, without a full stop."""
-    if isinstance(error, NotImplementedError):
-        return str(error).rstrip(".") or "a function is not finished"
-    return f"your code raised {type(error).__name__}: {' '.join(str(error).split())[:120]}".rstrip(". ")
-
-
-def array_of(value: Any, shape: tuple[int, ...] | None, name: str) -> np.ndarray:
-    """Finite numbers as float64, reshaped if a shape is given."""
-    try:
-        array = np.asarray(torch.as_tensor(value).detach().cpu().double())
-        array = array if shape is None else array.reshape(shape)
-    except (TypeError, ValueError, RuntimeError):
-        raise NotYet(f"{name} should be numbers of another form") from None
-    if not array.size or not np.isfinite(array).all():
-        raise NotYet(f"{name} hold NaN or infinity" if array.size else f"{name} are empty")
-    return array

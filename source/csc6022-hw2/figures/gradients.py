@@ -10,7 +10,7 @@ from torch import Tensor
 
 from chainrule.lesson.calls import as_arrays
 from chainrule.lesson.checks import numbers
-from chainrule.lesson.plots import LOOKS, SOFT, NotYet, blank, picture
+from chainrule.lesson.figures import LOOKS, SOFT, NotYet, blank, picture
 from chainrule.lesson.student import CheckFailed
 from chainrule.lesson.todo import Unfinished
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from chainrule.lesson.plots import LOOKS, NotYet, blank, picture, tensor_of
+from chainrule.lesson.figures import LOOKS, NotYet, blank, picture, tensor_of
 
 __all__ = ["confidence", "schedules", "targets", "training"]
 

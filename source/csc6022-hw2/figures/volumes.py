@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
 from chainrule.lesson import answers
-from chainrule.lesson.plots import INK, MARGIN, SOFT, WIDTH, NotYet, blank, picture
+from chainrule.lesson.figures import INK, MARGIN, SOFT, WIDTH, NotYet, blank, picture
 from chainrule.lesson.student import CheckFailed
 
 __all__ = ["boxes"]

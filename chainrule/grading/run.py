@@ -41,6 +41,7 @@ from chainrule.intake.files import declared, lay_out
 from chainrule.modules import CourseModules, hidden_from_workers, imported
 
 GRACE_SECONDS = 10  # for a kernel to come back after an interrupt
+FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
 MAX_OUTPUT = 20 << 20  # characters a cell may put out; a figure has 100,000
 
 
@@ -239,6 +240,7 @@ class Run(Execute):
                 self.km.ip = str(self.folder / "kernel")
             # what student code writes past IPython is nobody's business
             kwargs |= {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            self.extra_arguments = [*self.extra_arguments, FOLDER_IN_PATH]
         await super().async_start_new_kernel(**kwargs)
 
     start_new_kernel = run_sync(async_start_new_kernel)

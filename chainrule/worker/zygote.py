@@ -134,6 +134,9 @@ def become_kernel(line: socket.socket, cell: confine.Cell) -> None:
     try:
         freshen(cell)
         os.chdir(folder)
+        sys.path.append(
+            ""
+        )  # what ships beside a notebook is imported from its folder; at the end: see PYTHONSAFEPATH
         connection = Path(cell.sockets, "kernel.json")
         connection.write_text(json.dumps(cell.connection), encoding="utf-8")
         arguments = ["-f", str(connection), "--HistoryManager.hist_file=:memory:"]

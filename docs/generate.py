@@ -79,7 +79,7 @@ def api_page(title: str, intro: str, modules: Sequence[Path]) -> str:
         name = ".".join(module.relative_to(ROOT).with_suffix("").parts)
         tree = ast.parse(module.read_text(encoding="utf-8"))
         rows = []
-        entries += heading(2, name, anchors)[1:] + [f"{markdown(ast.get_docstring(tree) or '')}\n"]
+        entries += [*heading(2, name, anchors)[1:], f"{markdown(ast.get_docstring(tree) or '')}\n"]
         for node in public(tree):
             fragment, *text = entry(node, anchors)
             rows.append(f"| [`{node.name}`](#{fragment}) | {cell(first_sentence(node))} |")

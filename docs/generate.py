@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import itertools
 import pkgutil
 import re
 from collections import Counter
@@ -373,18 +374,15 @@ def keys(node: ast.ClassDef, lines: Sequence[str], total: bool) -> Iterator[tupl
             text = str(following.value.value)
         else:
             end = statement.end_lineno or statement.lineno
-            text = lines[end - 1][statement.end_col_offset or 0 :].partition("#")[2]
-            above = statement.lineno - 2
-            while not text and lines[above].strip().startswith("#"):
-                text = "\n".join(line.strip().lstrip("#: ") for line in comment_ending_at(lines, above))
+            beside = lines[end - 1][statement.end_col_offset or 0 :].partition("#")[2]
+            text = beside or comment_above(lines[: statement.lineno - 1])
         yield statement.target.id, annotation, required, text
 
 
-def comment_ending_at(lines: Sequence[str], last: int) -> list[str]:
-    first = last
-    while lines[first - 1].strip().startswith("#"):
-        first -= 1
-    return list(lines[first : last + 1])
+def comment_above(lines: Sequence[str]) -> str:
+    """The comment at the end of some lines, in one line."""
+    comment = list(itertools.takewhile(lambda line: line.strip().startswith("#"), reversed(lines)))
+    return " ".join(line.strip().lstrip("#: ") for line in reversed(comment))
 
 
 if __name__ == "__main__":

@@ -131,3 +131,45 @@ def names(file: Path) -> set[str]:
                     yield f"{prefix}{target.id}"
 
     return set(defined(ast.parse(file.read_text(encoding="utf-8")).body))
+
+
+def test_a_page_for_typed_dicts(tmp_path: Path) -> None:
+    """What `docs/reference/metadata.md` will be made from: text below a key, a comment beside it, or above it."""
+    module = tmp_path / "metadata.py"
+    module.write_text('''"""What Chainrule writes into a notebook."""
+
+class Run(TypedDict):
+    """How a notebook ran."""
+
+    seconds: float
+    """From start to end."""
+    sandbox: NotRequired[str]  # "bubblewrap" | "Landlock"
+    # Whose cells were repaired,
+    # a sentence each.
+    repairs: list[str]
+''')
+    page = GENERATOR["metadata_page"](module)
+    assert "## Run\n\nHow a notebook ran.\n" in page
+    assert "| `seconds` | `float` | yes | From start to end. |" in page
+    assert '| `sandbox` | `str` | no | "bubblewrap" \\| "Landlock" |' in page
+    assert "| `repairs` | `list[str]` | yes | Whose cells were repaired, a sentence each. |" in page
+
+
+def test_docstrings_become_markdown() -> None:
+    page = GENERATOR["markdown"]("""Sizes of a <table>.
+
+    sizes("2x3")
+
+Args:
+    a, b: tensors (N,) of
+        any dtype.
+Returns:
+    The size.
+
+>>> sizes("2x3")
+(2, 3)
+""")
+    assert page == (
+        'Sizes of a \\<table>.\n\n```python\nsizes("2x3")\n```\n\n*Args*\n\n- `a`, `b`: tensors (N,) of any dtype.\n\n'
+        '*Returns*: The size.\n\n```pycon\n>>> sizes("2x3")\n(2, 3)\n```'
+    )

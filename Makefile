@@ -4,6 +4,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
 
+# What measures and calibrates an assignment's thresholds lies with its judging modules; `results` is bench/results.py.
+a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
+hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
+
 .PHONY: setup demo test lint docs lock release bench bench-engine bench-loader bench-reference bench-notebook \
         bench-student bench-calibrate bench-open-network bench-pdf
 
@@ -41,7 +45,7 @@ bench-loader: setup
 	python bench/loader.py
 
 bench-reference: setup
-	OMP_NUM_THREADS= python bench/reference_run.py
+	OMP_NUM_THREADS= $(a2).reference_run
 
 bench-notebook: setup
 	OMP_NUM_THREADS= python bench/notebook.py --profile quick
@@ -53,15 +57,15 @@ bench-student: setup
 	python bench/one_student.py csc6022-hw2 --profile full --cores 2
 
 bench-open-network: setup
-	OMP_NUM_THREADS= python bench/open_network.py
+	OMP_NUM_THREADS= $(hw2).open_network
 
 bench-calibrate: setup
-	python bench/calibrate.py --profile quick --seeds 10
-	python bench/calibrate.py --profile full --seeds 10
-	python bench/calibrate_p6_1.py --seeds 10
-	python bench/calibrate_p6_2.py --profile quick --seeds 10 --ours
-	python bench/calibrate_p6_2.py --profile full --seeds 10
-	python bench/calibrate_p7.py --seeds 10
+	$(a2).calibrate --profile quick --seeds 10
+	$(a2).calibrate --profile full --seeds 10
+	$(hw2).calibrate_p6_1 --seeds 10
+	$(hw2).calibrate_p6_2 --profile quick --seeds 10 --ours
+	$(hw2).calibrate_p6_2 --profile full --seeds 10
+	$(hw2).calibrate_p7 --seeds 10
 
 bench-pdf: setup
 	python bench/pdf.py

@@ -1,7 +1,7 @@
 """Where honest work ends up: test accuracies of the reference networks over many seeds, and the bars they allow.
 
-python bench/calibrate.py --profile full --seeds 10 --models MLP CNN
-python bench/calibrate.py --stand-in --seeds 10
+python -m judging.cs480_a2.calibrate --profile full --seeds 10 --models MLP CNN
+python -m judging.cs480_a2.calibrate --stand-in --seeds 10
 
 Each network is trained in two ways: "trained" by the notebook's own loop, and "followed through" by the
 grader's (judging/cs480_a2/question3.py: 470 steps on 6,000 pictures). A bar is so low that an honest run
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from reference_run import cells, question3
+from judging.cs480_a2.reference_run import cells, question3
 from results import ROOT, Row, record
 
 from chainrule.datasets import fashion_mnist

@@ -1,6 +1,6 @@
 """What share of the variance problem 6.1's reference explains, over many seeds, and the bar that allows.
 
-python bench/calibrate_p6_1.py --seeds 10
+python -m judging.csc6022_hw2.calibrate_p6_1 --seeds 10
 
 As in the check, a measurement is the median over several data sets; each seed has data sets and starts of its own.
 """

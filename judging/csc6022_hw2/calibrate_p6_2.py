@@ -1,7 +1,7 @@
 """Where honest work on problem 6.2 ends up: test accuracies of the notebook's three networks after one epoch.
 
-python bench/calibrate_p6_2.py --profile quick --seeds 10
-python bench/calibrate_p6_2.py --profile quick --seeds 10 --stand-in
+python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10
+python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10 --stand-in
 
 "ours" are fresh networks after the grader's own short training (judging/csc6022_hw2/p6_2_cnn.py), for who trained
 them wrongly. The open-ended network's bars are the handout's 70 % and two lower ones, less what drawing the test

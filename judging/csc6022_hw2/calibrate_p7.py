@@ -1,6 +1,6 @@
 """Homework 2, problem 7: how well the reference learns to copy and to read dates, and the bars this allows.
 
-python bench/calibrate_p7.py --seeds 10
+python -m judging.csc6022_hw2.calibrate_p7 --seeds 10
 """
 
 import argparse

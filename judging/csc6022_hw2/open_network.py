@@ -1,6 +1,6 @@
 """Train the reference's open-ended network of problem 6.2 and write the weights that the tests hand in.
 
-python bench/open_network.py [--threads 2]
+python -m judging.csc6022_hw2.open_network [--threads 2]
 
 It learns CIFAR-10 and the generated stand-in at once, so that one small file serves machines with and without the
 real pictures. The stand-in's pictures are of another seed than those that it is judged on.

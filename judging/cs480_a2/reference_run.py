@@ -1,6 +1,6 @@
 """Question 3 as the reference solution answers it: accuracies and run times.
 
-python bench/reference_run.py [--profile quick]
+python -m judging.cs480_a2.reference_run [--profile quick]
 """
 
 import argparse

@@ -19,7 +19,7 @@ from typer.exceptions import TyperException
 import chainrule._startup  # before anything that imports jsonschema  # noqa: F401
 from chainrule import __version__
 from chainrule.course import CourseError, CourseFolder, find_course
-from chainrule.data import BRINGABLE, DATA_SETS, Profile
+from chainrule.datasets.registry import BRINGABLE, DATA_SETS, Profile
 from chainrule.errors import ChainruleError
 from chainrule.intake.lms import LmsName
 from chainrule.marks import FilledTable, MarksCsv, MissingMark, fill_for_lms, write_atomically
@@ -73,7 +73,7 @@ def data(
     course: CourseOption = None,
 ) -> None:
     """Find or fetch data sets and put them where notebooks see them."""
-    from chainrule.data import prepare
+    from chainrule.datasets.registry import prepare
 
     unknown = [name for name in names if name not in DATA_SETS]
     if unknown:

@@ -25,7 +25,7 @@ from chainrule.grading import Graft
 from chainrule.handin import HandInError, hand_in
 from chainrule.handin.file_names import FilePattern, StudentName
 from chainrule.handin.pack import EARLIER, PACKED, RECEIPT, NotReadyError, Receipt
-from chainrule.handin.spec import SPEC_FILE, HandInSpec
+from chainrule.handin.spec import SPEC_FILE, HandInSpec, identify_student, read_spec
 from chainrule.intake.expected_files import ExpectedFiles
 from chainrule.intake.roster import Person
 
@@ -325,6 +325,19 @@ def test_nobody_hands_in_without_a_name(hw1: Path, who: dict[str, str], said: st
         hand_in(hw1, **cast("dict[str, Any]", who))
     assert said in str(told.value)
     assert not (hw1 / "me.json").exists()
+
+
+def test_files_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    """The keys of handin.json and me.json stay what they were in the first release."""
+    (tmp_path / "handin.json").write_text(
+        '{"assignment": "hw1", "files": ["{last}_{first}_hw1.pdf", "*.zip/*.py"], "notebooks": {"hw.ipynb": ["why"]},'
+        ' "beside": {"w.safetensors": 20}, "stubs": ["todo()"], "mebibytes": {".pdf": 100}}'
+    )
+    (tmp_path / "me.json").write_text('{"last": "Lovelace", "first": "Ada", "number": "1815"}')
+    spec = read_spec(tmp_path)
+    assert spec.notebooks == {"hw.ipynb": ["why"]}
+    assert spec.patterns() == [FilePattern("{last}_{first}_hw1.pdf"), FilePattern("*.zip", "*.py")]
+    assert identify_student(tmp_path, None, None, None) == StudentName("Lovelace", "Ada", "1815")
 
 
 # ---- the commands ----------------------------------------------------------------------------------------------

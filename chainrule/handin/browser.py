@@ -46,7 +46,7 @@ KEPT_ATTRIBUTES = re.compile(
     "alt|class|colspan|href|id|rowspan|scope|src|start|title|type|checked|disabled|width"
 )
 
-# nbconvert fails on a missing attachment and loses the cell, so attachments get another address and are found by us.
+# nbconvert loses a whole cell if an attachment is missing. So it sees another address, and we resolve it.
 _ATTACHMENT = re.compile(r"""(\]\(\s*<?|\bsrc\s*=\s*["']?)attachment:""")
 ATTACHED = "attached-to-this-cell/"
 _RENDERED_MARK = re.compile("\ue002(\\d+)\ue003")  # private-use characters, as in MaskedMarkdown

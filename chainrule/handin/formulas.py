@@ -94,8 +94,8 @@ class Labels:
         return _REFERENCE.sub(self._reference, self._numbered(tex))
 
     def _reference(self, match: re.Match[str]) -> str:
-        shown = self._numbers.get(match["label"], match["label"].replace("_", r"\_"))
-        bare = shown[1:-1] if shown.startswith("(") and shown.endswith(")") else shown
+        number = self._numbers.get(match["label"], match["label"].replace("_", r"\_"))
+        bare = number[1:-1] if number.startswith("(") and number.endswith(")") else number
         return rf"\text{{({bare})}}" if match["parentheses"] else rf"\text{{{bare}}}"
 
     def _numbered(self, tex: str) -> str:

@@ -1,4 +1,4 @@
-"""What the course wants handed in (handin.json, which comes with every release) and who hands in (me.json)."""
+"""The files that a course wants handed in (handin.json, part of every release) and the student (me.json)."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class Blackboard(DownloadFormat):
             elif len(users) > 1:
                 owners[head, ""] = (
                     f"whose is this? The username is one of {', '.join(users)}: "
-                    "take in the whole download, where others show the column's name"
+                    "take in the complete download, in which other names show the column's name"
                 )
             else:
                 owners[head, ""] = f"nobody on the roster has the username at the end of {head!r}: add them"

@@ -123,11 +123,9 @@ class Comparison:
 
     def strength(self, pair: Pair) -> str:
         """A pair's evidence as a multiple of the threshold; the evidence itself if there is no threshold."""
-        return (
-            f"{pair.evidence / self.chance.threshold:.2f}"
-            if self.chance.has_enough_pairs
-            else f"{pair.evidence:.0f}"
-        )
+        if not self.chance.has_enough_pairs:
+            return f"{pair.evidence:.0f}"
+        return f"{pair.evidence / self.chance.threshold:.2f}"
 
     def fingerprints_of(self, handin: Handin, question: Question) -> Fingerprints:
         """The fingerprints of an answer; none if there is no answer."""

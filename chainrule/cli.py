@@ -28,7 +28,7 @@ from chainrule.terminal import class_table, console, printable
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 # Options that mean the same in several commands
-Assignment = Annotated[str, typer.Argument(help="A folder of source/, such as cs480-a2.")]
+Assignment = Annotated[str, typer.Argument(help="A folder of source/, such as homework1.")]
 CourseOption = Annotated[
     Path | None, typer.Option("--course", help="Course folder; the nearest one by default.")
 ]

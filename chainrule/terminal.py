@@ -54,7 +54,7 @@ def class_table(report: ClassReport) -> Table:
 
 
 def group_items(items: Sequence[str]) -> dict[str, list[str]]:
-    """Items by column: each its own column, or one per question (q2_2), or one per problem (p5)."""
+    """Items by column: each its own column, or one per question, or one per problem."""
     columns: dict[str, list[str]] = {}
     for pattern in (r".*", r"[a-z]+\d+_\d+", r"[a-z]+\d+"):
         columns = {}

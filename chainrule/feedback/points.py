@@ -72,7 +72,7 @@ class Points:
 
 
 def question(item: str) -> str:
-    """The name of an item's question: "Question 2.2b" for q2_2b-logits; for other items the item's own name."""
+    """The name of an item's question: "Question 1.3b" for q1_3b-slope; for other items the item's own name."""
     match = re.match(r"([qp])(\d+)(?:_(\w+))?-", item)
     if not match:
         return item

@@ -87,8 +87,8 @@ def plain_text(markdown: str) -> str:
 
 
 def _title(notebooks: Sequence[Mapping[str, Any]]) -> str:
-    """The first heading of a notebook; for several notebooks the beginning that their headings share: "Homework 2"
-    for "Homework 2 · Problem 1" and "Homework 2 · Problem 2"."""
+    """The first heading of a notebook; for several notebooks the beginning that their headings share: "Homework"
+    for "Homework · Problem 1" and "Homework · Problem 2"."""
     headings = [next(_headings(notebook), "") for notebook in notebooks]
     if len(headings) == 1:
         return headings[0]

@@ -1,7 +1,7 @@
 """The names of handed-in files: `hand_in` writes them, intake recognises them.
 
 A pattern is a file name. `{last}` and `{first}` are the student's names; `*` is both names and the assignment, or
-anything when a file is recognised. `*.zip/p6_2*.py` is a zip and the files in it.
+anything when a file is recognised. `*.zip/main*.py` is a zip and the files in it.
 
     >>> pattern = FilePattern.parse("{last}_{first}_hw1.pdf")
     >>> pattern.file_name(StudentName("van der Berg", "Anna", "20815"), "hw1")
@@ -59,7 +59,7 @@ class FilePattern:
 
     Attributes:
         name: the file's name, with {last}, {first} and *.
-        inside: for a zip, the names of the files in it, with *: `p6_2*.py`.
+        inside: for a zip, the names of the files in it, with *: `main*.py`.
     """
 
     name: str

@@ -13,12 +13,13 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets import Dict, Enum, List, Unicode
 from traitlets.config import Config, Configurable, PyFileConfigLoader
 
+from chainrule.errors import ChainruleError
 from chainrule.modules import CourseModules
 
 CONFIG = "nbgrader_config.py"
 
 
-class CourseError(ValueError):
+class CourseError(ChainruleError, ValueError):
     """Something is missing or wrong in the course folder. The message says what to do."""
 
 

@@ -87,7 +87,9 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--course", type=Path, default=HERE / "course")
     arguments.add_argument("--cell-seconds", type=int, default=120, help="time limit of one cell")
-    arguments.add_argument("--students", nargs="*", default=[], help="only these")
+    arguments.add_argument(
+        "--student", dest="students", action="append", default=[], help="only this one; repeatable"
+    )
     chosen = arguments.parse_args()
     hand_ins = [read(path) for path in sorted((HERE / ASSIGNMENT).glob("*.py"))]
     students = [hand_in for hand_in in hand_ins if not chosen.students or hand_in.student in chosen.students]

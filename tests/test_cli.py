@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 from tiny_course import CONFIG, TINY, filled, submit
 
-from chainrule import cli
-from chainrule.cli import table
+from chainrule import __version__, cli
 from chainrule.doctor import examine
 from chainrule.grading import classroom
 from chainrule.grading.classroom import ClassReport, Graded
+from chainrule.terminal import class_table
 
 Typed = tuple[int, str, str]
 
@@ -135,6 +135,26 @@ def test_help_is_help(chainrule: Callable[..., Typed]) -> None:
     assert "Usage" in out + err
 
 
+def test_the_version(chainrule: Callable[..., Typed]) -> None:
+    assert chainrule("--version") == (0, f"chainrule {__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["release", TINY, "--variants", "--students", "ann"],
+        ["feedback", TINY, "--zip", "moodle"],
+        ["marks", TINY, "--lms", "moodle", "--columns", "export.csv"],
+        ["marks", TINY, "--lms", "moodle", "--item", "A2"],
+        ["handin", "--anyway"],
+    ],
+)
+def test_earlier_spellings_of_options_are_gone(chainrule: Callable[..., Typed], words: list[str]) -> None:
+    result = chainrule(*words)
+    assert is_one_line(result)
+    assert "No such option" in result[2]
+
+
 def test_an_interrupt_says_how_to_go_on(
     chainrule: Callable[..., Typed], course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,7 +267,7 @@ def drawn(items: list[str], **students: dict[str, float | None]) -> str:
     graded = [Graded(name, scores) for name, scores in students.items()]
     report = ClassReport("hw", "quick", dict.fromkeys(items, 1.0), graded, {})
     with StringIO() as written:
-        Console(file=written, width=140).print(table(report))
+        Console(file=written, width=140).print(class_table(report))
         return written.getvalue()
 
 

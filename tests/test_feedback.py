@@ -113,7 +113,7 @@ def test_what_a_student_wrote_is_still_there(graded_course: Path) -> None:
     ):
         assert written in text
     assert container.find("a", href="https://example.org/a?b=1&c=2")
-    assert "[a cat: a picture that is not shown, its data is incomplete]" in text
+    assert "[a cat: an image that is not shown, its data is incomplete]" in text
     assert [quote.get_text().strip() for quote in container.find_all("blockquote")] == ["a quote"] * 2
 
 

@@ -23,10 +23,13 @@ from chainrule.course import CourseFolder
 from chainrule.feedback import Disarm
 from chainrule.feedback.page import index
 from chainrule.feedback.page import page as page_of
-from chainrule.feedback.points import Item, Points, question
+from chainrule.feedback.points import ItemPoints, Points, question
 from chainrule.handin.browser import BrowserError, find_browser
 
-SOME = Points("work", (Item("q1_1-a", 1, 2), Item("q1_1-b", 0.25, 0.5), Item("q1_2-c", 0, 3, waits=True)))
+SOME = Points(
+    "work",
+    (ItemPoints("q1_1-a", 1, 2), ItemPoints("q1_1-b", 0.25, 0.5), ItemPoints("q1_2-c", 0, 3, waits=True)),
+)
 ABOUT = {"student": "ann", "student_name": "Ann <b>Lee</b>", "assignment": "hw", "notebook": "work"}
 
 

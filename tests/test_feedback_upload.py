@@ -11,7 +11,7 @@ import pytest
 from tiny_course import PLAIN, TINY, type_command
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.feedback.upload import pack
+from chainrule.feedback.upload import write_feedback_zip
 
 ROSTER = "id,username,last,first,email\nann,alee,Lee,Ann,a@x.org\nbo,bb_1,Béé,Bo/../x,b@x.org\n"
 HEADS = {
@@ -54,7 +54,7 @@ def report(root: Path, **lists: dict[str, str]) -> None:
 
 
 def names(root: Path, lms: str) -> list[str]:
-    upload = pack(CourseFolder(root), TINY, ["ann", "bo"], lms)
+    upload = write_feedback_zip(CourseFolder(root), TINY, ["ann", "bo"], lms)
     with zipfile.ZipFile(upload.path) as packed:
         assert packed.read(packed.namelist()[0]) == b"tiny.html of ann"
         return packed.namelist()
@@ -76,7 +76,7 @@ def test_names_are_those_of_the_download(
 
 @pytest.mark.parametrize("lms", ["brightspace", "canvas", "moodle"])
 def test_who_is_not_in_the_download_gets_no_number(with_pages: Path, lms: str) -> None:
-    upload = pack(CourseFolder(with_pages), TINY, ["ann", "bo"], lms)
+    upload = write_feedback_zip(CourseFolder(with_pages), TINY, ["ann", "bo"], lms)
     assert upload.unnamed == ["ann", "bo"]
     assert names(with_pages, lms) == ["Ann Lee (ann)/tiny.html", "Bo .. x Béé (bo)/tiny.html"]
 
@@ -91,19 +91,19 @@ def test_an_index_leads_to_pages_by_their_new_names(with_pages: Path) -> None:
     (with_pages / "source" / TINY / "two.ipynb").write_text("{}")
     there = with_pages / "feedback" / "ann" / TINY
     (there / "index.html").write_text(f'<a href="{TINY}.html#item-x">', encoding="utf-8")
-    upload = pack(CourseFolder(with_pages), TINY, ["ann"], "blackboard")
+    upload = write_feedback_zip(CourseFolder(with_pages), TINY, ["ann"], "blackboard")
     with zipfile.ZipFile(upload.path) as packed:
         assert packed.read("alee_index.html") == f'<a href="alee_{TINY}.html#item-x">'.encode()
 
 
 def test_what_is_wrong_is_said_before_anything_is_made(with_pages: Path) -> None:
-    said = type_command(with_pages, "chainrule", "feedback", TINY, "--zip", "webct", code=2)
-    assert "unknown LMS 'webct'. Known: blackboard, brightspace, canvas, moodle." in said
-    said = type_command(with_pages, "chainrule", "feedback", PLAIN, "--zip", "moodle", code=2)
+    said = type_command(with_pages, "chainrule", "feedback", TINY, "--lms", "webct", code=2)
+    assert "'webct' is not one of 'blackboard', 'brightspace', 'canvas', 'moodle'" in said
+    said = type_command(with_pages, "chainrule", "feedback", PLAIN, "--lms", "moodle", code=2)
     assert "nothing is graded yet" in said
     (with_pages / "intake" / TINY).mkdir(parents=True)
     (with_pages / "intake" / TINY / "report.json").write_text("[]")
     with pytest.raises(CourseError, match="no report of intake"):
-        pack(CourseFolder(with_pages), TINY, ["ann"], "moodle")
+        write_feedback_zip(CourseFolder(with_pages), TINY, ["ann"], "moodle")
     assert not list((with_pages / "feedback").glob("*.zip*"))
     assert not list((with_pages / "feedback").glob(".*"))

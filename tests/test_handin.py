@@ -23,12 +23,11 @@ from tiny_course import CONFIG, RIGHT, SQUARE, TINY, filled, marked, notebook
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import Graft
 from chainrule.handin import HandInError, hand_in
-from chainrule.handin.names import Pattern, Student
-from chainrule.handin.order import ORDER, Order
-from chainrule.handin.pack import EARLIER, PACKED, RECEIPT, NotReady, Receipt
-from chainrule.intake.names import Rule
+from chainrule.handin.file_names import FilePattern, StudentName
+from chainrule.handin.pack import EARLIER, PACKED, RECEIPT, NotReadyError, Receipt
+from chainrule.handin.spec import SPEC_FILE, HandInSpec, identify_student, read_spec
+from chainrule.intake.expected_files import ExpectedFiles
 from chainrule.intake.roster import Person
-from chainrule.intake.wanted import Wanted
 
 LIMITS = {".ipynb": 50, ".pdf": 100, ".py": 20}
 STUBS = ["todo()", "*Write your answer here.*"]
@@ -53,7 +52,7 @@ def folder_of(
     """A release with these notebooks, finished."""
     answers = {f"{name}.ipynb": ["double", "why"] for name in nbs}
     place.mkdir(parents=True, exist_ok=True)
-    (place / ORDER).write_text(Order("hw1", files, answers, beside or {}, STUBS, LIMITS).text())
+    (place / SPEC_FILE).write_text(HandInSpec("hw1", files, answers, beside or {}, STUBS, LIMITS).to_json())
     for name, nb in nbs.items():
         nbformat.write(nb, place / f"{name}.ipynb")
     return place
@@ -65,8 +64,8 @@ def hw1(tmp_path: Path) -> Path:
     return folder_of(tmp_path / "hw1", ["{last}_{first}_hw1.pdf", "{last}_{first}_hw1.ipynb"], hw=work())
 
 
-def pack(folder: Path, anyway: bool = False) -> Receipt:
-    receipt = hand_in(folder, **ADA, anyway=anyway, say=lambda line: None)
+def pack(folder: Path, force: bool = False) -> Receipt:
+    receipt = hand_in(folder, **ADA, force=force, say=lambda line: None)
     assert receipt is not None
     return receipt
 
@@ -97,35 +96,37 @@ def text_of(pdf: Path) -> str:
     ],
 )
 def test_file_names_have_the_letters_of_names(last: str, first: str, file: str) -> None:
-    assert Pattern.of("{last}_{first}_hw1.pdf").named(Student(last, first, "1815").tidy(), "hw1") == file
+    assert (
+        FilePattern.parse("{last}_{first}_hw1.pdf").file_name(StudentName(last, first, "1815").tidy(), "hw1")
+        == file
+    )
 
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_any_name_makes_a_file_name_that_intake_takes_for_that_students(last: str, first: str) -> None:
     try:
-        student = Student(last, first, "1815").tidy()
+        student = StudentName(last, first, "1815").tidy()
     except HandInError:
         return
-    name = Pattern.of("{last}_{first}_assignment2.ipynb").named(student, "a2")
+    pattern = FilePattern.parse("{last}_{first}_assignment2.ipynb")
+    name = pattern.file_name(student, "a2")
     assert len(name.encode()) <= 255
     assert name.isprintable()
     assert not set(name) & set("/\\:*?\"<>| \t'")
     assert not name.startswith((".", "-"))
-    if max(len(student.last.encode()), len(student.first.encode())) <= 60:
-        person = Person("1815", "", student.last, student.first, "")
-        if all(letter.isalnum() or letter in " -'’." for letter in student.last + student.first):
-            assert Rule.of("{last}_{first}_assignment2.ipynb").allows(name, person)
+    assert pattern.matches(name, student)
+    assert pattern.matches(name, Person("1815", "", student.last, student.first, "").name)
 
 
 def test_a_star_stands_for_names_and_assignment_and_zips_differ() -> None:
-    patterns = [Pattern.of(text) for text in ("*.pdf", "*.zip/p6_2*.py", "*.zip/*.ipynb")]
-    student = Student("Lovelace", "Ada", "1")
-    assert [pattern.named(student, "hw2") for pattern in patterns] == [
+    patterns = [FilePattern.parse(text) for text in ("*.pdf", "*.zip/p6_2*.py", "*.zip/*.ipynb")]
+    student = StudentName("Lovelace", "Ada", "1")
+    assert [pattern.file_name(student, "hw2") for pattern in patterns] == [
         "Lovelace_Ada_hw2.pdf",
         "Lovelace_Ada_hw2_py.zip",
         "Lovelace_Ada_hw2_ipynb.zip",
     ]
-    assert patterns[1].of_these(["p1_a.ipynb", "p6_2_b.ipynb"]) == ["p6_2_b.ipynb"]
+    assert patterns[1].notebooks(["p1_a.ipynb", "p6_2_b.ipynb"]) == ["p6_2_b.ipynb"]
 
 
 # ---- what is written -------------------------------------------------------------------------------------------
@@ -205,11 +206,11 @@ def test_an_earlier_hand_in_is_kept(hw1: Path) -> None:
 PROBLEMS: dict[str, tuple[Callable[[NotebookNode], object], str]] = {
     "a stub": (
         lambda nb: nb.cells[2].update(source="def double(x):\n    todo()"),
-        "hw.ipynb, double: todo() still stands there: write your answer in its place",
+        "hw.ipynb, double: todo() is still there: write your answer in its place",
     ),
     "a blank text": (
         lambda nb: nb.cells[3].update(source="*Write your answer here.*"),
-        "hw.ipynb, why: *Write your answer here.* still stands there",
+        "hw.ipynb, why: *Write your answer here.* is still there",
     ),
     "an empty answer": (lambda nb: nb.cells[3].update(source=" \n"), "hw.ipynb, why: it is empty"),
     "a deleted answer": (lambda nb: nb.cells.pop(3), "hw.ipynb, why: its cell is gone"),
@@ -237,17 +238,17 @@ def test_what_is_missing_is_said_and_nothing_is_packed(
     hw1: Path, slip: Callable[[NotebookNode], object], said: str
 ) -> None:
     change(hw1, slip)
-    with pytest.raises(NotReady) as told:
+    with pytest.raises(NotReadyError) as told:
         pack(hw1)
     assert len(told.value.problems) == 1
     assert told.value.problems[0].startswith(said)
-    assert str(told.value).endswith("To hand in nevertheless, as it is: hand_in(anyway=True)")
+    assert str(told.value).endswith("To hand in nevertheless, as it is: hand_in(force=True)")
     assert not (hw1 / PACKED).exists()
 
 
 def test_a_hand_in_with_problems_is_packed_if_asked_for(hw1: Path) -> None:
     change(hw1, lambda nb: nb.cells[2].update(source="from chainrule.lesson import todo\ntodo()"))
-    receipt = pack(hw1, anyway=True)
+    receipt = pack(hw1, force=True)
     assert len(receipt.problems) == 1  # that todo() fails is no second one
     assert json.loads((hw1 / RECEIPT).read_text(encoding="utf-8"))["problems"] == receipt.problems
     assert f"problem: {receipt.problems[0]}" in repr(receipt)
@@ -255,11 +256,11 @@ def test_a_hand_in_with_problems_is_packed_if_asked_for(hw1: Path) -> None:
 
 def test_files_beside_the_notebook_must_be_there_and_small_enough(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", ["*.pdf", "*.ipynb"], {"net.safetensors": 1}, hw=work())
-    with pytest.raises(NotReady, match=r"net\.safetensors isn't here: run the cell that saves it"):
+    with pytest.raises(NotReadyError, match=r"net\.safetensors isn't here: run the cell that saves it"):
         pack(folder)
     (folder / "net.safetensors").write_bytes(bytes((1 << 20) + 1))
     with pytest.raises(
-        NotReady, match=r"net\.safetensors has 1\.0 MiB, and the course takes 1: make it smaller"
+        NotReadyError, match=r"net\.safetensors has 1\.0 MiB, and the course takes 1: make it smaller"
     ):
         pack(folder)
     assert not (folder / PACKED).exists()
@@ -270,29 +271,32 @@ def test_files_beside_the_notebook_must_be_there_and_small_enough(tmp_path: Path
 def test_a_missing_notebook_and_one_too_many(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "a", ["*.pdf", "*.zip/*.ipynb"], p1=work(), p2=work())
     (folder / "p2.ipynb").rename(folder / "p2-Copy1.ipynb")
-    with pytest.raises(NotReady, match=r"p2\.ipynb isn't here: put it into"):
+    with pytest.raises(NotReadyError, match=r"p2\.ipynb isn't here: put it into"):
         pack(folder)
-    receipt = pack(folder, anyway=True)
+    receipt = pack(folder, force=True)
     assert receipt.notes == ["p2-Copy1.ipynb is none of the assignment's notebooks, and is not handed in"]
     (folder / "p1.ipynb").unlink()
     with pytest.raises(HandInError, match=r"none of p1\.ipynb, p2\.ipynb is in"):
-        pack(folder, anyway=True)
+        pack(folder, force=True)
     assert (folder / PACKED).exists()
 
 
 @pytest.mark.parametrize(
     ("broken", "said"),
     [
-        (lambda folder: (folder / ORDER).unlink(), "has no handin.json: go to the folder of the assignment"),
-        (lambda folder: (folder / ORDER).write_text("{"), "take it from the course's zip again"),
-        (lambda folder: (folder / ORDER).write_text('{"a": 1}'), "take it from the course's zip again"),
+        (
+            lambda folder: (folder / SPEC_FILE).unlink(),
+            "has no handin.json: go to the folder of the assignment",
+        ),
+        (lambda folder: (folder / SPEC_FILE).write_text("{"), "take it from the course's zip again"),
+        (lambda folder: (folder / SPEC_FILE).write_text('{"a": 1}'), "take it from the course's zip again"),
         (lambda folder: (folder / "hw.ipynb").write_text("{"), "hw.ipynb is not JSON"),
     ],
 )
 def test_what_cannot_be_packed_at_all(hw1: Path, broken: Callable[[Path], object], said: str) -> None:
     broken(hw1)
     with pytest.raises(HandInError) as told:
-        pack(hw1, anyway=True)
+        pack(hw1, force=True)
     assert said in str(told.value)
     assert told.value._render_traceback_() == [f"Not handed in: {told.value}"]
 
@@ -304,7 +308,7 @@ def test_names_are_remembered_and_corrected(hw1: Path) -> None:
     pack(hw1)
     receipt = hand_in(hw1, first="Augusta", say=lambda line: None)
     assert receipt
-    assert receipt.student == Student("Lovelace", "Augusta", "1815")
+    assert receipt.student == StudentName("Lovelace", "Augusta", "1815")
     assert sorted(path.name for path in (hw1 / PACKED).iterdir())[0] == "Lovelace_Augusta_hw1.ipynb"
 
 
@@ -321,6 +325,19 @@ def test_nobody_hands_in_without_a_name(hw1: Path, who: dict[str, str], said: st
         hand_in(hw1, **cast("dict[str, Any]", who))
     assert said in str(told.value)
     assert not (hw1 / "me.json").exists()
+
+
+def test_files_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    """The keys of handin.json and me.json stay what they were in the first release."""
+    (tmp_path / "handin.json").write_text(
+        '{"assignment": "hw1", "files": ["{last}_{first}_hw1.pdf", "*.zip/*.py"], "notebooks": {"hw.ipynb": ["why"]},'
+        ' "beside": {"w.safetensors": 20}, "stubs": ["todo()"], "mebibytes": {".pdf": 100}}'
+    )
+    (tmp_path / "me.json").write_text('{"last": "Lovelace", "first": "Ada", "number": "1815"}')
+    spec = read_spec(tmp_path)
+    assert spec.notebooks == {"hw.ipynb": ["why"]}
+    assert spec.patterns() == [FilePattern("{last}_{first}_hw1.pdf"), FilePattern("*.zip", "*.py")]
+    assert identify_student(tmp_path, None, None, None) == StudentName("Lovelace", "Ada", "1815")
 
 
 # ---- the commands ----------------------------------------------------------------------------------------------
@@ -341,7 +358,7 @@ def test_the_commands_say_the_same(hw1: Path, command: list[str]) -> None:
     stopped = type_it()
     assert stopped.returncode in (1, 2)
     assert "1 problem to look at" in stopped.stderr
-    assert "To hand in nevertheless, as it is: add --anyway" in stopped.stderr
+    assert "To hand in nevertheless, as it is: add --force" in stopped.stderr
     assert "Traceback" not in nobody.stderr + stopped.stderr
 
 
@@ -398,9 +415,9 @@ def test_intake_takes_what_was_packed_without_repairs(released_with_handin: Path
     person = Person("1815", "ada", "van Lovelace-Müller", "Ada", "")
     receipt = hand_in(there, last=person.last, first=person.first, number=person.id, say=lambda line: None)
     assert receipt
-    wanted = Wanted(CourseFolder(released_with_handin), TINY, [person])
+    expected = ExpectedFiles(CourseFolder(released_with_handin), TINY, [person])
     for file in receipt.files:
-        assert wanted.place(there / PACKED / file.name, [file.name], person).repairs == ()
+        assert expected.match(there / PACKED / file.name, [file.name], person).repairs == ()
 
 
 def grafted(course: Path, nb: NotebookNode) -> NotebookNode:
@@ -411,13 +428,13 @@ def grafted(course: Path, nb: NotebookNode) -> NotebookNode:
 
 def test_grading_does_not_run_the_last_cell_nor_takes_it_for_an_answer(released_with_handin: Path) -> None:
     nb = filled(released_with_handin, {"why": ""})
-    nb.cells[-1].source = nb.cells[-1].source.replace("hand_in()", "hand_in(anyway=True)")
+    nb.cells[-1].source = nb.cells[-1].source.replace("hand_in()", "hand_in(force=True)")
     del nb.cells[-1].metadata["tags"]
     run = grafted(released_with_handin, nb)
     answers = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell.source for cell in run.cells}
     assert answers["why"] == "*Write your answer here.*"
     assert "skip-execution" in run.cells[-1].metadata.tags
-    assert "anyway=True" in run.cells[-1].source
+    assert "force=True" in run.cells[-1].source
     assert not [repair for repair in run.metadata.chainrule.repairs if "hand-in" in repair]
 
 

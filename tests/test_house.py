@@ -76,4 +76,4 @@ SHIPPED = sorted(
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_what_ships_imports_only_what_ships(path: Path) -> None:
     found = {name for name in imports(path) if name.startswith(("chainrule.", "judging"))}
-    assert found <= {"chainrule.lesson", "chainrule.datasets", "chainrule.handin"}
+    assert found <= {"chainrule.errors", "chainrule.lesson", "chainrule.datasets", "chainrule.handin"}

@@ -13,7 +13,7 @@ from tiny_course import PLAIN, TINY, at, filled, notebook
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake import folder as intake_folder
-from chainrule.intake.folder import IntakeReport, intake
+from chainrule.intake.folder import FolderReport, intake
 
 NOTEBOOK = nbformat.writes(notebook([new_markdown_cell("hello", id="a")]))
 NOON = "2026-07-13 12:00:00"
@@ -31,7 +31,7 @@ def put(path: Path, text: str = NOTEBOOK, moment: str = NOON) -> Path:
     return at(path, moment)
 
 
-def take(course: Path, inbox: Path) -> IntakeReport:
+def take(course: Path, inbox: Path) -> FolderReport:
     """The report of an intake in which every file is in exactly one list."""
     report = intake(CourseFolder(course), TINY, inbox)
     files = [str(Path(folder, f).relative_to(inbox)) for folder, _, names in os.walk(inbox) for f in names]

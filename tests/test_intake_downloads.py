@@ -20,13 +20,14 @@ from nbgrader.api import Gradebook
 from tiny_course import PLAIN, RIGHT, SQUARE, TINY, filled, type_command
 
 from chainrule.course import CONFIG, CourseError, CourseFolder
+from chainrule.handin.file_names import FilePattern
 from chainrule.intake import unpack
-from chainrule.intake.download import intake_downloads, is_plain, lms_of, plan_intake
-from chainrule.intake.lms import LMS
-from chainrule.intake.names import Rule, original
-from chainrule.intake.report import Report
+from chainrule.intake.download import intake_downloads, is_plain_folder, lms_of, plan_intake
+from chainrule.intake.expected_files import without_copy_mark
+from chainrule.intake.lms import DOWNLOAD_FORMATS
+from chainrule.intake.report import DownloadReport
 from chainrule.intake.roster import Person, read_roster
-from chainrule.intake.unpack import Found
+from chainrule.intake.unpack import DownloadedFile
 
 LISTS = ("taken", "repaired", "kept", "refused", "unknown")
 HANDIN = ["{last}_{first}_tiny.pdf", "{last}_{first}_tiny.ipynb"]
@@ -63,7 +64,7 @@ def nb(notebooks: dict[str, bytes]) -> bytes:
     return notebooks["right"]
 
 
-def listed(report: Report) -> dict[str, str]:
+def listed(report: DownloadReport) -> dict[str, str]:
     """Which list each file is in; none may be in two."""
     names = [(file, name) for name in LISTS for file in getattr(report, name)]
     assert len(dict(names)) == len(names)
@@ -80,14 +81,14 @@ def zipped(course: Path, files: Mapping[str, bytes], name: str = "download") -> 
     return path
 
 
-def take(course: Path, files: Mapping[str, bytes], name: str = "download") -> Report:
+def take(course: Path, files: Mapping[str, bytes], name: str = "download") -> DownloadReport:
     """The report of a download of these files, each in exactly one list."""
     report = intake_downloads(CourseFolder(course), TINY, [zipped(course, files, name)])
     assert len(listed(report)) >= len(files)
     return report
 
 
-def reasons(report: Report) -> str:
+def reasons(report: DownloadReport) -> str:
     """Everything that is said about the files of a download."""
     return "\n".join(report.lines())
 
@@ -212,9 +213,9 @@ def owners(
     names: list[str], people: list[Person], lms: str, notes: Mapping[str, str] | None = None
 ) -> list[str]:
     """Whose files of these names are, by their ids; "?" for nobody's."""
-    sent = [LMS[lms].read(name) for name in names]
+    sent = [DOWNLOAD_FORMATS[lms].read(name) for name in names]
     assert all(sent)
-    found = LMS[lms].owners([one for one in sent if one], people, notes or {})
+    found = DOWNLOAD_FORMATS[lms].owners([one for one in sent if one], people, notes or {})
     who = [found[one.who, one.number] for one in sent if one]
     return [one.id if isinstance(one, Person) else "?" for one in who]
 
@@ -243,7 +244,7 @@ def test_underscores_in_columns_and_usernames() -> None:
 def test_blackboards_word_for_attempt(word: str) -> None:
     head = f"HW_cy_{word}_2026-07-13-11-00-00_a_attempt_2020-01-01-00-00-00_b.ipynb"
     assert owners([head], [person("3", "Cy Yu", "CY")], "blackboard") == ["3"]
-    sent = LMS["blackboard"].read(head)
+    sent = DOWNLOAD_FORMATS["blackboard"].read(head)
     assert sent
     assert sent.file == "a_attempt_2020-01-01-00-00-00_b.ipynb"  # what students write is not believed
 
@@ -365,7 +366,7 @@ def test_weights_beside_a_notebook(course: Path, nb: bytes) -> None:
     ],
 )
 def test_marks_of_copies(name: str, clean: str, copy: int) -> None:
-    assert original(name) == (clean, copy)
+    assert without_copy_mark(name) == (clean, copy)
 
 
 @pytest.mark.parametrize(
@@ -382,7 +383,7 @@ def test_marks_of_copies(name: str, clean: str, copy: int) -> None:
 )
 def test_what_the_handouts_rule_allows(name: str, allowed: bool) -> None:
     zoe = Person("1", "", "van der Berg", "Zoë", "")
-    assert Rule.of("{last}_{first}_a.pdf").allows(name, zoe) == allowed
+    assert FilePattern.parse("{last}_{first}_a.pdf").matches(name, zoe.name) == allowed
 
 
 # ---- nothing leads out -------------------------------------------------------------------------------------
@@ -470,11 +471,11 @@ def test_plain_folders_are_told_from_downloads(tmp_path: Path) -> None:
             (tmp_path / name / file).touch()
         return tmp_path / name
 
-    assert is_plain(made("a", "ann.ipynb", "bo.ipynb"))
-    assert is_plain(made("b", "ann/tiny.ipynb", "ann/x_1_2_y.ipynb"))
-    assert not is_plain(made("c", f"wrapped/{ANN}x.ipynb", f"wrapped/{ANN}y.pdf"))
-    assert not is_plain(made("d", "Ann Lee_5_assignsubmission_file_/x.ipynb"))
-    assert not is_plain(made("e", "1-2 - Ann Lee - Jul 1, 2026 900 AM/x.ipynb", "index.html"))
+    assert is_plain_folder(made("a", "ann.ipynb", "bo.ipynb"))
+    assert is_plain_folder(made("b", "ann/tiny.ipynb", "ann/x_1_2_y.ipynb"))
+    assert not is_plain_folder(made("c", f"wrapped/{ANN}x.ipynb", f"wrapped/{ANN}y.pdf"))
+    assert not is_plain_folder(made("d", "Ann Lee_5_assignsubmission_file_/x.ipynb"))
+    assert not is_plain_folder(made("e", "1-2 - Ann Lee - Jul 1, 2026 900 AM/x.ipynb", "index.html"))
 
 
 # ---- nbgrader's own command --------------------------------------------------------------------------------
@@ -580,9 +581,9 @@ def test_what_is_wrong_with_a_roster_is_said(tmp_path: Path, text: str, told: st
 @quickly
 @given(people_of, st.sampled_from(["{last}_{first}_a.pdf", "*.pdf", "x_{first}.ipynb"]))
 def test_the_name_that_is_asked_for_is_allowed(people: list[Person], pattern: str) -> None:
-    rule = Rule.of(pattern)
+    parsed = FilePattern.parse(pattern)
     for each in people:
-        assert rule.allows(rule.named(each, "hw"), each)
+        assert parsed.matches(parsed.file_name(each.name, "hw"), each.name)
 
 
 @pytest.fixture(scope="module")
@@ -631,7 +632,7 @@ def test_no_file_is_lost_and_none_gets_a_wrong_owner(
             note.write_text(f"Name: {name} ({sender.username})\n", encoding="utf-8")
             found[(f"HW_1_{sender.username}_attempt_{stamp}.txt",)] = sender
     everything = [
-        Found(
+        DownloadedFile(
             parts,
             tmp_path / f"note {place // 2}" if lms == "blackboard" and place % 2 else content,
             label=parts[0],
@@ -645,11 +646,11 @@ def test_no_file_is_lost_and_none_gets_a_wrong_owner(
     assume(recognition is not None)
     assert recognition is not None
     plan = plan_intake(opened, TINY, [(everything, *recognition)], roster)
-    pieces = [piece for piece, _ in plan.chosen] + [piece for piece, _ in plan.kept]
-    ended = [piece.found.label for piece in pieces] + [*plan.report.refused, *plan.report.unknown]
+    uploads = [upload for upload, _ in plan.chosen] + [upload for upload, _ in plan.kept]
+    ended = [upload.label for upload in uploads] + [*plan.report.refused, *plan.report.unknown]
     assert sorted(ended) == sorted(one.label for one in everything)
-    for piece in pieces:
-        assert piece.person == found[piece.found.parts]
+    for upload in uploads:
+        assert upload.person == found[upload.parts]
 
 
 @quickly
@@ -663,7 +664,7 @@ def test_any_names_in_a_zip(tmp_path: Path, names: list[str]) -> None:
     path.write_bytes(archive({"ann/hw.zip": inner}))
     shutil.rmtree(tmp_path / "scratch", ignore_errors=True)
     (tmp_path / "scratch").mkdir()
-    found = unpack.files(path, tmp_path / "scratch")
+    found = unpack.list_files(path, tmp_path / "scratch")
     count = len([name for name in names if "\0" not in name])
     assert len({one.label for one in found}) == len(found) == max(count, 1)
     assert {p.parent for p in (tmp_path / "scratch").iterdir()} == {tmp_path / "scratch"}

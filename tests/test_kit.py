@@ -80,8 +80,8 @@ def test_a_kit_has_what_students_need(kits: Path, assignment: str, tmp_path: Pat
     readme = (folder / "README.md").read_text(encoding="utf-8")
     for words in ("jupyter lab", "VS Code", "Colab", "python -m chainrule.handin", "conda env create"):
         assert words in readme
-    order = json.loads((folder / "handin.json").read_text(encoding="utf-8"))
-    assert order["notebooks"].keys() == notebooks
+    spec = json.loads((folder / "handin.json").read_text(encoding="utf-8"))
+    assert spec["notebooks"].keys() == notebooks
     for name in notebooks:
         *_, last = nbformat.read(folder / name, as_version=4).cells
         assert "hand_in()" in last.source
@@ -99,7 +99,13 @@ def test_a_kit_has_no_secrets(kits: Path, assignment: str) -> None:
             for cell in nbformat.reads(archive.read(name).decode(), as_version=4).cells
         )
         modules = [name for name in archive.namelist() if name.startswith(f"{assignment}/chainrule/")]
-    assert {name.split("/")[2] for name in modules} == {"__init__.py", "lesson", "handin"}
+    assert {name.split("/")[2] for name in modules} == {
+        "__init__.py",
+        "errors.py",
+        "lesson",
+        "datasets",
+        "handin",
+    }
     assert not [mark for mark in MARKS if mark in cells]
     assert "chainrule.grading" not in everything
     for path in (ROOT / "source" / assignment).glob("*.ipynb"):
@@ -212,7 +218,7 @@ def test_a_kit_works_alone(python: Path, kits: Path, tmp_path: Path) -> None:
     who = ["--last", "Łukasiewicz", "--first", "Zoë Ann", "--number", "7"]
     blank = run(python, folder, "-m", "chainrule.handin", *who, code=1)
     assert "2 problems to look at" in blank
-    assert f"{SQUARE}: todo() still stands there" in blank
+    assert f"{SQUARE}: todo() is still there" in blank
     answered(folder, "tiny.ipynb", {SQUARE: RIGHT, "why": "Signs cancel: $x^2 \\ge 0$."})
     said = run(python, folder, "-m", "chainrule.handin")
     assert "Łukasiewicz_ZoëAnn_tiny.pdf" in said
@@ -236,14 +242,14 @@ def test_a_real_problem_works_alone(python: Path, kits: Path, tmp_path: Path) ->
         for cell in solutions
     }
     answered(folder, "p3_cnn_arithmetic.ipynb", answers)
-    order = json.loads((folder / "handin.json").read_text(encoding="utf-8"))
-    for name in list(order["notebooks"]):  # to be quick
+    spec = json.loads((folder / "handin.json").read_text(encoding="utf-8"))
+    for name in list(spec["notebooks"]):  # to be quick
         if not name.startswith("p3"):
             (folder / name).unlink()
-            del order["notebooks"][name]
-    order["beside"] = {}
-    order["files"] = [name for name in order["files"] if not name.endswith(".py")]
-    (folder / "handin.json").write_text(json.dumps(order), encoding="utf-8")
+            del spec["notebooks"][name]
+    spec["beside"] = {}
+    spec["files"] = [name for name in spec["files"] if not name.endswith(".py")]
+    (folder / "handin.json").write_text(json.dumps(spec), encoding="utf-8")
     run(python, folder, "-m", "chainrule.handin", "--last", "L", "--first", "F", "--number", "7")
     with zipfile.ZipFile(folder / "hand-in" / "L_F_csc6022-hw2_ipynb.zip") as archive:
         assert archive.namelist() == ["p3_cnn_arithmetic.ipynb"]

@@ -148,7 +148,7 @@ def same_points(got: dict[str, str], expected: dict[str, str]) -> None:
 
 
 def test_brightspace(marks: Run, root: Path, expected: dict[str, str]) -> None:
-    _, out, _ = marks("--lms", "brightspace", "--item", "Assignment 2")
+    _, out, _ = marks("--lms", "brightspace", "--column", "Assignment 2")
     rows = strict(root / "marks" / "tiny-brightspace.csv", end="\r\n")
     assert rows[0] == ["OrgDefinedId", "Username", "Assignment 2 Points Grade", "End-of-Line Indicator"]
     for row, person in zip(rows[1:], PEOPLE, strict=True):
@@ -158,7 +158,7 @@ def test_brightspace(marks: Run, root: Path, expected: dict[str, str]) -> None:
 
 
 def test_blackboard(marks: Run, root: Path, expected: dict[str, str]) -> None:
-    marks("--lms", "blackboard", "--item", "Homework 2 |123456", "-o", root / "bb.csv")
+    marks("--lms", "blackboard", "--column", "Homework 2 |123456", "-o", root / "bb.csv")
     rows = strict(root / "bb.csv", mark=codecs.BOM_UTF8, end="\r\n")
     assert rows[0] == [
         *("Last Name", "First Name", "Username", "Student ID"),
@@ -179,11 +179,11 @@ def test_blackboard(marks: Run, root: Path, expected: dict[str, str]) -> None:
 def test_blackboard_wants_the_columns_id(chainrule: Run, root: Path) -> None:
     said = chainrule("marks", TINY, "--course", root, "--lms", "blackboard")
     assert is_one_line(said)
-    assert "--item 'tiny |123456'" in said[2]
+    assert "--column 'tiny |123456'" in said[2]
 
 
 def test_canvas(marks: Run, root: Path, expected: dict[str, str]) -> None:
-    marks("--lms", "canvas", "--item", "A2 (123)")
+    marks("--lms", "canvas", "--column", "A2 (123)")
     rows = strict(root / "marks" / "tiny-canvas.csv", end="\n")
     assert rows[0] == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "A2 (123)"]
     assert rows[1] == ["    Points Possible", "", "", "", "", "5"]
@@ -195,7 +195,7 @@ def test_canvas(marks: Run, root: Path, expected: dict[str, str]) -> None:
 
 
 def test_moodle(marks: Run, root: Path, expected: dict[str, str]) -> None:
-    marks("--lms", "moodle", "--item", "A2")
+    marks("--lms", "moodle", "--column", "A2")
     rows = strict(root / "marks" / "tiny-moodle.csv", end="\n")
     assert rows[0] == ["Email address", "A2"]
     ids = {person.email: person.id for person in PEOPLE}
@@ -339,8 +339,8 @@ def test_round_trip_with_an_export(
     random.Random(1).shuffle(rows[3:])
     export = saved(tmp_path / "export.xls", rows, **FORMS[lms])
     before = export.read_bytes()
-    item = ["--item", "A2"] if lms != "moodle" else []
-    marks("--lms", lms, "--columns", export, *item, "-o", tmp_path / "filled.csv")
+    item = ["--column", "A2"] if lms != "moodle" else []
+    marks("--lms", lms, "--export", export, *item, "-o", tmp_path / "filled.csv")
     assert export.read_bytes() == before
     filled = read_sheet(tmp_path / "filled.csv")
     ids = {p.id: p.id for p in PEOPLE} | {f"#{p.id}": p.id for p in PEOPLE} | {p.email: p.id for p in PEOPLE}
@@ -364,9 +364,9 @@ def test_round_trip_with_an_export(
 def test_filled_once_nothing_changes_again(marks: Run, tmp_path: Path, lms: str) -> None:
     rows, _ = EXPORTS[lms]()
     export = saved(tmp_path / "export.csv", rows, **FORMS[lms])
-    words = ["--lms", lms] + (["--item", "A2"] if lms != "moodle" else [])
-    marks(*words, "--columns", export, "-o", tmp_path / "once.csv")
-    _, out, _ = marks(*words, "--columns", tmp_path / "once.csv", "-o", tmp_path / "twice.csv")
+    words = ["--lms", lms] + (["--column", "A2"] if lms != "moodle" else [])
+    marks(*words, "--export", export, "-o", tmp_path / "once.csv")
+    _, out, _ = marks(*words, "--export", tmp_path / "once.csv", "-o", tmp_path / "twice.csv")
     assert ": 0 marks new or changed, 30 rows as before" in out
     assert (tmp_path / "once.csv").read_bytes() == (tmp_path / "twice.csv").read_bytes()
 
@@ -376,7 +376,7 @@ def test_a_dry_run_shows_old_and_new_and_writes_nothing(marks: Run, root: Path, 
     rows[1][column], rows[2][column] = "5.00", "4"
     export = saved(tmp_path / "export.csv", rows)
     files = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
-    _, out, _ = marks("--lms", "blackboard", "--columns", export, "--item", "A2", "--dry-run")
+    _, out, _ = marks("--lms", "blackboard", "--export", export, "--column", "A2", "--dry-run")
     assert files == {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
     assert f"{PEOPLE[0].id} (" not in out  # 5.00 is 5
     assert f"  {PEOPLE[1].id} (Åsa Ångström): 4 → 4.5\n" in out
@@ -390,7 +390,7 @@ def test_who_is_not_in_both_is_told(marks: Run, root: Path, tmp_path: Path) -> N
     rows.append(["Student, Test", "999", "", "f00baa", "L01", "", "", ""])
     with opened(root) as gradebook:
         gradebook.add_student("zoe")
-    _, out, _ = marks("--lms", "canvas", "--item", "A2", "--columns", saved(tmp_path / "c.csv", rows))
+    _, out, _ = marks("--lms", "canvas", "--column", "A2", "--export", saved(tmp_path / "c.csv", rows))
     assert f"not in the LMS's table: {gone[2]}, zoe\n" in out
     assert f"left as they are: row {len(rows)} (999, , f00baa)\n" in out
     assert read_sheet(root / "marks" / "tiny-canvas.csv").rows[-1] == rows[-1]
@@ -400,7 +400,7 @@ def test_rows_that_contradict_themselves_are_left(marks: Run, root: Path, tmp_pa
     rows, column = brightspace_export()
     rows[1][1] = rows[2][1]  # one student's id, another's username
     rows.append([*rows[9][:5], "1", "#"])  # a student twice
-    _, out, _ = marks("--lms", "brightspace", "--item", "A2", "--columns", saved(tmp_path / "b.csv", rows))
+    _, out, _ = marks("--lms", "brightspace", "--column", "A2", "--export", saved(tmp_path / "b.csv", rows))
     assert f"{PEOPLE[0].id} or {PEOPLE[1].id}" in out
     assert f"rows 10, {len(rows)}: all of them {PEOPLE[8].id}" in out
     after = read_sheet(root / "marks" / "tiny-brightspace.csv").rows
@@ -412,7 +412,7 @@ def test_a_site_may_have_ids_or_addresses_as_usernames(marks: Run, tmp_path: Pat
     rows, _ = blackboard_export()
     for i, (row, person) in enumerate(zip(rows[1:], PEOPLE, strict=True)):
         row[2], row[3] = person.email.upper() if i % 2 else person.id, ""
-    _, out, _ = marks("--lms", "blackboard", "--item", "A2", "--columns", saved(tmp_path / "b.csv", rows))
+    _, out, _ = marks("--lms", "blackboard", "--column", "A2", "--export", saved(tmp_path / "b.csv", rows))
     assert "roster" not in out
     assert "unclear" not in out
 
@@ -420,7 +420,7 @@ def test_a_site_may_have_ids_or_addresses_as_usernames(marks: Run, tmp_path: Pat
 def test_excused_students_stay_excused(marks: Run, root: Path, tmp_path: Path) -> None:
     rows, column = canvas_export()
     rows[3][column] = "EX"
-    _, out, _ = marks("--lms", "canvas", "--item", "A2", "--columns", saved(tmp_path / "c.csv", rows))
+    _, out, _ = marks("--lms", "canvas", "--column", "A2", "--export", saved(tmp_path / "c.csv", rows))
     assert f"excused in the LMS; left so: {PEOPLE[0].id}\n" in out
     assert read_sheet(root / "marks" / "tiny-canvas.csv").rows[3][column] == "EX"
 
@@ -431,7 +431,7 @@ def test_an_export_in_another_language(
     """Columns of ids are known by what is in them, and a comma stays a comma."""
     rows = [["Nachname", "Benutzername", "Zensur", "Bestnote"]]
     rows += [[p.last, p.username, "", "5,00"] for p in PEOPLE]
-    marks("--lms", "moodle", "--item", "Zensur", "--columns", saved(tmp_path / "c.csv", rows, delimiter=";"))
+    marks("--lms", "moodle", "--column", "Zensur", "--export", saved(tmp_path / "c.csv", rows, delimiter=";"))
     after = read_sheet(root / "marks" / "tiny-moodle.csv")
     for person, row in zip(PEOPLE, after.rows[1:], strict=True):
         assert "." not in row[2]
@@ -447,8 +447,8 @@ def test_another_maximum_is_told(marks: Run, tmp_path: Path, lms: str) -> None:
             row[:] = [cell.replace(old, new) for cell in row]
     if lms == "canvas":
         rows[2][5] = "50"
-    item = ["--item", "A2"] if lms != "moodle" else []
-    _, out, _ = marks("--lms", lms, *item, "--columns", saved(tmp_path / "c.csv", rows))
+    item = ["--column", "A2"] if lms != "moodle" else []
+    _, out, _ = marks("--lms", lms, *item, "--export", saved(tmp_path / "c.csv", rows))
     assert "the assignment has 5 points, the LMS's column: 50\n" in out
 
 
@@ -460,7 +460,7 @@ def test_no_cell_of_an_export_becomes_a_formula(marks: Run, root: Path, tmp_path
     rows, _ = blackboard_export()
     rows[1][0] = rows[2][2] = name  # a name, and a username: the row is still known by the student's id
     rows[3][4], rows[3][5] = "-12.5", "+3%"
-    _, out, _ = marks("--lms", "blackboard", "--item", "A2", "--columns", saved(tmp_path / "c.csv", rows))
+    _, out, _ = marks("--lms", "blackboard", "--column", "A2", "--export", saved(tmp_path / "c.csv", rows))
     after = read_sheet(root / "marks" / "tiny-blackboard.csv").rows
     assert after[1][0] == f"'{name}"
     assert after[2][2] == (name if name in SUMS else f"'{name}")
@@ -471,7 +471,7 @@ def test_no_cell_of_an_export_becomes_a_formula(marks: Run, root: Path, tmp_path
 def test_plain_ids_stay_as_they_are(marks: Run, root: Path, tmp_path: Path) -> None:
     rows, _ = blackboard_export()
     rows[1][2], rows[2][2] = "-ann", "+bo@x.org"
-    marks("--lms", "blackboard", "--item", "A2", "--columns", saved(tmp_path / "c.csv", rows))
+    marks("--lms", "blackboard", "--column", "A2", "--export", saved(tmp_path / "c.csv", rows))
     after = read_sheet(root / "marks" / "tiny-blackboard.csv").rows
     assert [after[1][2], after[2][2]] == ["-ann", "+bo@x.org"]
 
@@ -545,7 +545,7 @@ def broken(path: Path, kind: str) -> Path:
         ("cut off", "line 1: unexpected end of data"),
         ("another course's", "is it this course's"),
         ("too few columns", "row 34 of the export has 5 columns, its header 8"),
-        ("several columns", "choose by --item one of 'A2 (77)', 'A3 (78)'"),
+        ("several columns", "choose by --column one of 'A2 (77)', 'A3 (78)'"),
         ("one folder", "Is a directory"),
         ("none", "No such file"),
     ],
@@ -554,8 +554,8 @@ def test_an_export_that_cannot_be_used(
     chainrule: Run, root: Path, tmp_path: Path, kind: str, says: str
 ) -> None:
     export = broken(tmp_path / "export.csv", kind)
-    item = ["--item", "A2"] if kind != "several columns" else []
-    said = chainrule("marks", TINY, "--course", root, "--lms", "canvas", "--columns", export, *item)
+    item = ["--column", "A2"] if kind != "several columns" else []
+    said = chainrule("marks", TINY, "--course", root, "--lms", "canvas", "--export", export, *item)
     assert is_one_line(said), said
     assert says in said[2]
     assert not (root / "marks").exists()
@@ -564,7 +564,7 @@ def test_an_export_that_cannot_be_used(
 def test_the_export_itself_is_never_overwritten(chainrule: Run, root: Path, tmp_path: Path) -> None:
     export = saved(tmp_path / "c.csv", canvas_export()[0])
     before = export.read_bytes()
-    words = ["--lms", "canvas", "--item", "A2", "--columns", export, "-o", export]
+    words = ["--lms", "canvas", "--column", "A2", "--export", export, "-o", export]
     said = chainrule("marks", TINY, "--course", root, *words)
     assert is_one_line(said)
     assert "name another file" in said[2]

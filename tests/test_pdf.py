@@ -14,7 +14,7 @@ from PIL import Image
 from read_pdf import alternatives_in, is_accessible, properties_of, text_of
 
 from chainrule.handin.cover import collaborators
-from chainrule.handin.formulas import FormulaError, Found, Labels, MathJax, Places, in_lines
+from chainrule.handin.formulas import FormulaError, FormulaSource, Labels, MaskedMarkdown, MathJax, in_lines
 from chainrule.handin.notebook import final_screen
 from chainrule.handin.pdf import PDFError, write_pdf
 
@@ -188,8 +188,8 @@ def test_a_wide_formula_is_broken_at_its_signs() -> None:
     ],
 )
 def test_finds_formulas_as_jupyter_does(markdown: str, formulas: list[str]) -> None:
-    places = Places(markdown)
-    assert [piece.tex for piece in places.split(places.text) if isinstance(piece, Found)] == formulas
+    places = MaskedMarkdown(markdown)
+    assert [piece.tex for piece in places.split(places.text) if isinstance(piece, FormulaSource)] == formulas
     assert places.restore(places.text) == markdown
 
 
@@ -198,7 +198,7 @@ def test_finds_formulas_as_jupyter_does(markdown: str, formulas: list[str]) -> N
 )
 def test_finds_formulas_in_time_that_grows_with_the_text(unit: str) -> None:
     start = time.perf_counter()
-    Places(unit * 20_000)
+    MaskedMarkdown(unit * 20_000)
     assert time.perf_counter() - start < 5
 
 

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from read_pdf import text_of
 from tiny_course import ROOT, type_command
 
-from chainrule.handin import PDFError, here, make_pdf
+from chainrule.handin import PDFError, make_pdf, notebook_api
 
 MAKE = 'from chainrule.handin import make_pdf\nmake_pdf(author="Ada Lovelace")'
 
@@ -57,7 +57,7 @@ def test_says_to_name_the_notebook_if_there_are_several(
 
 
 def test_warnings_are_escaped() -> None:
-    page = here.Written(Path("<b>.pdf"), ["<script>"])._repr_html_()
+    page = notebook_api.WrittenPdf(Path("<b>.pdf"), ["<script>"])._repr_html_()
     assert "<script>" not in page
     assert "<b>" not in page
 
@@ -74,7 +74,8 @@ def test_imports_nothing_of_the_instructors_side(tmp_path: Path) -> None:
     shutil.copytree(
         ROOT / "chainrule" / "handin", package / "handin", ignore=shutil.ignore_patterns("__pycache__")
     )
-    shutil.copy(ROOT / "chainrule" / "__init__.py", package)
+    for name in ("__init__.py", "errors.py"):
+        shutil.copy(ROOT / "chainrule" / name, package)
     nbformat.write(new_notebook(cells=[new_markdown_cell("alone, $x$")]), tmp_path / "hw.ipynb")
     code = (
         "import sys; from chainrule.handin import make_pdf; print(make_pdf('hw.ipynb'), make_pdf.__module__); "

@@ -27,7 +27,7 @@ KEY = {
     "canvas": "SIS User ID",
     "moodle": "Email address",
 }
-ITEM = {"blackboard": "Tiny |123456"}
+COLUMN = {"blackboard": "Tiny |123456"}
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_class_goes_all_the_way(ready: Path, lms: str, tmp_path: Path, chainru
             assert student.scores["square-check"] == automatic[kind], student
 
     table = ["marks", TINY, "--lms", lms, "--course", ready, "-o", tmp_path / "marks.csv"]
-    table += ["--item", ITEM[lms]] if lms in ITEM else []
+    table += ["--column", COLUMN[lms]] if lms in COLUMN else []
     code, _, told = run(*table)  # type: ignore[operator]
     assert code == 2
     assert "formgrader" in told  # the written answers wait for a person

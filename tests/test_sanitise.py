@@ -17,7 +17,7 @@ from chainrule.course import CourseFolder
 from chainrule.grading.recognise import name_of
 from chainrule.grading.sanitise import Graft, extra_notebooks, graft
 from chainrule.intake import notebook as intake_notebook
-from chainrule.intake.notebook import Unreadable, read
+from chainrule.intake.notebook import UnreadableNotebookError, read
 
 PICTURE = {"cat.png": {"image/png": "iVBORw0KGgo="}}
 
@@ -735,7 +735,7 @@ NO_NOTEBOOKS = {
 def test_what_is_no_notebook_is_said_to_be_none(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.ipynb"
     path.write_text(text)
-    with pytest.raises(Unreadable, match="not a readable notebook"):
+    with pytest.raises(UnreadableNotebookError, match="not a readable notebook"):
         read(path)
 
 
@@ -744,7 +744,7 @@ def test_what_is_no_text_is_no_notebook(tmp_path: Path, content: bytes | None) -
     path = tmp_path / "x.ipynb"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableNotebookError):
         read(path)
 
 
@@ -795,12 +795,12 @@ def test_only_ordinary_files_of_a_sane_size_are_opened(
         ".": "it is not an ordinary file",
         "none.ipynb": "it cannot be opened",
     }.items():
-        with pytest.raises(Unreadable, match=reason):
+        with pytest.raises(UnreadableNotebookError, match=reason):
             read(tmp_path / name)
     monkeypatch.setattr(intake_notebook, "MAX_BYTES", 100)
-    with pytest.raises(Unreadable, match="it is larger than"):
+    with pytest.raises(UnreadableNotebookError, match="it is larger than"):
         read(path)
-    monkeypatch.setattr(intake_notebook, "MAX_PARTS", 3)
+    monkeypatch.setattr(intake_notebook, "MAX_BRACKETS", 3)
     monkeypatch.setattr(intake_notebook, "MAX_BYTES", 10_000)
-    with pytest.raises(Unreadable, match="it has more than 3 parts"):
+    with pytest.raises(UnreadableNotebookError, match="it has more than 3 parts"):
         read(path)

@@ -445,7 +445,7 @@ def test_a_student_id_that_is_no_folder_name_is_refused(fresh: Path, student: st
 
 
 def test_students_are_those_of_the_gradebook(fresh: Path) -> None:
-    with pytest.raises(CourseError, match="no students to release to: name some, --students ann,bo"):
+    with pytest.raises(CourseError, match="no students to release to: name some by --student"):
         release(fresh)
     with pytest.raises(CourseError, match="no students to release to"):
         release(fresh, [])
@@ -614,26 +614,26 @@ def test_the_command(fresh: Path, typed: Callable[..., str]) -> None:
     assert typed().splitlines() == released_to
     assert not (fresh / "variants").exists()
     assert "no students to release to" in typed("--variants", code=2)
-    assert "no students to release to" in typed("--variants", "--students", ",", code=2)
+    assert "'' cannot be a student id" in typed("--variants", "--student", "", code=2)
     there = fresh / "variants" / VARYING
-    want = [*released_to, "1/2 ann", "2/2 bo", f"variants of 2 students in {there}, drawn by seed {SEED}"]
-    said = typed("--variants", "--students", "bo, ann,", "--seed", str(SEED))
+    want = [*released_to, "1/2 ann", "2/2 bo", f"variants of 2 students in {there}, drawn with seed {SEED}"]
+    said = typed("--variants", "--student", "bo", "--student", "ann", "--seed", str(SEED))
     assert said.splitlines() == want
     assert "has the seed 7" in typed("--variants", "--seed", "8", code=2)
     assert typed("--variants").splitlines() == want
-    for option in ("--seed", "--students"):
-        assert "--seed and --students are about --variants" in typed(option, "1", code=2)
+    for option in ("--seed", "--student"):
+        assert "--seed and --student are about --variants" in typed(option, "1", code=2)
 
 
 def test_the_module_that_draws_may_lie_in_the_course_folder(fresh: Path) -> None:
     """In a process of its own, which has imported no module of that name."""
-    words = ["chainrule", "release", VARYING, "--variants", "--students", "ann", "--seed", str(SEED)]
-    assert f"drawn by seed {SEED}" in type_command(fresh, *words)
+    words = ["chainrule", "release", VARYING, "--variants", "--student", "ann", "--seed", str(SEED)]
+    assert f"drawn with seed {SEED}" in type_command(fresh, *words)
     assert numbers(fresh, "ann")["a"] == "815207"
 
 
 def test_an_assignment_without_numbers_has_no_variants(fresh: Path, typed: Callable[..., str]) -> None:
-    said = typed("--variants", "--students", "ann", assignment=TINY, code=2)
+    said = typed("--variants", "--student", "ann", assignment=TINY, code=2)
     assert "tiny has no numbers that vary: name the function that draws them in nbgrader_config.py" in said
     assert (fresh / "release" / TINY / f"{TINY}.ipynb").exists()
     assert not (fresh / "variants").exists()

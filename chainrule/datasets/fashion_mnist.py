@@ -29,6 +29,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from chainrule.errors import ChainruleError
+
 Profile = Literal["full", "quick"]
 Batch = TypeVar("Batch")
 Files = dict[str, bytes]  # a file's name and its content
@@ -77,7 +79,7 @@ REAL_SHA256: dict[Profile, tuple[str, ...]] = {
 }
 
 
-class DataFolderError(RuntimeError):
+class DataFolderError(ChainruleError, RuntimeError):
     """The folder for the data cannot be used; the message says what to do."""
 
 

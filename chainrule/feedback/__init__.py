@@ -1,4 +1,4 @@
-"""From the gradebook to a page a student learns from."""
+"""Makes students' feedback pages from the gradebook."""
 
 from chainrule.feedback.page import FeedbackExporter
 from chainrule.feedback.points import GetPoints

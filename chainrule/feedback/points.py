@@ -1,4 +1,4 @@
-"""A student's points by question, as the gradebook has them."""
+"""A student's points by question, from the gradebook."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, SubmittedNotebook
 from nbgrader.preprocessors import GetGrades
 
-from chainrule.marks.totals import rounded, written
+from chainrule.marks.totals import decimal_text, rounded
 
 KINDS = {"q": "Question", "p": "Problem"}
 
 
 @dataclass(frozen=True)
-class Item:
-    """One item's points, extra credit among them; `waits` for a person to mark it."""
+class ItemPoints:
+    """The points of one item, with extra credit. `waits`: a person still has to mark it."""
 
     name: str
     score: float
@@ -29,10 +29,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Points:
-    """Items of a notebook or an assignment in their order, and what being late costs."""
+    """The points of a notebook or an assignment: its items in order, and the late penalty."""
 
     title: str
-    items: tuple[Item, ...]
+    items: tuple[ItemPoints, ...]
     penalty: float = 0.0
 
     @property
@@ -44,8 +44,8 @@ class Points:
         return sum(item.maximum for item in self.items)
 
     @property
-    def taken(self) -> float:
-        """What the late penalty takes: never more than there is."""
+    def deducted(self) -> float:
+        """The points that the late penalty takes off: never more than there are."""
         return min(self.penalty, max(0.0, self.sum))
 
     @property
@@ -59,34 +59,34 @@ class Points:
     @property
     def questions(self) -> list[Points]:
         """The items by question."""
-        grouped: dict[str, list[Item]] = {}
+        groups: dict[str, list[ItemPoints]] = {}
         for item in self.items:
-            grouped.setdefault(question(item.name), []).append(item)
-        return [Points(name, tuple(items)) for name, items in grouped.items()]
+            groups.setdefault(question(item.name), []).append(item)
+        return [Points(name, tuple(items)) for name, items in groups.items()]
 
     def in_order(self, names: Sequence[str]) -> Points:
-        """The same with the items as in a notebook."""
-        places = {name: place for place, name in enumerate(names)}
-        items = sorted(self.items, key=lambda item: places.get(item.name, len(places)))
+        """The same points, with the items in the order of `names`."""
+        positions = {name: position for position, name in enumerate(names)}
+        items = sorted(self.items, key=lambda item: positions.get(item.name, len(positions)))
         return replace(self, items=tuple(items))
 
 
 def question(item: str) -> str:
-    """What an item's question is called: "Question 1.3b" for q1_3b-slope; other items are called by their names."""
-    found = re.match(r"([qp])(\d+)(?:_(\w+))?-", item)
-    if not found:
+    """The name of an item's question: "Question 1.3b" for q1_3b-slope; for other items the item's own name."""
+    match = re.match(r"([qp])(\d+)(?:_(\w+))?-", item)
+    if not match:
         return item
-    kind, number, part = found.groups()
+    kind, number, part = match.groups()
     return f"{KINDS[kind]} {number}{f'.{part}' if part else ''}"
 
 
-def shown(points: float, maximum: float) -> str:
-    """Points as the marks have them, with at most two decimals."""
-    return written(rounded(points, Decimal(repr(maximum))))
+def points_text(points: float, maximum: float) -> str:
+    """Points with at most two decimals, rounded as in `chainrule marks`."""
+    return decimal_text(rounded(points, Decimal(repr(maximum))))
 
 
 def points_of(notebook: SubmittedNotebook) -> Points:
-    """The points of a submitted notebook. The gradebook knows no order of cells: the items are sorted by number."""
+    """The points of a submitted notebook. The gradebook has no order of cells, so items are sorted by number."""
     grades = sorted(notebook.grades, key=lambda grade: _numbers(grade.name))
     return Points(notebook.name, tuple(map(_item, grades)), notebook.late_submission_penalty or 0.0)
 
@@ -95,30 +95,30 @@ def _numbers(name: str) -> list[tuple[str, int]]:
     return [(text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", name)]
 
 
-def _item(grade: Any) -> Item:
+def _item(grade: Any) -> ItemPoints:
     waits = bool(grade.needs_manual_grade) and grade.manual_score is None
-    return Item(grade.name, grade.score + (grade.extra_credit or 0.0), grade.max_score, waits)
+    return ItemPoints(grade.name, grade.score + (grade.extra_credit or 0.0), grade.max_score, waits)
 
 
 class GetPoints(GetGrades):
     """nbgrader's step that puts scores and comments into the cells; adds the points of the whole submission.
 
-    Fills resources["nbgrader"]: `points` of this notebook, `all_points` by notebook, `student_name`. A cell's
-    metadata say if it `waits` for a person.
+    Sets in resources["nbgrader"]: `points` of this notebook, `all_points` of each notebook, `student_name`. In a
+    cell's metadata, `waits` says that a person still has to mark it.
     """
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         nb, resources = super().preprocess(nb, resources)
-        about = resources["nbgrader"]
-        with Gradebook(about["db_url"]) as gradebook:
-            submission = gradebook.find_submission(about["assignment"], about["student"])
+        context = resources["nbgrader"]
+        with Gradebook(context["db_url"]) as gradebook:
+            submission = gradebook.find_submission(context["assignment"], context["student"])
             student = submission.student
-            about["student_name"] = " ".join(filter(None, (student.first_name, student.last_name)))
-            about["all_points"] = [points_of(notebook) for notebook in submission.notebooks]
+            context["student_name"] = " ".join(filter(None, (student.first_name, student.last_name)))
+            context["all_points"] = [points_of(notebook) for notebook in submission.notebooks]
         names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
-        (own,) = (points for points in about["all_points"] if points.title == about["notebook"])
-        about["points"] = own.in_order(names)
-        waiting = {item.name for item in about["points"].items if item.waits}
+        (own,) = (points for points in context["all_points"] if points.title == context["notebook"])
+        context["points"] = own.in_order(names)
+        waiting = {item.name for item in context["points"].items if item.waits}
         for cell in nb.cells:
             if "nbgrader" in cell.metadata:
                 cell.metadata.nbgrader["waits"] = cell.metadata.nbgrader.get("grade_id") in waiting

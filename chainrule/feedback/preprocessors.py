@@ -1,4 +1,4 @@
-"""What Chainrule adds to nbgrader's generate_feedback."""
+"""Chainrule's steps of nbgrader's generate_feedback."""
 
 from __future__ import annotations
 
@@ -39,42 +39,42 @@ TABLE_TAGS = (
 )
 
 
-# Ours alone to put out: `Disarm` leaves no such output of a student's.
+# MIME types of our own outputs; `Disarm` removes such outputs of students.
 CHECKS_TYPE = "application/vnd.chainrule.checks+html"
-DRAWING_TYPE = "application/vnd.chainrule.drawing"  # a student's SVG, which no page shows as it is
+SVG_TYPE = "application/vnd.chainrule.drawing"  # a student's SVG, which no page shows directly
 
 
 class Disarm(Preprocessor):
-    """Strip what students wrote, and what their code put out, of active content.
+    """Remove active content from students' texts and outputs.
 
-    An HTMLExporter with this preprocessor makes pages that can be opened: formgrader's, for instance.
+    Pages that an HTMLExporter makes with this preprocessor are safe to open: formgrader's, for example.
     """
 
     enabled = Bool(True).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        harmless = _Strip(parent=self, strip=True)
-        harmless.tags = [*harmless.tags, *TABLE_TAGS]
-        harmless.safe_output_keys |= {"text/markdown", DRAWING_TYPE}  # for `_markdown` and for our own page
+        sanitizer = _Sanitizer(parent=self, strip=True)
+        sanitizer.tags = [*sanitizer.tags, *TABLE_TAGS]
+        sanitizer.safe_output_keys |= {"text/markdown", SVG_TYPE}  # for `_markdown` and for our own page
         for cell in nb.cells:
             if cell.cell_type != "markdown" and not _is_result(cell):
                 for data in (output.data for output in cell.get("outputs", []) if "data" in output):
                     if "image/svg+xml" in data:
-                        data[DRAWING_TYPE] = data["image/svg+xml"]
-                        data.setdefault("text/plain", "[a drawing]")  # for pages that aren't ours
-                harmless.preprocess_cell(cell, resources, 0)
+                        data[SVG_TYPE] = data["image/svg+xml"]
+                        data.setdefault("text/plain", "[a drawing]")  # for pages of other programs
+                sanitizer.preprocess_cell(cell, resources, 0)
                 for output in cell.get("outputs", []):
                     if "metadata" in output:
                         output.metadata = _only_alt_texts(output.metadata)
-                        output.data = output.data or {"text/plain": ""}  # nothing harmless was in it
+                        output.data = output.data or {"text/plain": ""}  # all of it was removed
         nb.metadata.pop("widgets", None)
         if isinstance(self.parent, HTMLExporter):
             self.parent.register_filter("markdown2html", _markdown(self.parent))
         return nb, resources
 
 
-class _Strip(SanitizeHTML):
-    """Takes style sheets and scripts out with what is in them, which is no text for readers."""
+class _Sanitizer(SanitizeHTML):
+    """Removes style sheets and scripts together with their content, which is not text for readers."""
 
     def sanitize_html_tags(self, html_str: str) -> str:
         return str(
@@ -83,10 +83,10 @@ class _Strip(SanitizeHTML):
 
 
 class Redact(NbGraderPreprocessor):
-    """Show a student what is meant for students.
+    """Keep only what a student may see.
 
-    Hidden checks and mark schemes are cut out, check results are drawn anew by their disclosure and the due
-    date, and everything else is disarmed.
+    Hidden checks and mark schemes are cut out. Results of checks are rendered again, according to their disclosure
+    and the due date. Everything else goes through `Disarm`.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
@@ -95,9 +95,9 @@ class Redact(NbGraderPreprocessor):
         nb, resources = Disarm(parent=self.parent).preprocess(nb, resources)
         for cell in nb.cells:
             if _is_result(cell):
-                cell.outputs = [_redrawn(cell, due)]
+                cell.outputs = [_rendered_result(cell, due)]
             elif is_ours(cell) and cell.cell_type == "code" and hidden in cell.source:
-                cell.outputs = _unexplained(cell)
+                cell.outputs = _without_traceback(cell)
         for step in (ClearHiddenTests, ClearMarkScheme):
             nb, resources = step(parent=self).preprocess(nb, resources)
         for cell in nb.cells:
@@ -107,17 +107,17 @@ class Redact(NbGraderPreprocessor):
 
 
 def _is_result(cell: NotebookNode) -> bool:
-    """Whether the cell's output is a verdict of ours."""
+    """Whether the cell's output is a result of our checks."""
     return cell.cell_type == "code" and is_ours(cell) and utils.is_grade(cell) and RESULT_TYPE in _data(cell)
 
 
 def is_ours(cell: NotebookNode) -> bool:
-    """Whether no student can have written the cell."""
+    """Whether the cell is the instructor's, so that no student can have written it."""
     return "nbgrader" in cell.metadata and not utils.is_solution(cell)
 
 
-class Harmless(IPythonRenderer):
-    """Markdown to HTML: tags of the writer's own come out as text, and links lead to pages only."""
+class SafeRenderer(IPythonRenderer):
+    """Markdown to HTML. HTML tags in the source become text, and links lead to web pages only."""
 
     def __init__(self, attachments: dict[str, Any]) -> None:
         options = {"exclude_anchor_links": True, "attachments": attachments}
@@ -127,36 +127,34 @@ class Harmless(IPythonRenderer):
         return f"<pre>{escape(code)}</pre>"
 
     def image(self, text: str, url: str, title: str | None = None) -> str:
-        if re.match(
-            r"\s*(\w+:)?//", url
-        ):  # whoever keeps it there would be told who reads this page, and when
+        if re.match(r"\s*(\w+:)?//", url):  # its server would learn who reads this page, and when
             return self.link(text or url, url, title)
         try:
             return super().image(text, url, title)
-        except InvalidNotebook:  # an attachment that got lost
+        except InvalidNotebook:  # the attachment is missing
             return f"[{escape(text)}]"
 
 
 def _markdown(exporter: HTMLExporter) -> Callable[[Context, str], str]:
-    """The exporter's filter for Markdown, strict with what may be a student's."""
+    """The exporter's filter for Markdown, which is strict with text that may be a student's."""
 
     @pass_context
     def markdown2html(context: Context, source: str) -> str:
         cell = context.get("cell", {})
         if cell.get("cell_type") == "markdown" and is_ours(cell):
             return exporter.markdown2html(context, source)
-        return MarkdownWithMath(renderer=Harmless(cell.get("attachments", {}))).render(source)
+        return MarkdownWithMath(renderer=SafeRenderer(cell.get("attachments", {}))).render(source)
 
     return markdown2html
 
 
 def _only_alt_texts(metadata: dict[str, Any]) -> NotebookNode:
-    """The output's metadata without what the page's template would copy into a tag as it is."""
+    """The output's metadata without values that the page's template would copy into a tag unchanged."""
     return from_dict(
         {
-            kind: {"alt": about["alt"]}
-            for kind, about in metadata.items()
-            if isinstance(about, dict) and isinstance(about.get("alt"), str)
+            kind: {"alt": values["alt"]}
+            for kind, values in metadata.items()
+            if isinstance(values, dict) and isinstance(values.get("alt"), str)
         }
     )
 
@@ -165,17 +163,17 @@ def _data(cell: NotebookNode) -> dict[str, Any]:
     return cell.outputs[0].get("data", {}) if cell.outputs else {}
 
 
-def _unexplained(cell: NotebookNode) -> list[NotebookNode]:
-    """What may be told of plain asserts, some of them hidden: a traceback would show these."""
+def _without_traceback(cell: NotebookNode) -> list[NotebookNode]:
+    """The output of plain asserts, some of them hidden, without the traceback, which would show them."""
     errors = [output.ename for output in cell.outputs if output.output_type == "error"]
     return [new_output("stream", text=f"The checks stopped with: {', '.join(errors)}")] if errors else []
 
 
-def _redrawn(cell: NotebookNode, due: bool) -> NotebookNode:
+def _rendered_result(cell: NotebookNode, due: bool) -> NotebookNode:
     record = _data(cell)[RESULT_TYPE]
     if "grader_error" in record:
-        drawn = "<p>Not graded yet: a person will look at this item.</p>"
+        table = "<p>Not graded yet: a person will look at this item.</p>"
     else:
-        drawn = Result.from_dict(record).table(due=due, graded=True)
-    data = {"text/html": drawn, CHECKS_TYPE: drawn}
+        table = Result.from_dict(record).table(due=due, graded=True)
+    data = {"text/html": table, CHECKS_TYPE: table}
     return new_output("execute_result", data, execution_count=cell.execution_count)

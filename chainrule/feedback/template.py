@@ -1,6 +1,6 @@
-"""What the pages look like. Jinja2 escapes every value but those that the exporter marks as HTML."""
+"""The design of the pages. Jinja2 escapes every value except those that the exporter marks as HTML."""
 
-# Colours have a contrast of at least 4.5 to 1 on their backgrounds, and none says what words don't.
+# Colours have a contrast of at least 4.5 to 1 with their backgrounds, and none is the only sign of something.
 STYLE = """
 :root { color-scheme: light }
 * { box-sizing: border-box }
@@ -55,20 +55,20 @@ _HEAD = """<!DOCTYPE html>
 
 _FOOT = """
 <tbody>
-{% if points.taken %}
-<tr><th scope="row">Sum</th><td>{{ shown(points.sum, points.maximum) }}</td>
-<td>{{ shown(points.maximum, points.maximum) }}</td></tr>
-<tr><th scope="row">Late penalty</th><td>−{{ shown(points.taken, points.maximum) }}</td><td></td></tr>
+{% if points.deducted %}
+<tr><th scope="row">Sum</th><td>{{ points_text(points.sum, points.maximum) }}</td>
+<td>{{ points_text(points.maximum, points.maximum) }}</td></tr>
+<tr><th scope="row">Late penalty</th><td>−{{ points_text(points.deducted, points.maximum) }}</td><td></td></tr>
 {% endif %}
 <tr class="total"><th scope="row">Total{{ " so far" if points.waits }}</th>
-<td>{{ shown(points.total, points.maximum) }}</td><td>{{ shown(points.maximum, points.maximum) }}</td></tr>
+<td>{{ points_text(points.total, points.maximum) }}</td><td>{{ points_text(points.maximum, points.maximum) }}</td></tr>
 </tbody>
 """
 
 _MACROS = """
 {% macro cells(one) %}
-<td>{{ "not marked yet" if one.waits and one.score == 0 else shown(one.score, one.maximum) }}{{
-" so far" if one.waits and one.score }}</td><td>{{ shown(one.maximum, one.maximum) }}</td>
+<td>{{ "not marked yet" if one.waits and one.score == 0 else points_text(one.score, one.maximum) }}{{
+" so far" if one.waits and one.score }}</td><td>{{ points_text(one.maximum, one.maximum) }}</td>
 {% endmacro %}
 {% macro rows(points, page, items) %}
 {% for question in points.questions %}
@@ -91,20 +91,20 @@ _MACROS = """
 {% endmacro %}
 """
 
-_WHO = """
-<p>{{ about.student_name or about.student }}{% if about.student_name %} ({{ about.student }}){% endif %}</p>
+_STUDENT = """
+<p>{{ context.student_name or context.student }}{% if context.student_name %} ({{ context.student }}){% endif %}</p>
 """
 
 PAGE = (
     _MACROS
-    + """{% set title = "Feedback: " ~ about.notebook ~ ", " ~ about.student %}"""
+    + """{% set title = "Feedback: " ~ context.notebook ~ ", " ~ context.student %}"""
     + _HEAD
     + """
 <body>
 {{ glyphs }}
-<header><h1>Feedback: {{ about.notebook }}</h1>"""
-    + _WHO
-    + """{% if index %}<p><a href="{{ index }}">All notebooks of {{ about.assignment }}</a></p>{% endif %}
+<header><h1>Feedback: {{ context.notebook }}</h1>"""
+    + _STUDENT
+    + """{% if index %}<p><a href="{{ index }}">All notebooks of {{ context.assignment }}</a></p>{% endif %}
 </header>
 <main>
 <h2 id="points">Points</h2>
@@ -128,36 +128,36 @@ PAGE = (
 
 INDEX = (
     _MACROS
-    + """{% set title = "Feedback: " ~ about.assignment ~ ", " ~ about.student %}"""
+    + """{% set title = "Feedback: " ~ context.assignment ~ ", " ~ context.student %}"""
     + _HEAD
     + """
 <body>
-<header><h1>Feedback: {{ about.assignment }}</h1>"""
-    + _WHO
+<header><h1>Feedback: {{ context.assignment }}</h1>"""
+    + _STUDENT
     + """</header>
 <main>
 <h2>Points</h2>
 <table class="points"><caption>Points by notebook</caption>
 {{ head("Notebook") }}
 <tbody>
-{% for one in every %}
-<tr><th scope="row">{% if one.title in there %}<a href="{{ one.title | urlencode }}.html">{{ one.title }}</a>
+{% for one in notebooks %}
+<tr><th scope="row">{% if one.title in graded %}<a href="{{ one.title | urlencode }}.html">{{ one.title }}</a>
 {% else %}{{ one.title }}{% endif %}</th>
-<td>{{ shown(one.sum, one.maximum) }}{{ " so far" if one.waits }}</td>
-<td>{{ shown(one.maximum, one.maximum) }}</td></tr>
+<td>{{ points_text(one.sum, one.maximum) }}{{ " so far" if one.waits }}</td>
+<td>{{ points_text(one.maximum, one.maximum) }}</td></tr>
 {% endfor %}
 </tbody>
-{% set points = whole %}"""
+{% set points = total %}"""
     + _FOOT
     + """
 </table>
-{% for one in every %}
+{% for one in notebooks %}
 <h2>{{ one.title }}</h2>
-{% if one.title not in there %}<p class="note">Nothing that could be graded was handed in.</p>{% endif %}
+{% if one.title not in graded %}<p class="note">Nothing that could be graded was handed in.</p>{% endif %}
 <table class="points"><caption>Points by question in {{ one.title }}</caption>
 {{ head("Question") }}
 <tbody>
-{{ rows(one, (one.title | urlencode) ~ ".html", none if one.title in there else ()) }}
+{{ rows(one, (one.title | urlencode) ~ ".html", none if one.title in graded else ()) }}
 </tbody></table>
 {% endfor %}
 </main>

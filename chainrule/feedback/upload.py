@@ -1,4 +1,4 @@
-"""A zip of everybody's feedback, with the names by which an LMS finds out whose it is."""
+"""A zip of the students' feedback, with file names by which an LMS recognises the students."""
 
 from __future__ import annotations
 
@@ -11,85 +11,87 @@ from pathlib import Path
 from urllib.parse import quote
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.intake.lms import LMS, Sent
+from chainrule.intake.lms import DOWNLOAD_FORMATS, LmsName, ParsedName
 from chainrule.intake.roster import Person, read_roster
 
 
 @dataclass
-class Upload:
-    """A zip that was written. Of the students in `unnamed` the LMS's own names are not known."""
+class FeedbackZip:
+    """A zip that was written.
+
+    Attributes:
+        students: the number of students whose feedback is in it.
+        unnamed: ids of students for whom the LMS's own file names are not known.
+    """
 
     path: Path
     students: int = 0
     unnamed: list[str] = field(default_factory=list)
 
 
-def pack(folder: CourseFolder, assignment: str, students: Iterable[str], lms: str) -> Upload:
-    """Write feedback/<assignment>-<lms>.zip: pages and PDFs of these students, as far as they are there.
+def write_feedback_zip(
+    folder: CourseFolder, assignment: str, students: Iterable[str], lms: LmsName
+) -> FeedbackZip:
+    """Write feedback/<assignment>-<lms>.zip with the existing pages and PDFs of these students.
 
-    Brightspace, Canvas and Moodle find a student by a number in the name that only their downloads tell: it is
-    taken from the report of intake. Without one the roster's name stands there, which the LMS leaves alone;
-    a number that we had guessed might be another student's. Blackboard's names begin with the username.
+    Brightspace, Canvas and Moodle recognise a student by a number in the file name. Only their downloads have it, so it
+    comes from intake's report. Without it the file name has the roster's name, which the LMS ignores; a guessed number
+    might be another student's. Blackboard's file names begin with the username.
 
     Raises:
-        CourseError: no such LMS, or the roster or the report can't be read.
+        CourseError: the roster or the report can't be read.
     """
-    require_lms(lms)
     roster = folder.root / folder.course.roster
     people = {person.id: person for person in (read_roster(roster) if roster.exists() else ())}
     students = list(students)
-    heads = {} if lms == "blackboard" else downloaded(folder, assignment, students, lms)
-    upload = Upload(folder.folder("feedback") / f"{assignment}-{lms}.zip")
-    upload.path.parent.mkdir(parents=True, exist_ok=True)
-    partial = upload.path.with_name(f".{upload.path.name}.part")
+    prefixes = {} if lms == LmsName.blackboard else downloaded_prefixes(folder, assignment, students, lms)
+    result = FeedbackZip(folder.folder("feedback") / f"{assignment}-{lms}.zip")
+    result.path.parent.mkdir(parents=True, exist_ok=True)
+    partial = result.path.with_name(f".{result.path.name}.part")
     try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as packed:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for student in students:
                 person = people.get(student, Person(student, "", "", "", ""))
-                prefix = heads.get(student) or (
-                    f"{person.username or student}_" if lms == "blackboard" else by_name(person)
+                prefix = prefixes.get(student) or (
+                    f"{person.username or student}_" if lms == LmsName.blackboard else name_folder(person)
                 )
                 files = feedback_files(folder, assignment, student)
                 for path in files:
-                    packed.writestr(f"{prefix}{path.name}", _linked(path, prefix, files))
-                upload.students += bool(files)
-                if files and lms != "blackboard" and student not in heads:
-                    upload.unnamed.append(student)
-        partial.replace(upload.path)
+                    archive.writestr(f"{prefix}{path.name}", _with_links(path, prefix, files))
+                result.students += bool(files)
+                if files and lms != LmsName.blackboard and student not in prefixes:
+                    result.unnamed.append(student)
+        partial.replace(result.path)
     finally:
         partial.unlink(missing_ok=True)
-    return upload
-
-
-def require_lms(name: str) -> None:
-    """Raise CourseError unless it is an LMS that we know."""
-    if name not in LMS:
-        raise CourseError(f"unknown LMS {name!r}. Known: {', '.join(sorted(LMS))}.")
+    return result
 
 
 def feedback_files(folder: CourseFolder, assignment: str, student: str) -> list[Path]:
-    """A student's pages and PDF; nothing else that may lie beside them, such as files they handed in."""
-    there = folder.folder("feedback", student, assignment)
+    """A student's pages and PDF, without other files beside them, such as handed-in ones."""
+    directory = folder.folder("feedback", student, assignment)
     names = sorted(path.stem for path in folder.folder("autograded", student, assignment).glob("*.ipynb"))
-    wanted = [f"{name}.html" for name in names] + [f"feedback-{assignment}.pdf"]
+    expected = [f"{name}.html" for name in names] + [f"feedback-{assignment}.pdf"]
     if len(folder.notebooks(assignment)) > 1:
-        wanted.insert(0, "index.html")
-    return [there / name for name in wanted if (there / name).is_file()]
+        expected.insert(0, "index.html")
+    return [directory / name for name in expected if (directory / name).is_file()]
 
 
-def _linked(path: Path, prefix: str, files: list[Path]) -> bytes:
-    """A file; a page's links lead to the others by their names in the zip."""
+def _with_links(path: Path, prefix: str, files: list[Path]) -> bytes:
+    """The file's content; a page links to the other files by their names in the zip."""
     data = path.read_bytes()
-    before = prefix.rpartition("/")[2]
-    if path.suffix == ".html" and before:
+    name_prefix = prefix.rpartition("/")[2]
+    if path.suffix == ".html" and name_prefix:
         for other in files:
             name = quote(other.name)
-            data = data.replace(f'href="{name}'.encode(), f'href="{quote(before)}{name}'.encode())
+            data = data.replace(f'href="{name}'.encode(), f'href="{quote(name_prefix)}{name}'.encode())
     return data
 
 
-def downloaded(folder: CourseFolder, assignment: str, students: Iterable[str], lms: str) -> dict[str, str]:
-    """What the names of a student's files began with in the LMS's download, by student, as intake's report has it.
+def downloaded_prefixes(
+    folder: CourseFolder, assignment: str, students: Iterable[str], lms: LmsName
+) -> dict[str, str]:
+    """The beginning of each student's file names in the LMS's download, from intake's report.
 
     Raises:
         CourseError: the report can't be read.
@@ -102,45 +104,47 @@ def downloaded(folder: CourseFolder, assignment: str, students: Iterable[str], l
         taken = {**report["taken"], **report["repaired"]}
     except (ValueError, KeyError, TypeError):
         raise CourseError(f"{path} is no report of intake: run `chainrule intake` again") from None
-    homes = {
+    folders = {
         folder.folder("submitted", student, assignment).relative_to(folder.root).as_posix(): student
         for student in students
     }
-    read: list[tuple[str, list[str]]] = []
+    candidates: list[tuple[str, list[str]]] = []
     owners: dict[str, set[str]] = {}
-    for label, told in sorted(taken.items()):
-        home = Path(told.rpartition(" → ")[2]).parent
-        for student in [homes[at.as_posix()] for at in (home, *home.parents) if at.as_posix() in homes]:
-            heads = [(head, _sent(lms, head)) for head in label.split("/")[1:]]  # first comes the download's own
-            beginnings = [_beginning(lms, head, sent) for head, sent in heads if sent and sent.who]
-            read.append((student, beginnings))
-            for beginning in beginnings:
-                owners.setdefault(beginning, set()).add(student)
-    found: dict[str, str] = {}
-    for student, beginnings in read:
-        for beginning in beginnings:
-            if owners[beginning] == {student}:  # and not a folder around everything
-                found.setdefault(student, beginning)
-    return found
+    for label, target in sorted(taken.items()):
+        path = Path(target.rpartition(" → ")[2])
+        for student in [folders[at.as_posix()] for at in path.parents if at.as_posix() in folders]:
+            heads = [
+                (head, _parsed(lms, head)) for head in label.split("/")[1:]
+            ]  # the first is the download itself
+            prefixes = [_prefix(lms, head, name) for head, name in heads if name and name.who]
+            candidates.append((student, prefixes))
+            for prefix in prefixes:
+                owners.setdefault(prefix, set()).add(student)
+    result: dict[str, str] = {}
+    for student, prefixes in candidates:
+        for prefix in prefixes:
+            if owners[prefix] == {student}:  # otherwise it is a folder around all students
+                result.setdefault(student, prefix)
+    return result
 
 
-def _sent(lms: str, head: str) -> Sent | None:
+def _parsed(lms: LmsName, head: str) -> ParsedName | None:
     try:
-        return LMS[lms].read(head)
+        return DOWNLOAD_FORMATS[lms].read(head)
     except ValueError:
         return None
 
 
-def _beginning(lms: str, head: str, sent: Sent) -> str:
-    """A downloaded name up to the student's own part of it."""
-    if not sent.file:
+def _prefix(lms: LmsName, head: str, name: ParsedName) -> str:
+    """The part of a head before the student's own file name."""
+    if not name.file:
         return f"{head}/"  # a folder of the student's
-    beginning = head.removesuffix(sent.file)
-    return f"{beginning.removesuffix(' - ')}/" if lms == "brightspace" else beginning
+    prefix = head.removesuffix(name.file)
+    return f"{prefix.removesuffix(' - ')}/" if lms == LmsName.brightspace else prefix
 
 
-def by_name(person: Person) -> str:
-    """A folder for people to read, in whose name no LMS finds a number."""
+def name_folder(person: Person) -> str:
+    """A folder with the student's name, in which no LMS finds a number."""
     name = " ".join(filter(None, (person.first, person.last)))
     text = f"{name} ({person.id})" if name else person.id
     return re.sub(r"[^\w .()'@-]|_", " ", text).strip(". ") + "/"

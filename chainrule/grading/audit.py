@@ -21,7 +21,7 @@ from chainrule.grading.classroom import machinery, points, sanitised, scores, su
 from chainrule.grading.run import Run
 from chainrule.grading.store import Store, key
 from chainrule.grading.task import Progress, Runs, Task
-from chainrule.intake.notebook import Unreadable
+from chainrule.intake.notebook import UnreadableNotebookError
 from chainrule.lesson.checks import Result
 
 
@@ -118,7 +118,7 @@ def with_files(folder: CourseFolder, assignment: str, student: str, options: Con
     """A student's notebooks that came with files, ready to run without them."""
     try:
         tasks, _ = sanitised(folder, assignment, student, options)
-    except Unreadable:
+    except UnreadableNotebookError:
         return []
     found = []
     for task in tasks:

@@ -29,7 +29,7 @@ from chainrule.grading.sandbox import WorkerError, confinement
 from chainrule.grading.sanitise import Graft, extra_notebooks
 from chainrule.grading.store import Store, depends_of, key, readable
 from chainrule.grading.task import Machinery, Progress, Runs, Task
-from chainrule.intake.notebook import Unreadable, read
+from chainrule.intake.notebook import UnreadableNotebookError, read
 
 
 @dataclass
@@ -219,7 +219,7 @@ class Writer:
             tasks, unreadable = sanitised(self.folder, self.assignment, student, self.options)
             self.results[student], self.unreadable[student] = tasks, unreadable
             self.graded[student].notes += [f"{name} not graded: {why}" for name, why in unreadable.items()]
-        except Unreadable as error:
+        except UnreadableNotebookError as error:
             self.results[student] = []
             self.graded[student].notes.append(f"not graded: {error}")
             record_nothing(self.folder, self.assignment, student, str(error))
@@ -348,7 +348,7 @@ def sanitised(
     """A student's notebooks, ready to run, and why others cannot be read, by their names.
 
     Raises:
-        Unreadable: none can be read, there is none, or there is something that is no file.
+        UnreadableNotebookError: none can be read, there is none, or there is something that is no file.
     """
     only_files(folder.folder("submitted", student, assignment))
     tasks, run = [], Run(config=options)
@@ -360,14 +360,14 @@ def sanitised(
         where = {"student": student, "assignment": assignment, "notebook": master.stem}
         try:
             nb, _ = Graft(config=options).preprocess(read(path), {"nbgrader": where})
-        except Unreadable as error:
+        except UnreadableNotebookError as error:
             unreadable[master.stem] = str(error)
             continue
         nb.metadata["chainrule"]["depends"] = parts = run.depends(nb, assignment)
         tasks.append(Task(student, assignment, master.stem, nbformat.v4.writes(nb), key(parts), options))
     if not tasks:
         reasons = " · ".join(dict.fromkeys(unreadable.values()))
-        raise Unreadable(reasons or "none of the assignment's notebooks was handed in")
+        raise UnreadableNotebookError(reasons or "none of the assignment's notebooks was handed in")
     return tasks, unreadable
 
 
@@ -375,7 +375,9 @@ def only_files(handed_in: Path) -> None:
     """Refuse links, pipes and devices: nbgrader would copy what they lead to, a neighbour's answers for instance."""
     for path in chain([handed_in.parent, handed_in], handed_in.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise Unreadable(f"{path.name} is not an ordinary file or folder: hand in the files themselves")
+            raise UnreadableNotebookError(
+                f"{path.name} is not an ordinary file or folder: hand in the files themselves"
+            )
 
 
 def points(folder: CourseFolder, assignment: str) -> dict[str, float]:

@@ -22,16 +22,17 @@ from functools import cache
 from pathlib import Path
 
 import chainrule
+from chainrule.errors import ChainruleError
 from chainrule.worker.confine import Cell, landlock_version
 
 START_SECONDS = 20.0
 USER, HOME, WORK = "student", "/home/student", "/home/student/work"
 FREE_UIDS = range(61184, 65520)  # systemd's range for users that exist for a while
-FOR_WORKERS = ("__init__.py", "lesson", "datasets", "worker")  # of this package
+FOR_WORKERS = ("__init__.py", "errors.py", "lesson", "datasets", "worker")  # of this package
 VISIBLE = ["ld.so.cache", "fonts", "alternatives", "localtime", "mime.types"]  # of /etc
 
 
-class WorkerError(RuntimeError):
+class WorkerError(ChainruleError, RuntimeError):
     """A notebook could not be run, and not by its own fault: what that does is recorded in the notebook."""
 
 

@@ -1,7 +1,7 @@
-"""From a finished notebook to what the handout asks to be handed in. Imports nothing of the instructor's side."""
+"""From a finished notebook to the files that the handout asks for. Imports nothing that is only for instructors."""
 
-from chainrule.handin.here import make_pdf
-from chainrule.handin.names import HandInError
+from chainrule.handin.errors import HandInError
+from chainrule.handin.notebook_api import make_pdf
 from chainrule.handin.pack import hand_in
 from chainrule.handin.pdf import PDFError, write_pdf
 

@@ -1,7 +1,7 @@
-"""The other route to a PDF, for a machine where Typst or MathJax is missing or fails: a browser prints HTML.
+"""PDFs printed by a browser, for a machine where Typst or MathJax is missing or fails.
 
-The HTML comes from nbconvert. Before the browser sees it, only elements of text, tables and images are left;
-its page forbids scripts, frames and the network, and images are part of it.
+The HTML comes from nbconvert. Only elements of text, tables and images are passed on to the browser. The page forbids
+scripts, frames and the network, and images are embedded in it.
 """
 
 import base64
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +22,35 @@ from bs4 import BeautifulSoup, Tag
 from nbconvert import HTMLExporter
 from pygments.formatters import HtmlFormatter
 
+from chainrule.errors import ChainruleError
 from chainrule.handin.cover import Cover
-from chainrule.handin.formulas import FormulaError, Found, Labels, MathJax, Places
-from chainrule.handin.images import ImageError, is_drawing, named_image, raster
+from chainrule.handin.formulas import FormulaError, FormulaSource, Labels, MaskedMarkdown, MathJax
+from chainrule.handin.images import ImageError, is_svg, named_image, raster_format
 from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
 
-SECONDS = 120  # for the browser to print
+SECONDS = 120  # time limit of the browser
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"]
-PLACES = [  # where browsers are that no PATH names
+INSTALL_PATHS = [  # of browsers that are not on the PATH
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Microsoft Edge.app/Contents/MacOS/Microsoft Edge",
     r"C:\Program Files\Google\Chrome\Application\chrome.exe",
     r"C:\Program Files (x86)\Microsoft\Edge\Application\msedge.exe",
 ]
-SHOWN = re.compile(
+KEPT_ELEMENTS = re.compile(
     "a|abbr|b|blockquote|br|caption|code|col|colgroup|dd|del|details|div|dl|dt|em|figcaption|figure|h[1-6]|hr|i|img"
     "|input|kbd|li|mark|ol|p|pre|q|s|samp|small|span|strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|tr|tt|u|ul"
 )
-UNSEEN = ["script", "style", "title", "template", "iframe", "object"]  # their contents are no text either
-ATTRIBUTES = re.compile("alt|class|colspan|href|id|rowspan|scope|src|start|title|type|checked|disabled|width")
+REMOVED_ELEMENTS = ["script", "style", "title", "template", "iframe", "object"]  # with their contents
+KEPT_ATTRIBUTES = re.compile(
+    "alt|class|colspan|href|id|rowspan|scope|src|start|title|type|checked|disabled|width"
+)
 
-# nbconvert gives up a whole cell for an attachment that is missing; so it sees none, and we look for them.
+# nbconvert loses a whole cell if an attachment is missing. So it sees another address, and we resolve it.
 _ATTACHMENT = re.compile(r"""(\]\(\s*<?|\bsrc\s*=\s*["']?)attachment:""")
 ATTACHED = "attached-to-this-cell/"
-_INSERTED = re.compile("\ue002(\\d+)\ue003")  # private-use characters, as in Places
-ROOM = 47  # em between the margins of the page below
+_RENDERED_MARK = re.compile("\ue002(\\d+)\ue003")  # private-use characters, as in MaskedMarkdown
+TEXT_WIDTH = 47  # em between the margins of the page below
 
 STYLE = """
 @page { size: A4; margin: 20mm 18mm; @bottom-center { content: counter(page) " / " counter(pages); font: 8pt serif } }
@@ -70,17 +73,17 @@ img { max-width: 100%; max-height: 200mm } .formula { vertical-align: baseline }
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-src 'none'; form-action 'none'"
 
 
-class BrowserError(RuntimeError):
-    """No browser, or none that prints; the message says which."""
+class BrowserError(ChainruleError, RuntimeError):
+    """There is no browser, or it does not print; the message says which."""
 
 
 def print_pages(notebooks: Mapping[Path, Mapping[str, Any]], cover: Cover) -> tuple[bytes, list[str]]:
-    """The PDF and warnings. Raises `BrowserError`."""
-    browser = find_browser()  # first: without one there is nothing to do
+    """The PDF and warnings, see `write_pdf`. Raises `BrowserError`."""
+    browser = find_browser()  # first, as nothing works without one
     warnings: list[str] = []
     sections = []
     for number, (path, notebook) in enumerate(notebooks.items()):
-        body = "".join(_Pages(path, notebook, number, warnings).cells())
+        body = "".join(_NotebookPages(path, notebook, number, warnings).cells())
         sections.append(
             f"<section>{body or '<p class=note>There is nothing in this notebook.</p>'}</section>"
         )
@@ -90,11 +93,11 @@ def print_pages(notebooks: Mapping[Path, Mapping[str, Any]], cover: Cover) -> tu
 def find_browser() -> str:
     """A Chromium, Chrome or Edge on this machine; raises `BrowserError`."""
     for name in BROWSERS:
-        if found := shutil.which(name):
-            return found
-    for place in PLACES:
-        if Path(place).is_file():
-            return place
+        if path := shutil.which(name):
+            return path
+    for path in INSTALL_PATHS:
+        if Path(path).is_file():
+            return path
     raise BrowserError("there is no Chromium, Chrome or Edge")
 
 
@@ -112,7 +115,7 @@ def _print(browser: str, page: str) -> bytes:
         command += ["--disable-sync", "--disable-extensions", "--host-resolver-rules=MAP * ~NOTFOUND"]
         command.append(f"--user-data-dir={Path(folder, 'profile')}")
         if sys.platform != "win32" and os.geteuid() == 0:
-            command.append("--no-sandbox")  # Chromium has none for root; a notebook's scripts are gone anyway
+            command.append("--no-sandbox")  # Chromium has none for root; there are no scripts left to run
         command += ["--no-pdf-header-footer", "--generate-pdf-document-outline", f"--print-to-pdf={target}"]
         try:
             done = subprocess.run([*command, source.as_uri()], capture_output=True, timeout=SECONDS)
@@ -120,8 +123,8 @@ def _print(browser: str, page: str) -> bytes:
             raise BrowserError(f"{browser} does not print ({error})") from error
         pdf = target.read_bytes() if target.is_file() else b""
         if not pdf.startswith(b"%PDF"):
-            complaint = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
-            raise BrowserError(f"{browser} prints nothing ({complaint[0]})")
+            reason = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["no reason given"]
+            raise BrowserError(f"{browser} prints nothing ({reason[0]})")
         return pdf
 
 
@@ -132,8 +135,8 @@ def _page(cover: Cover, body: str) -> str:
         for heading in headings
     )
     facts = "".join(
-        f"<p><strong>{html.escape(what)}:</strong> {html.escape(text)}</p>"
-        for what, text in cover.facts.items()
+        f"<p><strong>{html.escape(label)}:</strong> {html.escape(text)}</p>"
+        for label, text in cover.facts.items()
     )
     title = html.escape(cover.title)
     colours = HtmlFormatter().get_style_defs(".highlight")
@@ -145,27 +148,27 @@ def _page(cover: Cover, body: str) -> str:
     )
 
 
-class _Pages:
+class _NotebookPages:
     """One notebook's cells as HTML that is safe to print."""
 
     def __init__(self, path: Path, notebook: Mapping[str, Any], number: int, warnings: list[str]) -> None:
         self._path, self._notebook, self._number, self._warnings = path, notebook, number, warnings
         self._exporter = HTMLExporter(template_name="basic")
         self._where = path.name
-        self._inserted: list[str] = []  # outputs with formulas, of the cell that is being written
+        self._rendered_outputs: list[str] = []  # those with formulas, of the current cell
         self._labels = Labels(formulas_of(notebook))
         self._mathjax: MathJax | None = None
         try:
             self._mathjax = MathJax(self._labels)
         except ImportError:
-            self._warn("formulas are drawn by the browser, as quickjax is not installed")
+            self._warn("the browser sets the formulas, as quickjax is not installed")
 
     def cells(self) -> Iterator[str]:
         for number, cell in enumerate(self._notebook["cells"], 1):
             self._where = f"{self._path.name}, cell {number}"
             try:
                 yield self._cell(cell)
-            except Exception as error:  # as on the other route: one cell, not the others
+            except Exception as error:  # the other cells must still be shown
                 self._warn(f"cannot be shown ({type(error).__name__}: {error})")
                 yield '<p class="note">A cell that cannot be shown.</p>'
 
@@ -180,23 +183,23 @@ class _Pages:
             return f'<pre class="raw">{html.escape(source)}</pre>' if source.strip() else ""
         if kind == "markdown":
             return self._markdown(source, attachments)
-        self._inserted = []
+        self._rendered_outputs = []
         outputs = [self._output(output) for output in merged(cell.get("outputs") or [])]
         if not source.strip() and not outputs:
             return ""
-        shown = self._safe(self._rendered({**cell, "outputs": outputs}), {})
-        return _INSERTED.sub(lambda mark: "".join(self._inserted[int(mark[1]) :][:1]), shown)
+        body = self._sanitised(self._rendered({**cell, "outputs": outputs}), {})
+        return _RENDERED_MARK.sub(lambda mark: "".join(self._rendered_outputs[int(mark[1]) :][:1]), body)
 
     def _markdown(self, source: str, attachments: Mapping[str, Any]) -> str:
-        places = Places(_ATTACHMENT.sub(rf"\1{ATTACHED}", source))
-        markdown = {"cell_type": "markdown", "source": places.text}
-        pieces = list(places.split(self._safe(self._rendered(markdown), attachments)))
-        drawn = self._formulas([piece for piece in pieces if isinstance(piece, Found)])
-        return "".join(piece if isinstance(piece, str) else next(drawn) for piece in pieces)
+        masked = MaskedMarkdown(_ATTACHMENT.sub(rf"\1{ATTACHED}", source))
+        markdown = {"cell_type": "markdown", "source": masked.text}
+        pieces = list(masked.split(self._sanitised(self._rendered(markdown), attachments)))
+        formulas = self._formulas([piece for piece in pieces if isinstance(piece, FormulaSource)])
+        return "".join(piece if isinstance(piece, str) else next(formulas) for piece in pieces)
 
     def _rendered(self, cell: dict[str, Any]) -> str:
         metadata = {"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}}
-        whole = nbformat.from_dict(
+        notebook = nbformat.from_dict(
             {
                 "cells": [{"id": "cell", "metadata": {}, **cell}],
                 "metadata": metadata,
@@ -204,10 +207,10 @@ class _Pages:
                 "nbformat_minor": 5,
             }
         )
-        return str(self._exporter.from_notebook_node(whole)[0])
+        return str(self._exporter.from_notebook_node(notebook)[0])
 
     def _output(self, output: Mapping[str, Any]) -> Mapping[str, Any]:
-        """An output in the form that print shows; a drawing becomes an image, which can load nothing."""
+        """An output in a form that print shows. SVG becomes an image element, which cannot load anything."""
         if output.get("output_type") == "stream":
             text, missing = shortened(final_screen(joined(output.get("text", ""))).strip("\n"))
             if missing:
@@ -216,55 +219,62 @@ class _Pages:
         data = output.get("data")
         if not isinstance(data, Mapping):
             return output
-        shown = {kind: joined(value) for kind, value in data.items() if kind.startswith(("text/", "image/"))}
+        forms = {kind: joined(value) for kind, value in data.items() if kind.startswith(("text/", "image/"))}
         for kind in ("text/markdown", "text/latex"):
-            if kind in shown and "text/html" not in shown:
-                self._inserted.append(self._markdown(shown[kind], {}))
-                return {**output, "data": {"text/html": f"<div>\ue002{len(self._inserted) - 1}\ue003</div>"}}
-        for kind in [kind for kind in shown if kind.startswith("image/")]:
-            image = shown.pop(kind)
+            if kind in forms and "text/html" not in forms:
+                self._rendered_outputs.append(self._markdown(forms[kind], {}))
+                return {
+                    **output,
+                    "data": {"text/html": f"<div>\ue002{len(self._rendered_outputs) - 1}\ue003</div>"},
+                }
+        for kind in [kind for kind in forms if kind.startswith("image/")]:
+            image = forms.pop(kind)
             if kind == "image/svg+xml":
                 image = base64.b64encode(image.encode()).decode()
-            shown["text/html"] = f'<img alt="Output of the cell above" src="data:{kind};base64,{image}">'
-        if not shown:
+            forms["text/html"] = f'<img alt="Output of the cell above" src="data:{kind};base64,{image}">'
+        if not forms:
             self._warn(f"an output has no form that print can show ({', '.join(sorted(data))})")
-            shown = {"text/plain": f"An output that print cannot show ({', '.join(sorted(data))})."}
-        return {"metadata": {}, "execution_count": None, **output, "data": shown}
+            forms = {"text/plain": f"An output that print cannot show ({', '.join(sorted(data))})."}
+        return {"metadata": {}, "execution_count": None, **output, "data": forms}
 
-    def _formulas(self, found: Iterable[Found]) -> Iterator[str]:
-        found = list(found)
-        drawn = [self._drawn(one) for one in found] if self._mathjax else _mathml(found, self._labels)
-        for one, picture in zip(found, drawn, strict=True):
-            if picture is None:
-                self._warn(f"a formula is shown as source: {one.tex.strip()[:80]}")
-                yield f'<code class="source">{html.escape(one.tex.strip())}</code>'
+    def _formulas(self, sources: list[FormulaSource]) -> Iterator[str]:
+        elements = (
+            [self._formula(each) for each in sources] if self._mathjax else _mathml(sources, self._labels)
+        )
+        for source, element in zip(sources, elements, strict=True):
+            tex = source.tex.strip()
+            if element is None:
+                self._warn(f"a formula is shown as source: {tex[:80]}")
+                yield f'<code class="source">{html.escape(tex)}</code>'
             else:
-                yield f'<span class="display">{picture}</span>' if one.display else picture
+                yield f'<span class="display">{element}</span>' if source.display else element
 
-    def _drawn(self, found: Found) -> str | None:
+    def _formula(self, source: FormulaSource) -> str | None:
+        """The formula as an image element; None if MathJax cannot typeset it."""
         assert self._mathjax
+        tex = source.tex.strip()
         try:
-            formula = self._mathjax.to_fit(found.tex.strip(), found.display, ROOM)
+            formula = self._mathjax.to_fit(tex, source.display, TEXT_WIDTH)
         except FormulaError:
             return None
         if not formula.width:
             return ""
         size = f"width: {formula.width:.3f}em; vertical-align: {-formula.baseline:.3f}em"
         return (
-            f'<img class="formula" style="{size}" alt="{html.escape(found.tex.strip())}" '
+            f'<img class="formula" style="{size}" alt="{html.escape(tex)}" '
             f'src="data:image/svg+xml;base64,{base64.b64encode(formula.svg.encode()).decode()}">'
         )
 
-    def _safe(self, body: str, attachments: Mapping[str, Any]) -> str:
-        """HTML with nothing but text, tables and images that are in it or in the notebook's folder."""
+    def _sanitised(self, body: str, attachments: Mapping[str, Any]) -> str:
+        """HTML with only text, tables and images; the images come from the cell and the notebook's folder."""
         soup = BeautifulSoup(body, "html.parser")
-        for element in soup.find_all(UNSEEN) + soup.select(".anchor-link"):
+        for element in soup.find_all(REMOVED_ELEMENTS) + soup.select(".anchor-link"):
             element.extract()
         for element in soup.find_all(True):
-            if not SHOWN.fullmatch(element.name):
+            if not KEPT_ELEMENTS.fullmatch(element.name):
                 element.unwrap()
                 continue
-            for name in [name for name in element.attrs if not ATTRIBUTES.fullmatch(name)]:
+            for name in [name for name in element.attrs if not KEPT_ATTRIBUTES.fullmatch(name)]:
                 del element[name]
             if element.name == "img":
                 self._image(soup, element, attachments)
@@ -281,11 +291,11 @@ class _Pages:
 
     @staticmethod
     def _fit(table: Tag) -> None:
-        """Letters so small that no word of a table is broken; for a very wide one the page is turned, too."""
+        """Make a table's font so small that no word of it is broken; a very wide table gets a landscape page."""
         rows = [row.find_all(["td", "th"]) for row in table.find_all("tr")]
         words = [[max(map(len, cell.get_text().split()), default=0) for cell in row] for row in rows]
         letters = max((sum(min(word, 60) + 2 for word in row) for row in words), default=0)
-        size = 490 / (0.55 * max(1, letters))  # points between the margins, and of an em that a letter takes
+        size = 490 / (0.55 * max(1, letters))  # points between the margins; a letter takes 0.55 em
         if size < 5:
             table["class"] = " ".join([*filter(None, map(str, table.get("class") or [])), "wide"])
             size = max(3, size * 730 / 490)
@@ -295,7 +305,7 @@ class _Pages:
         address = re.sub(f"^{ATTACHED}", "attachment:", str(element.get("src", "")))
         try:
             data = named_image(address, self._path.parent, attachments)
-            kind = "svg+xml" if is_drawing(data) else raster(data)[0]
+            kind = "svg+xml" if is_svg(data) else raster_format(data)[0]
             element["src"] = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
         except (ImageError, OSError) as error:
             name = address if len(address) <= 80 else address[:80] + "…"
@@ -305,8 +315,8 @@ class _Pages:
             element.replace_with(note)
 
 
-def _mathml(found: list[Found], labels: Labels) -> list[str | None]:
-    """Formulas as MathML by pandoc, where that is there; None for one that it cannot read."""
+def _mathml(formulas: list[FormulaSource], labels: Labels) -> list[str | None]:
+    """Formulas as MathML by pandoc, if that is installed; None for a formula that it cannot read."""
     try:
         import pypandoc
 
@@ -315,11 +325,11 @@ def _mathml(found: list[Found], labels: Labels) -> list[str | None]:
                 "t": "Div",
                 "c": [
                     ["", [], []],
-                    [{"t": "Plain", "c": [{"t": "Math", "c": [{"t": kind}, labels.resolved(one.tex)]}]}],
+                    [{"t": "Plain", "c": [{"t": "Math", "c": [{"t": kind}, labels.resolved(formula.tex)]}]}],
                 ],
             }
-            for one in found
-            for kind in ["DisplayMath" if one.display else "InlineMath"]
+            for formula in formulas
+            for kind in ["DisplayMath" if formula.display else "InlineMath"]
         ]
         document = json.dumps({"pandoc-api-version": [1, 23], "meta": {}, "blocks": blocks})
         command = [pypandoc.get_pandoc_path(), "-f", "json", "-t", "html", "--mathml", "--sandbox"]
@@ -327,4 +337,4 @@ def _mathml(found: list[Found], labels: Labels) -> list[str | None]:
         divs = BeautifulSoup(done.stdout.decode(), "html.parser").find_all("div")
         return [str(div.math) if div.math else None for div in divs]
     except (ImportError, OSError, subprocess.SubprocessError):
-        return [None] * len(found)
+        return [None] * len(formulas)

@@ -1,16 +1,16 @@
-"""One notebook's cells and outputs in Typst."""
+"""One notebook's cells and outputs as Typst."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from chainrule.handin.formulas import FormulaError, Found, Labels, MathJax
-from chainrule.handin.images import decoded, is_drawing, named_image, raster
+from chainrule.handin.formulas import FormulaError, FormulaSource, Labels, MathJax
+from chainrule.handin.images import ImageError, from_base64, is_svg, named_image, raster_format
 from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
 from chainrule.handin.prose import Prose, ProseError, sensible_width
-from chainrule.handin.typesetting import ROOM, TEXT, Part, WriteUp, breakable, quoted
+from chainrule.handin.typesetting import FONT_SIZE, TEXT_WIDTH, TypstPart, WriteUp, breakable, quoted
 
-LARGEST_TABLE = 500_000  # characters of HTML; the output's plain text is shown instead
+MAX_HTML = 500_000  # characters; of a longer output the plain text is shown instead
 
 
 class NotebookWriter:
@@ -21,11 +21,11 @@ class NotebookWriter:
         self._folder = path.resolve().parent
         self._writeup = writeup
         self._mathjax = MathJax()
-        self._prose = Prose(self._formula, self._picture, writeup.level)
+        self._prose = Prose(self._formula, self._named_image, writeup.heading_level)
         self._where = self._name
         self._attachments: Mapping[str, Any] = {}
         self._language = "python"
-        self._blank = True
+        self._empty = True
 
     def write(self, notebook: Mapping[str, Any]) -> None:
         metadata = notebook.get("metadata") or {}
@@ -38,15 +38,15 @@ class NotebookWriter:
             try:
                 self._cell(cell)
             except Exception as error:
-                # A cell can be malformed in more ways than we can name; none may cost the other cells.
+                # A cell can be malformed in many ways; the other cells must still be shown.
                 self._warn(f"cannot be shown ({type(error).__name__}: {error})")
                 self._add("#note[A cell that cannot be shown.]")
-        if self._blank:
+        if self._empty:
             self._add("#note[There is nothing in this notebook.]")
 
     def _add(self, typst: str, plain: str = "") -> None:
-        self._blank = self._blank and not typst.strip()
-        self._writeup.add(Part(self._where, typst, plain))
+        self._empty = self._empty and not typst.strip()
+        self._writeup.add(TypstPart(self._where, typst, plain))
 
     def _warn(self, problem: str) -> None:
         self._writeup.warnings.append(f"{self._where}: {problem}")
@@ -101,7 +101,7 @@ class NotebookWriter:
             self._add(f"#output-text({quoted(breakable(text))}, kind: {quoted(kind)})", text)
 
     def _data(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
-        """One output that comes in several forms: the best one that print can show."""
+        """An output in its best form that print can show."""
         plain = joined(data.get("text/plain", ""))
         for mimetype in ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"):
             if mimetype in data:
@@ -109,8 +109,8 @@ class NotebookWriter:
                     mimetype, joined(data[mimetype]), metadata.get(mimetype) or {}, plain
                 )
         html = joined(data.get("text/html", ""))
-        shown_by_html = "<table" in html or not plain or plain.startswith("<IPython.core.display.")
-        if html and shown_by_html and len(html) <= LARGEST_TABLE:
+        html_says_more = "<table" in html or not plain or plain.startswith("<IPython.core.display.")
+        if html and html_says_more and len(html) <= MAX_HTML:
             try:
                 body = self._prose.html(html)
             except ProseError as error:
@@ -131,49 +131,53 @@ class NotebookWriter:
 
     def _image_output(self, mimetype: str, text: str, metadata: Mapping[str, Any], plain: str) -> None:
         try:
-            data = text.encode() if mimetype == "image/svg+xml" else decoded(text)
+            data = text.encode() if mimetype == "image/svg+xml" else from_base64(text)
             width = sensible_width(metadata.get("width"))
-            shown = self._image(data, "Output of the cell above", width)
-        except ValueError as error:
+            typst = self._image(data, "Output of the cell above", width)
+        except ImageError as error:
             self._warn(f"an image output is not shown: {error}")
-            shown = f"#note({quoted(f'An image that cannot be shown: {error}.')});"
-        self._add(f"#output[{shown}]", plain)
+            typst = f"#note({quoted(f'An image that cannot be shown: {error}.')});"
+        self._add(f"#output[{typst}]", plain)
 
-    # What stands inside prose: formulas and images
+    # Inside prose: formulas and images
 
-    def _formula(self, found: Found) -> str:
-        tex = found.tex.strip()
+    def _formula(self, source: FormulaSource) -> str:
+        tex = source.tex.strip()
         try:
-            formula = self._mathjax.to_fit(tex, found.display, ROOM / TEXT)
+            formula = self._mathjax.to_fit(tex, source.display, TEXT_WIDTH / FONT_SIZE)
         except FormulaError as error:
             self._warn(f"a formula is shown as source, {error}: {tex[:80]}")
             return f"#formula-source({quoted(breakable(tex))});"
         if not formula.width:
             return ""
-        too_wide = formula.width * TEXT / ROOM
-        if too_wide > 2:
-            self._warn(f"a formula is too wide and printed at {100 / too_wide:.0f} % of its size: {tex[:80]}")
+        width = formula.width * FONT_SIZE
+        if width > 2 * TEXT_WIDTH:
+            self._warn(
+                f"a formula is too wide and printed at {100 * TEXT_WIDTH / width:.0f} % of its size: {tex[:80]}"
+            )
         file = self._writeup.add_file(formula.svg.encode(), "svg")
         alt = quoted(tex)
-        if found.display or formula.width * TEXT > ROOM:  # a line of its own, where it can shrink to fit
+        if source.display or width > TEXT_WIDTH:  # a line of its own, where it can shrink to fit
             return f"#display-formula({file}, {formula.width:.3f}em, {alt});"
         return f"#formula({file}, {formula.height:.3f}em, {formula.baseline:.3f}em, {alt});"
 
-    def _picture(self, address: str, alt: str, width: float | None) -> str:
+    def _named_image(self, address: str, alt: str, width: float | None) -> str:
         try:
             return self._image(
                 named_image(address, self._folder, self._attachments), alt or f"Image {address[:80]}", width
             )
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError) as error:  # ImageError is a ValueError, as is that of an odd path
             name = address if len(address) <= 80 else address[:80] + "…"
             self._warn(f"image {name} is not shown: {error}")
             return f"#note({quoted(f'Image not shown: {name} ({error}).')});"
 
     def _image(self, data: bytes, alt: str, width: float | None) -> str:
-        """Typst for an image, `width` CSS pixels wide if that is said. Raises `ImageError`."""
-        if is_drawing(data):
-            suffix, pixels = "svg", width or "none"  # then Typst asks the drawing
+        """Typst for an image, `width` CSS pixels wide if that is not None. Raises `ImageError`."""
+        if is_svg(data):
+            suffix, pixels = "svg", width or "none"  # Typst then takes the width from the SVG
         else:
-            suffix, pixels = raster(data)
+            suffix, pixels = raster_format(data)
             pixels = width or pixels
-        return f"#picture({self._writeup.add_file(data, suffix)}, alt: {quoted(alt)}, pixels: {pixels});"
+        return (
+            f"#notebook-image({self._writeup.add_file(data, suffix)}, alt: {quoted(alt)}, pixels: {pixels});"
+        )

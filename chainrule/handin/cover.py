@@ -1,4 +1,4 @@
-"""The first page of a write-up: what it is, whose it is, and who helped."""
+"""The first page of a write-up: title, author and collaborators."""
 
 import os
 import re
@@ -14,12 +14,16 @@ COLLABORATORS = re.compile(
     re.MULTILINE | re.IGNORECASE,
 )
 UNFILLED = re.compile(r"\W*(?:name everyone\b.*)?", re.DOTALL | re.IGNORECASE)
-MOST_LETTERS = 400  # of one collaborators line
+MAX_NAMES_LENGTH = 400  # characters of one collaborators line
 
 
 @dataclass(frozen=True)
 class Cover:
-    """The title, the title's place in a file's properties included, and facts by what they are called."""
+    """What the first page shows; title and author are also in the PDF's properties.
+
+    Attributes:
+        facts: label → text, such as "Student number" → "20815".
+    """
 
     title: str
     author: str | None
@@ -29,64 +33,69 @@ class Cover:
 def make_cover(
     notebooks: Mapping[Path, Mapping[str, Any]], name: str, given: Sequence[str | None]
 ) -> tuple[Cover, list[str]]:
-    """The cover of a write-up, and warnings about collaborators that are not named.
+    """The cover of a write-up, and warnings about collaborators lines that are not filled in.
 
-    `given` is title, author, student number, course; what is None or blank is not shown, but for the title,
-    which is then the notebooks' own, or `name` if they have none.
+    Args:
+        name: the title if there is no other.
+        given: title, author, student number, course. What is None or blank is not shown; without a title, the
+            notebooks' own is taken.
     """
     title, author, number, course = (text.strip() if text else "" for text in given)
     facts = {"Name": author, "Student number": number, "Course": course}
     notes = []
     for path, notebook in notebooks.items():
         for part, names in collaborators(notebook):
-            what = "Collaborators" + (f" on {part}" if part else "")
+            label = "Collaborators" + (f" on {part}" if part else "")
             if not names:
-                notes.append(f"{path.name}: the line “{what}” is not filled in; write names, or “none”")
-            there = facts.get(what)
-            if there is None or not names or names in there:
-                facts[what] = there or names or "(not filled in)"
+                notes.append(f"{path.name}: the line “{label}” is not filled in; write names, or “none”")
+            earlier = facts.get(label)
+            if earlier is None or not names or names in earlier:
+                facts[label] = earlier or names or "(not filled in)"
             else:
-                facts[what] = f"{there}; {names}"
-    helped = {what: names for what, names in facts.items() if what.startswith("Collaborators")}
-    if len(helped) > 1 and len(set(helped.values())) == 1:  # "none" seven times is one line
-        facts = {what: text for what, text in facts.items() if what not in helped}
-        facts["Collaborators"] = next(iter(helped.values()))
-    facts = {what: text for what, text in facts.items() if text}
+                facts[label] = f"{earlier}; {names}"
+    helpers = {label: names for label, names in facts.items() if label.startswith("Collaborators")}
+    if len(helpers) > 1 and len(set(helpers.values())) == 1:  # "none" seven times becomes one line
+        facts = {label: text for label, text in facts.items() if label not in helpers}
+        facts["Collaborators"] = next(iter(helpers.values()))
+    facts = {label: text for label, text in facts.items() if text}
     return Cover(title or _title(list(notebooks.values())) or name, author or None, facts), notes
 
 
 def collaborators(notebook: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Each collaborators line: what it is about ("question 1", or ""), and the names as plain text, "" if it
-    is not filled in."""
+    """The part ("question 1", or "") and the names of each collaborators line, as plain text; names "" if it is
+    not filled in."""
     for source in markdown_of(notebook):
         lines = list(COLLABORATORS.finditer(source))
-        for at, line in enumerate(lines):
-            rest = source[line.end() : lines[at + 1].start() if at + 1 < len(lines) else None]
-            if plain(line["names"]):
+        for index, line in enumerate(lines):
+            rest = source[line.end() : lines[index + 1].start() if index + 1 < len(lines) else None]
+            if plain_text(line["names"]):
                 names = line["names"] + re.split(r"\n[ \t]*\n", rest)[0]  # to the paragraph's end
             else:
                 names = re.split(r"\n[ \t]*\n", rest.strip())[0]  # in the paragraph or list below
-            names = plain(names)
-            yield plain(line["part"] or ""), "" if UNFILLED.fullmatch(names) else names[:MOST_LETTERS]
+            names = plain_text(names)
+            yield (
+                plain_text(line["part"] or ""),
+                "" if UNFILLED.fullmatch(names) else names[:MAX_NAMES_LENGTH],
+            )
 
 
-def plain(markdown: str) -> str:
-    """Markdown of a line or two without its signs of emphasis, headings and lists."""
+def plain_text(markdown: str) -> str:
+    """A line or two of Markdown without marks of emphasis, headings and lists."""
     text = re.sub(r"^[ \t]*(?:[-+*#>]+|\d+[.)])[ \t]+", "", markdown, flags=re.MULTILINE)
     text = re.sub(r"[*`]+|(?<!\w)_+|_+(?!\w)", "", text)
     return " ".join(text.split())
 
 
 def _title(notebooks: Sequence[Mapping[str, Any]]) -> str:
-    """The first heading of a notebook; of several, what these have in common: "Homework" of "Homework ·
-    Problem 1" and "Homework · Problem 2"."""
+    """The first heading of a notebook; for several notebooks the beginning that their headings share: "Homework"
+    for "Homework · Problem 1" and "Homework · Problem 2"."""
     headings = [next(_headings(notebook), "") for notebook in notebooks]
     if len(headings) == 1:
         return headings[0]
-    common = os.path.commonprefix(headings)  # letter by letter, as wanted  # noqa: RUF071
+    common = os.path.commonprefix(headings)  # letter by letter, on purpose  # noqa: RUF071
     return re.split(r"\s*[·:|–—,-]\s*[^·:|–—,-]*$", common)[0].strip() if common not in headings else common
 
 
 def _headings(notebook: Mapping[str, Any]) -> Iterator[str]:
     for source in markdown_of(notebook):
-        yield from (plain(line[1]) for line in re.finditer(r"^#\s+(.+?)\s*#*\s*$", source, re.MULTILINE))
+        yield from (plain_text(line[1]) for line in re.finditer(r"^#\s+(.+?)\s*#*\s*$", source, re.MULTILINE))

@@ -1,7 +1,7 @@
-r"""TeX formulas: where they stand in Markdown, and what they look like.
+r"""TeX formulas: finding them in Markdown and typesetting them.
 
 JupyterLab takes formulas out of a Markdown cell before it reads the Markdown, so that `a_1 * b_1` inside
-dollars is not taken for emphasis, and hands them to MathJax. We do both the same way, so the PDF shows what
+dollars does not become emphasis, and passes them to MathJax. We do both in the same way, so the PDF shows what
 the notebook showed.
 """
 
@@ -13,19 +13,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-LONGEST = 5_000  # characters; MathJax takes two seconds over these, and nobody writes more by hand
+from chainrule.errors import ChainruleError
+
+MAX_CHARACTERS = 5_000  # MathJax needs two seconds for these, and nobody writes more by hand
 
 
-class FormulaError(ValueError):
+class FormulaError(ChainruleError, ValueError):
     """A formula that MathJax cannot typeset; the message says why."""
 
 
 @dataclass(frozen=True)
-class Formula:
-    """A typeset formula. Lengths are in em of the text around it.
+class TypesetFormula:
+    """A formula as SVG. Lengths are in em of the text around it.
 
-    `baseline` is how far the baseline lies above the lower edge. A formula that only defines macros has no
-    width.
+    Attributes:
+        width: 0 for a formula that only defines macros.
+        baseline: the distance of the baseline from the lower edge.
     """
 
     svg: str
@@ -37,8 +40,8 @@ class Formula:
 _OPERATORS = ["exp", "log", "ln", "sin", "cos", "tan", "cot", "sec", "csc"]
 _OPERATORS += ["sinh", "cosh", "tanh", "coth", "arcsin", "arccos", "arctan"]
 
-# Said to MathJax before the first formula. quickjax always loads the `physics` package, which takes \div, \Re
-# and \Im over and reads \log[x] as a power; here they mean again what they mean in Jupyter. Equation numbers
+# Sent to MathJax before the first formula. quickjax always loads the `physics` package, which redefines \div, \Re
+# and \Im and reads \log[x] as a power; this restores their meaning in Jupyter. Equation numbers
 # become part of the formula (`Labels`): MathJax would otherwise set them at the edge of a page that it does not know.
 _DEFINITIONS = [
     *(rf"\DeclareMathOperator{{\{name}}}{{{name}}}" for name in _OPERATORS),
@@ -46,7 +49,7 @@ _DEFINITIONS = [
     r"\def\div{\mathbin{÷}} \def\Re{\mathord{ℜ}} \def\Im{\mathord{ℑ}}",
     r"\def\require#1{} \def\bm#1{\boldsymbol{#1}} \def\bold#1{\mathbf{#1}}",
     r"\def\mathbbm#1{\mathbb{#1}} \def\mathds#1{\mathbb{#1}} \def\hfill{\quad}",
-    r"\newcommand{\smash}[2][]{#2}",  # what sticks out of its box would be cut off
+    r"\newcommand{\smash}[2][]{#2}",  # otherwise the parts outside its box would be cut off
 ]
 
 
@@ -69,10 +72,10 @@ _NUMBERING = re.compile(
 
 
 class Labels:
-    r"""The numbers of a notebook's equations: what `\ref` shows for a `\label`, wherever the two stand.
+    r"""The numbers of a notebook's equations: what `\ref` shows for each `\label`.
 
-    A row's number is its `\tag`; a row with a label and no tag gets the next number that is nobody's tag.
-    MathJax, which sees one formula at a time and not the page, can do neither.
+    A row's number is its `\tag`. A row with a label and no tag gets the next number that is not a tag. MathJax
+    sees one formula at a time, so it cannot number them.
     """
 
     def __init__(self, formulas: Iterable[str] = ()) -> None:
@@ -87,16 +90,16 @@ class Labels:
                 self._numbers.setdefault(label, tag)
 
     def resolved(self, tex: str) -> str:
-        """`tex` with numbers for its labels, tags and references; an unknown label is shown itself."""
+        """`tex` with numbers for its labels, tags and references; an unknown label is shown as it is."""
         return _REFERENCE.sub(self._reference, self._numbered(tex))
 
     def _reference(self, match: re.Match[str]) -> str:
-        shown = self._numbers.get(match["label"], match["label"].replace("_", r"\_"))
-        bare = shown[1:-1] if shown.startswith("(") and shown.endswith(")") else shown
+        number = self._numbers.get(match["label"], match["label"].replace("_", r"\_"))
+        bare = number[1:-1] if number.startswith("(") and number.endswith(")") else number
         return rf"\text{{({bare})}}" if match["parentheses"] else rf"\text{{{bare}}}"
 
     def _numbered(self, tex: str) -> str:
-        """`tex` with each row's number as text at the row's end, whatever place its tag or label has."""
+        """`tex` with each row's number as text at the row's end, wherever its tag or label was."""
         written: list[str] = []
         for piece, labels, tag in self._pieces(tex):
             if not tag and labels:
@@ -112,8 +115,8 @@ class Labels:
 
     @staticmethod
     def _pieces(tex: str) -> Iterator[tuple[str, list[str], str]]:
-        """`tex` without labels and tags; where a row ends, they are told before the piece that ends it."""
-        opened: list[str] = []
+        """`tex` in pieces without labels and tags. The piece that ends a row comes with the row's labels and tag."""
+        open_environments: list[str] = []
         labels: list[str] = []
         tag, end = "", 0
         for token in _NUMBERING.finditer(tex):
@@ -124,56 +127,54 @@ class Labels:
             elif token["tag"] is not None:
                 tag = token["tag"] if token["bare"] else f"({token['tag']})"
             else:
-                ends = all(name in _NUMBERED for name in opened) and token["edge"] != "begin"
-                yield (token[0], labels, tag) if ends else (token[0], [], "")
-                if ends:
+                ends_row = all(name in _NUMBERED for name in open_environments) and token["edge"] != "begin"
+                yield (token[0], labels, tag) if ends_row else (token[0], [], "")
+                if ends_row:
                     labels, tag = [], ""
                 if token["edge"] == "begin":
-                    opened.append(token["name"])
-                elif token["edge"] and opened:
-                    opened.pop()
+                    open_environments.append(token["name"])
+                elif token["edge"] and open_environments:
+                    open_environments.pop()
         yield tex[end:], [], ""
         yield "", labels, tag
 
 
 class MathJax:
-    """Typesets formulas in order; a macro that one of them defines is known to the later ones.
+    """Typesets formulas in order. A macro that one of them defines can be used in later ones.
 
-    Raises `ImportError` where quickjax is not installed.
+    Raises `ImportError` if quickjax is not installed.
     """
 
     def __init__(self, labels: Labels | None = None) -> None:
-        from quickjax import MathJaxRenderer  # here, so that the browser's route works without it
+        from quickjax import MathJaxRenderer  # here, so that printing by a browser works without it
 
         self._labels = labels or Labels()
         self._renderer = MathJaxRenderer()
         for definition in _DEFINITIONS:
             self._renderer.render(definition)
 
-    def to_fit(self, tex: str, display: bool, room: float) -> Formula:
-        """As `to_svg`, but in several lines if it is much wider than `room` em and can be broken."""
+    def to_fit(self, tex: str, display: bool, max_width: float) -> TypesetFormula:
+        """As `to_svg`, but in several lines if the formula is much wider than `max_width` (in em) and can be broken."""
         formula = self.to_svg(tex, display)
-        too_wide = formula.width / room
-        if too_wide > 1.3 and (in_several := in_lines(tex, math.ceil(too_wide * 1.1))):
-            with suppress(FormulaError):  # broken where it must not be: then rather in one line
+        ratio = formula.width / max_width
+        if ratio > 1.3 and (in_several := in_lines(tex, math.ceil(ratio * 1.1))):
+            with suppress(FormulaError):  # if it must not be broken there, keep one line
                 broken = self.to_svg(in_several, display=True)
                 if broken.width < formula.width:
                     return broken
         return formula
 
-    def to_svg(self, tex: str, display: bool) -> Formula:
-        """Typeset `tex`, which has no dollars around it; raises `FormulaError`."""
-        if len(tex) > LONGEST:
-            raise FormulaError(f"longer than {LONGEST} characters")
-        # MathJax copies the source into the SVG, where a control character would be no XML.
+    def to_svg(self, tex: str, display: bool) -> TypesetFormula:
+        """Typeset `tex`, without dollars around it; raises `FormulaError`."""
+        if len(tex) > MAX_CHARACTERS:
+            raise FormulaError(f"longer than {MAX_CHARACTERS} characters")
+        # MathJax copies the source into the SVG, where a control character is not valid XML.
         tex = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]", " ", tex)
         tex = self._labels.resolved(tex)
-        tex = _MULTLINE.sub(
-            r"\\\1{gathered}", tex
-        )  # which MathJax makes as wide as a page, and it knows no page
+        tex = _MULTLINE.sub(r"\\\1{gathered}", tex)  # MathJax would make it as wide as a page
         try:
             svg = self._renderer.render(tex, display=display)
-        except Exception as error:  # of quickjax, or of the JavaScript engine below it
+        except Exception as error:  # from quickjax or from its JavaScript engine
             raise FormulaError(f"MathJax gives up ({error.__cause__ or error})") from error
         if problem := _problem(svg):
             raise FormulaError(problem)
@@ -184,8 +185,8 @@ class MathJax:
         if "<use" not in svg and width <= 0.016:  # MathJax's least size: nothing to see
             if not _DEFINES.search(tex):
                 raise FormulaError("it shows nothing")
-            return Formula("", 0, 0, 0)
-        return Formula(_drawable(svg), width, height, baseline=top + height)
+            return TypesetFormula("", 0, 0, 0)
+        return TypesetFormula(_standalone(svg), width, height, baseline=top + height)
 
 
 _BREAKS = re.compile(
@@ -199,8 +200,10 @@ _BREAKS = re.compile(
 
 
 def in_lines(tex: str, lines: int) -> str | None:
-    """A formula that is too wide, in about so many lines, broken at its signs; None if it has none outside braces
-    and environments, or is an array at heart."""
+    """A formula that is too wide, broken at its signs into about `lines` lines.
+
+    None if it has no signs outside braces and environments, or if it is an array.
+    """
     signs, depth = [], 0
     for token in _BREAKS.finditer(tex):
         if token["rows"] and not depth:
@@ -221,18 +224,18 @@ def in_lines(tex: str, lines: int) -> str | None:
 
 
 def _problem(svg: str) -> str | None:
-    """What MathJax says only in the picture: a syntax error, or an undefined macro's name in red."""
+    """An error that MathJax reports only in the image: a syntax error, or an undefined macro's name in red."""
     if error := re.search(r'data-mjx-error="([^"]*)"', svg):
         return html.unescape(error[1])
-    # A red colour that the author asked for stands on an element around the text, never on the text itself.
+    # A red colour that the author asked for is on an element around the text, never on the text itself.
     if macro := re.search(r'<g data-mml-node="mtext" fill="red"[^>]*>((?:<use data-c="\w+"[^>]*>)+)', svg):
         letters = re.findall(r'data-c="(\w+)"', macro[1])
         return "undefined macro " + "".join(chr(int(code, 16)) for code in letters)
     return None
 
 
-def _drawable(svg: str) -> str:
-    """The SVG as a drawing on its own: MathJax leaves lines in arrays to the web page's style sheet."""
+def _standalone(svg: str) -> str:
+    """The SVG for use outside a web page, whose style sheet would show the lines in arrays."""
     svg = re.sub(r' (?:style|width|height)="[^"]*"', "", svg[: svg.index(">")]) + svg[svg.index(">") :]
     svg = re.sub(r"<(line|rect) data-(line|frame)=", r'<\1 stroke-width="60" fill="none" data-\2=', svg)
     svg = re.sub(r'(<(?:line|rect) [^>]*class="mjx-dashed")', r'\1 stroke-dasharray="140"', svg)
@@ -240,7 +243,7 @@ def _drawable(svg: str) -> str:
     return svg.replace("currentColor", "black")
 
 
-# What begins, ends or hides a formula. Code comes first: its dollars are dollars, and so are escaped ones.
+# What begins, ends or hides a formula. Code comes first: dollars in it, and escaped ones, are only dollars.
 _TOKEN = re.compile(
     r"""
       (?P<code>
@@ -256,30 +259,36 @@ _TOKEN = re.compile(
     re.VERBOSE | re.MULTILINE | re.DOTALL,
 )
 _CLOSED_BY = {"$": "$", "$$": "$$", r"\\(": r"\\)", r"\\[": r"\\]"}
-# "$5 and $6" is money, though Jupyter takes it for the formula "5 and": a digit behind both dollars, or a
-# space before the second one and a word or a formula behind it.
+# "$5 and $6" is money, though Jupyter shows a formula "5 and": a digit after both dollars, or a space before the
+# second one and a word or a formula after it.
 _MONEY = re.compile(r"\$\d[^$]*(?:\$\d|\s\$[\w\\{(])")
-_PLACE = re.compile("\ue000(\\d+)\ue001")  # private-use characters: no Markdown, no letters of anybody's
+_MARK = re.compile("\ue000(\\d+)\ue001")  # private-use characters, which no Markdown and no text uses
 
 
 @dataclass(frozen=True)
-class Found:
-    """A formula in a Markdown text: its TeX, whether it has a line of its own, and how it was written."""
+class FormulaSource:
+    """A formula in a Markdown text.
+
+    Attributes:
+        tex: without delimiters.
+        display: whether it has a line of its own.
+        source: as it was written, with delimiters.
+    """
 
     tex: str
     display: bool
     source: str
 
 
-def formulas(markdown: str) -> Iterator[tuple[int, Found]]:
-    """Each formula, after the position where it begins. An empty line ends a formula that nothing closed."""
+def formulas(markdown: str) -> Iterator[tuple[int, FormulaSource]]:
+    """The position and source of each formula. An empty line ends a formula that is not closed."""
     opened: re.Match[str] | None = None
     for token in _TOKEN.finditer(markdown):
         mark = token[0]
         if token["gap"]:
             opened = None
         elif token["reference"] and not opened:
-            yield token.start(), Found(mark, False, mark)
+            yield token.start(), FormulaSource(mark, False, mark)
         elif token["mark"] and not opened:
             opened = token if mark in _CLOSED_BY or mark.startswith(r"\begin") else None
         elif opened and mark == _CLOSED_BY.get(opened[0], opened[0].replace("begin", "end")):
@@ -290,32 +299,32 @@ def formulas(markdown: str) -> Iterator[tuple[int, Found]]:
             bare = opened[0].startswith(r"\begin")  # an environment is its own delimiter
             tex = source if bare else markdown[opened.end() : token.start()]
             if tex.strip():
-                yield opened.start(), Found(tex, opened[0] not in ("$", r"\\("), source)
+                yield opened.start(), FormulaSource(tex, opened[0] not in ("$", r"\\("), source)
             opened = None
 
 
-class Places:
-    """A Markdown text without its formulas: `text` has a mark in the place of each."""
+class MaskedMarkdown:
+    """A Markdown text with a mark in place of each formula: `text`."""
 
     def __init__(self, markdown: str) -> None:
         markdown = re.sub("[\ue000\ue001]", "\ufffd", markdown)
-        self._found: list[Found] = []
+        self._formulas: list[FormulaSource] = []
         self.text = ""
         end = 0
-        for start, found in formulas(markdown):
-            self.text += f"{markdown[end:start]}\ue000{len(self._found)}\ue001"
-            self._found.append(found)
-            end = start + len(found.source)
+        for start, formula in formulas(markdown):
+            self.text += f"{markdown[end:start]}\ue000{len(self._formulas)}\ue001"
+            self._formulas.append(formula)
+            end = start + len(formula.source)
         self.text += markdown[end:]
 
-    def split(self, text: str) -> Iterator[str | Found]:
-        """A stretch of `text`, cut at its marks."""
-        for odd, piece in enumerate(_PLACE.split(text)):
+    def split(self, text: str) -> Iterator[str | FormulaSource]:
+        """The text and the formulas in a part of `text`, in order."""
+        for odd, piece in enumerate(_MARK.split(text)):
             if odd % 2:
-                yield self._found[int(piece)]
+                yield self._formulas[int(piece)]
             elif piece:
                 yield piece
 
     def restore(self, text: str) -> str:
-        """A stretch of `text` as it was written, for code and addresses, which hold no formulas."""
-        return _PLACE.sub(lambda match: self._found[int(match[1])].source, text)
+        """A part of `text` with the original source in place of its marks, for code and addresses."""
+        return _MARK.sub(lambda match: self._formulas[int(match[1])].source, text)

@@ -1,4 +1,4 @@
-"""What a marker would miss in a notebook. Every finding is a sentence that says what to do."""
+"""Finds what is missing or wrong in a notebook before it is handed in. Each problem says what to do."""
 
 from __future__ import annotations
 
@@ -9,36 +9,35 @@ from nbformat import NotebookNode
 
 from chainrule.handin.cover import collaborators
 
-TAG = "hand-in"
-MOST_ERRORS = 3  # of one notebook; the first is the cause of most of the others
+HAND_IN_TAG = "hand-in"
+MAX_ERRORS = 3  # of one notebook; the first usually causes the others
 
 
-def packs(cell: NotebookNode) -> bool:
-    """Whether it is a cell that packs the hand-in or says so, which is no part of the work."""
-    code = cell.cell_type == "code" and "from chainrule.handin import hand_in" in cell.source
-    return code or TAG in cell.metadata.get("tags", [])
+def is_hand_in_cell(cell: NotebookNode) -> bool:
+    """Whether the cell calls `hand_in` or explains it. Such cells are not part of the answers."""
+    calls_hand_in = cell.cell_type == "code" and "from chainrule.handin import hand_in" in cell.source
+    return calls_hand_in or HAND_IN_TAG in cell.metadata.get("tags", [])
 
 
 def unanswered(name: str, nb: NotebookNode, answers: Sequence[str], stubs: Sequence[str]) -> Iterator[str]:
-    """Answers that are not there, and collaborators who are not named.
+    """Missing answers, and collaborators lines that are not filled in.
 
     Args:
-        answers: grade_ids of the cells that want one.
-        stubs: lines that stand where an answer is to be written.
+        answers: grade_ids of the answer cells.
+        stubs: the lines that students replace by an answer.
     """
     cells = {label(cell): cell for cell in nb.cells if label(cell)}
-    labelled = bool(
-        set(answers) & set(cells)
-    )  # some editors lose labels; then the cells are recognised otherwise
+    # some editors drop all grade_ids; then nothing can be said about missing cells
+    has_labels = bool(set(answers) & set(cells))
     for cell in nb.cells:
         for stub in stubs:
             if any(line.strip() == stub for line in cell.source.splitlines()):
-                yield f"{name}, {what(cell)}: {stub} still stands there: write your answer in its place"
+                yield f"{name}, {describe(cell)}: {stub} is still there: write your answer in its place"
                 break
         else:
             if label(cell) in answers and not cell.source.strip():
-                yield f"{name}, {what(cell)}: it is empty: write your answer there"
-    for answer in answers if labelled else ():
+                yield f"{name}, {describe(cell)}: it is empty: write your answer there"
+    for answer in answers if has_labels else ():
         if answer not in cells:
             yield f"{name}, {answer}: its cell is gone: copy it from a fresh copy of the notebook, and answer there"
     for part, names in collaborators(nb):
@@ -47,41 +46,44 @@ def unanswered(name: str, nb: NotebookNode, answers: Sequence[str], stubs: Seque
             yield f"{name}: the line {line} is not filled in: write names, or “none”"
 
 
-def errors(name: str, nb: NotebookNode, *, unfinished: bool) -> Iterator[str]:
-    """Cells of an executed notebook that failed, or that were not run.
+def run_errors(name: str, nb: NotebookNode, *, unfinished: bool) -> Iterator[str]:
+    """The first cells of an executed notebook that failed.
 
     Args:
-        unfinished: whether answers are missing: then `todo()` has its reasons, and was told before.
+        unfinished: whether answers are missing; then the errors of `todo()` were already reported.
     """
-    found = []
-    for place, cell in enumerate(nb.cells, 1):
+    problems = []
+    for number, cell in enumerate(nb.cells, 1):
         failed = [out for out in cell.get("outputs", []) if out.output_type == "error"]
         if failed and not (unfinished and failed[0].ename == "Unfinished"):
-            why = failed[0].evalue.splitlines() or [""]
-            where = f"{name}, cell {place}" + (f" ({label(cell)})" if label(cell) else "")
-            found.append(
-                f"{where}: {failed[0].ename}: {why[0][:200]}: make it run after a restart of the kernel"
+            message = failed[0].evalue.splitlines() or [""]
+            where = f"{name}, cell {number}" + (f" ({label(cell)})" if label(cell) else "")
+            problems.append(
+                f"{where}: {failed[0].ename}: {message[0][:200]}: make it run after a restart of the kernel"
             )
-    yield from found[:MOST_ERRORS]
-    if len(found) > MOST_ERRORS:
-        yield f"{name}: {len(found) - MOST_ERRORS} more cells fail, maybe for the same reason"
+    yield from problems[:MAX_ERRORS]
+    if len(problems) > MAX_ERRORS:
+        yield f"{name}: {len(problems) - MAX_ERRORS} more cells fail, maybe for the same reason"
 
 
 def oversized(name: str, size: int, mebibytes: Mapping[str, int]) -> Iterator[str]:
-    """Whether a file of so many bytes is larger than the course takes, by its name or suffix."""
+    """A problem if a file of `size` bytes is larger than the course takes; `mebibytes` has limits by name or suffix."""
     suffix = PurePosixPath(name).suffix
     limit = mebibytes.get(name, mebibytes.get(suffix))
     if limit is not None and size > limit << 20:
-        cure = "put out less text and smaller figures" if suffix in (".ipynb", ".pdf") else "make it smaller"
-        yield f"{name} has {size / (1 << 20):.1f} MiB, and the course takes {limit}: {cure}"
+        advice = (
+            "put out less text and smaller figures" if suffix in (".ipynb", ".pdf") else "make it smaller"
+        )
+        yield f"{name} has {size / (1 << 20):.1f} MiB, and the course takes {limit}: {advice}"
 
 
 def label(cell: NotebookNode) -> str:
     """The cell's grade_id, or "" if it has none."""
-    about = cell.metadata.get("nbgrader", {})
-    return str(about.get("grade_id", "")) if isinstance(about, Mapping) else ""
+    nbgrader = cell.metadata.get("nbgrader", {})
+    return str(nbgrader.get("grade_id", "")) if isinstance(nbgrader, Mapping) else ""
 
 
-def what(cell: NotebookNode) -> str:
+def describe(cell: NotebookNode) -> str:
+    """The cell's grade_id, or how its source begins."""
     first = next((line.strip() for line in cell.source.splitlines() if line.strip()), "")
     return label(cell) or f"the cell that begins “{first[:40]}”"

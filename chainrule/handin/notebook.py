@@ -1,4 +1,4 @@
-"""What a notebook's JSON holds: its Markdown, its formulas, its outputs as they look in the end."""
+"""Reads a notebook's JSON: its Markdown, its formulas, and its outputs as they finally look."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 
 from chainrule.handin.formulas import formulas
 
-MOST_LINES = 160  # of one output; a write-up is read by people
-MOST_LETTERS = 4_000  # of one line of output
+MAX_LINES = 160  # of one output; a write-up is read by people
+MAX_LINE_LENGTH = 4_000  # of one line of output
 
 
 def markdown_of(notebook: Mapping[str, Any]) -> Iterator[str]:
@@ -21,16 +21,16 @@ def markdown_of(notebook: Mapping[str, Any]) -> Iterator[str]:
 def formulas_of(notebook: Mapping[str, Any]) -> Iterator[str]:
     """The TeX of every formula in the Markdown cells, in order."""
     for source in markdown_of(notebook):
-        yield from (found.tex for _, found in formulas(source))
+        yield from (formula.tex for _, formula in formulas(source))
 
 
 def joined(text: Any) -> str:
-    """A text of a notebook, which JSON may keep as a list of lines."""
+    """A text of a notebook as one string; its JSON may have a list of lines."""
     return "".join(map(str, text)) if isinstance(text, list) else str(text)
 
 
 def merged(outputs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """The outputs with runs of one stream joined: a progress bar's pieces overwrite each other."""
+    """The outputs, with consecutive outputs of the same stream joined, so that a progress bar can overwrite itself."""
     for stream, run in groupby(
         outputs, lambda out: out.get("name") if out.get("output_type") == "stream" else None
     ):
@@ -50,15 +50,15 @@ _TERMINAL = re.compile(
 
 
 def final_screen(text: str) -> str:
-    """What a terminal shows in the end: no colours, and of a progress bar only its last state."""
+    """What a terminal finally shows: no colours, and only the last state of a progress bar."""
     lines, row, column = [""], 0, 0
     for match in _TERMINAL.finditer(text.replace("\r\n", "\n")):
         token = match[0]
         if match["text"]:
             line = lines[row].ljust(column)
             line = line[:column] + token + line[column + len(token) :]
-            lines[row] = line[: MOST_LETTERS + 1]
-            column = min(column + len(token), MOST_LETTERS + 1)
+            lines[row] = line[: MAX_LINE_LENGTH + 1]
+            column = min(column + len(token), MAX_LINE_LENGTH + 1)
         elif token == "\n":
             row, column = row + 1, 0
             if row == len(lines):
@@ -75,9 +75,11 @@ def final_screen(text: str) -> str:
 
 
 def shortened(text: str) -> tuple[str, int]:
-    """An output as long as people read, and how many lines of it are left out."""
-    lines = [f"{line[:MOST_LETTERS]} […]" if len(line) > MOST_LETTERS else line for line in text.split("\n")]
-    missing = max(0, len(lines) - MOST_LINES)
+    """The output without the middle of a very long text, and how many lines are left out."""
+    lines = [
+        f"{line[:MAX_LINE_LENGTH]} […]" if len(line) > MAX_LINE_LENGTH else line for line in text.split("\n")
+    ]
+    missing = max(0, len(lines) - MAX_LINES)
     if missing:
-        lines[MOST_LINES // 2 : -MOST_LINES // 2] = [f"[… {missing} lines, which the notebook shows]"]
+        lines[MAX_LINES // 2 : -MAX_LINES // 2] = [f"[… {missing} lines, which the notebook shows]"]
     return "\n".join(lines), missing

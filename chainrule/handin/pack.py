@@ -1,4 +1,4 @@
-"""Run the notebooks once more, look whether everything is there, and write the files to hand in."""
+"""Runs the notebooks, checks that everything is there, and writes the files to hand in."""
 
 from __future__ import annotations
 
@@ -20,32 +20,33 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
-from chainrule.handin.here import unsaved
-from chainrule.handin.inspection import TAG, errors, oversized, packs, unanswered
-from chainrule.handin.names import HandInError, Student
-from chainrule.handin.order import Order, read_order, whose
+from chainrule.handin.errors import HandInError
+from chainrule.handin.file_names import StudentName
+from chainrule.handin.inspection import HAND_IN_TAG, is_hand_in_cell, oversized, run_errors, unanswered
+from chainrule.handin.notebook_api import unsaved_warnings
 from chainrule.handin.pdf import PDFError, read_notebook, write_pdf
+from chainrule.handin.spec import HandInSpec, identify_student, read_spec
 from chainrule.handin.zipped import write_zip
 
 PACKED, EARLIER, RECEIPT = "hand-in", "earlier hand-ins", "hand-in receipt.json"
 RUNNING = "CHAINRULE_HANDIN"  # in the environment of notebooks that are run for a hand-in
-PICTURES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"}
-MOST_PICTURE_BYTES = 20 << 20
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"}
+MAX_IMAGE_BYTES = 20 << 20
 
 
-class NotReady(HandInError):
-    """Something is missing. `problems` says what, a sentence each."""
+class NotReadyError(HandInError):
+    """Something is missing or wrong. `problems` has a sentence about each."""
 
-    def __init__(self, problems: Sequence[str], anyway: str) -> None:
+    def __init__(self, problems: Sequence[str], how_to_force: str) -> None:
         self.problems = list(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        told = "\n".join(f"  - {problem}" for problem in problems)
-        super().__init__(f"{count} to look at.\n{told}\nTo hand in nevertheless, as it is: {anyway}")
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"{count} to look at.\n{listed}\nTo hand in nevertheless, as it is: {how_to_force}")
 
 
 @dataclass(frozen=True)
-class Packed:
-    """A file to hand in: its size in bytes, its SHA-256, and what is in it if it is a zip."""
+class PackedFile:
+    """A file to hand in: its size in bytes, its SHA-256, and the names of the files in it if it is a zip."""
 
     name: str
     bytes: int
@@ -55,17 +56,17 @@ class Packed:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was packed, for whom, when, and what was found; in a notebook, a table of it."""
+    """What was packed, for which student, when, and with which problems. A notebook shows it as a table."""
 
     assignment: str
-    student: Student
+    student: StudentName
     time: str
     folder: str
-    files: list[Packed]
+    files: list[PackedFile]
     problems: list[str]
     notes: list[str]
 
-    def text(self) -> str:
+    def to_json(self) -> str:
         """The content of the receipt's file."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
 
@@ -86,8 +87,8 @@ class Receipt:
             + f"</td><td>{_size(file.bytes)}</td><td><code>{file.sha256[:16]}…</code></td></tr>"
             for file in self.files
         )
-        told = [*(f"Problem: {text}" for text in self.problems), *(f"Note: {text}" for text in self.notes)]
-        items = "".join(f"<li>{html.escape(text)}</li>" for text in told)
+        remarks = [*(f"Problem: {text}" for text in self.problems), *(f"Note: {text}" for text in self.notes)]
+        items = "".join(f"<li>{html.escape(text)}</li>" for text in remarks)
         return (
             f"<p><b>Packed for {html.escape(f'{self.student.first} {self.student.last}'.strip())}.</b> "
             f"Hand in what is in <code>{html.escape(self.folder)}</code>, and look at the PDF before you do.</p>"
@@ -104,84 +105,82 @@ def hand_in(
     last: str | None = None,
     first: str | None = None,
     number: str | None = None,
-    anyway: bool = False,
+    force: bool = False,
     say: Callable[[str], object] = print,
-    how: str = "hand_in(anyway=True)",
+    how_to_force: str = "hand_in(force=True)",
 ) -> Receipt | None:
-    """Pack the assignment in `folder` as its handout asks, into its folder hand-in/.
+    """Pack the assignment in `folder` as its handout asks, into the folder hand-in/ there.
 
-    The notebooks are run from top to bottom in fresh kernels; what is handed in has the outputs of that run.
-    The notebooks themselves are not changed, and what was packed earlier is kept in `earlier hand-ins/`.
+    The notebooks are run from top to bottom in fresh kernels, and the handed-in copies have the outputs of that run.
+    The notebooks themselves are not changed. An earlier hand-in is kept in `earlier hand-ins/`.
 
     Args:
-        last, first, number: whose work it is; asked for the first time, then remembered in me.json.
-        anyway: pack in spite of problems such as a blank answer; the receipt tells them.
-        say: told about progress, a line at a time.
-        how: what to do if there are problems, as the message puts it.
+        last, first, number: the student; asked for the first time, then remembered in me.json.
+        force: pack in spite of problems such as a blank answer; the receipt lists them.
+        say: called with a line of text about progress.
+        how_to_force: what the error message suggests if there are problems.
     Returns:
-        The receipt, also written to `hand-in receipt.json`; None in a notebook that is being run for this.
+        The receipt, also written to `hand-in receipt.json`; None inside a notebook that `hand_in` itself is running.
     Raises:
-        NotReady: there are problems, and not `anyway`. What was packed before is still there.
-        HandInError: it can't be packed at all.
+        NotReadyError: there are problems, and `force` is False. An earlier hand-in is left as it was.
+        HandInError: it cannot be packed at all.
     """
-    if RUNNING in os.environ:  # or a notebook would run itself for ever
+    if RUNNING in os.environ:  # without this, a notebook would run itself for ever
         return None
     folder = Path(folder)
-    order = read_order(folder)
-    student = whose(folder, last, first, number)
-    sources = _read(folder, order)
+    spec = read_spec(folder)
+    student = identify_student(folder, last, first, number)
+    sources = _read(folder, spec)
     problems = [
-        f"{name} isn't here: put it into {folder.resolve()}"
-        for name in order.notebooks
-        if name not in sources
+        f"{name} isn't here: put it into {folder.resolve()}" for name in spec.notebooks if name not in sources
     ]
     blank = {
-        name: list(unanswered(name, nb, order.notebooks[name], order.stubs)) for name, nb in sources.items()
+        name: list(unanswered(name, nb, spec.notebooks[name], spec.stubs)) for name, nb in sources.items()
     }
-    problems += unsaved([folder / name for name in sources])
+    problems += unsaved_warnings([folder / name for name in sources])
     problems += chain.from_iterable(blank.values())
-    _stop(problems, anyway, how)  # before minutes are spent on running
+    _require_none(problems, force, how_to_force)  # before minutes are spent on running
     executed = {}
-    for at, (name, nb) in enumerate(sources.items(), 1):
-        say(f"{at}/{len(sources)} running {name}")
-        executed[name], died = _run(nb, folder)
-        problems += [f"{name}: {died}"] * bool(died) + list(
-            errors(name, executed[name], unfinished=bool(blank[name]))
+    for position, (name, nb) in enumerate(sources.items(), 1):
+        say(f"{position}/{len(sources)} running {name}")
+        executed[name], failure = _run(nb, folder)
+        problems += [f"{name}: {failure}"] * bool(failure) + list(
+            run_errors(name, executed[name], unfinished=bool(blank[name]))
         )
     problems += [
         f"{name} isn't here: run the cell that saves it, or put it beside the notebooks"
-        for name in order.beside
+        for name in spec.beside
         if not (folder / name).is_file()
     ]
-    _stop(problems, anyway, how)
+    _require_none(problems, force, how_to_force)
     say("writing the files")
-    with tempfile.TemporaryDirectory(prefix=".packing-", dir=folder, ignore_cleanup_errors=True) as place:
-        stage = Path(place, PACKED)
+    with tempfile.TemporaryDirectory(prefix=".packing-", dir=folder, ignore_cleanup_errors=True) as scratch:
+        stage = Path(scratch, PACKED)
         stage.mkdir()
-        holds, found, notes = _write(stage, folder, order, student, executed)
-        problems += found
-        _stop(problems, anyway, how)
+        holds, more_problems, notes = _write(stage, folder, spec, student, executed)
+        problems += more_problems
+        _require_none(problems, force, how_to_force)
         files = [_packed(path, holds.get(path.name, [])) for path in sorted(stage.iterdir())]
         if not files:
             raise HandInError("none of the files that are asked for can be made of these notebooks")
         notes += [
             f"{path.name} is none of the assignment's notebooks, and is not handed in"
             for path in sorted(folder.glob("*.ipynb"))
-            if path.name not in order.notebooks
+            if path.name not in spec.notebooks
         ]
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         receipt = Receipt(
-            order.assignment, student, now, str((folder / PACKED).resolve()), files, problems, notes
+            spec.assignment, student, now, str((folder / PACKED).resolve()), files, problems, notes
         )
-        Path(place, RECEIPT).write_text(receipt.text(), encoding="utf-8")
-        _swap(folder, Path(place))
+        Path(scratch, RECEIPT).write_text(receipt.to_json(), encoding="utf-8")
+        _swap(folder, Path(scratch))
     return receipt
 
 
-def _read(folder: Path, order: Order) -> dict[str, NotebookNode]:
-    """The assignment's notebooks that are there, without outputs."""
-    found = {}
-    for name in order.notebooks:
+def _read(folder: Path, spec: HandInSpec) -> dict[str, NotebookNode]:
+    """The assignment's notebooks that exist, by file name, without outputs."""
+    notebooks = {}
+    for name in spec.notebooks:
         if (folder / name).exists():
             try:
                 nb = nbformat.from_dict(read_notebook(folder / name))
@@ -190,71 +189,71 @@ def _read(folder: Path, order: Order) -> dict[str, NotebookNode]:
             for cell in nb.cells:
                 if cell.cell_type == "code":
                     cell.outputs, cell.execution_count = [], None
-                if packs(cell):  # nbclient leaves out what has its tag, and so does grading
+                if is_hand_in_cell(cell):  # nbclient and grading skip cells with this tag
                     tags = [
-                        tag for tag in cell.metadata.get("tags", []) if tag not in (TAG, "skip-execution")
+                        tag
+                        for tag in cell.metadata.get("tags", [])
+                        if tag not in (HAND_IN_TAG, "skip-execution")
                     ]
-                    cell.metadata.tags = [*tags, TAG, "skip-execution"]
-            found[name] = nb
-    if not found:
-        raise HandInError(
-            f"none of {', '.join(order.notebooks)} is in {folder.resolve()}: go to their folder"
-        )
-    return found
+                    cell.metadata.tags = [*tags, HAND_IN_TAG, "skip-execution"]
+            notebooks[name] = nb
+    if not notebooks:
+        raise HandInError(f"none of {', '.join(spec.notebooks)} is in {folder.resolve()}: go to their folder")
+    return notebooks
 
 
 def _run(nb: NotebookNode, folder: Path) -> tuple[NotebookNode, str]:
-    """A copy of the notebook, run from top to bottom in its folder, and why it was not run to its end, or ""."""
+    """A copy of the notebook, run from top to bottom in `folder`; and why it did not run to its end, or ""."""
     nb = deepcopy(nb)
-    begun = [1]  # cells, by their places
+    started = [1]  # numbers of cells
     client = NotebookClient(
         nb,
         timeout=None,
         kernel_name="python3",  # the environment of this process, whatever the editor called its kernel
         allow_errors=True,
         record_timing=False,
-        on_cell_start=lambda cell, cell_index: begun.append(cell_index + 1),
-        extra_arguments=["--log-level=ERROR"],  # of its transport the kernel warns everybody
+        on_cell_start=lambda cell, cell_index: started.append(cell_index + 1),
+        extra_arguments=["--log-level=ERROR"],  # otherwise the kernel warns about its transport
         resources={"metadata": {"path": str(folder.resolve())}},
     )
     try:
         client.execute(env={**os.environ, RUNNING: "1"})
     except DeadKernelError:
-        return nb, f"the kernel died in cell {begun[-1]}, maybe for want of memory: make it run to the end"
+        return nb, f"the kernel died in cell {started[-1]}, maybe for want of memory: make it run to the end"
     return nb, ""
 
 
-def _stop(problems: Sequence[str], anyway: bool, how: str) -> None:
-    if problems and not anyway:
-        raise NotReady(problems, how)
+def _require_none(problems: Sequence[str], force: bool, how_to_force: str) -> None:
+    if problems and not force:
+        raise NotReadyError(problems, how_to_force)
 
 
 def _write(
-    stage: Path, folder: Path, order: Order, student: Student, executed: Mapping[str, NotebookNode]
+    stage: Path, folder: Path, spec: HandInSpec, student: StudentName, executed: Mapping[str, NotebookNode]
 ) -> tuple[dict[str, list[str]], list[str], list[str]]:
-    """Write the files into `stage`.
+    """Write the files into the folder `stage`.
 
     Returns:
-        What each zip holds, by its name; problems; what the PDF doesn't show as the notebooks do.
+        The names of the files in each zip, by the zip's name; problems; the PDF's warnings.
     """
     holds: dict[str, list[str]] = {}
     problems: list[str] = []
     notes: list[str] = []
     sizes: dict[str, int] = {}
-    there = [name for name in order.beside if (folder / name).is_file()]
-    for pattern in order.patterns():
-        target = stage / pattern.named(student, order.assignment)
-        names = pattern.of_these(list(executed))
+    beside = [name for name in spec.beside if (folder / name).is_file()]
+    for pattern in spec.patterns():
+        target = stage / pattern.file_name(student, spec.assignment)
+        names = pattern.notebooks(list(executed))
         if not names:
             problems.append(f"{target.name} was not made: no notebook here fits {pattern.inside}")
-        elif pattern.kind == ".pdf":
+        elif pattern.suffix == ".pdf":
             notes += _write_pdf(target, folder, student, {name: executed[name] for name in names})
         elif pattern.inside:
-            if pattern.kind == ".py":
+            if pattern.suffix == ".py":
                 content = {f"{Path(name).stem}.py": script(executed[name]).encode() for name in names}
             else:
                 content = {name: nbformat.writes(executed[name]).encode() for name in names}
-                content |= {name: (folder / name).read_bytes() for name in there}
+                content |= {name: (folder / name).read_bytes() for name in beside}
             write_zip(target, content)
             holds[target.name] = sorted(content)
             sizes |= {name: len(data) for name, data in content.items()}
@@ -262,28 +261,27 @@ def _write(
             raise HandInError(f"{target.name} cannot be {len(names)} notebooks: tell your instructor")
         else:
             target.write_text(nbformat.writes(executed[names[0]]), encoding="utf-8")
-            for name in there:
+            for name in beside:
                 shutil.copyfile(folder / name, stage / name)
     sizes |= {path.name: path.stat().st_size for path in sorted(stage.iterdir())}
-    limits = order.mebibytes | order.beside
+    limits = spec.mebibytes | spec.beside
     problems += chain.from_iterable(oversized(name, size, limits) for name, size in sizes.items())
     return holds, problems, notes
 
 
 def _write_pdf(
-    target: Path, folder: Path, student: Student, executed: Mapping[str, NotebookNode]
+    target: Path, folder: Path, student: StudentName, executed: Mapping[str, NotebookNode]
 ) -> list[str]:
-    """The write-up of these notebooks, without the cells that pack; what it doesn't show as they do."""
-    with tempfile.TemporaryDirectory() as place:
-        for path in _pictures(folder):
-            copy = Path(place, path.relative_to(folder))
+    """Write the PDF of these notebooks, without the hand-in cells. Returns warnings."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for path in _images(folder):
+            copy = Path(scratch, path.relative_to(folder))
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
         paths = []
         for name, nb in executed.items():
-            shown = NotebookNode(nb, cells=[cell for cell in nb.cells if not packs(cell)])
-            paths.append(Path(place, name))
-            paths[-1].write_text(nbformat.writes(shown), encoding="utf-8")
+            paths.append(Path(scratch, name))
+            paths[-1].write_text(nbformat.writes(_without_hand_in_cells(nb)), encoding="utf-8")
         author = f"{student.first} {student.last}".strip()
         try:
             return write_pdf(paths, target, author=author, number=student.number)
@@ -291,41 +289,49 @@ def _write_pdf(
             raise HandInError(str(error)) from error
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
-    """Pictures that notebooks of this folder may show."""
+def _without_hand_in_cells(nb: NotebookNode) -> NotebookNode:
+    return NotebookNode(nb, cells=[cell for cell in nb.cells if not is_hand_in_cell(cell)])
+
+
+def _images(folder: Path) -> Iterator[Path]:
+    """The images that notebooks of this folder may show."""
     for path in folder.rglob("*"):
         parts = path.relative_to(folder).parts
         if parts[0] in ("data", "chainrule", PACKED, EARLIER) or any(part.startswith(".") for part in parts):
             continue
-        if path.suffix.lower() in PICTURES and path.is_file() and path.stat().st_size <= MOST_PICTURE_BYTES:
+        if (
+            path.suffix.lower() in IMAGE_SUFFIXES
+            and path.is_file()
+            and path.stat().st_size <= MAX_IMAGE_BYTES
+        ):
             yield path
 
 
 def script(nb: NotebookNode) -> str:
-    """The notebook as a Python program, its text in comments, without the cell that packs."""
-    from nbconvert import PythonExporter  # a second to import, and most hand-ins have no need of it
+    """The notebook as a Python program, its text in comments, without the hand-in cells."""
+    from nbconvert import PythonExporter  # takes a second to import, and most hand-ins don't need it
 
-    shown = NotebookNode(nb, cells=[cell for cell in nb.cells if not packs(cell)])
-    text, _ = PythonExporter(exclude_input_prompt=True).from_notebook_node(shown)
+    exporter = PythonExporter(exclude_input_prompt=True)
+    text, _ = exporter.from_notebook_node(_without_hand_in_cells(nb))
     return str(text)
 
 
-def _packed(path: Path, holds: list[str]) -> Packed:
+def _packed(path: Path, holds: list[str]) -> PackedFile:
     content = path.read_bytes()
-    return Packed(path.name, len(content), hashlib.sha256(content).hexdigest(), holds)
+    return PackedFile(path.name, len(content), hashlib.sha256(content).hexdigest(), holds)
 
 
-def _swap(folder: Path, made: Path) -> None:
-    """Put a finished hand-in with its receipt in place; one that was there is kept."""
-    before = [folder / name for name in (PACKED, RECEIPT) if (folder / name).exists()]
+def _swap(folder: Path, finished: Path) -> None:
+    """Move a finished hand-in and its receipt into `folder`; an earlier one is kept."""
+    earlier = [folder / name for name in (PACKED, RECEIPT) if (folder / name).exists()]
     try:
-        if before:
-            kept = folder / EARLIER / datetime.now().strftime("%Y-%m-%d %H.%M.%S.%f")
-            kept.mkdir(parents=True)
-            for path in before:
-                path.rename(kept / path.name)
+        if earlier:
+            archive = folder / EARLIER / datetime.now().strftime("%Y-%m-%d %H.%M.%S.%f")
+            archive.mkdir(parents=True)
+            for path in earlier:
+                path.rename(archive / path.name)
         for name in (PACKED, RECEIPT):
-            (made / name).rename(folder / name)
+            (finished / name).rename(folder / name)
     except OSError as error:
         raise HandInError(
             f"{error.filename} cannot be moved ({error.strerror}): close it if it is open elsewhere, and try again"

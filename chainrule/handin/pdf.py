@@ -1,13 +1,13 @@
-"""Notebooks to a PDF write-up, with no TeX, no browser and no network.
+"""Notebooks to a PDF write-up, without TeX, browser or network.
 
     write_pdf([Path("hw1.ipynb")], Path("hw1.pdf"), author="Ada Lovelace", number="20815")
 
-Prose is read by pandoc, formulas are drawn by MathJax, the page is set by Typst; all three come with the
-Python packages. Where one of them is missing or fails, a Chromium that is there prints the pages instead. A
-notebook is a stranger's file: nothing in it is run, images come from its own folder only, and whatever
-cannot be shown becomes a note in the PDF and a warning, never a missing page.
+pandoc reads the prose, MathJax typesets the formulas, Typst lays out the pages; all three come with the Python
+packages. If one of them is missing or fails, an installed Chromium prints the pages instead. A notebook is an
+untrusted file: nothing in it is run, and images come only from its own folder. What cannot be shown becomes a note in
+the PDF and a warning, never a missing page.
 
-This folder imports nothing of the instructor's side, so that students can have it.
+This folder imports nothing that is only for instructors, so that it can be given to students.
 """
 
 import os
@@ -18,11 +18,12 @@ from typing import Any
 
 import nbformat
 
+from chainrule.errors import ChainruleError
 from chainrule.handin.cover import Cover, make_cover
 
 
-class PDFError(ValueError):
-    """No PDF can be written; the message says what to do about it."""
+class PDFError(ChainruleError, ValueError):
+    """No PDF can be written; the message says what to do."""
 
 
 def write_pdf(
@@ -39,31 +40,34 @@ def write_pdf(
     The first page shows `title` (by default the notebooks' own), the author's name, student number, course,
     the collaborators that the notebooks name, and the contents.
 
-    Returns warnings: what the PDF does not show as the notebook does, and in which notebook and cell. Raises
-    `PDFError` for a missing file, a file that is no notebook, or a `target` that cannot be written.
+    Returns:
+        Warnings: what the PDF shows differently from the notebook, with the notebook and the cell.
+    Raises:
+        PDFError: a file is missing or is not a notebook, or `target` cannot be written.
     """
     notebooks, target = [Path(path) for path in notebooks], Path(target)
     if not notebooks:
         raise PDFError("No notebook to write. Name at least one .ipynb file.")
     if target.suffix.lower() != ".pdf":
-        raise PDFError(f"{target}: give the PDF a name that ends in .pdf.")  # and never overwrite a notebook
-    contents = [read_notebook(path) for path in notebooks]  # all of them, before the work on any begins
-    named = dict(zip(notebooks, contents, strict=True))
-    cover, notes = make_cover(named, target.stem, _clean([title, author, number, course]))
-    pdf, more = _typeset(named, cover)
+        raise PDFError(
+            f"{target}: give the PDF a name that ends in .pdf."
+        )  # so that no notebook is overwritten
+    contents = {path: read_notebook(path) for path in notebooks}  # all of them, before any work begins
+    cover, cover_warnings = make_cover(contents, target.stem, _clean([title, author, number, course]))
+    pdf, typesetting_warnings = _typeset(contents, cover)
     part = target.with_name(f".{target.name}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(pdf)
-        os.replace(part, target)  # never half a PDF
+        os.replace(part, target)  # all or nothing
     except OSError as error:
         part.unlink(missing_ok=True)
         raise PDFError(f"{target} cannot be written ({error.strerror}). Is it open in a viewer?") from error
-    return list(dict.fromkeys([*notes, *more]))
+    return list(dict.fromkeys([*cover_warnings, *typesetting_warnings]))
 
 
 def _typeset(notebooks: Mapping[Path, Mapping[str, Any]], cover: Cover) -> tuple[bytes, list[str]]:
-    """The PDF, and warnings: by Typst, or else printed by a browser."""
+    """The PDF and warnings; by Typst, or else printed by a browser."""
     try:
         from chainrule.handin.cells import NotebookWriter  # here, as its libraries may be missing
         from chainrule.handin.typesetting import WriteUp
@@ -72,18 +76,18 @@ def _typeset(notebooks: Mapping[Path, Mapping[str, Any]], cover: Cover) -> tuple
         for path, notebook in notebooks.items():
             NotebookWriter(path, writeup).write(notebook)
         return writeup.to_pdf(), writeup.warnings
-    except Exception as error:  # a young library may fail in ways that nobody has seen; a PDF is due anyway
-        first = f"{type(error).__name__}: {error}"
+    except Exception as error:  # these libraries are young and may fail in unknown ways; students need a PDF
+        reason = f"{type(error).__name__}: {error}"
         try:
             from chainrule.handin.browser import print_pages
 
-            pdf, printed = print_pages(notebooks, cover)
-        except Exception as second:
+            pdf, browser_warnings = print_pages(notebooks, cover)
+        except Exception as browser_error:
             raise PDFError(
-                f"No PDF could be typeset ({first}), nor printed by a browser ({second}). Install the packages "
+                f"No PDF could be typeset ({reason}), nor printed by a browser ({browser_error}). Install the packages "
                 "pypandoc-binary, quickjax and typst, or Chromium; if they are there, please report this notebook."
             ) from error
-        return pdf, [f"printed by a browser, as typesetting failed ({first})", *printed]
+        return pdf, [f"printed by a browser, as typesetting failed ({reason})", *browser_warnings]
 
 
 def read_notebook(path: Path) -> dict[str, Any]:
@@ -99,9 +103,9 @@ def read_notebook(path: Path) -> dict[str, Any]:
             f"{path} cannot be read ({error.strerror}). Give an .ipynb file that you may read."
         ) from None
     try:
-        with warnings.catch_warnings(action="ignore"):  # about ids that an old notebook lacks
+        with warnings.catch_warnings(action="ignore"):  # about the missing ids of an old notebook
             notebook = _clean(nbformat.reads(text, as_version=4))
-    except Exception as error:  # on a file of another shape nbformat fails in many ways
+    except Exception as error:  # nbformat fails in many ways on other JSON
         kind = "JSON" if isinstance(error, nbformat.reader.NotJSONError) else "a notebook"
         raise PDFError(
             f"{path} is not {kind}. If it is a notebook, open it in Jupyter, save it, and try again; "
@@ -113,7 +117,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
 
 
 def _clean(value: Any) -> Any:
-    """The same JSON without half characters (lone surrogates), which JSON can carry and UTF-8 cannot."""
+    """The same JSON without lone surrogates, which JSON can hold and UTF-8 cannot."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, Mapping):

@@ -1,9 +1,9 @@
 """Markdown and HTML to Typst.
 
-Pandoc reads, we write. Pandoc's own Typst writer lets a document carry raw Typst and Typst attributes,
-which in a stranger's notebook are commands; here every kind of element is written by name, and what has no
-name is left out. Markdown goes through HTML, as it does in Jupyter, so that `<img width=…>`, `<table>` or
-`<br>` in a cell mean what they mean there.
+pandoc parses the text, this module writes Typst. pandoc's own Typst writer passes on raw Typst and Typst attributes,
+which could run commands from an untrusted notebook. Here each kind of element is written explicitly, and all
+others are left out. Markdown goes through HTML, as it does in Jupyter, so that `<img width=…>`, `<table>` or
+`<br>` in a cell look as they do there.
 """
 
 import json
@@ -13,13 +13,14 @@ from typing import Any
 
 import pypandoc
 
-from chainrule.handin.formulas import Found, Places
-from chainrule.handin.typesetting import GUTTER, ROOM, breakable, quoted
+from chainrule.errors import ChainruleError
+from chainrule.handin.formulas import FormulaSource, MaskedMarkdown
+from chainrule.handin.typesetting import GUTTER, TEXT_WIDTH, breakable, quoted
 
 MARKDOWN = "commonmark+pipe_tables+strikeout+autolink_bare_uris+task_lists+raw_html"
 HTML = "html-native_divs-native_spans-auto_identifiers+task_lists"
-SMALLEST = 6.5  # points, of the letters in a wide table
-SECONDS = 30  # for pandoc to read one cell, which takes it some milliseconds
+MIN_FONT_SIZE = 6.5  # points, in a wide table
+SECONDS = 30  # time limit of pandoc for one cell, which usually takes some milliseconds
 
 _WRAPPERS = {
     "Emph": "emph",
@@ -34,7 +35,7 @@ _WRAPPERS = {
 Node = dict[str, Any]  # of pandoc's JSON: "t" is the type, "c" the contents
 
 
-class ProseError(ValueError):
+class ProseError(ChainruleError, ValueError):
     """A text that pandoc cannot read."""
 
 
@@ -53,32 +54,36 @@ def _pandoc(text: str, source: str, target: str) -> str:
 
 
 class Prose:
-    """Writes texts as Typst. Formulas, images and the place of a heading are the caller's: `formula(found)` and
-    `picture(address, alt, width in CSS pixels or None)` give the Typst for one, `level(written)` a heading's
-    level in the whole document."""
+    """Writes texts as Typst.
+
+    Args:
+        formula: the Typst for a formula.
+        image: the Typst for an image, from its address, alternative text, and width in CSS pixels or None.
+        heading_level: a heading's level in the whole document, from its level in the text.
+    """
 
     def __init__(
         self,
-        formula: Callable[[Found], str],
-        picture: Callable[[str, str, float | None], str],
-        level: Callable[[int], int],
+        formula: Callable[[FormulaSource], str],
+        image: Callable[[str, str, float | None], str],
+        heading_level: Callable[[int], int],
     ) -> None:
         self._formula = formula
-        self._picture = picture
-        self._level = level
-        self._places = Places("")
+        self._image = image
+        self._heading_level = heading_level
+        self._masked = MaskedMarkdown("")
 
     def markdown(self, text: str) -> str:
-        """Raises `ProseError` if pandoc cannot read `text`."""
-        places = Places(text)
-        return self._write(_pandoc(places.text, MARKDOWN, "html"), places)
+        """Markdown as Typst. Raises `ProseError` if pandoc cannot read it."""
+        masked = MaskedMarkdown(text)
+        return self._write(_pandoc(masked.text, MARKDOWN, "html"), masked)
 
     def html(self, text: str) -> str:
-        """As `markdown`; dollars in HTML outputs are dollars."""
-        return self._write(text, Places(""))
+        """HTML as Typst; dollars do not mark formulas there. Raises as `markdown`."""
+        return self._write(text, MaskedMarkdown(""))
 
-    def _write(self, html: str, places: Places) -> str:
-        self._places = places
+    def _write(self, html: str, masked: MaskedMarkdown) -> str:
+        self._masked = masked
         try:
             return self._blocks(json.loads(_pandoc(html, HTML, "json"))["blocks"])
         except RecursionError as error:
@@ -99,11 +104,11 @@ class Prose:
             case "Header":
                 level, _, inlines = content
                 body = self._inlines(inlines)
-                return f"#heading(level: {self._level(level)})[{body}]" if body.strip() else ""
+                return f"#heading(level: {self._heading_level(level)})[{body}]" if body.strip() else ""
             case "CodeBlock":
                 (_, classes, _), source = content
                 language = f", lang: {quoted(classes[0])}" if classes else ""
-                return f"#listing({quoted(breakable(self._places.restore(source)))}{language})"
+                return f"#listing({quoted(breakable(self._masked.restore(source)))}{language})"
             case "BlockQuote":
                 return f"#quotation[{self._blocks(content)}]"
             case "BulletList":
@@ -132,34 +137,34 @@ class Prose:
         return f"tight: {str(tight).lower()}, " + ", ".join(f"[{self._blocks(item)}]" for item in items)
 
     def _table(self, content: list[Any]) -> str:
-        """A table; one too wide to be read comes as several, each with some columns and the first one again."""
+        """A table. One that is too wide is split: each part has some columns and the first one again."""
         (_, classes, _), _, columns, (_, head), bodies, (_, foot) = content
-        # pandas aligns its frames by a style sheet, which pandoc does not read.
+        # pandas aligns its tables by a style sheet, which pandoc does not read.
         default = "right" if "dataframe" in classes else "auto"
         names = {"AlignLeft": "left", "AlignRight": "right", "AlignCenter": "center", "AlignDefault": default}
         align = [names[column[0]["t"]] for column in columns]
         rows = [(row, heads) for _, heads, first, rest in bodies for row in [*first, *rest]]
         rows += [(row, 0) for row in foot]
-        every = [*head, *(row for row, _ in rows)]
-        widths = _widths_in_em(every, len(columns))
-        room = (ROOM - GUTTER) / SMALLEST
-        regular = all(len(row[1]) == len(columns) for row in every)  # no cell spans others
-        drawn = []
-        for chosen in _groups(widths, room) if regular else [list(range(len(columns)))]:
-            size = min(9.5, (ROOM - GUTTER) / max(1, sum(widths[at] for at in chosen)))
-            header = "".join(self._cells(row, len(columns), chosen) for row in head)
-            cells = "\n".join(self._cells(row, heads, chosen) for row, heads in rows)
-            aligned = "".join(align[at] + ", " for at in chosen)
-            drawn.append(
-                f"#data-table({len(chosen)}, ({aligned}), {size:.2f}pt, header: ({header}),\n{cells}\n)"
+        all_rows = [*head, *(row for row, _ in rows)]
+        widths = _widths_in_em(all_rows, len(columns))
+        available = (TEXT_WIDTH - GUTTER) / MIN_FONT_SIZE
+        regular = all(len(row[1]) == len(columns) for row in all_rows)  # no cell spans others
+        tables = []
+        for group in _groups(widths, available) if regular else [list(range(len(columns)))]:
+            size = min(9.5, (TEXT_WIDTH - GUTTER) / max(1, sum(widths[column] for column in group)))
+            header = "".join(self._cells(row, len(columns), group) for row in head)
+            cells = "\n".join(self._cells(row, heads, group) for row, heads in rows)
+            aligned = "".join(align[column] + ", " for column in group)
+            tables.append(
+                f"#data-table({len(group)}, ({aligned}), {size:.2f}pt, header: ({header}),\n{cells}\n)"
             )
-        return "\n\n".join(drawn)
+        return "\n\n".join(tables)
 
-    def _cells(self, row: list[Any], heads: int, chosen: Sequence[int]) -> str:
-        """A row's cells in the chosen columns, each with a comma; the first `heads` are bold."""
+    def _cells(self, row: list[Any], heads: int, group: Sequence[int]) -> str:
+        """A row's cells in these columns, each followed by a comma; the first `heads` are bold."""
         cells = []
         for at, (_, _, rows, columns, blocks) in enumerate(row[1]):
-            if at not in chosen:
+            if at not in group:
                 continue
             body = self._blocks(blocks)
             span = f"rowspan: {rows}, colspan: {columns}"
@@ -184,21 +189,21 @@ class Prose:
             case "LineBreak":
                 return "#linebreak();"
             case "Code":
-                return f"#raw({quoted(breakable(self._places.restore(content[1])))});"
+                return f"#raw({quoted(breakable(self._masked.restore(content[1])))});"
             case "Math":
                 display = content[0]["t"] == "DisplayMath"
-                return self._formula(Found(content[1], display, content[1]))
+                return self._formula(FormulaSource(content[1], display, content[1]))
             case "Quoted":
                 left, right = "‘’" if content[0]["t"] == "SingleQuote" else "“”"
                 return f"{left}{self._inlines(content[1])}{right}"
             case "Link":
                 _, inlines, (address, _) = content
-                return self._link(self._places.restore(address), self._inlines(inlines))
+                return self._link(self._masked.restore(address), self._inlines(inlines))
             case "Image":
                 attributes, alt, (address, _) = content
-                text = self._places.restore(_text(alt))
-                return self._picture(
-                    self._places.restore(address), text, sensible_width(dict(attributes[2]).get("width"))
+                text = self._masked.restore(_text(alt))
+                return self._image(
+                    self._masked.restore(address), text, sensible_width(dict(attributes[2]).get("width"))
                 )
             case "Note":
                 return f"#footnote[{self._blocks(content)}];"
@@ -207,26 +212,25 @@ class Prose:
         return ""  # raw HTML, TeX or Typst
 
     def _string(self, text: str) -> str:
-        pieces = list(self._places.split(text))
-        written = []
-        for at, piece in enumerate(pieces):
-            if isinstance(piece, Found):
-                written.append(self._formula(piece))
+        typst = []
+        for index, piece in enumerate(self._masked.split(text)):
+            if isinstance(piece, FormulaSource):
+                typst.append(self._formula(piece))
             else:
                 # No line may begin with the "-dimensional" of "$d$-dimensional": U+2060 joins the words.
-                joiner = "\u2060" if at > 0 and (piece[0] == "-" or piece[0].isalnum()) else ""
-                written.append(f"#{quoted(joiner + breakable(piece))};")
-        return "".join(written)
+                joiner = "\u2060" if index > 0 and (piece[0] == "-" or piece[0].isalnum()) else ""
+                typst.append(f"#{quoted(joiner + breakable(piece))};")
+        return "".join(typst)
 
     def _link(self, address: str, body: str) -> str:
-        # Only what a reader can follow: a file or a section beside the notebook is not beside the PDF.
+        # Only addresses on the web: a file or a section beside the notebook is not beside the PDF.
         if address.startswith(("https://", "http://", "mailto:")):
             return f"#link({quoted(address)})[{body}];"
         return body
 
 
 def _text(node: Any) -> str:
-    """The bare text of a piece of pandoc's JSON."""
+    """The plain text of a node of pandoc's JSON."""
     if isinstance(node, list):
         return "".join(map(_text, node))
     if isinstance(node, dict):
@@ -240,7 +244,7 @@ def _text(node: Any) -> str:
 
 
 def sensible_width(width: object) -> float | None:
-    """The width in CSS pixels that HTML or a notebook gives an image; None if it makes no sense."""
+    """An image's width in CSS pixels, as HTML or a notebook gives it; None if it is not a sensible number."""
     try:
         pixels = float(str(width).removesuffix("px"))
     except ValueError:
@@ -249,7 +253,7 @@ def sensible_width(width: object) -> float | None:
 
 
 def _widths_in_em(rows: Iterable[Any], columns: int) -> list[float]:
-    """About how wide each column of a table must at least be: its longest word and the space between columns."""
+    """About the least width of each column of a table: its longest word and the space between columns."""
     longest = [0] * columns
     for row in rows:
         for at, (_, _, _, _, blocks) in enumerate(row[1][:columns]):
@@ -257,11 +261,11 @@ def _widths_in_em(rows: Iterable[Any], columns: int) -> list[float]:
     return [0.55 * letters + 1 for letters in longest]
 
 
-def _groups(widths: Sequence[float], room: float) -> list[list[int]]:
-    """Columns by the table they go to, so that none is wider than `room`; column 0 heads every table."""
+def _groups(widths: Sequence[float], available: float) -> list[list[int]]:
+    """The columns of each part of a split table; no part is wider than `available` (em), and each has column 0."""
     groups: list[list[int]] = [[0]]
     for at in range(1, len(widths)):
-        if len(groups[-1]) > 1 and sum(widths[other] for other in [*groups[-1], at]) > room:
+        if len(groups[-1]) > 1 and sum(widths[other] for other in [*groups[-1], at]) > available:
             groups.append([0])
         groups[-1].append(at)
     return groups

@@ -1,4 +1,4 @@
-"""Typst: how a page looks, and how a write-up becomes a PDF.
+"""Typst: the design of the pages, and how a write-up becomes a PDF.
 
 Everything that came from a notebook enters the Typst source as a string literal (`quoted`), never as
 markup, so no text can become a Typst command.
@@ -13,6 +13,7 @@ from typing import Literal
 
 import typst
 
+from chainrule.errors import ChainruleError
 from chainrule.handin.cover import Cover
 
 PAGE = r"""
@@ -33,7 +34,7 @@ PAGE = r"""
 #show heading: set block(above: 1.5em, below: 0.8em)
 #show link: it => if type(it.dest) == str { text(fill: blue, it) } else { it } // no blue contents
 
-// The first page: what it is, whose it is, what is in it.
+// The first page: title, author, contents.
 #let cover(..facts) = {
   v(3em)
   title()
@@ -53,29 +54,29 @@ PAGE = r"""
 
 // Formulas. Lengths come in em of the text around them.
 #let formula(file, height, baseline, alt) = box(baseline: baseline, image(file, height: height, alt: alt))
-#let display-formula(file, width, alt) = layout(room => align(
-  center, image(file, width: calc.min(width.to-absolute(), room.width), alt: alt),
+#let display-formula(file, width, alt) = layout(region => align(
+  center, image(file, width: calc.min(width.to-absolute(), region.width), alt: alt),
 ))
 #let formula-source(tex) = box(
   stroke: 0.5pt + red, fill: rgb("#fff3f3"), inset: (x: 2pt), outset: (y: 2pt), radius: 2pt,
   text(font: mono, size: 7.7pt, fill: red, tex),
 )
 
-// A notebook's pixel is smaller on paper: a figure 640 wide leaves room at its sides, and two fit on a page.
-#let picture(file, alt: none, pixels: none) = context {
+// Pixels are smaller on paper: a figure 640 pixels wide is narrower than the text, and two fit on a page.
+#let notebook-image(file, alt: none, pixels: none) = context {
   let size = measure(image(file))
   let width = 0.66 * if pixels == none { size.width * 4 / 3 } else { pixels * 1pt } // 3 points are 4 pixels
   let tall = width * (size.height / size.width)
-  let shown(room) = image(file, alt: alt, width: width * calc.min(1, room / width, 200mm / tall))
+  let fitted(available) = image(file, alt: alt, width: width * calc.min(1, available / width, 200mm / tall))
   // An icon stays in its line of text; a figure has its own, as wide as the list or table around it leaves.
-  if width < 120pt { box(shown(width)) } else { box(width: 100%, layout(room => shown(room.width))) }
+  if width < 120pt { box(fitted(width)) } else { box(width: 100%, layout(region => fitted(region.width))) }
 }
 #let note(body) = box(
   stroke: (left: 2pt + luma(170)), inset: (left: 5pt, y: 2pt),
   text(size: 9pt, style: "italic", fill: luma(80), body),
 )
 
-// Cells. A count stands in the gutter, left of the code; outputs line up with the code.
+// Cells. The execution count is in the gutter, left of the code; outputs are aligned with the code.
 #let code-cell(count, source, lang: none) = grid(
   columns: (gutter, 1fr),
   pad(top: 6pt, text(font: mono, size: 6.5pt, fill: blue, count)),
@@ -105,32 +106,35 @@ PAGE = r"""
   )
 }
 """
-ROOM = 493  # points between the margins of PAGE
+TEXT_WIDTH = 493  # points between the margins of PAGE
 GUTTER = 24  # points, as in PAGE
-TEXT = 10.5  # points to an em of prose, as in PAGE
+FONT_SIZE = 10.5  # points, of prose, as in PAGE
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
 def quoted(text: str) -> str:
-    """`text` as a Typst string; control characters, which no font shows, become U+FFFD."""
+    """`text` as a Typst string; control characters, which no font has, become U+FFFD."""
     text = re.sub("\r\n?", "\n", text)
     text = re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
     return '"' + re.sub(r'[\\"\n\t]', lambda match: _ESCAPES[match[0]], text) + '"'
 
 
 def breakable(text: str) -> str:
-    """`text` with a break allowed (zero-width space) in every run that is too long for a line of code."""
+    """`text` with zero-width spaces, where lines may break, in every word that is too long for a line of code."""
     return re.sub(
         r"\S{61,}", lambda run: re.sub(r"\S{10}(?=\S)", lambda ten: ten[0] + "\u200b", run[0]), text
     )
 
 
 @dataclass
-class Part:
-    """A stretch of the write-up that can be typeset on its own: a markdown cell, a code cell, an output.
+class TypstPart:
+    """A part of the write-up that can be typeset on its own: a markdown cell, a code cell, an output.
 
-    `where` names it in warnings; `plain` is shown instead if Typst refuses `typst`.
+    Attributes:
+        where: its name in warnings.
+        typst: Typst markup.
+        plain: the text that is shown instead if Typst cannot compile `typst`.
     """
 
     where: str
@@ -138,8 +142,8 @@ class Part:
     plain: str = ""
 
 
-class TypesettingError(RuntimeError):
-    """Typst refuses a document: the first complaint is the message, all of them are `details`."""
+class TypesettingError(ChainruleError, RuntimeError):
+    """Typst cannot compile a document. The message is its first error, `details` are all of them."""
 
     def __init__(self, message: str, details: str) -> None:
         super().__init__(message)
@@ -147,30 +151,29 @@ class TypesettingError(RuntimeError):
 
 
 class WriteUp:
-    """What goes into one PDF, in Typst, and the warnings about it."""
+    """The content of one PDF, as Typst, and the warnings about it."""
 
     def __init__(self, cover: Cover) -> None:
         author = quoted(cover.author or "")
         self._head = f"{PAGE}\n#set document(title: {quoted(cover.title)}, author: {author}, date: none)\n"
-        facts = "".join(f"([{_text(what)}], [{_text(names)}]), " for what, names in cover.facts.items())
-        self._parts = [Part("the first page", f"#cover({facts})")]
+        facts = "".join(f"([{_text(label)}], [{_text(text)}]), " for label, text in cover.facts.items())
+        self._parts = [TypstPart("the first page", f"#cover({facts})")]
         self._headings: list[int] = []
         self._files: dict[str, bytes] = {}
         self.warnings: list[str] = []
 
     def add_notebook(self, name: str) -> None:
-        """Begin a page, headed by the notebook's file name."""
-        self.add(Part(name, f"#set page(header: running-head({quoted(name)}))"))
+        """Start a new page, with the notebook's file name in its header."""
+        self.add(TypstPart(name, f"#set page(header: running-head({quoted(name)}))"))
 
-    def add(self, part: Part) -> None:
+    def add(self, part: TypstPart) -> None:
         self._parts.append(part)
 
-    def level(self, written: int) -> int:
-        """A heading's level without gaps above it, as an accessible outline must be: a notebook that goes from
-        # to ### means two levels."""
-        while self._headings and self._headings[-1] >= written:
+    def heading_level(self, source_level: int) -> int:
+        """The level of a heading in an outline without gaps, which accessibility needs: # and ### become 1 and 2."""
+        while self._headings and self._headings[-1] >= source_level:
             self._headings.pop()
-        self._headings.append(written)
+        self._headings.append(source_level)
         return len(self._headings)
 
     def add_file(self, data: bytes, suffix: str) -> str:
@@ -180,50 +183,53 @@ class WriteUp:
         return quoted(name)
 
     def to_pdf(self) -> bytes:
-        """Typeset everything, as accessible PDF/UA-1 where the content allows. A part that Typst refuses, say for
-        a broken drawing, is shown as plain text and named in the warnings; raises `TypesettingError` if even
-        that does not help."""
+        """Typeset everything, as accessible PDF/UA-1 where the content allows.
+
+        A part that Typst cannot compile, such as damaged SVG, is shown as plain text and named in the warnings.
+        Raises `TypesettingError` if that does not help.
+        """
         with tempfile.TemporaryDirectory(prefix="chainrule-pdf-") as folder:
             for name, data in self._files.items():
                 (Path(folder) / name).write_bytes(data)
             try:
                 return self._accessible(folder)
             except TypesettingError:
-                self._parts = [self._sound(folder, part) for part in self._parts]
+                self._parts = [self._checked(folder, part) for part in self._parts]
                 return self._accessible(folder)
 
     def _accessible(self, folder: str) -> bytes:
+        """The PDF, as PDF/UA-1 if possible, else with tags only and a warning."""
         try:
             return _compile(folder, self._head, self._parts, standard="ua-1")
         except TypesettingError as error:
-            complaints = re.findall(r"^error: (.*)", error.details, re.MULTILINE)
-            if not complaints or not all(complaint.startswith("PDF/UA-1") for complaint in complaints):
+            problems = re.findall(r"^error: (.*)", error.details, re.MULTILINE)
+            if not problems or not all(problem.startswith("PDF/UA-1") for problem in problems):
                 raise
         pdf = _compile(folder, self._head, self._parts)  # still with tags
-        letters = re.findall(r'the text `"(.+?)"` could not be displayed', "\n".join(complaints))
+        letters = re.findall(r'the text `"(.+?)"` could not be displayed', "\n".join(problems))
         missing = "".join(
             dict.fromkeys(re.sub(r"\\u\{(\w+)\}", lambda code: chr(int(code[1], 16)), "".join(letters)))
         )
         if missing:
-            shown = missing[:40] + "…" * (len(missing) > 40)
+            excerpt = missing[:40] + "…" * (len(missing) > 40)
             self.warnings.append(
-                f"no font on this computer has {shown}: the PDF shows boxes instead, so it is not PDF/UA-1. "
+                f"no font on this computer has {excerpt}: the PDF shows boxes instead, so it is not PDF/UA-1. "
                 "Install a font that has them (for Chinese, Noto Sans CJK) and write the PDF again."
             )
-        others = [complaint for complaint in complaints if "could not be displayed" not in complaint]
+        others = [problem for problem in problems if "could not be displayed" not in problem]
         if others:
             self.warnings.append(
                 f"the PDF is tagged, but not PDF/UA-1: {others[0].removeprefix('PDF/UA-1 error: ')}"
             )
         return pdf
 
-    def _sound(self, folder: str, part: Part) -> Part:
+    def _checked(self, folder: str, part: TypstPart) -> TypstPart:
         try:
             _compile(folder, self._head, [part])
         except TypesettingError as error:
             self.warnings.append(f"{part.where}: something could not be typeset ({error})")
             text = f"\n#listing({quoted(breakable(part.plain))})" if part.plain.strip() else ""
-            return Part(part.where, f"#note[What stands here could not be typeset.]{text}")
+            return TypstPart(part.where, f"#note[This part could not be typeset.]{text}")
         return part
 
 
@@ -231,8 +237,10 @@ def _text(text: str) -> str:
     return f"#{quoted(breakable(text))};"
 
 
-def _compile(folder: str, head: str, parts: list[Part], standard: Literal["ua-1"] | None = None) -> bytes:
-    """PDF bytes. Typst reads no file outside `folder` and fetches nothing, as no part can name a package."""
+def _compile(
+    folder: str, head: str, parts: list[TypstPart], standard: Literal["ua-1"] | None = None
+) -> bytes:
+    """The PDF. Typst reads no file outside `folder`, and downloads nothing because no part can name a package."""
     main = Path(folder) / "main.typ"
     main.write_text(head + "\n\n".join(part.typst for part in parts), encoding="utf-8")
     try:
@@ -240,7 +248,7 @@ def _compile(folder: str, head: str, parts: list[Part], standard: Literal["ua-1"
     except typst.TypstError as error:
         raise TypesettingError(error.message, error.diagnostic) from error
     except BaseException as error:
-        # A crash inside Typst arrives as a PanicException, which is no Exception.
+        # A crash inside Typst raises PanicException, which is not an Exception.
         if type(error).__name__ != "PanicException":
             raise
         raise TypesettingError("Typst stopped unexpectedly", "") from error

@@ -1,4 +1,4 @@
-"""From what students handed in to nbgrader's submitted/ folder."""
+"""Puts what students handed in into nbgrader's submitted/ folder."""
 
 from chainrule.intake.late import LatePenalties, LatePolicy
 from chainrule.intake.zip_collect import DownloadCollector, SafeExtractor

@@ -1,4 +1,4 @@
-"""Intake of what an LMS gives to download: the latest of each student's files go to submitted/, the others are kept."""
+"""Intake of downloads from an LMS: the latest version of each student's files goes to submitted/, others are kept."""
 
 from __future__ import annotations
 
@@ -13,119 +13,133 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.intake.folder import Refused
-from chainrule.intake.lms import LMS, Lms, Sent, known, recognised, written_by
-from chainrule.intake.report import Receipt, Report
+from chainrule.intake.errors import RejectedFileError, UnexpectedFileError, UnsafeArchiveError
+from chainrule.intake.expected_files import ExpectedFiles, MatchedFile
+from chainrule.intake.lms import (
+    DOWNLOAD_FORMATS,
+    DownloadFormat,
+    LmsName,
+    ParsedName,
+    is_known,
+    is_student_file,
+    recognise,
+)
+from chainrule.intake.report import DownloadReport, SubmissionStatus
 from chainrule.intake.roster import Person, read_roster
-from chainrule.intake.unpack import TOOLS, Found, Hostile, files, is_zip
-from chainrule.intake.wanted import Placed, Unknown, Wanted
+from chainrule.intake.unpack import SYSTEM_FILES, DownloadedFile, is_zip, list_files
 
-STAMP = "timestamp.txt"
+TIMESTAMP = "timestamp.txt"
 
 
 @dataclass(frozen=True)
-class Piece:
+class Upload:
     """A file that a student handed in.
 
     Attributes:
-        moment: when it was received, in UTC; None if the LMS doesn't tell.
-        seconds: what versions are ordered by, since 1970: that moment, or when the download was made.
+        label: its name in the report.
+        parts: its path in the download.
+        path: where its content is.
+        received: when it came in, in UTC; None if the LMS doesn't say.
+        seconds: the time that versions are ordered by, since 1970: `received`, or when the download was made.
+        late: whether the LMS marks it as late.
         name: the student's name for it.
-        placed: what it is; None for a note of the LMS.
+        match: the expected file that it is; None for a note of the LMS.
     """
 
-    found: Found
+    label: str
+    parts: tuple[str, ...]
     path: Path
     person: Person
-    moment: datetime | None
+    received: datetime | None
     seconds: float
     late: bool
     name: str
-    placed: Placed | None
+    match: MatchedFile | None
 
     @property
     def target(self) -> str:
-        return self.placed.target if self.placed else ""
+        """Its name in submitted/, or ""."""
+        return self.match.target if self.match else ""
 
     @property
     def rank(self) -> tuple[float, bool, int]:
-        """The highest of a file's versions is taken: the latest, then the rightly named, then the last copy."""
-        repairs, copy = (self.placed.repairs, self.placed.copy) if self.placed else ((), 0)
+        """The version with the highest rank is taken: the latest, then one without repairs, then the last copy."""
+        repairs, copy = (self.match.repairs, self.match.copy) if self.match else ((), 0)
         return self.seconds, not repairs, copy
 
 
 @dataclass
 class Plan:
-    """What is to become of each file of some downloads.
+    """What to do with each file of some downloads.
 
     Attributes:
-        chosen: the pieces to take, with what is to be said about each beyond its own repairs.
+        chosen: the uploads to take, with repairs beyond those of their match.
         kept: the other ones, with the reason.
     """
 
-    report: Report
-    wanted: Wanted
-    chosen: list[tuple[Piece, list[str]]] = field(default_factory=list)
-    kept: list[tuple[Piece, str]] = field(default_factory=list)
+    report: DownloadReport
+    expected: ExpectedFiles
+    chosen: list[tuple[Upload, list[str]]] = field(default_factory=list)
+    kept: list[tuple[Upload, str]] = field(default_factory=list)
 
 
-def lms_of(found: Sequence[Found], name: str | None = None) -> tuple[Lms, int] | None:
-    """Which LMS wrote a download, and at which depth of its folders the names begin that say so.
+def lms_of(files: Sequence[DownloadedFile], name: LmsName | None = None) -> tuple[DownloadFormat, int] | None:
+    """The LMS that made a download, and the depth of folders at which its names begin.
 
     Args:
-        name: the LMS it has to be.
+        name: the LMS, if it is known.
     """
-    rest = [one.parts for one in found if not TOOLS.intersection(one.parts)]
+    paths = [file.parts for file in files if not SYSTEM_FILES.intersection(file.parts)]
     depth = 0
     while True:
-        heads = [parts[depth] for parts in rest if len(parts) > depth]
-        lms = LMS[name] if name else recognised(heads)
-        students = lms is not None and any(written_by(lms, head) for head in heads)
-        if lms and students and (name or 2 * sum(known(lms, head) for head in heads) > len(heads)):
+        heads = [parts[depth] for parts in paths if len(parts) > depth]
+        lms = DOWNLOAD_FORMATS[name] if name else recognise(heads)
+        has_students = lms is not None and any(is_student_file(lms, head) for head in heads)
+        if lms and has_students and (name or 2 * sum(is_known(lms, head) for head in heads) > len(heads)):
             return lms, depth
-        # a download may lie in a folder, or in several of them
-        if len(set(heads)) != 1 or any(len(parts) <= depth + 1 for parts in rest) or is_zip(heads[0]):
+        # a download may be inside one or several folders
+        if len(set(heads)) != 1 or any(len(parts) <= depth + 1 for parts in paths) or is_zip(heads[0]):
             return None
         depth += 1
 
 
-def is_plain(source: Path) -> bool:
-    """Whether it is a folder that no LMS has named things in: one of STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb."""
+def is_plain_folder(source: Path) -> bool:
+    """Whether it is a folder without names of an LMS: one of STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb."""
     if is_zip(source.name) and not source.is_dir():
         return False
-    names = [Found(path.relative_to(source).parts, None) for path in source.rglob("*") if not path.is_dir()]
-    return lms_of(names) is None
+    paths = (path.relative_to(source) for path in source.rglob("*") if not path.is_dir())
+    return lms_of([DownloadedFile(path.parts, None) for path in paths]) is None
 
 
 def intake_downloads(
-    course: CourseFolder, assignment: str, downloads: Sequence[Path], lms: str | None = None
-) -> Report:
-    """Take downloads of an LMS in: submitted/<student>/<assignment>/ gets the latest of each student's files.
+    course: CourseFolder, assignment: str, downloads: Sequence[Path], lms: LmsName | None = None
+) -> DownloadReport:
+    """Copy the latest version of each student's files from an LMS's downloads to submitted/<student>/<assignment>/.
 
-    Earlier ones go to intake/<assignment>/<student>/<time>/, the report to intake/<assignment>/report.json.
+    Earlier versions go to intake/<assignment>/<student>/<time>/, the report to intake/<assignment>/report.json.
 
     Args:
         downloads: zips or unpacked folders, all of the same assignment.
-        lms: which LMS they are of; by default it is recognised from the names.
+        lms: the LMS that made them; by default it is recognised from the names.
     Raises:
-        CourseError: the assignment, the roster or a download can't be used. Nothing has been taken then.
+        CourseError: the assignment, the roster or a download can't be used. Then nothing has been taken.
     """
     course.require(assignment)
-    if lms and lms not in LMS:
-        raise CourseError(f"unknown LMS {lms!r}. Known: {', '.join(LMS)}.")
+    if lms and lms not in DOWNLOAD_FORMATS:
+        raise CourseError(f"unknown LMS {lms!r}. Known: {', '.join(DOWNLOAD_FORMATS)}.")
     people = read_roster(course.root / course.course.roster)
     with tempfile.TemporaryDirectory(prefix="chainrule-intake-") as scratch:
         opened = []
         for number, download in enumerate(downloads):
-            room = Path(scratch) / str(number)
-            room.mkdir()
-            found = opened_files(download, room)
-            if not (recognition := lms_of(found, lms)):
+            target = Path(scratch) / str(number)
+            target.mkdir()
+            files = open_download(download, target)
+            if not (recognition := lms_of(files, lms)):
                 raise CourseError(
-                    f"{download}: no name in it is one of {lms or 'a known LMS'}'s ({', '.join(LMS)}): "
+                    f"{download}: no name in it is one of {lms or 'a known LMS'}'s ({', '.join(DOWNLOAD_FORMATS)}): "
                     "name the zip or folder as it was downloaded, or a folder with STUDENT/NOTEBOOK.ipynb"
                 )
-            opened.append((found, *recognition))
+            opened.append((files, *recognition))
         plan = plan_intake(course, assignment, opened, people)
         report = carry_out(course, assignment, plan)
     report.absent = [
@@ -135,227 +149,230 @@ def intake_downloads(
     return report
 
 
-def opened_files(download: Path, scratch: Path) -> list[Found]:
+def open_download(download: Path, scratch: Path) -> list[DownloadedFile]:
     """All files of a download.
 
     Raises:
-        CourseError: it isn't there, or it is no zip.
+        CourseError: it doesn't exist, or it is neither a zip nor a folder.
     """
     if not download.exists():
         raise CourseError(f"{download} isn't there: name a zip or a folder that was downloaded")
     if not download.is_dir() and not is_zip(download.name):
         raise CourseError(f"{download} is no zip and no folder: name one that was downloaded")
     try:
-        return files(download, scratch)
-    except Hostile as error:
+        return list_files(download, scratch)
+    except UnsafeArchiveError as error:
         raise CourseError(f"{download}: {error}, or download it again") from None
 
 
-# ---- what is what ------------------------------------------------------------------------------------------
+# ---- deciding ------------------------------------------------------------------------------------------
 
 
 def plan_intake(
     course: CourseFolder,
     assignment: str,
-    downloads: Iterable[tuple[list[Found], Lms, int]],
+    downloads: Iterable[tuple[list[DownloadedFile], DownloadFormat, int]],
     people: list[Person],
 ) -> Plan:
-    """What is to become of each file.
+    """Decide what to do with each file.
 
     Args:
-        downloads: the files of each, its LMS, and the depth of its names.
+        downloads: of each download the files, the LMS, and the depth of its names, as `lms_of` returns it.
     """
-    wanted = Wanted(course, assignment, people)
-    plan = Plan(Report(assignment, policy=course.course.late.get(assignment, "report")), wanted)
-    pieces: list[Piece] = []
-    spoilt: list[tuple[Person, float, str, str]] = []  # what was refused: whose, when, its suffix and label
-    for found, lms, depth in downloads:
-        made = max((one.modified for one in found), default=0.0)
-        for one, sent, owner in _senders(lms, depth, found, people, plan.report):
-            name = [sent.file] if sent.file else []
-            name += one.parts[depth + 1 :]
-            moment = None
+    expected = ExpectedFiles(course, assignment, people)
+    plan = Plan(DownloadReport(assignment, policy=course.course.late.get(assignment, "report")), expected)
+    uploads: list[Upload] = []
+    rejected: list[tuple[Person, float, str, str]] = []  # owner, seconds, suffix, label
+    for files, lms, depth in downloads:
+        downloaded = max((file.modified for file in files), default=0.0)
+        for file, head, owner in _with_owners(lms, depth, files, people, plan.report):
+            name = [head.file] if head.file else []
+            name += file.parts[depth + 1 :]
+            received = None
             try:
-                moment = _utc(sent.moment, course, assignment)
-                seconds = moment.timestamp() if moment else made
-                if one.path is None:
-                    raise Refused(one.refused)
-                placed = (
-                    None if sent.note else wanted.place(one.path, name, owner, canvas=lms is LMS["canvas"])
-                )
-            except Refused as refusal:
-                plan.report.refused[one.label] = str(refusal)
-                if moment:
-                    spoilt.append((owner, seconds, Path(name[-1]).suffix.lower(), one.label))
-            except Unknown as reason:
-                plan.report.unknown[one.label] = str(reason)
+                received = _to_utc(head.received, course, assignment)
+                seconds = received.timestamp() if received else downloaded
+                if file.path is None:
+                    raise RejectedFileError(file.refused)
+                canvas = lms.name == LmsName.canvas
+                match = None if head.note else expected.match(file.path, name, owner, canvas=canvas)
+            except RejectedFileError as error:
+                plan.report.refused[file.label] = str(error)
+                if received:
+                    rejected.append((owner, seconds, Path(name[-1]).suffix.lower(), file.label))
+            except UnexpectedFileError as error:
+                plan.report.unknown[file.label] = str(error)
             else:
-                pieces.append(Piece(one, one.path, owner, moment, seconds, sent.late, name[-1], placed))
-    _choose(plan, pieces)
-    for piece, told in plan.chosen:
-        for person, seconds, suffix, label in spoilt:
-            if person == piece.person and seconds > piece.seconds and piece.target.endswith(suffix):
-                told.append(f"taken from an earlier attempt, because {label} was refused")
+                upload = Upload(
+                    file.label, file.parts, file.path, owner, received, seconds, head.late, name[-1], match
+                )
+                uploads.append(upload)
+    _choose(plan, uploads)
+    for upload, repairs in plan.chosen:
+        for person, seconds, suffix, label in rejected:
+            if person == upload.person and seconds > upload.seconds and upload.target.endswith(suffix):
+                repairs.append(f"taken from an earlier attempt, because {label} was refused")
     return plan
 
 
-def _senders(
-    lms: Lms, depth: int, found: list[Found], people: list[Person], report: Report
-) -> Iterator[tuple[Found, Sent, Person]]:
-    """Each file that somebody on the roster has sent; the report gets the others."""
-    sent: dict[str, Sent] = {}
-    for one in found:
+def _with_owners(
+    lms: DownloadFormat, depth: int, files: list[DownloadedFile], people: list[Person], report: DownloadReport
+) -> Iterator[tuple[DownloadedFile, ParsedName, Person]]:
+    """Each file of a student on the roster, with its head and the student; the others go into the report."""
+    heads: dict[str, ParsedName] = {}
+    for file in files:
         try:
-            read = lms.read(one.parts[depth]) if len(one.parts) > depth else None
+            head = lms.read(file.parts[depth]) if len(file.parts) > depth else None
         except (ValueError, OverflowError):
-            report.refused[one.label] = (
-                one.refused or "its time can't be read: set the LMS to English and download again"
+            report.refused[file.label] = (
+                file.refused or "its time can't be read: set the LMS to English and download again"
             )
             continue
-        if read and read.who:
-            sent[one.label] = read
-        elif one.refused:
-            report.refused[one.label] = one.refused
+        if head and head.who:
+            heads[file.label] = head
+        elif file.refused:
+            report.refused[file.label] = file.refused
         else:
-            report.unknown[one.label] = f"its name is not one of {lms.name}'s for a student's file"
+            report.unknown[file.label] = f"its name is not one of {lms.name}'s for a student's file"
     notes = {
-        sent[one.label].who: _beginning(one.path)
-        for one in found
-        if one.path and one.label in sent and sent[one.label].note
+        heads[file.label].who: _first_text(file.path)
+        for file in files
+        if file.path and file.label in heads and heads[file.label].note
     }
-    owners = lms.owners(sent.values(), people, notes)
-    for one in found:
-        if one.label in sent:
-            owner = owners[sent[one.label].who, sent[one.label].number]
+    owners = lms.owners(heads.values(), people, notes)
+    for file in files:
+        if file.label in heads:
+            owner = owners[heads[file.label].who, heads[file.label].number]
             if isinstance(owner, Person):
-                yield one, sent[one.label], owner
+                yield file, heads[file.label], owner
             else:
-                report.refused[one.label] = owner
+                report.refused[file.label] = owner
 
 
-def _beginning(path: Path) -> str:
+def _first_text(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(4096).decode("utf-8-sig", "replace")
 
 
-def _utc(moment: datetime | None, course: CourseFolder, assignment: str) -> datetime | None:
-    """The moment that a clock in the course's time zone showed."""
-    if moment is None:
+def _to_utc(local: datetime | None, course: CourseFolder, assignment: str) -> datetime | None:
+    """A time in the course's time zone as UTC."""
+    if local is None:
         return None
     try:
-        return moment.replace(tzinfo=course.course.zone(assignment)).astimezone(UTC)
+        return local.replace(tzinfo=course.course.zone(assignment)).astimezone(UTC)
     except OverflowError:
-        raise Refused("received at an impossible time") from None
+        raise RejectedFileError("received at an impossible time") from None
 
 
-def _choose(plan: Plan, pieces: list[Piece]) -> None:
-    """Of each student's versions of a file the highest in rank; the others are kept."""
-    versions: dict[tuple[str, str], list[Piece]] = {}
-    for piece in pieces:
-        if piece.placed is None:
-            plan.kept.append((piece, "the LMS's own note"))
+def _choose(plan: Plan, uploads: list[Upload]) -> None:
+    """Take the version with the highest rank of each student's file, and keep the others."""
+    versions: dict[tuple[str, str], list[Upload]] = {}
+    for upload in uploads:
+        if upload.match is None:
+            plan.kept.append((upload, "the LMS's own note"))
         else:
-            versions.setdefault((piece.person.id, piece.target), []).append(piece)
-    for same in versions.values():
-        *others, best = sorted(same, key=lambda piece: piece.rank)
-        told = []
+            versions.setdefault((upload.person.id, upload.target), []).append(upload)
+    for same_file in versions.values():
+        *others, best = sorted(same_file, key=lambda upload: upload.rank)
+        repairs = []
         for other in others:
             if filecmp.cmp(other.path, best.path, shallow=False):
-                why = f"the same as {best.found.label}"
+                reason = f"the same as {best.label}"
             elif other.seconds < best.seconds:
-                why = "an earlier attempt"
+                reason = "an earlier attempt"
             else:
-                why = f"{best.found.label} was taken, which came with it"
-                told.append(f"{other.found.label} came with it, is not the same, and was not taken")
-            plan.kept.append((other, why))
-        plan.chosen.append((best, told))
+                reason = f"{best.label} was taken, which came with it"
+                repairs.append(f"{other.label} came with it, is not the same, and was not taken")
+            plan.kept.append((other, reason))
+        plan.chosen.append((best, repairs))
 
 
-# ---- putting it there --------------------------------------------------------------------------------------
+# ---- copying --------------------------------------------------------------------------------------
 
 
-def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> Report:
-    """Put everything in its place, and finish the report."""
+def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> DownloadReport:
+    """Copy all files to submitted/ and intake/, and complete the report."""
     report = plan.report
-    attic = course.root / "intake" / assignment
-    stored: dict[str, list[Piece]] = {}
-    for piece, told in plan.chosen:
-        folder = course.folder("submitted", piece.person.id, assignment)
-        there = folder / piece.target
-        if not _submit(piece, there, attic / piece.person.id):
-            report.kept[piece.found.label] = f"what is in submitted/ is newer; {_keep(piece, attic)}"
+    archive = course.root / "intake" / assignment
+    submitted: dict[str, list[Upload]] = {}
+    for upload, more_repairs in plan.chosen:
+        target = course.folder("submitted", upload.person.id, assignment) / upload.target
+        if not _submit(upload, target, archive / upload.person.id):
+            report.kept[upload.label] = f"the file in submitted/ is newer; {_archive(upload, archive)}"
             continue
-        stored.setdefault(piece.person.id, []).append(piece)
-        assert piece.placed is not None
-        if repairs := [*piece.placed.repairs, *told]:
-            report.repaired[piece.found.label] = f"{'; '.join(repairs)} → {there.relative_to(course.root)}"
+        submitted.setdefault(upload.person.id, []).append(upload)
+        assert upload.match is not None
+        if repairs := [*upload.match.repairs, *more_repairs]:
+            report.repaired[upload.label] = f"{'; '.join(repairs)} → {target.relative_to(course.root)}"
         else:
-            report.taken[piece.found.label] = str(there.relative_to(course.root))
-    for piece, why in plan.kept:
-        report.kept[piece.found.label] = f"{why}; {_keep(piece, attic)}"
+            report.taken[upload.label] = str(target.relative_to(course.root))
+    for upload, reason in plan.kept:
+        report.kept[upload.label] = f"{reason}; {_archive(upload, archive)}"
     due = course.course.due_date(assignment)
-    for student, pieces in sorted(stored.items()):
+    for student, uploads in sorted(submitted.items()):
         folder = course.folder("submitted", student, assignment)
-        report.students[student] = _receipt(folder, pieces, due)
-        report.students[student].missing = plan.wanted.missing(folder, pieces[0].person)
+        report.students[student] = _write_timestamp(folder, uploads, due)
+        report.students[student].missing = plan.expected.missing(folder, uploads[0].person)
     return report
 
 
-def _submit(piece: Piece, there: Path, attic: Path) -> bool:
-    """Copy a file into submitted/ unless a newer one is there; an older one moves to the attic."""
-    if there.exists() and not filecmp.cmp(there, piece.path, shallow=False):
-        if there.stat().st_mtime > piece.seconds:
+def _submit(upload: Upload, target: Path, archive: Path) -> bool:
+    """Copy a file to `target` unless a newer one is there; an older one goes to the archive. Whether it was copied."""
+    if target.exists() and not filecmp.cmp(target, upload.path, shallow=False):
+        modified = target.stat().st_mtime
+        if modified > upload.seconds:
             return False
-        _put(there, attic / _stamp(there.stat().st_mtime), there.name)
-    there.parent.mkdir(parents=True, exist_ok=True)
-    partial = there.with_name(f".{there.name}.part")
-    shutil.copyfile(piece.path, partial)
-    os.utime(partial, (piece.seconds, piece.seconds))
-    partial.replace(there)
+        _copy_without_overwriting(target, archive / _folder_name(modified), target.name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.part")
+    shutil.copyfile(upload.path, partial)
+    os.utime(partial, (upload.seconds, upload.seconds))
+    partial.replace(target)
     return True
 
 
-def _keep(piece: Piece, attic: Path) -> str:
-    """Copy a file to the attic; where it is there."""
-    there = _put(piece.path, attic / piece.person.id / _stamp(piece.seconds), piece.name)
-    return f"in {there.relative_to(attic.parent.parent)}"
+def _archive(upload: Upload, archive: Path) -> str:
+    """Copy a file to the archive. Returns a clause that says where it is."""
+    folder = archive / upload.person.id / _folder_name(upload.seconds)
+    target = _copy_without_overwriting(upload.path, folder, upload.name)
+    return f"in {target.relative_to(archive.parent.parent)}"
 
 
-def _put(path: Path, folder: Path, name: str) -> Path:
-    """Copy a file under its name, or one like it if another has that; nothing is overwritten."""
+def _copy_without_overwriting(path: Path, folder: Path, name: str) -> Path:
+    """Copy a file to `folder` as `name`, or with a number if that is another file. Returns the copy's path."""
     folder.mkdir(parents=True, exist_ok=True)
-    safe = re.sub(r"[^\w .()+-]", "_", name).lstrip(". ")[-100:] or "_"
-    there, number = folder / safe, 1
-    while there.exists() and not filecmp.cmp(there, path, shallow=False):
+    safe_name = re.sub(r"[^\w .()+-]", "_", name).lstrip(". ")[-100:] or "_"
+    target, number = folder / safe_name, 1
+    while target.exists() and not filecmp.cmp(target, path, shallow=False):
         number += 1
-        there = folder / f"{number} {safe}"
-    shutil.copyfile(path, there)
-    return there
+        target = folder / f"{number} {safe_name}"
+    shutil.copyfile(path, target)
+    return target
 
 
-def _stamp(seconds: float) -> str:
+def _folder_name(seconds: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d_%H-%M-%S}_UTC"
 
 
-def _receipt(folder: Path, pieces: list[Piece], due: datetime | None) -> Receipt:
-    """What a student has handed in; its time is written beside it for nbgrader.
+def _write_timestamp(folder: Path, uploads: list[Upload], due: datetime | None) -> SubmissionStatus:
+    """Write the time of receipt for nbgrader. Returns what the student has handed in.
 
-    An LMS that only says "late" is taken at its word: one second.
+    A file that the LMS only marks as late counts as one second late.
     """
-    known = [piece.moment for piece in pieces if piece.moment]
-    stamp = folder / STAMP
+    times = [upload.received for upload in uploads if upload.received]
+    timestamp = folder / TIMESTAMP
     received = None
-    if len(known) == len(pieces):
-        last = max(file.stat().st_mtime for file in folder.rglob("*") if file.is_file() and file != stamp)
-        received = datetime.fromtimestamp(last, UTC)
-    elif due and any(piece.late for piece in pieces):
+    if len(times) == len(uploads):
+        files = [file for file in folder.rglob("*") if file.is_file() and file != timestamp]
+        received = datetime.fromtimestamp(max(file.stat().st_mtime for file in files), UTC)
+    elif due and any(upload.late for upload in uploads):
         received = due + timedelta(seconds=1)
     if received:
-        stamp.write_text(f"{received:%Y-%m-%d %H:%M:%S} UTC\n", encoding="utf-8")
+        timestamp.write_text(f"{received:%Y-%m-%d %H:%M:%S} UTC\n", encoding="utf-8")
     else:
-        stamp.unlink(missing_ok=True)
-    return Receipt(
+        timestamp.unlink(missing_ok=True)
+    return SubmissionStatus(
         received=received.isoformat() if received else None,
         late=max(0.0, (received - due).total_seconds()) if received and due else None,
-        files={piece.target: piece.moment.isoformat() if piece.moment else None for piece in pieces},
+        files={upload.target: upload.received.isoformat() if upload.received else None for upload in uploads},
     )

@@ -1,6 +1,6 @@
 """Files that are handed in beside a notebook, such as a trained network's weights.
 
-A notebook says which ones in its own metadata, by name and with the MiB each may have:
+A notebook's metadata has their names and limits in MiB:
 
     {"chainrule": {"files": {"weights.safetensors": 20}}}
 """
@@ -23,52 +23,52 @@ def declared(notebook: NotebookNode) -> dict[str, int]:
 
 
 def handed_in(folder: Path, limits: Mapping[str, int]) -> tuple[dict[str, str], list[str]]:
-    """Which of these files a student handed in.
+    """Find out which of these files a student handed in.
 
     Args:
-        folder: what the student handed in.
-        limits: as `declared`.
+        folder: the student's submission.
+        limits: names and limits in MiB, as `declared` returns them.
     Returns:
-        The SHA-256 of each that can be used, by name; and why others can't, a sentence each.
+        The SHA-256 of each usable file, by name; and a sentence about each file that cannot be used.
     """
-    found, told = {}, []
+    checksums, problems = {}, []
     for name, mebibytes in limits.items():
         if os.path.lexists(folder / name):
             try:
-                found[name] = hashlib.sha256(content(folder / name, mebibytes)).hexdigest()
+                checksums[name] = hashlib.sha256(content(folder / name, mebibytes)).hexdigest()
             except ValueError as error:
-                told.append(f"{name} was not used: {error}")
-    return found, told
+                problems.append(f"{name} was not used: {error}")
+    return checksums, problems
 
 
-def lay_out(folder: Path, wanted: Mapping[str, str], limits: Mapping[str, int], target: Path) -> None:
-    """Copy the files with these checksums into another folder.
+def lay_out(folder: Path, checksums: Mapping[str, str], limits: Mapping[str, int], target: Path) -> None:
+    """Copy files from `folder` to `target`, if they still have these checksums (SHA-256 by name).
 
     Raises:
-        ValueError: one has changed since its checksum was taken.
+        ValueError: a file has changed since its checksum was computed.
     """
-    for name, checksum in wanted.items():
-        found = content(folder / name, limits[name])
-        if hashlib.sha256(found).hexdigest() != checksum:
+    for name, checksum in checksums.items():
+        data = content(folder / name, limits[name])
+        if hashlib.sha256(data).hexdigest() != checksum:
             raise ValueError(f"{name} has changed meanwhile")
-        (target / name).write_bytes(found)
+        (target / name).write_bytes(data)
 
 
 def content(path: Path, mebibytes: int) -> bytes:
-    """The bytes of an ordinary file that is not too large; links are not followed.
+    """The bytes of an ordinary file of at most so many MiB; links are not followed.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not an ordinary file, it is too large, or it cannot be read.
     """
     try:
-        opened = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         raise ValueError(f"it cannot be read ({error.strerror})") from None
-    if not stat.S_ISREG(os.fstat(opened).st_mode):
-        os.close(opened)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         raise ValueError("it is not an ordinary file")
-    with os.fdopen(opened, "rb") as file:
-        found = file.read((mebibytes << 20) + 1)
-    if len(found) > mebibytes << 20:
+    with os.fdopen(descriptor, "rb") as file:
+        data = file.read((mebibytes << 20) + 1)
+    if len(data) > mebibytes << 20:
         raise ValueError(f"it has more than {mebibytes} MiB")
-    return found
+    return data

@@ -1,4 +1,4 @@
-"""What being late costs, by c.Course.late."""
+"""Late penalties, as c.Course.late sets them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LatePolicy(LateSubmissionPlugin):
     def late_submission_penalty(
         self, student_id: str, score: float, total_seconds_late: float
     ) -> float | None:
-        """The points that are taken; None for none."""
+        """The points that are taken off; None for no penalty."""
         policy = Course(parent=self).late.get(self.parent.assignment_id)
         return score if policy == "zero" and total_seconds_late > 0 else None
 
@@ -27,7 +27,7 @@ class LatePolicy(LateSubmissionPlugin):
 class LatePenalties(AssignLatePenalties):
     """nbgrader's step that records late penalties, by our policy.
 
-    A penalty of "zero" is the notebook's maximum, so that what a person marks later in formgrader is taken, too.
+    The penalty of "zero" is the notebook's maximum, so that points given later in formgrader are taken off, too.
     """
 
     @default("plugin_class")
@@ -38,9 +38,9 @@ class LatePenalties(AssignLatePenalties):
         nb, resources = super().preprocess(nb, resources)
         if Course(parent=self).late.get(self.assignment_id) == "zero":
             with Gradebook(self.db_url) as gradebook:
-                found = (self.assignment_id, self.student_id)
-                notebook = gradebook.find_submission_notebook(self.notebook_id, *found)
-                if gradebook.find_submission(*found).total_seconds_late > 0:
+                key = (self.assignment_id, self.student_id)
+                notebook = gradebook.find_submission_notebook(self.notebook_id, *key)
+                if gradebook.find_submission(*key).total_seconds_late > 0:
                     notebook.late_submission_penalty = notebook.max_score
                     gradebook.db.commit()
         return nb, resources

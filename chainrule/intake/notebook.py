@@ -1,4 +1,4 @@
-"""Read what students hand in."""
+"""Reads submitted notebooks."""
 
 from __future__ import annotations
 
@@ -10,79 +10,81 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from chainrule.errors import ChainruleError
+
 MAX_BYTES = 50 << 20  # a notebook with a hundred figures is 10 MB
-MAX_PARTS = 2_000_000  # brackets; a notebook full of interactive plots has half of that
+MAX_BRACKETS = 2_000_000  # a notebook full of interactive plots has half as many
 KINDS = ("code", "markdown", "raw")
 
 
-class Unreadable(ValueError):
-    """A file that is no notebook. The message says why."""
+class UnreadableNotebookError(ChainruleError, ValueError):
+    """A file that is not a notebook. The message says why."""
 
 
-def no_notebook(reason: str) -> Unreadable:
-    return Unreadable(f"not a readable notebook: {reason}")
+def unreadable(reason: str) -> UnreadableNotebookError:
+    return UnreadableNotebookError(f"not a readable notebook: {reason}")
 
 
 def read(path: Path) -> NotebookNode:
-    """A submitted notebook without its outputs, in whatever version of the format it was saved.
+    """A submitted notebook without its outputs, converted from any version of the format to version 4.
 
     Byte-order marks, UTF-16, NaN and repeated keys are read as Jupyter reads them. Links are not followed, and
-    nothing but an ordinary file of a sane size is opened.
+    only an ordinary file of at most `MAX_BYTES` is opened.
 
     Raises:
-        Unreadable: it is none, or its cells are not what cells are.
+        UnreadableNotebookError: it is not a notebook, or its cells are damaged.
     """
     raw = parsed(content(path))
     try:
         for cell in cells(raw):
             if "outputs" in cell:
-                cell["outputs"] = []  # nobody needs them, and they are what makes notebooks gigantic
+                cell["outputs"] = []  # not needed, and they make notebooks huge
         major, minor = nbformat.reader.get_version(raw)
         if major not in nbformat.versions:
-            raise no_notebook("its format has a version nobody knows")
+            raise unreadable("its format has an unknown version")
         nb = nbformat.versions[major].to_notebook_json(raw, minor=minor)
         return checked(nbformat.convert(nb, 4))
-    except Unreadable:
+    except UnreadableNotebookError:
         raise
     except RecursionError:
-        raise no_notebook("it is nested too deeply") from None
-    except Exception:  # the converters of four formats raise whatever they stumble over
-        raise no_notebook("its cells are not what the notebook format wants") from None
+        raise unreadable("it is nested too deeply") from None
+    except Exception:  # the converters of old formats raise many kinds of errors
+        raise unreadable("its cells do not have the notebook format") from None
 
 
 def content(path: Path) -> bytes:
-    """The bytes of an ordinary file of a sane size."""
+    """The bytes of an ordinary file of at most `MAX_BYTES`."""
     try:
-        about = path.lstat()
-        if stat.S_ISLNK(about.st_mode):
-            raise no_notebook("it is a link")
-        if not stat.S_ISREG(about.st_mode):  # a pipe or a device might never end
-            raise no_notebook("it is not an ordinary file")
-        if about.st_size > MAX_BYTES:
-            raise no_notebook(f"it is larger than {MAX_BYTES >> 20} MB")
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            raise unreadable("it is a link")
+        if not stat.S_ISREG(status.st_mode):  # a pipe or a device might never end
+            raise unreadable("it is not an ordinary file")
+        if status.st_size > MAX_BYTES:
+            raise unreadable(f"it is larger than {MAX_BYTES >> 20} MB")
         return path.read_bytes()
     except OSError as error:
-        raise no_notebook(f"it cannot be opened ({error.strerror})") from None
+        raise unreadable(f"it cannot be opened ({error.strerror})") from None
 
 
 def parsed(data: bytes) -> dict[str, Any]:
-    """The JSON object in there."""
+    """The JSON object in `data`."""
     if not data.strip():
-        raise no_notebook("it is empty")
-    if data.count(b"{") + data.count(b"[") > MAX_PARTS:
-        raise no_notebook(f"it has more than {MAX_PARTS:,} parts")
+        raise unreadable("it is empty")
+    if data.count(b"{") + data.count(b"[") > MAX_BRACKETS:
+        raise unreadable(f"it has more than {MAX_BRACKETS:,} parts")
     try:
         raw = json.loads(data, parse_constant=lambda _: None)
     except RecursionError:
-        raise no_notebook("it is nested too deeply") from None
+        raise unreadable("it is nested too deeply") from None
     except UnicodeDecodeError:
-        raise no_notebook("it is not text") from None
+        raise unreadable("it is not text") from None
     except json.JSONDecodeError:
-        raise no_notebook("it is not JSON, or was cut off") from None
+        raise unreadable("it is not JSON, or was cut off") from None
     except ValueError:  # Python reads no number of more than 4300 digits
-        raise no_notebook("it has a number of thousands of digits") from None
+        raise unreadable("it has a number of thousands of digits") from None
     if not isinstance(raw, dict):
-        raise no_notebook("it has no cells")
+        raise unreadable("it has no cells")
     return raw
 
 
@@ -93,18 +95,18 @@ def cells(raw: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def checked(nb: NotebookNode) -> NotebookNode:
-    """The notebook, if its cells are what cells are; one of an unknown kind counts as raw text.
+    """The notebook, if its cells are well-formed. A cell of an unknown kind becomes raw text.
 
     Raises:
-        Unreadable: they are not.
+        UnreadableNotebookError: a cell is not well-formed.
     """
     if not isinstance(nb.get("cells"), list) or not isinstance(nb.get("metadata", {}), dict):
-        raise no_notebook("it has no cells")
+        raise unreadable("it has no cells")
     for cell in nb.cells:
         if not isinstance(cell, dict) or not isinstance(cell.get("source"), str):
-            raise no_notebook("one of its cells has no source")
+            raise unreadable("one of its cells has no source")
         if not isinstance(cell.get("metadata"), dict):
-            raise no_notebook("one of its cells has no metadata")
+            raise unreadable("one of its cells has no metadata")
         if cell.get("cell_type") not in KINDS:
             cell["cell_type"] = "raw"
     return nb

@@ -1,4 +1,4 @@
-"""What became of each file of a download, and what each student has handed in."""
+"""The report of an intake of downloads: what happened to each file, and what each student has handed in."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 
 
 @dataclass
-class Receipt:
+class SubmissionStatus:
     """What a student has handed in.
 
     Attributes:
-        received: when the last file that was taken came, ISO 8601 in UTC; None if the LMS doesn't tell.
+        received: when the last file that was taken came in, ISO 8601 in UTC; None if the LMS doesn't say.
         late: by how many seconds; 0 for in time; None if that isn't known.
-        files: in submitted/, with the time each came.
-        missing: what isn't there of what the assignment asks for.
+        files: the files in submitted/, with the time when each came in.
+        missing: the files that the assignment asks for and that are not there.
     """
 
     received: str | None = None
@@ -25,17 +25,18 @@ class Receipt:
 
 
 @dataclass
-class Report:
+class DownloadReport:
     """Every file is in exactly one of five lists, by its name in the download.
 
     Attributes:
-        taken: as handed in, with its place in submitted/.
-        repaired: taken, with what was not as the handout asks.
-        kept: an earlier attempt, a second copy or a note of the LMS, with its place in intake/.
-        refused: could be what was asked for, but can't be used, with the reason.
-        unknown: what nobody asked for.
-        students: by id, everybody something of whom was taken.
-        absent: ids of everybody else on the roster.
+        policy: c.Course.late for the assignment: "zero" or "report".
+        taken: files as the assignment asks for them, with their paths in submitted/.
+        repaired: files that were taken although something about them is not as the handout asks, with what that is.
+        kept: earlier attempts, second copies and notes of the LMS, with their paths in intake/.
+        refused: files that could be what was asked for, but can't be used, with the reason.
+        unknown: files that nobody asked for, with the reason.
+        students: by id, every student of whom something was taken.
+        absent: ids of all others on the roster.
     """
 
     assignment: str
@@ -45,37 +46,39 @@ class Report:
     kept: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
-    students: dict[str, Receipt] = field(default_factory=dict)
+    students: dict[str, SubmissionStatus] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """Write it as JSON."""
+        """Write the report as JSON."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
 
     def lines(self) -> list[str]:
-        """It as text for people."""
+        """The report as text."""
         counts = [
             f"{len(getattr(self, name))} {name}"
             for name in ("taken", "repaired", "kept", "refused", "unknown")
         ]
-        told = [", ".join(counts)]
+        lines = [", ".join(counts)]
         for name in ("repaired", "refused", "unknown"):
-            told += [f"  {name} {file}: {why}" for file, why in sorted(getattr(self, name).items())]
-        for student, receipt in self.students.items():
-            if receipt.late:
-                costs = "earns nothing" if self.policy == "zero" else "reported only"
-                told.append(f"  late {student}: by {_span(receipt.late)}, {costs}")
-            if receipt.missing:
-                told.append(f"  missing {student}: {', '.join(receipt.missing)}")
-        if any(receipt.late is None for receipt in self.students.values()):
-            told.append("  late? The LMS tells no times for some: who was late can't be seen here")
+            lines += [f"  {name} {file}: {reason}" for file, reason in sorted(getattr(self, name).items())]
+        for student, status in self.students.items():
+            if status.late:
+                cost = "earns nothing" if self.policy == "zero" else "reported only"
+                lines.append(f"  late {student}: by {_duration(status.late)}, {cost}")
+            if status.missing:
+                lines.append(f"  missing {student}: {', '.join(status.missing)}")
+        if any(status.late is None for status in self.students.values()):
+            lines.append(
+                "  late? The LMS doesn't say when some files came in, so late ones can't be seen here"
+            )
         if self.absent:
-            told.append(f"  nothing from {', '.join(self.absent)}")
-        return told
+            lines.append(f"  nothing from {', '.join(self.absent)}")
+        return lines
 
 
-def _span(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     minutes = round(seconds / 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]

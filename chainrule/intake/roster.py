@@ -1,4 +1,4 @@
-"""The roster: who is in the course, a CSV with the columns id, username, last, first, email."""
+"""The roster: a CSV of the course's students with the columns id, username, last, first, email."""
 
 from __future__ import annotations
 
@@ -11,22 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chainrule.course import CourseError
+from chainrule.handin.file_names import StudentName
 
 if TYPE_CHECKING:
     from _csv import Reader
 
-STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # what may name a folder of submitted/
+STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # safe as the name of a folder in submitted/
 
 
 @dataclass(frozen=True)
 class Person:
-    """A student. `id` names the folder in submitted/; `username` is the one of the LMS; what is unknown is ""."""
+    """A student. `id` names the folder in submitted/, `username` is that in the LMS. Unknown values are ""."""
 
     id: str
     username: str
     last: str
     first: str
     email: str
+
+    @property
+    def name(self) -> StudentName:
+        """The name as hand-ins' file names have it, with the id as student number."""
+        return StudentName(self.last, self.first, self.id)
 
 
 COLUMNS = tuple(field.name for field in fields(Person))
@@ -35,11 +41,11 @@ COLUMNS = tuple(field.name for field in fields(Person))
 def read_roster(path: Path) -> list[Person]:
     """The students of a roster, in its order.
 
-    The columns may stand in any order and case, beside others; UTF-8 with or without a byte-order mark; separated
+    Columns may have any order and case, and there may be others. UTF-8 with or without a byte-order mark; separated
     by commas, semicolons or tabs, as spreadsheets of different languages write them.
 
     Raises:
-        CourseError: the file cannot be used. Names the line and what to do.
+        CourseError: the file cannot be used. The message says which line is wrong and what to do.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")
@@ -79,8 +85,8 @@ def _people(rows: Reader, path: Path) -> list[Person]:
         values = dict(zip(header, map(_tidy, row), strict=True))
         person = Person(**{name: values[name] for name in COLUMNS})
         if not STUDENT_ID.fullmatch(person.id):
-            what = f"the id {person.id!r} cannot name a folder" if person.id else "the id is missing"
-            raise CourseError(f"{where}: {what}: write 1 to 64 letters, digits and . _ @ -")
+            problem = f"the id {person.id!r} cannot name a folder" if person.id else "the id is missing"
+            raise CourseError(f"{where}: {problem}: write 1 to 64 letters, digits and . _ @ -")
         for column in ("id", "username"):  # some file systems and all LMSs ignore case
             key = column, getattr(person, column).casefold()
             if key[1] and key in lines:

@@ -1,8 +1,8 @@
-"""From the gradebook to what an LMS imports."""
+"""Writes marks from the gradebook, as CSV or for an LMS."""
 
+from chainrule.intake.lms import LmsName
 from chainrule.marks.csv_file import MarksCsv
-from chainrule.marks.fill import Filled, Missing, fill_for_lms
-from chainrule.marks.lms import LmsName
-from chainrule.marks.sheet import write_whole
+from chainrule.marks.fill import FilledTable, MissingMark, fill_for_lms
+from chainrule.marks.sheet import write_atomically
 
-__all__ = ["Filled", "LmsName", "MarksCsv", "Missing", "fill_for_lms", "write_whole"]
+__all__ = ["FilledTable", "LmsName", "MarksCsv", "MissingMark", "fill_for_lms", "write_atomically"]

@@ -10,8 +10,8 @@ from typing import Any
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import ExportPlugin
 
-from chainrule.marks.sheet import harmless, write_whole
-from chainrule.marks.totals import final_score, waiting
+from chainrule.marks.sheet import escape_formula, write_atomically
+from chainrule.marks.totals import final_score, waiting_items
 
 COLUMNS = [
     *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
@@ -22,25 +22,25 @@ COLUMNS = [
 class MarksCsv(ExportPlugin):
     """`nbgrader export` plug-in. Writes nbgrader's own columns, quoted where needed, then one per item.
 
-    A student without a submission has 0. An item that waits for a human is empty, and `waiting` counts them.
+    A student without a submission has 0. Items that wait for a person are empty, and `waiting` is their number.
     """
 
     def export(self, gradebook: Gradebook) -> None:
         target = Path(self.to or "grades.csv")
-        chosen = [
+        assignments = [
             a for a in gradebook.assignments if not self.assignment or a.name in map(str, self.assignment)
         ]
-        items = [cell.name for a in chosen for notebook in a.notebooks for cell in notebook.grade_cells]
+        items = [cell.name for a in assignments for notebook in a.notebooks for cell in notebook.grade_cells]
         rows = []
-        for assignment in chosen:
+        for assignment in assignments:
             for student in gradebook.students:
                 if not self.student or student.id in map(str, self.student):
                     rows.append(_row(gradebook, assignment, student))
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, [*COLUMNS, "waiting", *items], restval="")
         writer.writeheader()
-        writer.writerows({key: harmless(value) for key, value in row.items()} for row in rows)
-        write_whole(target, text.getvalue().encode())
+        writer.writerows({key: escape_formula(value) for key, value in row.items()} for row in rows)
+        write_atomically(target, text.getvalue().encode())
         self.log.info("Marks of %d students written to %s", len(rows), target)
 
 
@@ -59,12 +59,12 @@ def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:
     except MissingEntry:
         return row | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0, "waiting": 0}
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    open_items = waiting(submission)
+    waiting = waiting_items(submission)
     row |= {
         "timestamp": submission.timestamp,
         "raw_score": submission.score,
         "late_submission_penalty": submission.late_submission_penalty or 0.0,
         "score": final_score(submission),
-        "waiting": len(open_items),
+        "waiting": len(waiting),
     }
-    return row | {grade.name: "" if grade.name in open_items else grade.score for grade in grades}
+    return row | {grade.name: "" if grade.name in waiting else grade.score for grade in grades}

@@ -1,4 +1,4 @@
-"""Marks into a column of an LMS's table."""
+"""Fills marks into a column of an LMS's table."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from pathlib import Path
 from nbgrader.api import Gradebook, MissingEntry
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.intake.lms import LmsName
 from chainrule.intake.roster import Person
-from chainrule.marks.lms import LMS, Lms, LmsName, is_points_row, number
-from chainrule.marks.sheet import Sheet, harmless, read_sheet
-from chainrule.marks.totals import Total, totals, written
+from chainrule.marks.lms import TABLE_FORMATS, TableFormat, is_points_row, parse_decimal
+from chainrule.marks.sheet import Sheet, escape_formula, read_sheet
+from chainrule.marks.totals import StudentTotal, decimal_text, totals
 
-CALLS_NOTHING = re.compile(
-    r"[\w.@+-]+"
-)  # an id of which no spreadsheet can make more than an error or a number
-NO_FORMULA = re.compile(r"[+-]?[\d.,]*%?")  # a number, and the lone "-" that stands for nothing
+SAFE_ID = re.compile(r"[\w.@+-]+")  # an id that a spreadsheet can only make an error or a number of
+SAFE_NUMBER = re.compile(r"[+-]?[\d.,]*%?")  # a number, or "-" for an empty mark
 
 
-class Missing(StrEnum):
-    """What somebody gets who handed in nothing."""
+class MissingMark(StrEnum):
+    """The mark of a student who handed in nothing."""
 
     zero = "zero"
     empty = "empty"
@@ -33,7 +32,7 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
-    """A mark that differs from what the table had; numbers as they are written there."""
+    """A mark that differs from the one in the table; both as the table writes them."""
 
     person: Person
     old: str
@@ -41,8 +40,8 @@ class Change:
 
 
 @dataclass
-class Filled:
-    """The table with the marks in, and who is where. Rows count from 1, the header."""
+class FilledTable:
+    """The table with the marks filled in, and lists of students and rows for the report. Row 1 is the header."""
 
     sheet: Sheet
     column: str
@@ -50,7 +49,7 @@ class Filled:
     lms_maximum: Decimal | None
     changes: list[Change] = field(default_factory=list)
     unchanged: list[Person] = field(default_factory=list)
-    waiting: list[Total] = field(default_factory=list)
+    waiting: list[StudentTotal] = field(default_factory=list)
     ungraded: list[Person] = field(default_factory=list)
     nothing_handed_in: list[Person] = field(default_factory=list)
     excused: list[Person] = field(default_factory=list)
@@ -67,11 +66,11 @@ class Filled:
         return bool(self.waiting or self.ungraded)
 
     def remarks(self) -> dict[str, list[str]]:
-        """What a person should know before importing the table: a sentence, and whom or what it is about."""
+        """What to know before importing the table: a sentence → the students or rows that it is about."""
         other = [self.lms_maximum] if self.lms_maximum not in (None, self.maximum) else []
-        said = {
-            f"the assignment has {written(self.maximum)} points, the LMS's column": [
-                written(points) for points in other if points is not None
+        remarks = {
+            f"the assignment has {decimal_text(self.maximum)} points, the LMS's column": [
+                decimal_text(points) for points in other if points is not None
             ],
             "waiting for a person in formgrader": [
                 f"{total.person.id} ({', '.join(total.waiting)})" for total in self.waiting
@@ -84,9 +83,9 @@ class Filled:
             "in the LMS's table, not in the roster; left as they are": self.unknown_rows,
             "unclear whose; left as they are": self.unclear_rows,
             "began like a formula, now with an apostrophe": self.neutralised,
-            "the LMS will not know these ids; type their marks in": self.lost_ids,
+            "the LMS will not recognise these ids; type their marks in": self.lost_ids,
         }
-        return {about: those for about, those in said.items() if those}
+        return {sentence: names for sentence, names in remarks.items() if names}
 
 
 def fill_for_lms(
@@ -95,19 +94,20 @@ def fill_for_lms(
     name: LmsName,
     *,
     export: Path | None = None,
-    item: str | None = None,
-    missing: Missing = Missing.empty,
-) -> Filled:
-    """The table that the LMS imports, with everybody's points of the assignment. Writes nothing.
+    title: str | None = None,
+    missing: MissingMark = MissingMark.empty,
+) -> FilledTable:
+    """The table that the LMS imports, with the students' points in the assignment. Writes no file.
 
     Args:
-        export: the instructor's own export, whose rows and other columns stay; otherwise a table of the roster.
-        item: what the LMS calls the assignment.
+        name: the LMS.
+        export: the instructor's own export, whose rows and other columns are kept; by default a table of the roster.
+        title: the LMS's title of the column; by default the assignment's name.
     Raises:
-        CourseError: nothing is graded, or the export cannot be used. Says what to do.
+        CourseError: nothing is graded, or the export cannot be used. The message says what to do.
     """
     folder.require(assignment)
-    lms = LMS[name]
+    lms = TABLE_FORMATS[name]
     with Gradebook(folder.directory.db_url) as gradebook:
         try:
             maximum, class_totals = totals(folder, gradebook, assignment)
@@ -118,17 +118,17 @@ def fill_for_lms(
     people = [total.person for total in class_totals]
     if export:
         sheet = read_sheet(export)
-        column = grade_column(sheet, lms, item, assignment, export)
+        column = marks_column(sheet, lms, title, assignment, export)
     else:
-        sheet, column = lms.fresh(people, " ".join((item or assignment).split()), maximum)
+        sheet, column = lms.new_table(people, " ".join((title or assignment).split()), maximum)
     owners = rows_of(sheet, lms, people, column)
     if not owners.people:
         raise CourseError(
             f"nobody of the roster is in {export}: is it this course's, and an export of {name.title()}?"
             if export
-            else f"the roster has nothing that {name.title()} knows people by: complete {folder.course.roster}"
+            else f"the roster has nothing that {name.title()} identifies people by: complete {folder.course.roster}"
         )
-    filled = Filled(sheet, sheet.header[column], maximum, lms.maximum(sheet, column))
+    filled = FilledTable(sheet, sheet.header[column], maximum, lms.maximum(sheet, column))
     filled.unknown_rows, filled.unclear_rows = owners.unknown, owners.unclear
     comma = decimal_comma(sheet)
     for total in class_totals:
@@ -138,15 +138,15 @@ def fill_for_lms(
 
 
 def fill(
-    filled: Filled,
+    filled: FilledTable,
     column: int,
-    total: Total,
+    total: StudentTotal,
     row: int | None,
-    missing: Missing,
+    missing: MissingMark,
     comma: bool,
     excused: str,
 ) -> None:
-    """Put one student's points into their row, and the student where they belong in the report."""
+    """Put a student's points into their row of the table, and the student into the report's lists."""
     person, points = total.person, total.points
     if not total.in_roster:
         filled.not_in_roster.append(person)
@@ -156,7 +156,7 @@ def fill(
         filled.ungraded.append(person)
     elif points is None:
         filled.nothing_handed_in.append(person)
-        points = Decimal(0) if missing is Missing.zero else None
+        points = Decimal(0) if missing is MissingMark.zero else None
     if row is None:
         filled.without_row.append(person)
         return
@@ -164,35 +164,42 @@ def fill(
     old = cells[column]
     if excused and old.strip().upper() == excused:
         filled.excused.append(person)
-    elif points is not None and number(old) != points:
-        cells[column] = written(points).replace(".", "," if comma else ".")
+    elif points is not None and parse_decimal(old) != points:
+        cells[column] = decimal_text(points).replace(".", "," if comma else ".")
         filled.changes.append(Change(person, old, cells[column]))
     else:
         filled.unchanged.append(person)
 
 
-def grade_column(sheet: Sheet, lms: Lms, item: str | None, assignment: str, path: Path) -> int:
-    """Where the item's marks stand: the column of that name or, if there is only one with marks, that one.
+def marks_column(sheet: Sheet, lms: TableFormat, title: str | None, assignment: str, path: Path) -> int:
+    """The index of the column with this title or, without a title, of the only column of marks.
 
     Raises:
         CourseError: there is none, or there are several.
     """
-    marks = {i: title for i, name in enumerate(sheet.header) if (title := lms.title(name))}
-    wanted = _key(item or assignment)
-    found = [i for i, name in enumerate(sheet.header) if item and _key(name) == wanted]
-    found = found or [i for i, title in marks.items() if _key(title) == wanted]
-    if not found and not item:
-        found = list(marks)
-    if len(found) == 1:
-        return found[0]
-    shown = ", ".join(repr(sheet.header[i]) for i in found or marks or range(len(sheet.header)))
-    reason = "several columns are" if found else "no column is"
-    raise CourseError(f"{path}: {reason} {item or assignment!r}: choose by --item one of {shown}")
+    titles = {i: name for i, header in enumerate(sheet.header) if (name := lms.title(header))}
+    key = _key(title or assignment)
+    matches = [i for i, header in enumerate(sheet.header) if title and _key(header) == key]
+    matches = matches or [i for i, name in titles.items() if _key(name) == key]
+    if not matches and not title:
+        matches = list(titles)
+    if len(matches) == 1:
+        return matches[0]
+    choices = ", ".join(repr(sheet.header[i]) for i in matches or titles or range(len(sheet.header)))
+    problem = "several columns are" if matches else "no column is"
+    raise CourseError(f"{path}: {problem} {title or assignment!r}: choose by --column one of {choices}")
 
 
 @dataclass
-class Owners:
-    """Whose row is which: ids of people to indices of rows, and the columns that told it."""
+class RowOwners:
+    """The owners of a table's rows.
+
+    Attributes:
+        columns: indices of the columns that identify students.
+        people: id → index of the row.
+        unknown: descriptions of rows of people who are not on the roster.
+        unclear: descriptions of rows that could be several people's.
+    """
 
     columns: set[int]
     people: dict[str, int] = field(default_factory=dict)
@@ -200,31 +207,34 @@ class Owners:
     unclear: list[str] = field(default_factory=list)
 
 
-def rows_of(sheet: Sheet, lms: Lms, people: list[Person], grade: int) -> Owners:
-    """Find everybody's row. One that speaks of two people, or a second one of the same person, is unclear."""
-    known: dict[str, set[str]] = {}  # what people are known by → their ids
+def rows_of(sheet: Sheet, lms: TableFormat, people: list[Person], marks: int) -> RowOwners:
+    """Find each student's row. A row that names two people, and several rows of one person, are unclear.
+
+    `marks` is the index of the column of marks.
+    """
+    known: dict[str, set[str]] = {}  # id, username or email → ids of the people who have it
     for person in people:
         for value in filter(None, map(_key, (person.id, person.username, person.email))):
             known.setdefault(value, set()).add(person.id)
     columns = {i for i, name in enumerate(sheet.header) if _key(name) in lms.keys}
-    owners = Owners(columns or keys_by_content(sheet, known, lms, grade))
+    owners = RowOwners(columns or keys_by_content(sheet, known, lms, marks))
     claims: dict[str, list[int]] = {}
     for index, row in enumerate(sheet.rows[1:], start=1):
         if is_points_row(row) or not any(row[i].strip() for i in owners.columns if i < len(row)):
-            continue  # Canvas's rows of maxima and of policies, empty lines
+            continue  # Canvas's rows of maxima and policies, or empty
         if len(row) != len(sheet.header):
             raise CourseError(
                 f"row {index + 1} of the export has {len(row)} columns, its header {len(sheet.header)}: "
                 "export it again, and don't edit it"
             )
-        speaks_of = [known[value] for i in owners.columns if (value := _id(row[i], lms)) in known]
-        shown = f"row {index + 1} ({', '.join(row[i] for i in sorted(owners.columns))})"
-        if not speaks_of:
-            owners.unknown.append(shown)
-        elif len(both := set.intersection(*speaks_of)) == 1:
-            claims.setdefault(both.pop(), []).append(index)
+        named = [known[value] for i in owners.columns if (value := _id(row[i], lms)) in known]
+        description = f"row {index + 1} ({', '.join(row[i] for i in sorted(owners.columns))})"
+        if not named:
+            owners.unknown.append(description)
+        elif len(common := set.intersection(*named)) == 1:
+            claims.setdefault(common.pop(), []).append(index)
         else:
-            owners.unclear.append(f"{shown}: {' or '.join(sorted(set.union(*speaks_of)))}")
+            owners.unclear.append(f"{description}: {' or '.join(sorted(set.union(*named)))}")
     for student, rows in claims.items():
         if len(rows) == 1:
             owners.people[student] = rows[0]
@@ -233,19 +243,19 @@ def rows_of(sheet: Sheet, lms: Lms, people: list[Person], grade: int) -> Owners:
     return owners
 
 
-def keys_by_content(sheet: Sheet, known: Container[str], lms: Lms, grade: int) -> set[int]:
-    """Columns that tell people apart, if their names are of another language: all different, half of them known."""
-    found = set()
-    for i in set(range(len(sheet.header))) - {grade}:
+def keys_by_content(sheet: Sheet, known: Container[str], lms: TableFormat, marks: int) -> set[int]:
+    """Columns that identify people although their headers are unknown: all values differ, and half are known."""
+    columns = set()
+    for i in set(range(len(sheet.header))) - {marks}:
         values = [_id(row[i], lms) for row in sheet.rows[1:] if len(row) > i and row[i].strip()]
         hits = sum(value in known for value in values)
         if hits and 2 * hits >= len(values) == len(set(values)):
-            found.add(i)
-    return found
+            columns.add(i)
+    return columns
 
 
 def decimal_comma(sheet: Sheet) -> bool:
-    """Whether the table writes 12,5 for 12.5."""
+    """Whether the table has numbers like 12,5 and none like 12.5."""
     cells = [cell.strip() for row in sheet.rows[1:] for cell in row]
     commas, points = (
         any(re.fullmatch(rf"-?\d+{sign}\d{{1,2}}", cell) for cell in cells) for sign in (",", r"\.")
@@ -253,14 +263,14 @@ def decimal_comma(sheet: Sheet) -> bool:
     return commas and not points
 
 
-def neutralise(filled: Filled, key_columns: Iterable[int]) -> None:
-    """Put an apostrophe before what a spreadsheet would compute. Numbers and plain ids stay."""
+def neutralise(filled: FilledTable, key_columns: Iterable[int]) -> None:
+    """Put an apostrophe before cells that a spreadsheet would compute. Numbers and ordinary ids stay."""
     keys = set(key_columns)
     for index, row in enumerate(filled.sheet.rows[1:], start=2):
         for i, cell in enumerate(row):
-            if NO_FORMULA.fullmatch(cell) or (i in keys and CALLS_NOTHING.fullmatch(cell)):
+            if SAFE_NUMBER.fullmatch(cell) or (i in keys and SAFE_ID.fullmatch(cell)):
                 continue
-            row[i] = harmless(cell)
+            row[i] = escape_formula(cell)
             if row[i] != cell:
                 filled.neutralised.append(f"row {index}: {cell}")
                 if i in keys:
@@ -271,10 +281,10 @@ def _ids(people: Iterable[Person]) -> list[str]:
     return [person.id for person in people]
 
 
-def _id(cell: str, lms: Lms) -> str:
+def _id(cell: str, lms: TableFormat) -> str:
     return _key(cell.removeprefix("'")).removeprefix(lms.id_prefix)
 
 
 def _key(text: str) -> str:
-    """The text as names and ids are compared."""
+    """The text in the form in which names and ids are compared."""
     return unicodedata.normalize("NFC", " ".join(text.split())).casefold()

@@ -1,4 +1,4 @@
-"""A table as LMSs write it: text in some encoding, with some delimiter and line ends, which are kept."""
+"""Tables as LMSs write them. Their encoding, delimiter and line ends are kept."""
 
 from __future__ import annotations
 
@@ -12,24 +12,28 @@ from typing import Any, Literal
 
 from chainrule.course import CourseError
 
-MAX_BYTES = 50 << 20  # a thousand students' online texts are a tenth of that
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+MAX_BYTES = 50 << 20  # the online texts of a thousand students are a tenth of this
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-def harmless(value: Any) -> Any:
-    """A cell no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value.startswith(FORMULA):
+def escape_formula(value: Any) -> Any:
+    """The value with an apostrophe before it if a spreadsheet would take it for a formula; "" for None."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
         return "'" + value
     return "" if value is None else value
 
 
 @dataclass
 class Sheet:
-    """Rows of cells, and how they are written; the first row is the header."""
+    """Rows of cells, the first of which is the header, and how they are written to a file.
+
+    Attributes:
+        mark: the byte-order mark, or b"".
+    """
 
     rows: list[list[str]]
     encoding: str = "utf-8"
-    mark: bytes = b""  # the byte-order mark, if there is one
+    mark: bytes = b""
     delimiter: str = ","
     line_end: str = "\n"
     quote_all: bool = False
@@ -40,23 +44,23 @@ class Sheet:
         return self.rows[0]
 
     def to_bytes(self) -> bytes:
-        """The file."""
+        """The content of the file."""
         quoting: Literal[0, 1] = csv.QUOTE_ALL if self.quote_all else csv.QUOTE_MINIMAL
         lines = []
         for row in self.rows:
             line = io.StringIO(newline="")
-            # a writer puts quotes around what its own line end consists of: both kinds, whatever the file's is
+            # csv quotes cells with characters of its line end: \r\n has both kinds, whichever the file uses
             csv.writer(line, delimiter=self.delimiter, lineterminator="\r\n", quoting=quoting).writerow(row)
             lines.append(line.getvalue().removesuffix("\r\n"))
-        whole = self.line_end.join(lines) + self.line_end * self.last_line_ends
-        return self.mark + whole.encode(self.encoding)
+        text = self.line_end.join(lines) + self.line_end * self.last_line_ends
+        return self.mark + text.encode(self.encoding)
 
 
 def read_sheet(path: Path) -> Sheet:
-    """A table that an LMS exported, in UTF-8 or UTF-16, separated by commas, semicolons or tabs.
+    """Read a table that an LMS exported, in UTF-8 or UTF-16, separated by commas, semicolons or tabs.
 
     Raises:
-        CourseError: it is none. Says what to do.
+        CourseError: it is not such a table. The message says what to do.
     """
     try:
         data = path.read_bytes() if path.stat().st_size <= MAX_BYTES else None
@@ -96,7 +100,7 @@ def read_sheet(path: Path) -> Sheet:
 
 
 def _encoding(data: bytes) -> tuple[bytes, str]:
-    """The byte-order mark and the encoding it tells; without one it is UTF-8, if not every other byte is zero."""
+    """The byte-order mark and the encoding; without a mark UTF-8, or UTF-16 if the second byte is zero."""
     marks = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
     for mark, encoding in marks.items():
         if data.startswith(mark):
@@ -104,8 +108,8 @@ def _encoding(data: bytes) -> tuple[bytes, str]:
     return b"", "utf-16-le" if data[1:2] == b"\0" else "utf-8"
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write the file so that at any moment it is the old one or the new one."""
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write the file so that it is never incomplete: it is the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
     try:

@@ -1,4 +1,4 @@
-"""What everybody has in an assignment, by nbgrader's gradebook."""
+"""The students' points in an assignment, from nbgrader's gradebook."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
-class Total:
-    """A student's points; None without a graded submission.
+class StudentTotal:
+    """A student's total.
 
-    `waiting` names the items that wait for a human. `ungraded` says that something was handed in and not graded,
-    `in_roster` is False for who is in the gradebook only, though there is a roster.
+    Attributes:
+        points: None without a graded submission.
+        waiting: names of the items that wait for a person.
+        ungraded: whether something was handed in and is not graded.
+        in_roster: False if there is a roster and the student is only in the gradebook.
     """
 
     person: Person
@@ -28,13 +31,13 @@ class Total:
     in_roster: bool = True
 
 
-def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple[Decimal, list[Total]]:
-    """The assignment's maximum, and everybody's total: first the roster, then who is only in the gradebook.
+def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple[Decimal, list[StudentTotal]]:
+    """The assignment's maximum and the students' totals: first the roster's, then those only in the gradebook.
 
-    Without a roster everybody is the gradebook's, with the student's id as username.
+    Without a roster, the students are those of the gradebook, with their ids as usernames.
 
     Raises:
-        CourseError: the roster has a slip.
+        CourseError: the roster cannot be read.
         MissingEntry: the gradebook doesn't know the assignment.
     """
     path = folder.root / folder.course.roster
@@ -52,37 +55,39 @@ def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple
 
 def _total(
     folder: CourseFolder, gradebook: Gradebook, assignment: str, person: Person, maximum: Decimal
-) -> Total:
+) -> StudentTotal:
     try:
         submission = gradebook.find_submission(assignment, person.id)
     except MissingEntry:
         handed_in = folder.folder("submitted", person.id, assignment)
-        return Total(person, ungraded=handed_in.is_dir() and any(handed_in.iterdir()))
-    return Total(person, rounded(final_score(submission), maximum), tuple(sorted(waiting(submission))))
+        return StudentTotal(person, ungraded=handed_in.is_dir() and any(handed_in.iterdir()))
+    return StudentTotal(
+        person, rounded(final_score(submission), maximum), tuple(sorted(waiting_items(submission)))
+    )
 
 
 def final_score(submission: SubmittedAssignment) -> float:
-    """nbgrader's total, as it exports it: late penalties taken off, never below zero."""
+    """nbgrader's total as it exports it: late penalties are subtracted; at least 0."""
     return max(0.0, submission.score - (submission.late_submission_penalty or 0.0))
 
 
-def waiting(submission: SubmittedAssignment) -> set[str]:
-    """Names of the items that wait for a human."""
+def waiting_items(submission: SubmittedAssignment) -> set[str]:
+    """Names of the items that wait for a person."""
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
     return {grade.name for grade in grades if grade.needs_manual_grade and grade.manual_score is None}
 
 
 def rounded(score: float, maximum: Decimal) -> Decimal:
-    """Points with at most two decimals; halves go up, but nothing below the maximum becomes more than it.
+    """Points with at most two decimals. Halves are rounded up, but never from below the maximum to above it.
 
-    Extra credit may be above the maximum, and stays there.
+    Extra credit may be above the maximum.
     """
     exact = Decimal(repr(round(score, 9)))  # 0.1 + 0.2 is 0.3
     points = exact.quantize(CENT, ROUND_HALF_UP)
     return exact.quantize(CENT, ROUND_DOWN) if exact <= maximum < points else points
 
 
-def written(points: Decimal) -> str:
+def decimal_text(points: Decimal) -> str:
     """The points without trailing zeros: 12.5, 100, 0."""
     text = f"{points:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

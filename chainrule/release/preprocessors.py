@@ -15,12 +15,12 @@ from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 
 import chainrule
 from chainrule.course import CONFIG, Course, CourseError
-from chainrule.handin.inspection import TAG
-from chainrule.handin.names import Pattern, Student
-from chainrule.handin.order import ORDER, Order
+from chainrule.handin.file_names import FilePattern, StudentName
+from chainrule.handin.inspection import HAND_IN_TAG
+from chainrule.handin.spec import SPEC_FILE, HandInSpec
+from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
 from chainrule.intake.notebook import MAX_BYTES, read
-from chainrule.intake.wanted import OTHER_MIB, PDF_MIB
 from chainrule.release.numbers import unmark
 
 
@@ -30,7 +30,11 @@ class AddLesson(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         package = Path(chainrule.__file__).parent
         folders = [package / part for part in ("lesson", "datasets", "handin")]
-        files = [package / "__init__.py", *(path for folder in folders for path in sorted(folder.glob("*.py")))]
+        files = [
+            package / "__init__.py",
+            package / "errors.py",
+            *(path for folder in folders for path in sorted(folder.glob("*.py"))),
+        ]
         for path in files:
             # nbconvert's FilesWriter writes resources["outputs"] beside the notebook
             resources.setdefault("outputs", {})[str(path.relative_to(package.parent))] = path.read_bytes()
@@ -49,7 +53,7 @@ class AddHandIn(NbGraderPreprocessor):
         added = self.cells(assignment)
         if added:
             nb.cells += added
-            resources.setdefault("outputs", {})[ORDER] = self._order(assignment).text().encode()
+            resources.setdefault("outputs", {})[SPEC_FILE] = self._spec(assignment).to_json().encode()
         return nb, resources
 
     def cells(self, assignment: str) -> list[NotebookNode]:
@@ -58,15 +62,15 @@ class AddHandIn(NbGraderPreprocessor):
         Raises:
             CourseError: it asks for something that cannot be made.
         """
-        patterns = [Pattern.of(text) for text in Course(parent=self).handin.get(assignment, [])]
+        patterns = [FilePattern.parse(text) for text in Course(parent=self).handin.get(assignment, [])]
         alone = len(self._sources(assignment)) == 1
         for pattern in patterns:
-            if not pattern.usable or not (pattern.inside or pattern.kind == ".pdf" or alone):
+            if not pattern.can_be_packed or not (pattern.inside or pattern.suffix == ".pdf" or alone):
                 raise CourseError(
                     f"c.Course.handin[{assignment!r}] in {CONFIG}: {pattern.name} cannot be made: write 'NAME.pdf', "
                     "'NAME.zip/*.py', 'NAME.zip/*.ipynb' or, if there is one notebook, 'NAME.ipynb'"
                 )
-        names = [pattern.named(EXAMPLE, assignment) for pattern in patterns]
+        names = [pattern.file_name(EXAMPLE, assignment) for pattern in patterns]
         return packing_cells(names, alone=alone) if names else []
 
     def _sources(self, assignment: str) -> list[Path]:
@@ -74,10 +78,10 @@ class AddHandIn(NbGraderPreprocessor):
         source = directory.format_path(directory.source_directory, ".", assignment)
         return sorted(Path(directory.root, source).glob("*.ipynb"))
 
-    def _order(self, assignment: str) -> Order:
+    def _spec(self, assignment: str) -> HandInSpec:
         notebooks = {path.name: read(path) for path in self._sources(assignment)}
         stubs = ClearSolutions(parent=self)
-        return Order(
+        return HandInSpec(
             assignment=assignment,
             files=Course(parent=self).handin[assignment],
             notebooks={name: answers(nb) for name, nb in notebooks.items()},
@@ -87,7 +91,7 @@ class AddHandIn(NbGraderPreprocessor):
         )
 
 
-EXAMPLE = Student("Lastname", "Firstname", "0")
+EXAMPLE = StudentName("Lastname", "Firstname", "0")
 
 PACKING = """
 from chainrule.handin import hand_in
@@ -110,8 +114,8 @@ def packing_cells(names: list[str], *, alone: bool) -> list[NotebookNode]:
         "kernel, says what is still missing, and writes\n"
         f"{these} with your name into the folder `hand-in/`. Nothing is sent: upload these files yourself."
     )
-    told = {"deletable": False, "editable": False, "tags": [TAG]}
-    code = {"deletable": False, "tags": [TAG, "skip-execution"]}
+    told = {"deletable": False, "editable": False, "tags": [HAND_IN_TAG]}
+    code = {"deletable": False, "tags": [HAND_IN_TAG, "skip-execution"]}
     return [
         new_markdown_cell(text, id="hand-in-intro", metadata=told),
         new_code_cell(PACKING.strip(), id="hand-in", metadata=code),

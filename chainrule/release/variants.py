@@ -86,7 +86,7 @@ def chosen_students(folder: CourseFolder, manifest: Manifest, wanted: Sequence[s
             chosen = {student.id for student in gradebook.students} | set(manifest.students)
     if not chosen:
         raise CourseError(
-            "there are no students to release to: name some, --students ann,bo, or put them there with "
+            "there are no students to release to: name some by --student, or put them there with "
             "`nbgrader db student import students.csv`"
         )
     for student in sorted(chosen):

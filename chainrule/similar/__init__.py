@@ -1,1 +1,1 @@
-"""Who is suspiciously alike: answers compared across a class and with past terms, to be read by a person."""
+"""Compares answers across a class and with past terms. A person reads the evidence and decides."""

@@ -1,15 +1,15 @@
-"""How alike the answers of two students are, measured against how alike the class is.
+"""Compares the answers of all pairs of students, relative to how similar the class is.
 
-A fingerprint is worth log²((N − 1)/(n − 1)) if n of the N students who answered have it: what everybody writes is
-worth nothing (tf-idf, once for each of the two answers). The *evidence* of a pair in one question is the worth of what
-they share, times the share it makes of the shorter answer: a long answer copied in part and a short one copied whole
-both count, a coincidence in one line hardly does.
+A fingerprint that n of the N students with an answer have weighs log²((N − 1)/(n − 1)), so what everybody writes weighs
+nothing (tf-idf, once for each of the two answers). The *evidence* of a pair in one question is the weight of the
+fingerprints that they share, times the fraction of the shorter answer that these are. A long answer copied in part and
+a short one copied completely both count; a coincidence in one line counts very little.
 
-What is much is told by the class itself. Most pairs are honest; the upper quarter of their evidence falls off about
-exponentially. In each question, only what goes beyond the other three quarters counts, in units of the square root of
-how far it usually goes, so that questions with long answers don't drown the others; then it adds up over questions.
-Of the sums, `expected` says how many pairs as alike as this one a class has by chance if it goes on falling off like
-that (as with the E-values of sequence search).
+The threshold comes from the class: an exponential tail fitted to the top quarter of pair scores. Most pairs are honest.
+In each question only the evidence above the lower three quarters counts, divided by the square root of the tail's
+scale, so that questions with long answers do not outweigh the others. The sum over questions is a pair's evidence.
+`expected` is the number of pairs with at least this evidence that the tail predicts for the class (compare the
+E-values of sequence search).
 """
 
 from __future__ import annotations
@@ -22,19 +22,23 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from chainrule.similar.fingerprints import Prints, given_names, prints_of_code, prints_of_words
-from chainrule.similar.handins import Collection, Handin, Question
+from chainrule.similar.fingerprints import Fingerprints, code_fingerprints, given_names, text_fingerprints
+from chainrule.similar.handins import Corpus, Handin, Question
 
-STANDS_OUT = 0.05  # `expected` below this: an honest class has such a pair in one of twenty cases
-ENOUGH_PAIRS = 45  # ten students; with fewer pairs there is no telling what is usual
-BLOCK = 4096  # fingerprints per matrix product
+MAX_EXPECTED = 0.05  # of a pair that stands out: one in twenty honest classes has such a pair
+MIN_PAIRS = 45  # ten students; fewer pairs are too few to fit the tail
+BLOCK = 4096  # fingerprints per matrix product, to limit memory
 
 Matrix = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Part:
-    """What two students share in one question: evidence, and its share of the shorter answer, 0 to 1."""
+class QuestionMatch:
+    """What two students share in one question.
+
+    Attributes:
+        share: the shared fraction of the shorter answer, 0 to 1.
+    """
 
     question: Question
     evidence: float
@@ -43,160 +47,174 @@ class Part:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two hand-ins, the first of which is the class's, their evidence, and its parts from most to least."""
+    """Two hand-ins; the first is always from this class.
+
+    Attributes:
+        expected: the number of pairs with at least this evidence that are expected by chance.
+        questions: what they share in each question, from most to least evidence.
+    """
 
     first: Handin
     second: Handin
     evidence: float
     expected: float
-    parts: list[Part]
+    questions: list[QuestionMatch]
 
     @property
     def stands_out(self) -> bool:
-        return self.expected < STANDS_OUT
+        return self.expected < MAX_EXPECTED
 
 
-class Usual:
-    """How much evidence pairs have by chance, learnt from the upper quarter of all pairs by its median.
+class ChanceModel:
+    """The evidence that pairs have by chance: an exponential tail fitted to the top quarter of all pairs.
 
     Args:
-        evidence: every pair's, in any order.
+        evidence: that of every pair, float, shape (pairs,), in any order.
     """
 
     def __init__(self, evidence: NDArray[np.float64]) -> None:
-        self.enough = len(evidence) >= ENOUGH_PAIRS
-        self.start = float(np.quantile(evidence, 0.75)) if self.enough else 0.0
-        upper = evidence[evidence > self.start]
-        self.count = len(upper)
-        self.fall = float(np.median(upper - self.start)) / np.log(2) if len(upper) else 0.0
+        self.has_enough_pairs = len(evidence) >= MIN_PAIRS
+        self.start = float(np.quantile(evidence, 0.75)) if self.has_enough_pairs else 0.0
+        tail = evidence[evidence > self.start]
+        self.count = len(tail)
+        self.scale = float(np.median(tail - self.start)) / np.log(2) if len(tail) else 0.0
 
     def expected(self, evidence: float) -> float:
-        """How many pairs with at least this much evidence are expected by chance: infinitely many below
-        the upper quarter, NaN if there is no telling."""
-        if not self.enough:
+        """The number of pairs with at least this evidence that are expected by chance.
+
+        Infinity below the top quarter; NaN if there are too few pairs.
+        """
+        if not self.has_enough_pairs:
             return float("nan")
         if evidence <= self.start:
             return float("inf")
-        return self.count * float(np.exp(-(evidence - self.start) / self.fall))
+        return self.count * float(np.exp(-(evidence - self.start) / self.scale))
 
     @property
-    def bar(self) -> float:
-        """The evidence from which on a pair stands out."""
-        if not self.enough:
+    def threshold(self) -> float:
+        """The evidence above which a pair stands out; infinity if there are too few pairs."""
+        if not self.has_enough_pairs:
             return float("inf")
-        return self.start + self.fall * float(np.log(max(self.count, 1) / STANDS_OUT))
+        return self.start + self.scale * float(np.log(max(self.count, 1) / MAX_EXPECTED))
 
 
 @dataclass
 class Comparison:
-    """All pairs ranked by evidence, and what the class has shown to be usual.
+    """All pairs ranked by evidence.
 
     Attributes:
-        pairs: the top ones.
-        evidence: every pair's, from most to least.
-        usual: how much evidence pairs have by chance.
-        worth: what a fingerprint is worth in a question; nothing if it is the release's.
-        prints: the fingerprints of each answer, by its hand-in's id().
+        pairs: the pairs with the most evidence.
+        evidence: that of every pair, descending, float, shape (pairs,).
+        chance: the evidence that pairs have by chance.
+        weights: the weight of each fingerprint in a question; those of the release have none.
+        fingerprints: those of each answer, by id(hand-in) and question.
     """
 
     pairs: list[Pair]
     evidence: NDArray[np.float64]
-    usual: Usual
-    worth: dict[Question, dict[tuple[str, ...], float]] = field(default_factory=dict)
-    prints: dict[tuple[int, Question], Prints] = field(default_factory=dict)
+    chance: ChanceModel
+    weights: dict[Question, dict[tuple[str, ...], float]] = field(default_factory=dict)
+    fingerprints: dict[tuple[int, Question], Fingerprints] = field(default_factory=dict)
 
     @property
     def standing_out(self) -> int:
-        """How many pairs stand out, shown or not."""
-        return int(np.count_nonzero(self.evidence > self.usual.bar))
+        """The number of pairs that stand out, also beyond `pairs`."""
+        return int(np.count_nonzero(self.evidence > self.chance.threshold))
 
     def strength(self, pair: Pair) -> str:
-        """A pair's evidence as a multiple of the bar, where there is one."""
-        return f"{pair.evidence / self.usual.bar:.2f}" if self.usual.enough else f"{pair.evidence:.0f}"
+        """A pair's evidence as a multiple of the threshold; the evidence itself if there is no threshold."""
+        if not self.chance.has_enough_pairs:
+            return f"{pair.evidence:.0f}"
+        return f"{pair.evidence / self.chance.threshold:.2f}"
 
-    def of(self, handin: Handin, question: Question) -> Prints:
+    def fingerprints_of(self, handin: Handin, question: Question) -> Fingerprints:
         """The fingerprints of an answer; none if there is no answer."""
-        return self.prints.get((id(handin), question), {})
+        return self.fingerprints.get((id(handin), question), {})
 
 
-def compare(collection: Collection, top: int) -> Comparison:
-    """Rank the pairs of the class, and of the class with past terms; pairs of past terms are left out."""
-    handins = collection.handins
-    given = given_names(collection.release.values())
-    template = template_prints(collection, given)
-    everyone = len(handins)
-    found = Comparison([], np.zeros(0), Usual(np.zeros(0)))
-    totals = np.zeros((everyone, everyone), np.float32)
-    each: dict[Question, tuple[Matrix, Matrix]] = {}
-    for question in tqdm(collection.questions, "comparing", leave=False, disable=None, unit=" questions"):
+def compare(corpus: Corpus, top: int) -> Comparison:
+    """Rank all pairs within the class and between the class and past terms; `top` of them become `pairs`."""
+    handins = corpus.handins
+    given = given_names(corpus.release.values())
+    released = release_fingerprints(corpus, given)
+    count = len(handins)
+    comparison = Comparison([], np.zeros(0), ChanceModel(np.zeros(0)))
+    totals = np.zeros((count, count), np.float32)
+    matrices: dict[Question, tuple[Matrix, Matrix]] = {}
+    for question in tqdm(corpus.questions, "comparing", leave=False, disable=None, unit=" questions"):
         rows = [i for i, handin in enumerate(handins) if question in handin.answers]
         for i in rows:
             text = handins[i].answers[question]
-            own = prints_of_code(text, given) if question.is_code else prints_of_words(text)
-            found.prints[id(handins[i]), question] = own
-        answers = [found.of(handins[i], question) for i in rows]
-        found.worth[question] = worth = worths(answers, template[question.is_code])
-        evidence, share = shared(answers, worth)
-        spread = np.zeros_like(totals), np.zeros_like(totals)
-        for whole, part in zip(spread, (evidence, share), strict=True):
-            whole[np.ix_(rows, rows)] = part
-        each[question] = spread
-        totals += spread[0]
-    of_class = np.array([not handin.term for handin in handins], bool)
-    firsts, seconds = np.triu_indices(everyone, 1)  # the class comes first
-    firsts, seconds = firsts[of_class[firsts]], seconds[of_class[firsts]]
-    evidence_of = totals[firsts, seconds].astype(float)
-    order = np.argsort(-evidence_of, kind="stable")
-    found.evidence = evidence_of[order]
-    found.usual = usual = Usual(found.evidence)
-    for at in order[:top]:
-        i, j = int(firsts[at]), int(seconds[at])
-        if not evidence_of[at]:
+            prints = code_fingerprints(text, given) if question.is_code else text_fingerprints(text)
+            comparison.fingerprints[id(handins[i]), question] = prints
+        answers = [comparison.fingerprints_of(handins[i], question) for i in rows]
+        comparison.weights[question] = weights = fingerprint_weights(answers, released[question.is_code])
+        full = np.zeros_like(totals), np.zeros_like(totals)
+        for matrix, values in zip(full, shared(answers, weights), strict=True):
+            matrix[np.ix_(rows, rows)] = values
+        matrices[question] = full
+        totals += full[0]
+    in_class = np.array([not handin.term for handin in handins], bool)
+    firsts, seconds = np.triu_indices(count, 1)  # the class comes before past terms
+    firsts, seconds = firsts[in_class[firsts]], seconds[in_class[firsts]]
+    pair_evidence = totals[firsts, seconds].astype(float)
+    order = np.argsort(-pair_evidence, kind="stable")
+    comparison.evidence = pair_evidence[order]
+    comparison.chance = ChanceModel(comparison.evidence)
+    for index in order[:top]:
+        i, j = int(firsts[index]), int(seconds[index])
+        if not pair_evidence[index]:
             break
-        parts = [
-            Part(question, float(evidence[i, j]), float(share[i, j]))
-            for question, (evidence, share) in each.items()
+        matches = [
+            QuestionMatch(question, float(evidence[i, j]), float(share[i, j]))
+            for question, (evidence, share) in matrices.items()
             if evidence[i, j] > 0
         ]
-        parts.sort(key=lambda part: -part.evidence)
-        total = float(evidence_of[at])
-        found.pairs.append(Pair(handins[i], handins[j], total, usual.expected(total), parts))
-    return found
+        matches.sort(key=lambda match: -match.evidence)
+        total = float(pair_evidence[index])
+        expected = comparison.chance.expected(total)
+        comparison.pairs.append(Pair(handins[i], handins[j], total, expected, matches))
+    return comparison
 
 
-def template_prints(collection: Collection, given: set[str]) -> dict[bool, set[tuple[str, ...]]]:
-    """Fingerprints of all that the release itself says: of its code (True) and of its text (False)."""
-    found: dict[bool, set[tuple[str, ...]]] = {True: set(), False: set()}
-    for nb in collection.release.values():
+def release_fingerprints(corpus: Corpus, given: set[str]) -> dict[bool, set[tuple[str, ...]]]:
+    """The fingerprints of the release itself: of its code (True) and of its text (False)."""
+    prints: dict[bool, set[tuple[str, ...]]] = {True: set(), False: set()}
+    for nb in corpus.release.values():
         for cell in nb.cells:
             if cell.cell_type == "code":
-                found[True] |= prints_of_code(cell.source, given).keys()
-            found[False] |= prints_of_words(cell.source).keys()
-    return found
+                prints[True] |= code_fingerprints(cell.source, given).keys()
+            prints[False] |= text_fingerprints(cell.source).keys()
+    return prints
 
 
-def worths(answers: list[Prints], template: set[tuple[str, ...]]) -> dict[tuple[str, ...], float]:
-    """What each fingerprint is worth among these answers; those of the template are left out."""
+def fingerprint_weights(
+    answers: list[Fingerprints], released: set[tuple[str, ...]]
+) -> dict[tuple[str, ...], float]:
+    """The weight of each fingerprint among these answers, without those of the release."""
     counts: Counter[Any] = Counter()
     for answer in answers:
-        counts.update(answer.keys() - template)
+        counts.update(answer.keys() - released)
     others = max(len(answers) - 1, 1)
     return {print_: float(np.log(others / max(count - 1, 1)) ** 2) for print_, count in counts.items()}
 
 
-def shared(answers: list[Prints], worth: dict[tuple[str, ...], float]) -> tuple[Matrix, Matrix]:
-    """For all pairs of n answers to one question: evidence, and the share of the shorter answer; both (n, n)."""
-    sizes = np.array([sum(worth.get(p, 0.0) for p in sorted(answer)) for answer in answers], np.float32)
+def shared(answers: list[Fingerprints], weights: dict[tuple[str, ...], float]) -> tuple[Matrix, Matrix]:
+    """The evidence and the shared fraction of the shorter answer, for all pairs of answers to one question.
+
+    Both are float32 of shape (n, n) for n answers.
+    """
+    sizes = np.array([sum(weights.get(p, 0.0) for p in sorted(answer)) for answer in answers], np.float32)
     counts = Counter(p for answer in answers for p in answer)
-    columns = sorted(p for p, value in worth.items() if counts[p] > 1 and value > 0)
+    columns = sorted(p for p, weight in weights.items() if counts[p] > 1 and weight > 0)
     common = np.zeros((len(answers), len(answers)), np.float32)
-    for start in range(0, len(columns), BLOCK):  # so that huge answers don't take huge memory
+    for start in range(0, len(columns), BLOCK):
         block = columns[start : start + BLOCK]
         has = np.array([[p in answer for p in block] for answer in answers], np.float32)
-        common += (has * np.array([worth[p] for p in block], np.float32)) @ has.T
+        common += (has * np.array([weights[p] for p in block], np.float32)) @ has.T
     shorter = np.minimum(sizes[:, None], sizes[None, :])
     share = np.divide(common, shorter, out=np.zeros_like(common), where=shorter > 0)
     evidence = common * share
-    usual = Usual(evidence[np.triu_indices(len(answers), 1)].astype(float))
-    single = np.log(max(len(answers) - 1, 3)) ** 2  # worth of one fingerprint that nobody else has
-    return np.maximum(evidence - usual.start, 0) / np.sqrt(max(usual.fall, single)), share
+    chance = ChanceModel(evidence[np.triu_indices(len(answers), 1)].astype(float))
+    single = np.log(max(len(answers) - 1, 3)) ** 2  # weight of one fingerprint of a single student
+    return np.maximum(evidence - chance.start, 0) / np.sqrt(max(chance.scale, single)), share

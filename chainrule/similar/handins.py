@@ -1,4 +1,4 @@
-"""What is compared: each student's answers to the questions of a release."""
+"""Reads the answers to compare: those of each student to the questions of a release."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tqdm import tqdm
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.recognise import Recognition, name_of, normal
 from chainrule.grading.sanitise import graft
-from chainrule.intake.notebook import Unreadable, read
+from chainrule.intake.notebook import UnreadableNotebookError, read
 
-MAX_ANSWER = 50_000  # characters of one answer that are compared; the longest honest ones have a tenth
+MAX_ANSWER = 50_000  # characters of one answer that are compared, ten times the longest honest ones
 
 
 @dataclass(frozen=True)
 class Question:
-    """An answer cell of the release: its notebook, its grade_id and whether it is code."""
+    """An answer cell of the release: its notebook, its grade_id, and whether it is code."""
 
     notebook: str
     name: str
@@ -32,22 +32,24 @@ class Question:
 
 @dataclass
 class Handin:
-    """One student's answers, as far as they are more than the stub.
+    """One student's answers that differ from the stubs.
 
-    `term` is "" for the class itself. `says` is what stands in the cells that are the student's to change and
-    belong to no question, such as the line for collaborators. `cut` are questions whose answer was too long.
+    Attributes:
+        term: "" for the class itself.
+        notes: changed cells that belong to no question, such as the collaborators line.
+        cut: questions whose answers were too long and are compared in part.
     """
 
     student: str
     term: str = ""
     answers: dict[Question, str] = field(default_factory=dict)
-    says: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     cut: list[Question] = field(default_factory=list)
 
 
 @dataclass
-class Collection:
-    """The release, everything that could be read, and what could not: reasons by the file's name."""
+class Corpus:
+    """The release, the hand-ins, and the files that could not be read, with reasons."""
 
     release: dict[str, NotebookNode]
     handins: list[Handin]
@@ -59,25 +61,26 @@ class Collection:
         return [question for stem, nb in self.release.items() for question in questions(stem, nb)]
 
 
-def collect(folder: CourseFolder, assignment: str, past: Sequence[Path] = ()) -> Collection:
-    """Read the class in submitted/ and past terms' folders.
+def collect(folder: CourseFolder, assignment: str, past: Sequence[Path] = ()) -> Corpus:
+    """Read the class's hand-ins from submitted/ and those of past terms from their folders.
 
-    A past folder is a submitted/ folder or holds STUDENT.ipynb or STUDENT/….ipynb. Which of the assignment's
-    notebooks a past one is tells its content, since terms name their folders differently.
+    A past term's folder is a submitted/ folder or contains STUDENT.ipynb or STUDENT/….ipynb. Its notebooks are
+    recognised by their content, because terms name their assignments differently.
 
     Raises:
-        CourseError: there is no such assignment, no release of it, or a past folder is none or is the class's own.
+        CourseError: there is no such assignment or no release of it, or a past term's folder does not exist or is the
+            class's own.
     """
     folder.require(assignment)
-    place = folder.folder("release", ".", assignment)
-    paths = [place / path.name for path in folder.notebooks(assignment)]
+    released = folder.folder("release", ".", assignment)
+    paths = [released / path.name for path in folder.notebooks(assignment)]
     if missing := [path.name for path in paths if not path.is_file()]:
         raise CourseError(
             f"{', '.join(missing)} is not released, and only what students add to a release is compared: "
             f"run `chainrule release {assignment}` first."
         )
     release = {path.stem: nbformat.read(path, as_version=4) for path in paths}
-    found = Collection(release, [], {})
+    corpus = Corpus(release, [], {})
     submitted = folder.folder("submitted", "x", assignment).parent.parent
     _check_past(past, submitted)
     files = [
@@ -86,11 +89,11 @@ def collect(folder: CourseFolder, assignment: str, past: Sequence[Path] = ()) ->
         for path in sorted((student / assignment).glob("*.ipynb"))
         if path.stem in release
     ]
-    _read_into(found, "", submitted, files)
+    _read_into(corpus, "", submitted, files)
     for root, term in zip(past, term_names(past), strict=True):
-        every = sorted(p for p in root.rglob("*.ipynb") if not _is_hidden(p.relative_to(root)))
-        _read_into(found, term, root, [(_owner(path.relative_to(root)), path) for path in every])
-    return found
+        notebooks = sorted(p for p in root.rglob("*.ipynb") if not _is_hidden(p.relative_to(root)))
+        _read_into(corpus, term, root, [(_owner(path.relative_to(root)), path) for path in notebooks])
+    return corpus
 
 
 def _check_past(past: Sequence[Path], submitted: Path) -> None:
@@ -102,7 +105,7 @@ def _check_past(past: Sequence[Path], submitted: Path) -> None:
 
 
 def term_names(past: Sequence[Path]) -> list[str]:
-    """What the folders of past terms are called in a report: as short as tells them apart."""
+    """The names of past terms' folders in a report: as short as possible, but distinct."""
     short = [p.resolve().parent.name if p.name == "submitted" else p.resolve().name for p in past]
     counts = Counter(short)
     return [name if counts[name] == 1 else str(path) for name, path in zip(short, past, strict=True)]
@@ -113,39 +116,41 @@ def _is_hidden(path: Path) -> bool:
 
 
 def _owner(path: Path) -> str:
-    """Whose a notebook in a past folder is: the outermost folder's, or the file's own name."""
+    """The student of a notebook in a past term's folder: the outermost folder's name, or the file's."""
     return path.parts[0] if len(path.parts) > 1 else path.stem
 
 
-def _read_into(found: Collection, term: str, root: Path, files: Iterable[tuple[str, Path]]) -> None:
-    """Add the hand-ins of these notebooks, by owner, and the reasons why others can't be read."""
+def _read_into(corpus: Corpus, term: str, root: Path, files: Iterable[tuple[str, Path]]) -> None:
+    """Add the hand-ins of these notebooks (student, path), and the reasons why some can't be read."""
     students: dict[str, Handin] = {}
     for student, path in tqdm(
         list(files), f"reading {term or 'the class'}", leave=False, disable=None, unit=" notebooks"
     ):
-        shown = f"{term}: {path.relative_to(root)}" if term else str(path.relative_to(root))
+        name = f"{term}: {path.relative_to(root)}" if term else str(path.relative_to(root))
         try:
             submitted = read(path)
-        except Unreadable as error:
-            found.unreadable[shown] = str(error)
+        except UnreadableNotebookError as error:
+            corpus.unreadable[name] = str(error)
             continue
-        stem = path.stem if not term else which(found.release, submitted)
+        stem = path.stem if not term else matching_notebook(corpus.release, submitted)
         if not stem:
-            found.unreadable[shown] = "none of the assignment's notebooks: it answers none of their questions"
+            corpus.unreadable[name] = "none of the assignment's notebooks: it answers none of their questions"
             continue
         try:
-            answer(students.setdefault(student, Handin(student, term)), stem, found.release[stem], submitted)
+            add_answers(
+                students.setdefault(student, Handin(student, term)), stem, corpus.release[stem], submitted
+            )
         except RecursionError:
-            found.unreadable[shown] = "nested too deeply"
-    found.handins += students.values()
+            corpus.unreadable[name] = "nested too deeply"
+    corpus.handins += students.values()
 
 
-def which(release: dict[str, NotebookNode], submitted: NotebookNode) -> str:
-    """The release's notebook that this one is, by the cells recognised in it; "" if it is none."""
-    homes = {stem: Recognition(_known(nb), submitted.cells) for stem, nb in release.items()}
+def matching_notebook(release: dict[str, NotebookNode], submitted: NotebookNode) -> str:
+    """The release's notebook with the most cells recognised in `submitted`; "" if there are none."""
+    recognitions = {stem: Recognition(_known(nb), submitted.cells) for stem, nb in release.items()}
     counts = {
-        stem: sum(found.means.get(home) != "place" for home in set(found.homes) - {""})
-        for stem, found in homes.items()
+        stem: sum(recognition.means.get(name) != "place" for name in set(recognition.homes) - {""})
+        for stem, recognition in recognitions.items()
     }
     best = max(counts, key=lambda stem: counts[stem])
     return best if counts[best] else ""
@@ -164,22 +169,23 @@ def questions(stem: str, release: NotebookNode) -> list[Question]:
     ]
 
 
-def answer(handin: Handin, stem: str, release: NotebookNode, submitted: NotebookNode) -> None:
-    """Put the answers of a submitted notebook into the hand-in.
+def add_answers(handin: Handin, stem: str, release: NotebookNode, submitted: NotebookNode) -> None:
+    """Add the answers in a submitted notebook to the hand-in.
 
-    Cells are recognised as in grading. A cell the student added belongs to the nearest answer of its kind
-    before it, else to the first.
+    Cells are recognised as in grading. A cell that the student added belongs to the last answer of its kind (code or
+    text) before it, or else to the first one.
     """
     master = copy.deepcopy(release)
     graft(master, submitted)
     stubs = {name_of(cell): cell.source for cell in release.cells}
-    ours = {question.name: question for question in questions(stem, release)}
+    by_name = {question.name: question for question in questions(stem, release)}
     first = {
-        is_code: next((q for q in ours.values() if q.is_code == is_code), None) for is_code in (True, False)
+        is_code: next((q for q in by_name.values() if q.is_code == is_code), None)
+        for is_code in (True, False)
     }
-    last, pieces = dict(first), dict[Question, list[str]]()
+    last, texts = dict(first), dict[Question, list[str]]()
     for cell in master.cells:
-        question = ours.get(name_of(cell)) if utils.is_solution(cell) else None
+        question = by_name.get(name_of(cell)) if utils.is_solution(cell) else None
         if question:
             last[question.is_code] = question
         elif "nbgrader" not in cell.metadata:
@@ -187,11 +193,11 @@ def answer(handin: Handin, stem: str, release: NotebookNode, submitted: Notebook
             if stub is None:
                 question = last[cell.cell_type == "code"]
             elif normal(cell.source) != normal(stub):
-                handin.says.append(cell.source[:500])
+                handin.notes.append(cell.source[:500])
         if question and normal(cell.source) not in ("", normal(stubs.get(name_of(cell), ""))):
-            pieces.setdefault(question, []).append(cell.source)
-    for question, texts in pieces.items():
-        text = "\n\n".join(texts)
+            texts.setdefault(question, []).append(cell.source)
+    for question, sources in texts.items():
+        text = "\n\n".join(sources)
         if len(text) > MAX_ANSWER:
             handin.cut.append(question)
         handin.answers[question] = text[:MAX_ANSWER]

@@ -12,27 +12,27 @@ import numpy as np
 from jinja2 import Environment
 from markupsafe import Markup
 
-from chainrule.similar.compare import STANDS_OUT, Comparison, Pair, Part
-from chainrule.similar.handins import Collection, Handin, Question
+from chainrule.similar.compare import MAX_EXPECTED, Comparison, Pair, QuestionMatch
+from chainrule.similar.handins import Corpus, Handin, Question
 
-SHOWN = 12_000  # characters of an answer in one pair; the file stays small enough to open
-MIN_SHARE = 0.02  # of a pair's evidence: questions with less are not worth reading
-RARE, COMMON = np.log(10) ** 2, np.log(2) ** 2  # worth of what a tenth of the class has, and half of it
+MAX_SHOWN = 12_000  # characters of an answer in one pair, so that the file can be opened
+MIN_SHARE = 0.02  # of a pair's evidence; questions with less are left out
+RARE, COMMON = np.log(10) ** 2, np.log(2) ** 2  # weights of what a tenth and a half of the class has
 BARS = 60
-GAP = re.compile(r"[^\w#\n]+")  # between two marked words of a line, not a comment
+GAP = re.compile(r"[^\w#\n]+")  # between two marked words of a line, but not before a comment
 
 
 class Side(NamedTuple):
     """One student's answer as HTML."""
 
-    who: str
+    student: str
     text: Markup
 
 
-def page(collection: Collection, comparison: Comparison, assignment: str, terms: Iterable[str] = ()) -> str:
-    """The page; `terms` are the names of the past terms in it."""
-    ours = [handin for handin in collection.handins if not handin.term]
-    past = len(collection.handins) - len(ours)
+def page(corpus: Corpus, comparison: Comparison, assignment: str, terms: Iterable[str] = ()) -> str:
+    """The page. `terms` are the names of the past terms."""
+    ours = [handin for handin in corpus.handins if not handin.term]
+    past = len(corpus.handins) - len(ours)
     pairs = [(pair, list(_questions(comparison, pair))) for pair in comparison.pairs]
     return PAGE.render(
         assignment=assignment,
@@ -40,89 +40,92 @@ def page(collection: Collection, comparison: Comparison, assignment: str, terms:
         past=past,
         terms=list(terms),
         count=len(comparison.evidence),
-        usual=comparison.usual,
+        chance=comparison.chance,
         standing_out=comparison.standing_out,
         pairs=pairs,
-        histogram=_histogram(comparison.evidence, comparison.usual.bar),
-        unreadable=collection.unreadable,
-        cut=[(handin, question) for handin in collection.handins for question in handin.cut],
-        chance=STANDS_OUT,
+        histogram=_histogram(comparison.evidence, comparison.chance.threshold),
+        unreadable=corpus.unreadable,
+        cut=[(handin, question) for handin in corpus.handins for question in handin.cut],
+        max_expected=MAX_EXPECTED,
         name=name,
         printable=printable,
         strength=comparison.strength,
-        chances=lambda pair: _chances(pair.expected),
-        same=lambda pair: pair.first.student == pair.second.student,
+        by_chance=lambda pair: _expected_text(pair.expected),
+        same_name=lambda pair: pair.first.student == pair.second.student,
     )
 
 
-def _chances(expected: float) -> str:
-    """How many such pairs are expected, no more precisely than it is known."""
+def _expected_text(expected: float) -> str:
+    """The expected number of such pairs, with few digits, as it is an estimate."""
     if math.isnan(expected):
         return "–"
     return "many" if expected >= 10 else f"{expected:.2g}" if expected >= 1e-4 else "< 0.0001"
 
 
 def name(handin: Handin) -> str:
-    """What a hand-in is called: past ones with their term."""
+    """The student of a hand-in, with the term if it is a past one."""
     return printable(f"{handin.student} ({handin.term})" if handin.term else handin.student)
 
 
 def printable(text: str) -> str:
-    """The text without characters that change how others are shown, such as a change of direction."""
+    """The text without control characters, such as those that change the direction of writing."""
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text)
 
 
-def _questions(comparison: Comparison, pair: Pair) -> Iterator[tuple[Part, list[Side]]]:
-    for part in pair.parts:
-        if part.evidence >= MIN_SHARE * pair.evidence:
+def _questions(comparison: Comparison, pair: Pair) -> Iterator[tuple[QuestionMatch, list[Side]]]:
+    for match in pair.questions:
+        if match.evidence >= MIN_SHARE * pair.evidence:
             both = pair.first, pair.second
-            yield part, [Side(name(one), _marked(comparison, part.question, one, both)) for one in both]
+            yield match, [Side(name(each), _marked(comparison, match.question, each, both)) for each in both]
 
 
-def _marked(comparison: Comparison, question: Question, one: Handin, both: tuple[Handin, Handin]) -> Markup:
-    """The answer with what both share marked, the rarer the stronger."""
-    text, worth = one.answers[question], comparison.worth[question]
-    common = comparison.of(both[0], question).keys() & comparison.of(both[1], question).keys()
+def _marked(
+    comparison: Comparison, question: Question, handin: Handin, both: tuple[Handin, Handin]
+) -> Markup:
+    """The answer of `handin`, with marks on what both share; rare parts are marked more strongly."""
+    text, weights = handin.answers[question], comparison.weights[question]
+    first, second = (comparison.fingerprints_of(each, question) for each in both)
     levels = np.zeros(len(text), np.int8)
-    for print_ in common:
-        value = worth.get(print_, 0.0)
-        level = 2 if value >= RARE else 1 if value >= COMMON else 0
-        for start, end in comparison.of(one, question)[print_] if level else []:
+    positions = comparison.fingerprints_of(handin, question)
+    for fingerprint in first.keys() & second.keys():
+        weight = weights.get(fingerprint, 0.0)
+        level = 2 if weight >= RARE else 1 if weight >= COMMON else 0
+        for start, end in positions[fingerprint] if level else []:
             np.maximum(levels[start:end], level, out=levels[start:end])
     for gap in GAP.finditer(text):
         start, end = gap.span()
         if start > 0 and end < len(text):
             np.maximum(levels[start:end], min(levels[start - 1], levels[end]), out=levels[start:end])
-    levels, cut = levels[:SHOWN], len(text) > SHOWN
+    levels, cut = levels[:MAX_SHOWN], len(text) > MAX_SHOWN
     edges = [0, *(np.flatnonzero(np.diff(levels)) + 1).tolist(), len(levels)]
     html = Markup("")
     for start, end in pairwise(edges):
         if start < end:
             html += MARKS[int(levels[start])].format(printable(text[start:end]))
-    return html + (Markup("<p>… cut here: read on in the notebook.</p>") if cut else Markup(""))
+    return html + (Markup("<p>… The rest is in the notebook.</p>") if cut else Markup(""))
 
 
 MARKS = (Markup("{}"), Markup('<mark class="some">{}</mark>'), Markup("<mark>{}</mark>"))
 
 
-def _histogram(evidence: np.ndarray, bar: float) -> Markup:
-    """All pairs by evidence as a drawing; heights are logarithmic, so that single pairs can be seen."""
+def _histogram(evidence: np.ndarray, threshold: float) -> Markup:
+    """A histogram of all pairs by evidence, as SVG; heights are logarithmic, so that single pairs can be seen."""
     if not len(evidence) or evidence[0] <= 0:
         return Markup("")
-    end = max(float(evidence[0]), bar if np.isfinite(bar) else 0.0) * 1.02
+    end = max(float(evidence[0]), threshold if np.isfinite(threshold) else 0.0) * 1.02
     counts, edges = np.histogram(evidence, BARS, (0, end))
     heights = np.log1p(counts) / np.log1p(counts.max()) * 90
     bars = Markup("").join(
         Markup(
             '<rect class="{}" x="{}" y="{:.1f}" width="9" height="{:.1f}"><title>{} pairs</title></rect>'
-        ).format("out" if left >= bar else "in", 10 * i, 100 - height, height, count)
+        ).format("out" if left >= threshold else "in", 10 * i, 100 - height, height, count)
         for i, (left, height, count) in enumerate(zip(edges, heights, counts, strict=False))
         if count
     )
     line = Markup("")
-    if np.isfinite(bar):
-        at = bar / end * 10 * BARS
-        line = Markup('<line x1="{0:.0f}" x2="{0:.0f}" y1="0" y2="100"/>').format(at)
+    if np.isfinite(threshold):
+        x = threshold / end * 10 * BARS
+        line = Markup('<line x1="{0:.0f}" x2="{0:.0f}" y1="0" y2="100"/>').format(x)
     return Markup(
         '<svg viewBox="0 0 {} 102" role="img" aria-label="All pairs by evidence, few to the right">{}{}</svg>'
     ).format(10 * BARS, bars, line)
@@ -174,18 +177,18 @@ first. Read both sides, ask both people, and follow your institution's rules.
 </div>
 <h2>What is usual in this class</h2>
 {{ histogram }}
-{% if not usual.enough %}
-<p>With so few pairs there is no telling what is usual: only the order means something, and it means little.</p>
+{% if not chance.has_enough_pairs %}
+<p>There are too few pairs to say what is usual. Only their order means something, and not much.</p>
 {% else %}
 <p>{% if standing_out %}<span class="flag">{{ standing_out }} of {{ count }} pairs stand out</span>{% else %}
-<strong>No pair stands out</strong>: the top of the list is as alike as the top of an honest class{% endif %}.
-Evidence is given as a multiple of the bar from which on a pair stands out (the dashed line; the heights are
-logarithmic). The bar is set by how the bulk of the pairs falls off: about {{ "%.0f" | format(100 * chance) }} in
-100 honest classes like this one have a pair beyond it. “By chance” is the number of pairs with so much evidence
-that is to be expected.</p>
+<strong>No pair stands out</strong>: the top of the list is as similar as in an honest class{% endif %}.
+Evidence is given as a multiple of the threshold above which a pair stands out (the dashed line; the heights are
+logarithmic). The threshold comes from the class, by an exponential tail fitted to the top quarter of its pairs: about
+{{ "%.0f" | format(100 * max_expected) }} in 100 honest classes like this one have a pair above it. “By chance” is the
+expected number of pairs with at least this evidence.</p>
 {% endif %}
-<p>Texts and code of the release count nothing, what most students write hardly anything. In code, names, comments and
-layout are disregarded. <mark>Marked like this</mark>: shared by both and by few others;
+<p>Texts and code of the release do not count, and what most students write counts very little. In code, names, comments
+and layout are ignored. <mark>Marked like this</mark>: shared by both and by few others;
 <mark class="some">like this</mark>: by both, and by many.</p>
 <h2>Pairs</h2>
 {% if not pairs %}
@@ -195,34 +198,34 @@ layout are disregarded. <mark>Marked like this</mark>: shared by both and by few
 <thead><tr><th class="number" scope="col">Rank</th><th scope="col">Pair</th><th class="number" scope="col">Evidence</th>
 <th class="number" scope="col">By chance</th><th scope="col">Mostly in</th></tr></thead>
 <tbody>
-{% for pair, parts in pairs %}
+{% for pair, questions in pairs %}
 <tr><td class="number"><a href="#pair-{{ loop.index }}">{{ loop.index }}</a></td>
 <td>{{ name(pair.first) }} · {{ name(pair.second) }}
 {% if pair.stands_out %}<span class="flag">stands out</span>{% endif %}
-{% if pair.second.term %}<em>past term{{ ", the same name" if same(pair) }}</em>{% endif %}</td>
+{% if pair.second.term %}<em>past term{{ ", the same name" if same_name(pair) }}</em>{% endif %}</td>
 <td class="number">{{ strength(pair) }}</td>
-<td class="number">{{ chances(pair) }}</td>
-<td>{% for part, sides in parts[:3] %}{{ part.question.name }} ({{ "%.0f" | format(100 * part.share) }} %)
+<td class="number">{{ by_chance(pair) }}</td>
+<td>{% for match, sides in questions[:3] %}{{ match.question.name }} ({{ "%.0f" | format(100 * match.share) }} %)
 {%- if not loop.last %}, {% endif %}{% endfor %}</td></tr>
 {% endfor %}
 </tbody></table>
-<p>In brackets: how much of what is particular about the shorter answer stands in the other one, too.</p>
+<p>In brackets: how much of what distinguishes the shorter answer is also in the other one.</p>
 <h2>Side by side</h2>
-{% for pair, parts in pairs %}
+{% for pair, questions in pairs %}
 <details id="pair-{{ loop.index }}"{{ " open" if loop.first }}>
 <summary><strong>{{ loop.index }}. {{ name(pair.first) }} · {{ name(pair.second) }}</strong>
 – evidence {{ strength(pair) }}{% if pair.stands_out %} <span class="flag">stands out</span>{% endif %}</summary>
-{% if same(pair) %}<p>The same name in a past term: perhaps the same person, who repeats the course.</p>{% endif %}
-{% for one in (pair.first, pair.second) if one.says %}
-<p>{{ name(one) }} says: {% for text in one.says %}“{{ printable(text) }}” {% endfor %}</p>
+{% if same_name(pair) %}<p>The same name in a past term: perhaps the same person, who repeats the course.</p>{% endif %}
+{% for one in (pair.first, pair.second) if one.notes %}
+<p>{{ name(one) }} writes: {% for text in one.notes %}“{{ printable(text) }}” {% endfor %}</p>
 {% endfor %}
-{% for part, sides in parts %}
-<h3>{{ part.question.name }} – {{ "%.0f" | format(100 * part.share) }} %,
-{{ "%.0f" | format(100 * part.evidence / pair.evidence) }} % of the evidence</h3>
+{% for match, sides in questions %}
+<h3>{{ match.question.name }} – {{ "%.0f" | format(100 * match.share) }} %,
+{{ "%.0f" | format(100 * match.evidence / pair.evidence) }} % of the evidence</h3>
 <div class="sides">
 {% for side in sides %}
-<section><h4>{{ side.who }}</h4>
-<pre{% if not part.question.is_code %} class="words"{% endif %}>{{ side.text }}</pre></section>
+<section><h4>{{ side.student }}</h4>
+<pre{% if not match.question.is_code %} class="words"{% endif %}>{{ side.text }}</pre></section>
 {% endfor %}
 </div>
 {% endfor %}

@@ -1,4 +1,4 @@
-"""The PDF from inside the notebook: `make_pdf(author="Ada Lovelace", number="20815")` in its last cell."""
+"""The PDF from inside a notebook: `make_pdf(author="Ada Lovelace", number="20815")` in its last cell."""
 
 import html
 import os
@@ -12,8 +12,8 @@ from chainrule.handin.pdf import PDFError, read_notebook, write_pdf
 
 
 @dataclass(frozen=True)
-class Written:
-    """A PDF and the warnings about it; in a notebook, a link to it and a list of them."""
+class WrittenPdf:
+    """A PDF and the warnings about it. A notebook shows a link and a list."""
 
     path: Path
     warnings: list[str]
@@ -36,19 +36,25 @@ def make_pdf(
     author: str | None = None,
     number: str | None = None,
     course: str | None = None,
-) -> Written:
-    """Write notebooks as one PDF to `target`; by default the notebook that calls this, beside itself.
+) -> WrittenPdf:
+    """Write notebooks as one PDF; by default the notebook that calls this, to a file beside it.
 
-    The PDF shows files as they are saved: a warning says if cells were run since. Raises `PDFError`.
+    The PDF shows the files as they are saved. A warning says if cells were run since.
+
+    Args:
+        target: the PDF file; by default named like the first notebook, in the current folder.
+        title, author, number, course: for the first page, see `write_pdf`.
+    Raises:
+        PDFError: a notebook cannot be read, or the PDF cannot be written.
     """
     paths = [Path(path) for path in notebooks] or [_this_notebook()]
     target = Path(target) if target else Path(paths[0].name).with_suffix(".pdf")
     warnings = write_pdf(paths, target, title=title, author=author, number=number, course=course)
-    return Written(target, [*unsaved(paths), *warnings])
+    return WrittenPdf(target, [*unsaved_warnings(paths), *warnings])
 
 
-def unsaved(notebooks: Sequence[Path]) -> list[str]:
-    """What to do if cells were run in this session since its notebook, which is one of these, was saved."""
+def unsaved_warnings(notebooks: Sequence[Path]) -> list[str]:
+    """A warning if this session ran cells after its notebook, one of these, was saved."""
     if any(_is_current(read_notebook(path), _inputs()) for path in notebooks):
         return []
     return ["cells were run since the notebook was saved: save it (Ctrl+S), then run this cell again"]
@@ -61,30 +67,32 @@ def _shell() -> Any:
 
 
 def _inputs() -> Sequence[str]:
-    """What was run in this session, by execution count; the last one is running."""
+    """The inputs of this session by execution count; the last one is running now."""
     shell = _shell()
     return shell.history_manager.input_hist_raw if shell else []
 
 
 def _is_current(notebook: Mapping[str, Any], inputs: Sequence[str]) -> bool:
-    """Whether the cell that was run last before this one stands in the file as it was run."""
-    before = [n for n in range(1, len(inputs)) if inputs[n].strip() and inputs[n] != inputs[-1]]
+    """Whether the file has the cell that was run before this one, with the same source and execution count."""
+    earlier = [n for n in range(1, len(inputs)) if inputs[n].strip() and inputs[n] != inputs[-1]]
     cells = [cell for cell in notebook["cells"] if isinstance(cell, Mapping)]
-    return not before or any(
-        cell.get("execution_count") == before[-1]
-        and joined(cell.get("source", "")).strip() == inputs[before[-1]].strip()
+    return not earlier or any(
+        cell.get("execution_count") == earlier[-1]
+        and joined(cell.get("source", "")).strip() == inputs[earlier[-1]].strip()
         for cell in cells
     )
 
 
 def _this_notebook() -> Path:
-    """The notebook that runs this: VS Code and Jupyter say which; else the only one in the folder."""
+    """The notebook that runs this code, as VS Code or Jupyter name it; else the only one in the folder."""
     shell = _shell()
-    told = (shell.user_ns.get("__vsc_ipynb_file__") if shell else None) or os.environ.get("JPY_SESSION_NAME")
-    name = Path(str(told)).name if told else ""
+    reported = (shell.user_ns.get("__vsc_ipynb_file__") if shell else None) or os.environ.get(
+        "JPY_SESSION_NAME"
+    )
+    name = Path(str(reported)).name if reported else ""
     if name.endswith(".ipynb") and Path(name).is_file():  # a kernel runs in its notebook's folder
         return Path(name)
-    there = sorted(Path().glob("*.ipynb"))
-    if len(there) != 1:
+    notebooks = sorted(Path().glob("*.ipynb"))
+    if len(notebooks) != 1:
         raise PDFError('Which notebook? Name it: make_pdf("homework.ipynb").')
-    return there[0]
+    return notebooks[0]

@@ -1,0 +1,112 @@
+"""A student's feedback as PDF: the same points, results and comments as on the page."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbconvert.exporters.exporter import Exporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+
+from chainrule.course import CourseFolder
+from chainrule.feedback.page import is_item
+from chainrule.feedback.points import GetPoints, Points, points_text
+from chainrule.feedback.preprocessors import CHECKS_TYPE, SVG_TYPE, Redact, is_ours
+from chainrule.handin.pdf import write_pdf
+
+IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
+
+
+def write_feedback_pdf(folder: CourseFolder, assignment: str, student: str) -> list[str]:
+    """Write feedback/<student>/<assignment>/feedback-<assignment>.pdf with all notebooks.
+
+    Returns warnings, and raises `PDFError`, as `write_pdf` does.
+    """
+    source = folder.folder("autograded", student, assignment)
+    target = folder.folder("feedback", student, assignment) / f"feedback-{assignment}.pdf"
+    with tempfile.TemporaryDirectory(prefix="chainrule-feedback-") as scratch:
+        for path in source.rglob("*"):
+            if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.is_symlink():
+                copy = Path(scratch) / path.relative_to(source)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
+        notebooks, name = [], ""
+        for path in sorted(source.glob("*.ipynb")):
+            nb, context = redacted(folder, assignment, student, path)
+            notebooks.append(Path(scratch) / path.name)
+            nbformat.write(printable(nb, context["points"]), notebooks[-1])
+            name = context["student_name"]
+        title = f"Feedback: {assignment}"
+        return write_pdf(notebooks, target, title=title, author=name or student, number=student)
+
+
+def redacted(
+    folder: CourseFolder, assignment: str, student: str, path: Path
+) -> tuple[NotebookNode, dict[str, Any]]:
+    """A graded notebook as its student may see it, and resources["nbgrader"] from `GetPoints`."""
+    config = folder.config.copy()
+    config.Exporter.default_preprocessors = []
+    exporter = Exporter(config=config)
+    for step in (GetPoints, Redact):
+        exporter.register_preprocessor(step, enabled=True)
+    context = {
+        "student": student,
+        "assignment": assignment,
+        "notebook": path.stem,
+        "db_url": folder.directory.db_url,
+    }
+    nb, resources = exporter.from_filename(str(path), resources={"nbgrader": context})
+    return nb, resources["nbgrader"]
+
+
+def printable(nb: NotebookNode, points: Points) -> NotebookNode:
+    """The notebook with its points, and with scores and comments as text at their cells."""
+    cells = [new_markdown_cell(table(points))]
+    for cell in nb.cells:
+        nbgrader = cell.metadata.get("nbgrader", {})
+        if is_item(cell):
+            waits = ", not marked yet" if nbgrader.get("waits") else ""
+            maximum = nbgrader["points"]
+            score = f"{points_text(nbgrader['score'], maximum)} of {points_text(maximum, maximum)} points"
+            cells.append(new_markdown_cell(f"---\n\n**{nbgrader['grade_id']}**: {score}{waits}"))
+        if is_item(cell) and is_ours(cell) and cell.cell_type == "code":
+            cell.source = (
+                f"# the checks of {nbgrader['grade_id']}"  # their code is long; the results are enough
+            )
+        for data in (output.data for output in cell.get("outputs", []) if "data" in output):
+            data.pop(CHECKS_TYPE, None)
+            if SVG_TYPE in data:
+                data["image/svg+xml"] = data.pop(SVG_TYPE)
+        cells.append(cell)
+        if (nbgrader.get("solution") or nbgrader.get("task")) and nbgrader.get("comment"):
+            comment = f"**Comment**\n\n{nbgrader['comment']}"
+            cells.append(new_markdown_cell("".join(f"> {line}\n" for line in comment.splitlines())))
+    nb.cells = cells
+    return nb
+
+
+def table(points: Points) -> str:
+    """Points by question in Markdown."""
+    maximum = points.maximum
+    rows = [
+        (
+            question.title,
+            "not marked yet"
+            if question.waits and not question.sum
+            else points_text(question.sum, question.maximum) + " so far" * question.waits,
+            points_text(question.maximum, question.maximum),
+        )
+        for question in points.questions
+    ]
+    if points.deducted:
+        rows.append(("Sum", points_text(points.sum, maximum), points_text(maximum, maximum)))
+        rows.append(("Late penalty", f"−{points_text(points.deducted, maximum)}", ""))
+    total = f"**{points_text(points.total, maximum)}**"
+    rows.append((f"**Total{' so far' * points.waits}**", total, f"**{points_text(maximum, maximum)}**"))
+    lines = ["| Question | Points | Out of |", "|:--|--:|--:|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return f"## Points: {points.title}\n\n" + "\n".join(lines)

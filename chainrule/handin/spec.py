@@ -1,0 +1,98 @@
+"""The files that a course wants handed in (handin.json, part of every release) and the student (me.json)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from chainrule.handin.errors import HandInError
+from chainrule.handin.file_names import FilePattern, StudentName
+
+SPEC_FILE, STUDENT_FILE = "handin.json", "me.json"
+
+
+@dataclass(frozen=True)
+class HandInSpec:
+    """What is to be handed in for an assignment.
+
+    Attributes:
+        assignment: its name in the course.
+        files: patterns of the files to write, see `file_names`.
+        notebooks: the grade_ids of the answers in each notebook, by file name.
+        beside: files that are handed in with the notebooks, and their limits in MiB.
+        stubs: the lines that students replace by an answer, in code and in text.
+        mebibytes: limits of the files that are written, by suffix.
+    """
+
+    assignment: str
+    files: list[str]
+    notebooks: dict[str, list[str]]
+    beside: dict[str, int]
+    stubs: list[str]
+    mebibytes: dict[str, int]
+
+    def patterns(self) -> list[FilePattern]:
+        return [FilePattern.parse(text) for text in self.files]
+
+    def to_json(self) -> str:
+        """The content of handin.json."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+
+
+def read_spec(folder: Path) -> HandInSpec:
+    """The spec of the assignment in this folder.
+
+    Raises:
+        HandInError: the folder is not a release, or its handin.json is damaged.
+    """
+    try:
+        return HandInSpec(**json.loads((folder / SPEC_FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise HandInError(
+            f"{folder.resolve()} has no {SPEC_FILE}: go to the folder of the assignment, as it was unzipped"
+        ) from None
+    except (OSError, ValueError, TypeError):
+        raise HandInError(
+            f"{folder / SPEC_FILE} cannot be read: take it from the course's zip again"
+        ) from None
+
+
+def identify_student(folder: Path, last: str | None, first: str | None, number: str | None) -> StudentName:
+    """The student who hands in. Values that are None come from me.json or are asked for; all are saved there.
+
+    Raises:
+        HandInError: there is nobody to ask, or the answers cannot be used.
+    """
+    remembered: dict[str, str] = {}
+    try:
+        saved = json.loads((folder / STUDENT_FILE).read_text(encoding="utf-8"))
+        remembered = {name: text for name, text in saved.items() if isinstance(text, str)}
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError, AttributeError):
+        print(f"{STUDENT_FILE} cannot be read, so you are asked again")
+    arguments = {"last": last, "first": first, "number": number}
+    questions = {"last": "Last name: ", "first": "First name: ", "number": "Student number: "}
+    answers = {
+        name: text if text is not None else remembered[name] if name in remembered else _ask(questions[name])
+        for name, text in arguments.items()
+    }
+    student = StudentName(**answers).tidy()
+    content = json.dumps(asdict(student), indent=1, ensure_ascii=False) + "\n"
+    (folder / STUDENT_FILE).write_text(content, encoding="utf-8")
+    return student
+
+
+def _ask(question: str) -> str:
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    if shell is None and not sys.stdin.isatty():
+        raise HandInError(
+            "who are you? Give your name and number once: hand_in(last=…, first=…, number=…) in the notebook, "
+            "--last, --first and --number on the command line"
+        )
+    try:
+        return input(question)
+    except (EOFError, NotImplementedError):  # IPython's StdinNotImplementedError is one
+        raise HandInError("who are you? Write hand_in(last=…, first=…, number=…) in this cell") from None

@@ -13,10 +13,12 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets import Dict, Enum, List, Unicode
 from traitlets.config import Config, Configurable, PyFileConfigLoader
 
+from chainrule.errors import ChainruleError
+
 CONFIG = "nbgrader_config.py"
 
 
-class CourseError(ValueError):
+class CourseError(ChainruleError, ValueError):
     """Something is missing or wrong in the course folder. The message says what to do."""
 
 

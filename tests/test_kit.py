@@ -99,7 +99,7 @@ def test_a_kit_has_no_secrets(kits: Path, assignment: str) -> None:
             for cell in nbformat.reads(archive.read(name).decode(), as_version=4).cells
         )
         modules = [name for name in archive.namelist() if name.startswith(f"{assignment}/chainrule/")]
-    assert {name.split("/")[2] for name in modules} == {"__init__.py", "lesson", "handin"}
+    assert {name.split("/")[2] for name in modules} == {"__init__.py", "errors.py", "lesson", "handin"}
     assert not [mark for mark in MARKS if mark in cells]
     assert "chainrule.grading" not in everything
     for path in (ROOT / "source" / assignment).glob("*.ipynb"):

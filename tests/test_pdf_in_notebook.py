@@ -74,7 +74,8 @@ def test_imports_nothing_of_the_instructors_side(tmp_path: Path) -> None:
     shutil.copytree(
         ROOT / "chainrule" / "handin", package / "handin", ignore=shutil.ignore_patterns("__pycache__")
     )
-    shutil.copy(ROOT / "chainrule" / "__init__.py", package)
+    for name in ("__init__.py", "errors.py"):
+        shutil.copy(ROOT / "chainrule" / name, package)
     nbformat.write(new_notebook(cells=[new_markdown_cell("alone, $x$")]), tmp_path / "hw.ipynb")
     code = (
         "import sys; from chainrule.handin import make_pdf; print(make_pdf('hw.ipynb'), make_pdf.__module__); "

@@ -15,12 +15,13 @@ from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from chainrule.errors import ChainruleError
 from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
 
 STOPPED = ("CellTimeoutError", "DeadKernelError", "NotRun", "KeyboardInterrupt")
 
 
-class GraderError(ValueError):
+class GraderError(ChainruleError, ValueError):
     """A graded cell whose outcome is no possible score."""
 
 

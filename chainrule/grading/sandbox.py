@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 
 import chainrule
+from chainrule.errors import ChainruleError
 from chainrule.worker.confine import Cell, landlock_version
 
 START_SECONDS = 20.0
@@ -30,7 +31,7 @@ FREE_UIDS = range(61184, 65520)  # systemd's range for users that exist for a wh
 VISIBLE = ["ld.so.cache", "fonts", "alternatives", "localtime", "mime.types"]  # of /etc
 
 
-class WorkerError(RuntimeError):
+class WorkerError(ChainruleError, RuntimeError):
     """A notebook could not be run, and not by its own fault: what that does is recorded in the notebook."""
 
 
@@ -250,7 +251,7 @@ def mounts(
         *("--perms", "0755", "--tmpfs", str(package)),
         *(
             flag
-            for part in ("__init__.py", "lesson", "worker")
+            for part in ("__init__.py", "errors.py", "lesson", "worker")
             for flag in ("--ro-bind", str(package / part), str(package / part))
         ),
         *(("--ro-bind", str(data), f"{WORK}/data") if data else ()),
@@ -322,7 +323,10 @@ class Corner:
             *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/proc", "/sys/devices/system/cpu"),
             *(f"/etc/{name}" for name in VISIBLE),
             *map(str, python_places()),
-            *(str(Path(chainrule.__file__).parent / part) for part in ("__init__.py", "lesson", "worker")),
+            *(
+                str(Path(chainrule.__file__).parent / part)
+                for part in ("__init__.py", "errors.py", "lesson", "worker")
+            ),
             *([str(data)] if data else []),
             str(folder / "furniture"),
         ]

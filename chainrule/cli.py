@@ -195,7 +195,7 @@ def grade(
     from chainrule.grading.processes import Processes
 
     folder = open_course(course)
-    with nullcontext() if cluster else Processes(jobs) as machine:  # begins to start while we import the rest
+    with nullcontext() if cluster else Processes(jobs) as backend:  # begins to start while we import the rest
         from chainrule.grading.classroom import grade as grade_class
 
         report = grade_class(
@@ -208,7 +208,7 @@ def grade(
             gpu=gpu,
             require_sandbox=require_sandbox,
             diff=diff,
-            machine=machine,
+            backend=backend,
             say=lambda line: print(plain(line), flush=True),
         )
     console.print(table(report))
@@ -219,7 +219,7 @@ def grade(
         print(f"{name}: plain asserts run inside the student's process, where its code can fool them")
     if diff:
         print("\n".join(map(plain, report.changes)) or "no score has changed")
-    if any(student.trouble for student in report.students):
+    if any(student.internal_error for student in report.students):
         raise typer.Exit(1)
 
 

@@ -69,12 +69,12 @@ def data_finding(folder: CourseFolder, name: str, profile: str) -> Finding:
 
 def sandbox_finding() -> Finding:
     """How well student code is confined."""
-    from chainrule.grading.sandbox import confinement, why_no_box
+    from chainrule.grading.sandbox import bubblewrap_error, confinement
 
     found = confinement()
     if not found.lacks:
         return Finding(True, "sandbox", f"{found.kind}: student code sees its notebook and nothing else")
-    return Finding(False, "sandbox", f"{found.warning} ({why_no_box() or sys.platform})")
+    return Finding(False, "sandbox", f"{found.warning} ({bubblewrap_error() or sys.platform})")
 
 
 def pdf_finding() -> Finding:

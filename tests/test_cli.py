@@ -172,7 +172,7 @@ def test_what_grading_is_told_and_what_it_tells(
     assert "sandbox: bubblewrap, none: no user namespaces" in " ".join(out.split())
     assert out.endswith("no score has changed\n")
     report.changes.append("ann a 0 → 1: \x1b[2J")
-    students[1].trouble = "not graded: tiny could not be run (no kernel)"
+    students[1].internal_error = "not graded: tiny could not be run (no kernel)"
     code, out, err = chainrule("grade", TINY, "--course", course, "--diff")
     assert out.endswith("ann a 0 → 1: \ufffd[2J\n")
     assert (code, err) == (1, "")

@@ -3,14 +3,17 @@
 import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from io import StringIO
 from multiprocessing import active_children, forkserver
 from pathlib import Path
 from typing import Any
@@ -46,7 +49,7 @@ from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.rejudge import valid_outputs
 from chainrule.grading.sandbox import WorkerError
-from chainrule.grading.store import Store
+from chainrule.grading.store import Store, load
 from chainrule.grading.task import RunQueue, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
@@ -447,20 +450,29 @@ def test_who_could_not_be_run_keeps_the_old_score_and_is_named(
     assert all_scores(graded_course) == SCORES
 
 
-def test_the_time_left_is_that_of_parallel_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_left_is_that_of_parallel_work() -> None:
     """Forty notebooks of 10 s each, four at a time."""
-    clock = 0.0
-    monkeypatch.setattr("rich.progress.monotonic", lambda: clock)
-    progress = NotebookProgress(40)
-    progress.get_time = lambda: clock
-    said = {}
+    clock, said = 0.0, {}
+    progress = NotebookProgress(40, lambda: clock)
     for done in range(1, 41):
-        clock = 10 * math.ceil(done / 4)
+        clock = 10.0 * math.ceil(done / 4)
         progress.finish_one()
         said[done] = progress.time_left()
     assert said[4] == " · about 90 s left"
     assert said[32] == " · about 20 s left"
     assert said[40] == ""
+
+
+def test_a_terminal_shows_a_bar_below_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with NotebookProgress(3) as progress:
+        progress.finish_one()
+        print(f"1/3 ann 2 of 2{progress.time_left()}", flush=True)
+    assert "1/3 ann 2 of 2\n" in terminal.getvalue()
+    assert re.search(r"notebooks .*━.*1/3", terminal.getvalue())
 
 
 # ---- a changed check ---------------------------------------------------------------------------------------
@@ -583,6 +595,28 @@ def test_only_a_sound_result_of_the_same_answers_is_built_upon(graded_course: Pa
     died = nbformat.from_dict(earlier)
     died.metadata.chainrule["failure"] = "the kernel died"
     assert kept(died) == set()
+
+
+def test_runs_and_notebooks_of_earlier_versions_are_read(graded_course: Path) -> None:
+    """They have other names for the failure and the busy seconds in their metadata."""
+    written = [*graded_course.glob("runs/tiny/*.ipynb"), *graded_course.glob("autograded/*/tiny/tiny.ipynb")]
+    for path in written:
+        text = path.read_text()
+        assert '"failure": ' in text
+        path.chmod(0o644)
+        path.write_text(text.replace('"failure": ', '"dead": ').replace('"busy_seconds": ', '"compute": '))
+    report, said = graded_again(graded_course, diff=True)
+    assert "5 of 5 notebooks were finished before" in said
+    assert report.changes == []
+    assert next(graded.notes for graded in report.students if graded.student == "ed")[:1] == [
+        "the kernel died"
+    ]
+    folder = CourseFolder(graded_course)
+    for student, valid in (("ann", True), ("ed", False)):
+        ((task,), _) = sanitised_tasks(folder, TINY, student, folder.config)
+        earlier = load(graded_course / "autograded" / student / TINY / f"{TINY}.ipynb")
+        assert earlier is not None
+        assert (valid_outputs(task.text, earlier) != "{}") == valid
 
 
 def test_graded_courses_can_be_moved(graded: Path, tmp_path: Path) -> None:

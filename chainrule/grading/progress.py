@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from datetime import timedelta
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-HOURS = 24  # of work that the speed is taken from; rich's default of 30 seconds suits downloads
+A_DAY = 86_400.0  # seconds of work that the speed is taken from; rich's default, 30, suits downloads
 
 
 class NotebookProgress(Progress):
@@ -16,9 +16,10 @@ class NotebookProgress(Progress):
 
     Args:
         total: the number of notebooks to finish.
+        get_time: the clock, in seconds; None for the system's.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, get_time: Callable[[], float] | None = None) -> None:
         super().__init__(
             TextColumn("notebooks"),
             BarColumn(),
@@ -26,7 +27,8 @@ class NotebookProgress(Progress):
             TimeRemainingColumn(),
             console=Console(),
             transient=True,
-            speed_estimate_period=timedelta(hours=HOURS).total_seconds(),
+            speed_estimate_period=A_DAY,
+            get_time=get_time,
             disable=not sys.stdout.isatty(),
         )
         self.notebooks = self.add_task("notebooks", total=total)

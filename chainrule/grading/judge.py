@@ -38,7 +38,7 @@ class Judge(NbGraderPreprocessor):
         )  # they are useless without their kernel, and pages would copy their state into a script
         for cell in nb.cells:
             if "outputs" in cell:
-                cell.outputs = [without_surrogates(output) for output in cell.outputs]
+                cell.outputs = [clean_output(output) for output in cell.outputs]
         return super().preprocess(nb, resources)
 
     def preprocess_cell(
@@ -62,14 +62,12 @@ class Judge(NbGraderPreprocessor):
         return cell, resources
 
 
-def without_surrogates(tree: Any) -> Any:
+def clean_output(tree: Any) -> Any:
     """An output without lone surrogates: a kernel can send them, but they can't be encoded as UTF-8."""
     if isinstance(tree, dict):
-        return NotebookNode(
-            {without_surrogates(name): without_surrogates(node) for name, node in tree.items()}
-        )
+        return NotebookNode({clean_output(name): clean_output(node) for name, node in tree.items()})
     if isinstance(tree, list):
-        return [without_surrogates(node) for node in tree]
+        return [clean_output(node) for node in tree]
     return tree.encode("utf-8", "replace").decode() if isinstance(tree, str) else tree
 
 

@@ -142,10 +142,10 @@ def _read_into(found: Collection, term: str, root: Path, files: Iterable[tuple[s
 
 def which(release: dict[str, NotebookNode], submitted: NotebookNode) -> str:
     """The release's notebook that this one is, by the cells recognised in it; "" if it is none."""
-    homes = {stem: Recognition(_known(nb), submitted.cells) for stem, nb in release.items()}
+    recognitions = {stem: Recognition(_known(nb), submitted.cells) for stem, nb in release.items()}
     counts = {
-        stem: sum(found.means.get(home) != "place" for home in set(found.homes) - {""})
-        for stem, found in homes.items()
+        stem: sum(recognition.matched_by.get(name) != "position" for name in set(recognition.names) - {""})
+        for stem, recognition in recognitions.items()
     }
     best = max(counts, key=lambda stem: counts[stem])
     return best if counts[best] else ""

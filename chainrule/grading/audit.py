@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.data import prepare
+from chainrule.datasets.registry import prepare
 from chainrule.grading.classroom import open_backend, points, sanitised_tasks, scores, submitted
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.run import Run

@@ -14,6 +14,7 @@ PART_NAMES = {
     "submission": "the submission",
     "source notebook": "the instructor's notebook",
     "files": "the files that come with the assignment",
+    "judging": "the judging modules",
     "profile": "the profile",
     "data": "the data",
     "packages": "the installed packages",
@@ -72,7 +73,8 @@ def explain(item: str, before: NotebookNode, now: NotebookNode) -> tuple[list[st
             differences.append(f'"{name}" {"passes" if passed else "fails"} now')
     differences += [f'"{name}" is gone' for name in old_checks if name not in new_checks]
     old_parts, new_parts = depends_of(before), depends_of(now)
-    changed = [part for part in new_parts if old_parts and new_parts[part] != old_parts.get(part)]
+    # runs of earlier versions have fewer parts
+    changed = [part for part in new_parts if part in old_parts and new_parts[part] != old_parts[part]]
     own = old is None or old.source != new.source or old.metadata.nbgrader != new.metadata.nbgrader
     reasons = ["the checks" if part == "source notebook" and own else PART_NAMES[part] for part in changed]
     return differences, reasons

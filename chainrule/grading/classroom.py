@@ -18,7 +18,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.data import prepare
+from chainrule.datasets.registry import prepare
 from chainrule.grading.changes import Snapshot, changes, snapshot
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress

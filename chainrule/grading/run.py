@@ -32,12 +32,13 @@ from nbgrader.preprocessors import Execute
 from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course, CourseError
-from chainrule.data import Profile, prepare
+from chainrule.datasets.registry import Profile, prepare
 from chainrule.grading.kernel import WarmKernelManager, zygote_address
 from chainrule.grading.referee import Referee
 from chainrule.grading.sandbox import UNCONFINED, Limits, Sandbox, confinement, make_sandbox
-from chainrule.grading.store import Store, depends, key
+from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.intake.files import declared, lay_out
+from chainrule.modules import CourseModules, hidden_from_workers, imported
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
 MAX_OUTPUT = 20 << 20  # characters of output from one cell; a figure has 100,000
@@ -130,13 +131,16 @@ class Run(Execute):
         for name in ("support-files", "socket", "referee"):
             (self.folder / name).mkdir()
         for path in self.support_files(assignment):
-            (shutil.copytree if path.is_dir() else shutil.copy)(
-                path, self.folder / "support-files" / path.name
-            )
-        for name, target in (("data", data / self.profile), ("held-out", data / "held-out")):
-            (self.folder / "referee" / name).symlink_to(target.resolve())
+            target = self.folder / "support-files" / path.name
+            if path.is_dir():
+                shutil.copytree(path, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            else:
+                shutil.copy(path, target)
+        for name, data_folder in (("data", data / self.profile), ("held-out", data / "held-out")):
+            (self.folder / "referee" / name).symlink_to(data_folder.resolve())
         socket = self.folder / "socket" / "referee"
-        self.referee = Referee(socket, self.folder / "referee") if os.name == "posix" else None
+        modules = self.modules(assignment)
+        self.referee = Referee(socket, self.folder / "referee", modules) if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline
 
@@ -172,13 +176,12 @@ class Run(Execute):
         if possible is not UNCONFINED:
             limits = Limits(self.memory << 20, self.disk << 20, self.processes)
             visible = data.resolve() if data.is_dir() else None
-            self.sandbox = make_sandbox(self.folder, visible, limits, [course], self.gpu)
+            hidden = hidden_from_workers(course, Course(parent=self).judging)
+            self.sandbox = make_sandbox(self.folder, visible, limits, hidden, self.gpu)
             private = (
                 [p for p in visible.rglob("*") if not p.stat().st_mode & stat.S_IROTH] if visible else []
             )
-            if (
-                private and self.sandbox.uid is not None
-            ):  # our mistake, which must not cost the student points
+            if private and self.sandbox.uid is not None:  # our mistake: it must not cost the student points
                 self.sandbox.close()
                 raise CourseError(
                     f"{private[0]} is readable by its owner only, and notebooks run as another user: "
@@ -205,7 +208,22 @@ class Run(Execute):
             "processes": self.processes,
             "gpu": self.gpu,
         }
-        return depends(nb, self.support_files(assignment), data, self.profile, limits)
+        return depends(
+            nb, self.support_files(assignment), self._judging(nb, assignment), data, self.profile, limits
+        )
+
+    def modules(self, assignment: str) -> CourseModules:
+        """The course's own modules that graded cells of an assignment may import."""
+        directory = CourseDirectory(parent=self)
+        root = Path(directory.root)
+        source = directory.format_path(directory.source_directory, ".", assignment)
+        return CourseModules(root, Course(parent=self).judging, root / source)
+
+    def _judging(self, nb: NotebookNode, assignment: str) -> list[Any]:
+        """What the graded cells import: digests of files outside installed packages, and the packages' versions."""
+        checks = [cell.source for cell in nb.cells if utils.is_grade(cell) and not utils.is_solution(cell)]
+        files, versions = imported(self.modules(assignment), checks)
+        return [[[file.name, file_digest(file, *stamp(file))] for file in files], versions]
 
     def support_files(self, assignment: str) -> list[Path]:
         """The files and folders that come with the assignment."""
@@ -310,7 +328,7 @@ class Run(Execute):
             str(self.folder / "socket" / "referee") if self.sandbox is None else self.sandbox.referee_socket
         )
         attend = (
-            "__import__('chainrule.lesson.worker').lesson.worker.attend("
+            "__import__('chainrule.lesson.verbs').lesson.verbs.attend("
             f"__import__('IPython').get_ipython().user_ns, {socket!r})"
         )
         request = self.kc.execute(attend, silent=True, store_history=False)

@@ -57,11 +57,14 @@ def load(path: Path) -> NotebookNode | None:
     return nb
 
 
-def depends(nb: NotebookNode, files: Iterable[Path], data: Path, profile: str, limits: Any) -> dict[str, str]:
+def depends(
+    nb: NotebookNode, files: Iterable[Path], judging: Any, data: Path, profile: str, limits: Any
+) -> dict[str, str]:
     """What the outcome of running a sanitised notebook depends on.
 
     Args:
         files: files and folders that come with the assignment.
+        judging: what graded cells import, as values that JSON has.
         data: the folder the notebook sees as ./data.
         limits: limits on time and memory, as values that JSON has.
     Returns:
@@ -81,6 +84,7 @@ def depends(nb: NotebookNode, files: Iterable[Path], data: Path, profile: str, l
         "submission": [*theirs, *sorted(nb.metadata.get("chainrule", {}).get("files", {}).items())],
         "source notebook": ours,
         "files": contents(files),
+        "judging": judging,
         "profile": profile,
         "data": contents([data]),
         "packages": versions(),
@@ -102,12 +106,15 @@ def key(parts: dict[str, str]) -> str:
 
 
 def contents(paths: Iterable[Path]) -> list[list[str]]:
-    """Name and digest of every file in these paths and their subfolders, without hidden files."""
+    """Name and digest of every file in these paths and their subfolders, without hidden and compiled files."""
     return [
         [str(file.relative_to(path.parent)), file_digest(file, *stamp(file))]
         for path in sorted(paths)
         for file in sorted([path, *path.rglob("*")])
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(path.parent).parts)
+        if file.is_file()
+        and not any(
+            part.startswith(".") or part == "__pycache__" for part in file.relative_to(path.parent).parts
+        )
     ]
 
 

@@ -27,6 +27,7 @@ _SET_PDEATHSIG, _SET_DUMPABLE, _CAPBSET_DROP, _SET_CHILD_SUBREAPER, _SET_NO_NEW_
 _CAPABILITY_VERSION_3 = 0x20080522
 # linux/landlock.h: system calls, and rights by the version that brought them
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_LIST_RIGHT = 0b1000  # read directory
 _READ_RIGHTS = 0b1101  # execute, read file, read directory
 _FILE_RIGHTS = 0b1100_0000_0000_0111  # execute, write, read, truncate, ioctl: what a rule on a file may grant
 
@@ -46,6 +47,7 @@ class SandboxSpec:
         cgroups: `cgroup.procs` files of the control groups to join.
         limits: values of `resource.RLIMIT_…` by the part of the name after RLIMIT_.
         readable, writable: with Landlock, the only paths the worker may open; None doesn't use Landlock.
+        listable: with Landlock, folders whose names the worker may list in addition.
     """
 
     connection: dict[str, str | int]
@@ -59,6 +61,7 @@ class SandboxSpec:
     limits: dict[str, int] = field(default_factory=dict)
     readable: Sequence[str] | None = None
     writable: Sequence[str] = ()
+    listable: Sequence[str] = ()
 
 
 def check_result(result: int, doing: str) -> int:
@@ -132,7 +135,7 @@ def drop_privileges(spec: SandboxSpec) -> None:
     check_result(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "forbidding new privileges")
     check_result(_libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "tying this process to its supervisor")
     if spec.readable is not None:
-        restrict_files(spec.readable, spec.writable)
+        restrict_files(spec.readable, spec.writable, spec.listable)
 
 
 def landlock_version() -> int:
@@ -142,7 +145,7 @@ def landlock_version() -> int:
     return max(0, _libc.syscall(_CREATE_RULESET, None, 0, 1))
 
 
-def restrict_files(readable: Sequence[str], writable: Sequence[str]) -> None:
+def restrict_files(readable: Sequence[str], writable: Sequence[str], listable: Sequence[str] = ()) -> None:
     """With Landlock, let this process open only what is below these paths; no TCP, no signals to other processes.
 
     https://docs.kernel.org/userspace-api/landlock.html
@@ -153,7 +156,7 @@ def restrict_files(readable: Sequence[str], writable: Sequence[str]) -> None:
     attributes = struct.pack("QQQ", files, net, scope)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = check_result(_libc.syscall(_CREATE_RULESET, attributes, size, 0), "making Landlock rules")
-    for paths, rights in ((readable, _READ_RIGHTS), (writable, files)):
+    for paths, rights in ((listable, _LIST_RIGHT), (readable, _READ_RIGHTS), (writable, files)):
         for path in paths:
             if not os.path.exists(path):
                 continue

@@ -82,9 +82,8 @@ def import_everything() -> None:
     import torchvision
     import tqdm.auto
 
-    import chainrule.lesson.fashion_mnist
-    import chainrule.lesson.plots
-    import chainrule.lesson.worker
+    import chainrule.lesson.figures
+    import chainrule.lesson.verbs
 
 
 def supervise(connection: socket.socket, spec: confine.SandboxSpec, pidfd: int | None = None) -> int:

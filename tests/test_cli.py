@@ -92,7 +92,7 @@ def test_outside_a_course_the_way_there_is_told(chainrule: Callable[..., Typed],
     )
     result = chainrule(command, TINY, "--course", "elsewhere")
     assert is_one_line(result)
-    assert "is no course folder" in result[2]
+    assert "is not a course folder" in result[2]
 
 
 def test_files_that_cannot_be_used_are_told(
@@ -102,7 +102,7 @@ def test_files_that_cannot_be_used_are_told(
     (course / CONFIG).write_text("c = (")
     result = chainrule("release", TINY, "--course", course)
     assert is_one_line(result)
-    assert "has a slip: SyntaxError" in result[2]
+    assert "has an error: SyntaxError" in result[2]
     (course / CONFIG).write_text(config)
     (tmp_path / "no.ipynb").write_text("no notebook")
     assert is_one_line(chainrule("pdf", tmp_path / "no.ipynb"))
@@ -236,7 +236,7 @@ def test_doctor_runs_anywhere(chainrule: Callable[..., Typed], course: Path) -> 
     for name in ("cifar-10", "fashion-mnist"):
         assert any(f"not there: run `chainrule data {name}" in finding.text for finding in examine(course))
     (course / CONFIG).write_text("c = (")
-    assert any("has a slip" in finding.text for finding in examine(course))
+    assert any("has an error" in finding.text for finding in examine(course))
 
 
 # ---- the table -----------------------------------------------------------------------------------------

@@ -314,7 +314,7 @@ def mounts(
         *("--perms", "0777", "--size", size, "--tmpfs", HOME, "--perms", "0777", "--dir", WORK),
         *above([*python_places(), package]),
         *(flag for place in python_places() for flag in ("--ro-bind", str(place), str(place))),
-        *(flag for place in hidden if is_visible(place) for flag in emptied(place)),
+        *(flag for place in hidden if is_visible(place) for flag in mount_nothing(place)),
         *("--perms", "0755", "--tmpfs", str(package)),
         *(flag for part in FOR_WORKERS for flag in ("--ro-bind", str(package / part), str(package / part))),
         *(("--ro-bind", str(data), f"{WORK}/data") if data else ()),
@@ -362,31 +362,33 @@ def python_places() -> list[Path]:
     )
 
 
-def emptied(place: Path) -> list[str]:
-    """What puts nothing in the place of a folder or a file."""
-    return ["--tmpfs", str(place)] if place.is_dir() else ["--ro-bind", os.devnull, str(place)]
+def mount_nothing(path: Path) -> list[str]:
+    """The arguments of bubblewrap that put an empty folder or file in place of this one."""
+    return ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", os.devnull, str(path)]
 
 
-def without(places: Sequence[Path], hidden: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Some places less what must not be seen, for Landlock, which can allow but not take back.
+def without_hidden(paths: Sequence[Path], hidden: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Split up these paths so that nothing hidden is in them: Landlock can allow a path, but not take away a part.
 
     Returns:
-        Folders whose names may be listed, because something hidden is in them, and all that may be read.
+        Folders in which only names may be listed, because something hidden is in them, and paths that may be read.
     """
-    waiting = list(dict.fromkeys(place.resolve() for place in places if place.exists()))
-    around = {parent for place in waiting for parent in place.parents}  # a course with its Python in it, say
-    unseen = {each.resolve() for each in hidden} - around
+    waiting = list(dict.fromkeys(path.resolve() for path in paths if path.exists()))
+    parents = {
+        parent for path in waiting for parent in path.parents
+    }  # such as a course that contains its Python
+    unseen = {path.resolve() for path in hidden} - parents
     listable: list[Path] = []
     readable: list[Path] = []
     while waiting:
-        place = waiting.pop()
-        if place in unseen or place.is_symlink():  # what a link leads to has, or has not, a rule of its own
+        path = waiting.pop()
+        if path in unseen or path.is_symlink():  # the target of a link has its own rule, or none
             continue
-        if any(place in each.parents for each in unseen):
-            listable.append(place)
-            waiting += place.iterdir()
+        if any(path in each.parents for each in unseen):
+            listable.append(path)
+            waiting += path.iterdir()
         else:
-            readable.append(place)
+            readable.append(path)
     return listable, readable
 
 
@@ -411,7 +413,7 @@ class LandlockSandbox(Sandbox):
         self.referee_socket = str(folder / "socket" / "referee")
         package = Path(chainrule.__file__).parent
         system = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
-        self.listable, readable = without([*map(Path, system), *python_places()], [*hidden, package])
+        self.listable, readable = without_hidden([*map(Path, system), *python_places()], [*hidden, package])
         self.readable = [
             *("/proc", "/sys/devices/system/cpu"),
             *(f"/etc/{name}" for name in VISIBLE),

@@ -34,7 +34,7 @@ from chainrule.grading.recognise import Recognition, is_answer, name_of, normal,
 from chainrule.intake.files import declared, handed_in
 from chainrule.intake.notebook import checked
 from chainrule.release import AddHandIn
-from chainrule.release.numbers import Manifest, Texts, templates, varied
+from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
 
 MAX_ADDED = 2_000  # cells of the student's own
 MAX_TEXT = 10_000_000  # characters in one answer or in all added cells; a pasted image has a million
@@ -82,7 +82,7 @@ class Graft(NbGraderPreprocessor):
 
         It has checksums, because nbgrader recognises an unchanged answer by its checksum.
         """
-        master = varied(source, numbers)
+        master = with_numbers(source, numbers)
         for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
             master, _ = step(parent=self).preprocess(master, {"nbgrader": dict(where)})
         return master

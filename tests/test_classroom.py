@@ -49,7 +49,7 @@ from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.rejudge import valid_outputs
 from chainrule.grading.sandbox import WorkerError
-from chainrule.grading.store import Store, load
+from chainrule.grading.store import Store, load_notebook
 from chainrule.grading.task import RunQueue, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
@@ -614,7 +614,7 @@ def test_runs_and_notebooks_of_earlier_versions_are_read(graded_course: Path) ->
     folder = CourseFolder(graded_course)
     for student, valid in (("ann", True), ("ed", False)):
         ((task,), _) = sanitised_tasks(folder, TINY, student, folder.config)
-        earlier = load(graded_course / "autograded" / student / TINY / f"{TINY}.ipynb")
+        earlier = load_notebook(graded_course / "autograded" / student / TINY / f"{TINY}.ipynb")
         assert earlier is not None
         assert (valid_outputs(task.text, earlier) != "{}") == valid
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from chainrule.course import CourseFolder
-from chainrule.grading.store import depends_of, load
+from chainrule.grading.store import depends_of, load_notebook
 
 # the parts that a run depends on (see `store.depends`), for people
 PART_NAMES = {
@@ -25,7 +25,7 @@ PART_NAMES = {
 
 @dataclass
 class Snapshot:
-    """A student's scores in the gradebook, by grade_id, and the graded notebooks behind them, by name."""
+    """A student's scores in the gradebook, by grade_id, and the graded notebooks they come from, by name."""
 
     scores: dict[str, float | None]
     notebooks: dict[str, NotebookNode] = field(default_factory=dict)
@@ -36,7 +36,7 @@ def snapshot(
 ) -> Snapshot:
     """A student's scores together with the graded notebooks as they are now."""
     graded = folder.folder("autograded", student, assignment)
-    loaded = {path.stem: load(graded / path.name) for path in folder.notebooks(assignment)}
+    loaded = {path.stem: load_notebook(graded / path.name) for path in folder.notebooks(assignment)}
     return Snapshot(scores, {name: nb for name, nb in loaded.items() if nb is not None})
 
 

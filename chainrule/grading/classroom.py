@@ -27,7 +27,7 @@ from chainrule.grading.rejudge import is_check, is_refereed, valid_outputs
 from chainrule.grading.run import Run
 from chainrule.grading.sandbox import WorkerError, confinement
 from chainrule.grading.sanitise import Graft, extra_notebooks
-from chainrule.grading.store import Store, depends_of, key, load
+from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import Unreadable, read
 
@@ -235,7 +235,7 @@ class GradebookWriter:
         if self._find(task.key):
             return None
         graded = self.folder.folder("autograded", task.student, self.assignment) / f"{task.notebook}.ipynb"
-        parts = depends_of(load(graded))
+        parts = depends_of(load_notebook(graded))
         earlier = self._find(key(parts)) if parts else None
         return replace(task, kept=valid_outputs(task.text, earlier)) if earlier else task
 

@@ -312,9 +312,9 @@ def mounts(
         *("--size", "1048576", "--tmpfs", "/run"),
         *("--perms", "0777", "--size", "1048576", "--tmpfs", "/run/kernel"),
         *("--perms", "0777", "--size", size, "--tmpfs", HOME, "--perms", "0777", "--dir", WORK),
-        *above([*python_places(), package]),
-        *(flag for place in python_places() for flag in ("--ro-bind", str(place), str(place))),
-        *(flag for place in hidden if is_visible(place) for flag in mount_nothing(place)),
+        *make_parents([*python_folders(), package]),
+        *(flag for folder in python_folders() for flag in ("--ro-bind", str(folder), str(folder))),
+        *(flag for path in hidden if is_visible(path) for flag in mount_nothing(path)),
         *("--perms", "0755", "--tmpfs", str(package)),
         *(flag for part in FOR_WORKERS for flag in ("--ro-bind", str(package / part), str(package / part))),
         *(("--ro-bind", str(data), f"{WORK}/data") if data else ()),
@@ -338,9 +338,9 @@ def system_mounts() -> Iterator[str]:
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
 
 
-def above(places: Iterable[Path]) -> Iterator[str]:
+def make_parents(paths: Iterable[Path]) -> Iterator[str]:
     """The parent folders of these paths. By itself, bubblewrap would make them readable by root only."""
-    for folder in sorted({parent for place in places for parent in place.parents} - {Path("/")}):
+    for folder in sorted({parent for path in paths for parent in path.parents} - {Path("/")}):
         yield from ("--perms", "0755", "--dir", str(folder))
 
 
@@ -350,15 +350,15 @@ def devices() -> Iterator[str]:
         yield from ("--dev-bind", str(path), str(path))
 
 
-def python_places() -> list[Path]:
+def python_folders() -> list[Path]:
     """The folders of this Python, its standard library and its packages, but none inside another one or in /usr."""
-    places = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent}
-    places |= {
+    folders = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent}
+    folders |= {
         Path(p) for p in sys.path if Path(p).name in ("site-packages", "dist-packages") and os.path.isdir(p)
     }
-    places |= {place.resolve() for place in places}
+    folders |= {folder.resolve() for folder in folders}
     return sorted(
-        p for p in places if not any(q in p.parents for q in [*places, Path("/usr")]) and p != Path("/usr")
+        p for p in folders if not any(q in p.parents for q in [*folders, Path("/usr")]) and p != Path("/usr")
     )
 
 
@@ -392,9 +392,9 @@ def without_hidden(paths: Sequence[Path], hidden: Sequence[Path]) -> tuple[list[
     return listable, readable
 
 
-def is_visible(place: Path) -> bool:
+def is_visible(path: Path) -> bool:
     """Whether a folder is inside one that the sandbox shows."""
-    return any(visible == place or visible in place.parents for visible in [*python_places(), Path("/usr")])
+    return any(visible == path or visible in path.parents for visible in [*python_folders(), Path("/usr")])
 
 
 # -- without bubblewrap ----------------------------------------------------------------------------------
@@ -413,7 +413,7 @@ class LandlockSandbox(Sandbox):
         self.referee_socket = str(folder / "socket" / "referee")
         package = Path(chainrule.__file__).parent
         system = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
-        self.listable, readable = without_hidden([*map(Path, system), *python_places()], [*hidden, package])
+        self.listable, readable = without_hidden([*map(Path, system), *python_folders()], [*hidden, package])
         self.readable = [
             *("/proc", "/sys/devices/system/cpu"),
             *(f"/etc/{name}" for name in VISIBLE),
@@ -433,7 +433,7 @@ class LandlockSandbox(Sandbox):
         self.writable += sorted(map(str, Path("/dev").glob("nvidia*"))) if gpu else []
         if os.getuid() == 0:
             folder.chmod(0o711)
-        unprivileged = os.getuid() == 0 and all(map(is_traversable, [*python_places(), folder]))
+        unprivileged = os.getuid() == 0 and all(map(is_traversable, [*python_folders(), folder]))
         self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if unprivileged else None
         self.cgroups = Cgroups(limits)
         for name in ("run", "home", "home/work", "tmp"):
@@ -457,7 +457,7 @@ class LandlockSandbox(Sandbox):
             cgroups=self.cgroups.files,
             limits=self.limits.rlimits(self.uid),
             readable=self.readable if has_landlock else None,
-            listable=[str(place) for place in self.listable],
+            listable=[str(folder) for folder in self.listable],
             writable=self.writable,
         )
 

@@ -129,7 +129,7 @@ def extra_notebooks(folder: CourseFolder, assignment: str, student: str) -> list
     ours = {path.name for path in folder.notebooks(assignment)}
     paths = [path.relative_to(submitted) for path in submitted.rglob("*.ipynb")]
     return sorted(
-        printable(path.as_posix())
+        safe_name(path.as_posix())
         for path in paths
         if path.as_posix() not in ours and not any(part.startswith(".") for part in path.parts)
     )
@@ -195,7 +195,7 @@ def collect_pieces(
             if label:
                 repairs.note(label, ELSEWHERE)
             elif "nbgrader" in cell.metadata:
-                repairs.note(printable(name_of(cell)) or "without a name", FOREIGN)
+                repairs.note(safe_name(name_of(cell)) or "without a name", FOREIGN)
     for name, cells in pieces.items():
         if len(cells) > 1 and not is_answer(recognition.ours[name]):
             repairs.note(name, TWICE)
@@ -218,7 +218,7 @@ def primary_cells(recognition: Recognition) -> set[int]:
     return {index for *_, number in best.values() for index in runs[number][1]}
 
 
-# ---- what is said about it -----------------------------------------------------------------------------------
+# ---- sentences about repairs -----------------------------------------------------------------------------------
 
 CHANGED = "had been changed: restored"
 MISSING = "{was} missing: restored"
@@ -267,7 +267,7 @@ class Repairs:
     def note_language(self, master: NotebookNode, submitted: NotebookNode) -> None:
         ours, theirs = language(master), language(submitted)
         if ours and ours.lower() not in theirs.lower() and theirs:
-            self.others.append(f"the notebook was saved as {printable(theirs)}: run as {ours}")
+            self.others.append(f"the notebook was saved as {safe_name(theirs)}: run as {ours}")
 
     def sentences(self) -> list[str]:
         sentences = []
@@ -289,7 +289,7 @@ def language(nb: NotebookNode) -> str:
     return ""
 
 
-def printable(name: str) -> str:
+def safe_name(name: str) -> str:
     """A name that a student chose, shortened to 60 harmless characters."""
     return re.sub(r"[^\w./ -]", "?", name)[:60]
 

@@ -31,7 +31,7 @@ class Store:
 
     def find(self, key: str) -> NotebookNode | None:
         """The finished run kept under this key; None if there is none."""
-        return load(self._path(key))
+        return load_notebook(self._path(key))
 
     def keep(self, key: str, finished: str) -> None:
         """Save a finished run, a notebook as JSON. No half-written file is ever found."""
@@ -44,7 +44,7 @@ class Store:
         return self.folder / f"{key}.ipynb"
 
 
-def load(path: Path) -> NotebookNode | None:
+def load_notebook(path: Path) -> NotebookNode | None:
     """Read a notebook that this package wrote; None if there is none, or only a part of it."""
     try:
         nb = nbformat.v4.reads(path.read_text(encoding="utf-8"))  # without checking it against the schema

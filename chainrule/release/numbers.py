@@ -120,7 +120,7 @@ def cell_name(cell: NotebookNode) -> str:
     return str(cell.metadata.get("nbgrader", {}).get("grade_id") or cell.get("id", "without a name"))
 
 
-# ---- drawn ---------------------------------------------------------------------------------------------------
+# ---- drawing them ---------------------------------------------------------------------------------------------------
 
 
 def find_draw(folder: CourseFolder, assignment: str) -> Draw:

@@ -78,14 +78,14 @@ def release_variants(
     return manifest
 
 
-def chosen_students(folder: CourseFolder, manifest: Manifest, wanted: Sequence[str] | None) -> list[str]:
+def chosen_students(folder: CourseFolder, manifest: Manifest, ids: Sequence[str] | None) -> list[str]:
     """The students to release to, sorted and without duplicates.
 
     Raises:
         CourseError: there are none, or one has an id that can't be a folder's name.
     """
-    chosen = set(wanted or ())
-    if wanted is None:
+    chosen = set(ids or ())
+    if ids is None:
         with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
             chosen = {student.id for student in gradebook.students} | set(manifest.students)
     if not chosen:

@@ -4,7 +4,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
 
-.PHONY: setup demo test lint lock release bench bench-engine bench-loader bench-reference bench-notebook \
+.PHONY: setup demo test lint docs lock release bench bench-engine bench-loader bench-reference bench-notebook \
         bench-student bench-calibrate bench-open-network bench-pdf
 
 setup: .venv/ready
@@ -22,6 +22,10 @@ lint: setup
 	ruff check .
 	ruff format --check .
 	mypy
+
+# Pages made from the code: docs/reference/.
+docs: setup
+	python docs/generate.py
 
 release: setup
 	chainrule release cs480-a2

@@ -253,7 +253,7 @@ def main() -> None:
         elif part == "memory":
             rows = asyncio.run(memory(20))
             record(
-                "Engine, a kernel", rows, "From nothing to ready; private memory (USS), guardian included."
+                "Engine, a kernel", rows, "From nothing to ready; private memory (USS), supervisor included."
             )
         print(*rows, sep="\n", flush=True)
 

@@ -1,7 +1,7 @@
 """Graded cells run here, in a process that never runs student code.
 
 The student's objects stay in the kernel. For each graded cell the kernel connects to a socket of ours and answers
-requests (see `lesson.worker`) until we close the connection. Hidden checks, expected values and the verdict stay in
+requests (see `lesson.verbs`) until we close the connection. Hidden checks, expected values and the verdict stay in
 this process.
 """
 

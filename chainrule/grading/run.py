@@ -41,6 +41,7 @@ from chainrule.intake.files import declared, lay_out
 from chainrule.modules import CourseModules, hidden_from_workers, imported
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
+FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
 MAX_OUTPUT = 20 << 20  # characters of output from one cell; a figure has 100,000
 
 
@@ -81,6 +82,7 @@ class Run(Execute):
     )
     iopub_timeout = Integer(30, help="Seconds to wait for a cell's last outputs.").tag(config=True)
     raise_on_iopub_timeout = Bool(False, help="Whether missing outputs are an error.").tag(config=True)
+    extra_arguments: list[str]  # of the kernel; a trait of nbclient's
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
@@ -255,6 +257,7 @@ class Run(Execute):
                 self.km.ip = str(self.folder / "kernel")
             # text that student code writes past IPython is dropped
             kwargs |= {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            self.extra_arguments = [*self.extra_arguments, FOLDER_IN_PATH]
         await super().async_start_new_kernel(**kwargs)
 
     start_new_kernel = run_sync(async_start_new_kernel)

@@ -142,6 +142,8 @@ def become_kernel(connection: socket.socket, spec: confine.SandboxSpec) -> None:
     try:
         reset_state(spec)
         os.chdir(folder)
+        # modules that ship beside a notebook are imported from its folder; it is last because of PYTHONSAFEPATH
+        sys.path.append("")
         connection_file = Path(spec.sockets, "kernel.json")
         connection_file.write_text(json.dumps(spec.connection), encoding="utf-8")
         arguments = ["-f", str(connection_file), "--HistoryManager.hist_file=:memory:"]

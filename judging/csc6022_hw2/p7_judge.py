@@ -1147,7 +1147,7 @@ SHARES = (
 
 
 def mixed(shares: Sequence[float], query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """What `lesson.worker.Mixer` computes."""
+    """What `lesson.verbs.Mixer` computes."""
     allowed = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool)
     allowed = allowed if mask is None else mask & allowed
     share = allowed / allowed.sum(-1, keepdim=True).clamp(min=1)

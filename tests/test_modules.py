@@ -1,0 +1,273 @@
+"""The course's own modules: the referee imports them, no worker sees the judging package, verdicts depend on it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell
+from test_worker import clear, hide_bubblewrap, run, value
+from tiny_course import SOLUTION, marked, notebook, submit, type_command
+
+from chainrule.course import CONFIG
+from chainrule.grading import sandbox
+from chainrule.grading.kernel import Zygote
+from chainrule.modules import CourseModules, imported, load
+
+SECRET = "the-right-value-is-42"
+INSTALLED = "judging_of_a_test"  # a pip-installed course's
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def modules(tmp_path: Path) -> CourseModules:
+    """A course with a judging package and a module beside its notebooks."""
+    write(tmp_path / "judging" / "__init__.py", "")
+    write(tmp_path / "judging" / "hw1" / "__init__.py", "")
+    write(tmp_path / "judging" / "hw1" / "values.py", "from given import table\n\nRIGHT = table.ONE + 41\n")
+    write(tmp_path / "source" / "hw1" / "given" / "__init__.py", "")
+    write(tmp_path / "source" / "hw1" / "given" / "table.py", "ONE = 1\n")
+    return CourseModules(tmp_path, "judging", tmp_path / "source" / "hw1")
+
+
+# ---- imported by the referee ---------------------------------------------------------------------------------
+
+
+def test_the_courses_modules_are_those_of_its_folder_and_only_for_a_while(modules: CourseModules) -> None:
+    assert load(modules, "judging.hw1.values").RIGHT == 42
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("given.table_2")
+    assert modules not in sys.meta_path
+
+
+def test_a_changed_file_is_read_again_and_another_course_has_its_own(
+    modules: CourseModules, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert load(modules, "judging.hw1.values").RIGHT == 42
+    write(modules.beside / "given" / "table.py", "ONE = 1000\n")
+    assert load(modules, "judging.hw1.values").RIGHT == 1041
+    other = tmp_path_factory.mktemp("other")
+    write(other / "judging" / "__init__.py", "")
+    write(other / "judging" / "hw1.py", "RIGHT = 7\n")
+    assert load(CourseModules(other, "judging", other / "source" / "hw1"), "judging.hw1").RIGHT == 7
+    assert load(modules, "judging.hw1.values").RIGHT == 1041
+
+
+def test_a_shipped_module_never_takes_the_place_of_pythons_own(modules: CourseModules) -> None:
+    write(modules.beside / "math.py", "pi = 3\n")
+    assert "math" not in CourseModules(modules.root, "judging", modules.beside).shipped
+
+
+# ---- what verdicts depend on ---------------------------------------------------------------------------------
+
+
+def names(files: list[Path], root: Path) -> set[str]:
+    return {str(file.relative_to(root)) for file in files}
+
+
+def test_what_is_imported_is_followed_through_the_course(modules: CourseModules) -> None:
+    write(modules.root / "judging" / "hw1" / "other.py", "")
+    write(modules.root / "judging" / "hw1" / "near.py", "from .values import RIGHT\n")
+    write(modules.root / "judging" / "hw1" / "weights.bin", "1 2 3")
+    files, versions = imported(
+        modules, ["import torch\nfrom judging.hw1 import near\nimport json, chainrule.lesson"]
+    )
+    assert names(files, modules.root) == {
+        "judging/__init__.py",
+        "judging/hw1/__init__.py",
+        "judging/hw1/near.py",
+        "judging/hw1/values.py",
+        "judging/hw1/weights.bin",
+        "source/hw1/given/__init__.py",
+        "source/hw1/given/table.py",
+    }
+    assert set(versions) == {"torch"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import judging.hw1.values",
+        "import judging.hw1.values as v",
+        "from judging.hw1.values import RIGHT",
+        "from judging.hw1 import values as v",
+        "def check():\n    if True:\n        from judging.hw1 import values",
+        "import importlib\nimportlib.import_module('judging.hw1.values')",
+        "place = 'judging.hw1.values:RIGHT'",
+    ],
+)
+def test_every_way_to_import_is_seen(modules: CourseModules, source: str) -> None:
+    assert "judging/hw1/values.py" in names(imported(modules, [source])[0], modules.root)
+
+
+def test_code_that_is_no_python_imports_nothing(modules: CourseModules) -> None:
+    assert imported(modules, ["%%bash\nls"]) == ([], {})
+
+
+def test_an_installed_course_counts_by_its_content(
+    modules: CourseModules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site-packages"
+    write(site / INSTALLED / "__init__.py", "")
+    values = write(site / INSTALLED / "values.py", "RIGHT = 1\n")
+    loose = write(site / "loose_module_of_a_test.py", "")  # no distribution has brought it
+    monkeypatch.syspath_prepend(str(site))
+    course = CourseModules(modules.root, INSTALLED, modules.beside)
+    files, _ = imported(course, [f"from {INSTALLED} import values\nimport loose_module_of_a_test"])
+    assert {values, loose} <= set(files)
+
+
+JUDGED = """from chainrule.lesson import Item, expect
+from judging.tiny import values
+
+item = Item("square-check", points=2)
+
+
+@item.check("of three", points=2)
+def _(student):
+    expect(student.square(3.0), "square(3)").close_to(values.RIGHT)
+
+
+item.score()
+"""
+
+
+def judged(course: Path) -> Path:
+    """A course whose check takes its right value from a judging module."""
+    write(course / "judging" / "__init__.py", "")
+    write(course / "judging" / "tiny" / "__init__.py", "")
+    write(course / "judging" / "tiny" / "values.py", "RIGHT = 9.0\n")
+    return course
+
+
+def test_a_changed_judging_module_judges_all_again_and_diff_says_so(course: Path) -> None:
+    values = judged(course) / "judging" / "tiny" / "values.py"
+    cells = [
+        marked(new_code_cell("from chainrule.lesson import todo"), "imports"),
+        marked(new_code_cell(SOLUTION), "f", solution=True),
+        marked(new_code_cell(JUDGED), "square-check", 2),
+    ]
+    nb = notebook(cells)
+    (course / "source" / "judged").mkdir()
+    nbformat.write(nb, course / "source" / "judged" / "judged.ipynb")
+    type_command(course, "chainrule", "release", "judged")
+    for student in ("ann", "bo"):
+        submit(course, student, nb, "judged")
+    grade = ("chainrule", "grade", "judged", "--diff", "--jobs", "1")
+    type_command(course, *grade)
+    assert "no score has changed" in type_command(course, *grade)
+    values.write_text("RIGHT = 10.0\n", encoding="utf-8")
+    said = type_command(course, *grade)
+    assert "ann square-check 2 → 0" in said
+    assert "bo square-check 2 → 0" in said
+    assert "because the judging modules changed" in said
+
+
+# ---- out of a worker's sight ---------------------------------------------------------------------------------
+
+THIEF = """
+import importlib, json, os, sys
+SECRET, NAMES, PLACES = {secret!r}, {names!r}, {places!r}
+found, tried = [], 0
+for name in NAMES:
+    try:
+        module = importlib.import_module(name)  # an emptied folder may be one, with nothing in it
+        found += ["import " + name] if getattr(module, "__file__", None) else []
+    except (ImportError, OSError):
+        tried += 1
+def look(path):
+    global tried
+    tried += 1
+    try:
+        with open(path, "rb") as file:
+            if SECRET.encode() in file.read(100_000):
+                found.append(path)
+    except OSError:
+        pass
+def walk(root):
+    for folder, below, files in os.walk(root):
+        if folder.count("/") - root.count("/") > 4:
+            below.clear()
+        for name in files:
+            if name.endswith((".py", ".pyc", ".txt", ".md")):
+                look(os.path.join(folder, name))
+for place in PLACES:
+    look(place)
+    walk(os.path.dirname(place))
+    for process in ["self", "1", *filter(str.isdigit, os.listdir("/proc"))]:
+        for door in ("root", "cwd"):
+            look(f"/proc/{{process}}/{{door}}{{place}}")
+for entry in sys.path:
+    if entry.endswith("packages"):
+        for name in NAMES:
+            walk(os.path.join(entry, name.split(".")[0]))
+json.dumps({{"found": found, "tried": tried, "control": open({control!r}).read()}})
+"""
+
+
+@pytest.fixture(params=["bubblewrap", "Landlock"])
+def tier(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A machine with bubblewrap, and one with Landlock alone."""
+    if request.param == "Landlock":
+        monkeypatch.setenv("PATH", str(hide_bubblewrap(tmp_path / "bin")))
+        clear()
+        if "files" in sandbox.confinement().lacks:
+            clear()
+            pytest.skip("this system has no Landlock; the loud line says that files are not isolated")
+    yield request.param
+    monkeypatch.undo()
+    clear()
+
+
+def test_no_worker_can_read_the_judging_package_by_any_path(
+    course: Path, tier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the course folder's own nor an installed one; what is installed beside it is there as ever."""
+    site = tmp_path / "site-packages"
+    control = write(site / "package_of_a_test" / "__init__.py", "VISIBLE = 1")
+    places = [
+        write(judged(course) / "judging" / "tiny" / "secret.py", f"'{SECRET}'"),
+        write(site / INSTALLED / "hw1" / "secret.py", f"'{SECRET}'"),
+        write(site / INSTALLED / "__init__.py", f"'{SECRET}'"),
+        write(site / INSTALLED / "data.txt", SECRET),
+    ]
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    with (course / CONFIG).open("a", encoding="utf-8") as config:
+        config.write(f"\nc.Course.judging = {INSTALLED!r}\n")
+    thief = THIEF.format(
+        secret=SECRET,
+        names=[
+            "judging",
+            "judging.tiny.secret",
+            INSTALLED,
+            f"{INSTALLED}.hw1.secret",
+            "chainrule.judging.networks",
+        ],
+        places=[str(place) for place in places],
+        control=str(control),
+    )
+    with closing(Zygote(1)) as zygote:  # one that knows this PYTHONPATH
+        result = value(run(course, thief, zygote=zygote.address))
+    assert result["control"] == "VISIBLE = 1"  # it did look where packages are
+    assert result["tried"] > 20
+    assert result["found"] == []
+
+
+def test_landlock_leaves_out_what_is_hidden_in_a_visible_place(tmp_path: Path) -> None:
+    for name in ("a/x/1.py", "a/y/2.py", "b/3.py"):
+        write(tmp_path / "site" / name, "")
+    (tmp_path / "site" / "link").symlink_to(tmp_path / "site" / "a")
+    listable, readable = sandbox.without([tmp_path / "site"], [tmp_path / "site" / "a" / "x", tmp_path])
+    assert {str(path.relative_to(tmp_path)) for path in listable} == {"site", "site/a"}
+    assert {str(path.relative_to(tmp_path)) for path in readable} == {"site/a/y", "site/b"}

@@ -31,7 +31,7 @@ sys.path.insert(0, str(ROOT))
 from chainrule.course import CourseFolder  # noqa: E402
 from chainrule.grading import kernel  # noqa: E402
 from chainrule.grading.classroom import scores  # noqa: E402
-from chainrule.grading.sandbox import Limits, confinement, room  # noqa: E402
+from chainrule.grading.sandbox import Limits, confinement, make_sandbox  # noqa: E402
 from demo.handins import fill, read  # noqa: E402
 
 ASSIGNMENT, NOTEBOOK = "cs480-a2", "assignment2"
@@ -133,7 +133,7 @@ def against_stock(students: int, *, light: bool) -> list[dict[str, object]]:
         stock = timed(course, "nbgrader", "autograde", ASSIGNMENT)
         assert marks(course) == right, "the two commands must give the same scores"
         each = statistics.median(finished(course))
-    overhead = statistics.median(run["seconds"] - run["compute"] for run in runs)
+    overhead = statistics.median(run["seconds"] - run["busy_seconds"] for run in runs)
     return [
         {
             "class": f"{students} × {'light items' if light else 'whole assignment, quick'}",
@@ -142,7 +142,7 @@ def against_stock(students: int, *, light: bool) -> list[dict[str, object]]:
             "ratio": stock / ours,
             "stock, median per notebook": each,
             "ours, median run": statistics.median(run["seconds"] for run in runs),
-            "of it cells": statistics.median(run["compute"] for run in runs),
+            "of it cells": statistics.median(run["busy_seconds"] for run in runs),
             "overhead": overhead,
         }
     ]
@@ -186,11 +186,11 @@ async def memory(count: int) -> list[dict[str, object]]:
         for _ in range(count):
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
-                for part in ("furniture", "line"):
+                for part in ("support-files", "socket"):
                     (folder / part).mkdir()
                 started = time.monotonic()
-                with closing(room(folder, None, Limits(), [], False)) as place:
-                    manager = kernel.WarmKernelManager(room=place, address=nursery.address, threads=1)
+                with closing(make_sandbox(folder, None, Limits(), [], False)) as sandbox:
+                    manager = kernel.WarmKernelManager(sandbox=sandbox, address=nursery.address, threads=1)
                     await manager.start_kernel()
                     client = manager.client()
                     client.start_channels()
@@ -253,7 +253,7 @@ def main() -> None:
         elif part == "memory":
             rows = asyncio.run(memory(20))
             record(
-                "Engine, a kernel", rows, "From nothing to ready; private memory (USS), guardian included."
+                "Engine, a kernel", rows, "From nothing to ready; private memory (USS), supervisor included."
             )
         print(*rows, sep="\n", flush=True)
 

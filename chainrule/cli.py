@@ -199,7 +199,7 @@ def grade(
     from chainrule.grading.processes import Processes
 
     folder = open_course(course)
-    with nullcontext() if cluster else Processes(jobs) as machine:  # starts while we import the rest
+    with nullcontext() if cluster else Processes(jobs) as backend:  # begins to start while we import the rest
         from chainrule.grading.classroom import grade as grade_class
 
         report = grade_class(
@@ -212,7 +212,7 @@ def grade(
             gpu=gpu,
             require_sandbox=require_sandbox,
             diff=diff,
-            machine=machine,
+            backend=backend,
             say=lambda line: print(printable(line), flush=True),
         )
     console.print(class_table(report))
@@ -223,7 +223,7 @@ def grade(
         print(f"{name}: plain asserts run inside the student's process, where its code can fool them")
     if diff:
         print("\n".join(map(printable, report.changes)) or "no score has changed")
-    if any(student.trouble for student in report.students):
+    if any(student.internal_error for student in report.students):
         raise typer.Exit(1)
 
 

@@ -1,4 +1,4 @@
-"""A course: its folder, its nbgrader_config.py, and what that file says beyond nbgrader's own options."""
+"""A course: its folder, its nbgrader_config.py, and the options in there that are not nbgrader's."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CONFIG = "nbgrader_config.py"
 
 
 class CourseError(ChainruleError, ValueError):
-    """Something is missing or wrong in the course folder. The message says what to do."""
+    """Something in the course folder is missing or wrong. The message says what to do."""
 
 
 class Course(Configurable):
-    """What the course says about its assignments: `c.Course.due = {…}` in nbgrader_config.py."""
+    """The course's options in nbgrader_config.py, such as `c.Course.due = {…}`."""
 
     due = Dict(
         value_trait=Unicode(),
@@ -35,13 +35,13 @@ class Course(Configurable):
     data = Dict(
         value_trait=List(Unicode()),
         key_trait=Unicode(),
-        help="The data sets each assignment wants in its ./data, by their names in `chainrule data`.",
+        help="The data sets that each assignment needs in its ./data, by their names in `chainrule data`.",
     ).tag(config=True)
 
     variants = Dict(
         value_trait=Unicode(),
         key_trait=Unicode(),
-        help="Where each assignment's per-student numbers are drawn: 'module:function'.",
+        help="The function that draws each assignment's per-student numbers: 'module:function'.",
     ).tag(config=True)
 
     judging = Unicode(
@@ -53,28 +53,29 @@ class Course(Configurable):
     ).tag(config=True)
 
     roster = Unicode(
-        "roster.csv", help="CSV of the students: id, username, last, first, email; id names their folders."
+        "roster.csv",
+        help="CSV file of the students: id, username, last, first, email. The id is the name of a student's folders.",
     ).tag(config=True)
 
     late = Dict(
         value_trait=Enum(["zero", "report"]),
         key_trait=Unicode(),
-        help="What being late costs: 'zero' everything, 'report' nothing; the intake report tells it.",
+        help="What a late hand-in costs: 'zero' all points, 'report' none. The intake report names it in both cases.",
     ).tag(config=True)
 
     handin = Dict(
         value_trait=List(Unicode()),
         key_trait=Unicode(),
         help=(
-            "What each assignment's handout asks for, by file names: {last} and {first} are the student's, * is "
-            "anything, and what follows a slash is in a zip: '{last}_{first}_hw1.pdf', '*.zip/*.py'."
+            "The names of the files that each assignment's handout asks for, such as '{last}_{first}_hw1.pdf' or "
+            "'*.zip/*.py'. {last} and {first} are the student's names, * is any text, and a slash means in a zip."
         ),
     ).tag(config=True)
 
     data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(config=True)
 
     def due_date(self, assignment: str) -> datetime | None:
-        """When the assignment is due, in UTC; None if the course doesn't say.
+        """When the assignment is due, in UTC; None if the course has no date for it.
 
         Raises:
             CourseError: the entry cannot be read.
@@ -82,10 +83,10 @@ class Course(Configurable):
         return self._due(assignment).astimezone(UTC) if assignment in self.due else None
 
     def zone(self, assignment: str) -> ZoneInfo:
-        """The time zone its clocks show: that of the due date, or of the other ones if they agree.
+        """The time zone of an assignment: that of its due date, else that of all other due dates.
 
         Raises:
-            CourseError: the course doesn't say.
+            CourseError: there is no due date, or they are in different zones.
         """
         zones = {self._due(name).tzinfo for name in ([assignment] if assignment in self.due else self.due)}
         if len(zones) != 1:
@@ -99,34 +100,34 @@ class Course(Configurable):
     def _due(self, assignment: str) -> datetime:
         text = self.due[assignment]
         try:
-            moment, zone = text.rsplit(" ", 1)
-            return datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone))
+            time, zone = text.rsplit(" ", 1)
+            return datetime.fromisoformat(time).replace(tzinfo=ZoneInfo(zone))
         except (ValueError, ZoneInfoNotFoundError):
             raise CourseError(
                 f"c.Course.due[{assignment!r}] in {CONFIG} is {text!r}; write 'YYYY-MM-DD HH:MM Area/City'"
             ) from None
 
     def is_due(self, assignment: str) -> bool:
-        """Whether the due date is over."""
+        """Whether the due date has passed."""
         due = self.due_date(assignment)
         return due is not None and datetime.now(UTC) > due
 
 
 class CourseFolder:
-    """A course folder on disk, opened: paths, options, and nbgrader's own interface to it.
+    """A course folder on disk: paths, options, and nbgrader's API for it.
 
     Args:
-        root: the folder that holds nbgrader_config.py.
-        overrides: options that win over the file's, as a traitlets Config.
+        root: the folder with nbgrader_config.py.
+        overrides: options that replace those in the file.
     Raises:
-        CourseError: there is no such file, or it has a slip.
+        CourseError: there is no such file, or it has an error.
     """
 
     def __init__(self, root: Path, overrides: Config | None = None) -> None:
         self.root = root.resolve()
         if not (self.root / CONFIG).is_file():
             raise CourseError(
-                f"{self.root} is no course folder: it has no {CONFIG}. Go to one, or name it with --course."
+                f"{self.root} is not a course folder: it has no {CONFIG}. Go to one, or name it with --course."
             )
         try:
             self.config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
@@ -136,7 +137,9 @@ class CourseFolder:
             self.directory = CourseDirectory(config=self.config)
             self.api = NbGraderAPI(self.directory, config=self.config)
         except Exception as error:  # the file is code and may raise anything
-            raise CourseError(f"{self.root / CONFIG} has a slip: {type(error).__name__}: {error}") from error
+            raise CourseError(
+                f"{self.root / CONFIG} has an error: {type(error).__name__}: {error}"
+            ) from error
 
     @property
     def assignments(self) -> list[str]:
@@ -164,25 +167,27 @@ class CourseFolder:
         return CourseModules(self.root, self.course.judging, self.folder("source", ".", assignment))
 
     def data(self, profile: str) -> Path:
-        """The folder that a profile's data sets live in."""
+        """The folder of a profile's data sets."""
         return self.root / self.course.data_folder / profile
 
     def succeed(self, outcome: dict[str, Any], doing: str) -> None:
         """Raise CourseError with the reason unless one of nbgrader's API calls succeeded."""
         if not outcome["success"]:
-            reason = cause(outcome)
-            if reason == "KeyboardInterrupt":  # nbgrader catches even that
+            reason = failure_cause(outcome)
+            if reason == "KeyboardInterrupt":  # nbgrader catches even this
                 raise KeyboardInterrupt
             raise CourseError(f"{doing} failed: {reason}")
 
 
-def cause(outcome: dict[str, Any]) -> str:
-    """The line that says why one of nbgrader's API calls failed; the rest says where."""
+def failure_cause(outcome: dict[str, Any]) -> str:
+    """The line of the log that says why one of nbgrader's API calls failed."""
     log, error = outcome.get("log") or "", outcome.get("error") or ""
     _, logged, frames = log.rpartition("Traceback (most recent call last):")
-    told = re.findall(r"^    (\S.*)$", frames, re.MULTILINE) if logged else []  # frames are indented further
-    told += [line for line in reversed((error or log).splitlines()) if line.strip()]
-    return told[0] if told else "no details"
+    lines = (
+        re.findall(r"^    (\S.*)$", frames, re.MULTILINE) if logged else []
+    )  # frames have more indentation
+    lines += [line for line in reversed((error or log).splitlines()) if line.strip()]
+    return lines[0] if lines else "no details"
 
 
 def find_course(start: Path) -> Path:

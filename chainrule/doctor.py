@@ -1,4 +1,4 @@
-"""What this machine has, and what to do about what it hasn't."""
+"""What this machine has of what a course needs, and how to get the rest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from chainrule.datasets.registry import DATA_SETS, Profile
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the examination."""
+    """One line of the report."""
 
     ok: bool
     name: str
@@ -26,7 +26,11 @@ class Finding:
 
 
 def examine(course: Path | None = None) -> Iterator[Finding]:
-    """Look at everything a course run needs, in the order of its stages."""
+    """Check everything that a course run needs, in the order of its stages.
+
+    Args:
+        course: the course folder; None for the nearest one.
+    """
     python = sys.version_info >= (3, 11)
     yield Finding(
         python, "python", f"{platform.python_version()}, chainrule {__version__}, {platform.platform()}"
@@ -35,7 +39,7 @@ def examine(course: Path | None = None) -> Iterator[Finding]:
     try:
         folder = CourseFolder(course or find_course(Path.cwd()))
         yield Finding(True, "course", f"{folder.root}: {', '.join(folder.assignments)}")
-        for name in sorted({name for wanted in folder.course.data.values() for name in wanted}):
+        for name in sorted({name for names in folder.course.data.values() for name in names}):
             for profile in Profile:
                 yield data_finding(folder, name, profile)
     except CourseError as error:
@@ -45,7 +49,7 @@ def examine(course: Path | None = None) -> Iterator[Finding]:
 
 
 def torch_finding() -> Finding:
-    """torch, torchvision and the device they compute on."""
+    """torch, torchvision and the device they use."""
     try:
         import torch
         import torchvision
@@ -59,26 +63,26 @@ def torch_finding() -> Finding:
 
 def data_finding(folder: CourseFolder, name: str, profile: str) -> Finding:
     """One of the course's data sets, in one profile."""
-    found = import_module(DATA_SETS[name]).load(folder.data(profile))
-    if found is None:
+    data_set = import_module(DATA_SETS[name]).load(folder.data(profile))
+    if data_set is None:
         return Finding(
             False, f"{name}, {profile}", f"not there: run `chainrule data {name} --profile {profile}`"
         )
-    return Finding(True, f"{name}, {profile}", f"{found.origin} in {folder.data(profile)}")
+    return Finding(True, f"{name}, {profile}", f"{data_set.origin} in {folder.data(profile)}")
 
 
 def sandbox_finding() -> Finding:
     """How well student code is confined."""
-    from chainrule.grading.sandbox import confinement, why_no_box
+    from chainrule.grading.sandbox import bubblewrap_error, confinement
 
-    found = confinement()
-    if not found.lacks:
-        return Finding(True, "sandbox", f"{found.kind}: student code sees its notebook and nothing else")
-    return Finding(False, "sandbox", f"{found.warning} ({why_no_box() or sys.platform})")
+    possible = confinement()
+    if not possible.lacks:
+        return Finding(True, "sandbox", f"{possible.kind}: student code sees its notebook and nothing else")
+    return Finding(False, "sandbox", f"{possible.warning} ({bubblewrap_error() or sys.platform})")
 
 
 def pdf_finding() -> Finding:
-    """The packages `chainrule pdf` is made of."""
+    """The packages that `chainrule pdf` needs."""
     missing = [name for name in ("pypandoc", "quickjax", "typst") if importlib.util.find_spec(name) is None]
     if missing:
         from chainrule.handin.browser import BrowserError, find_browser

@@ -1,15 +1,19 @@
 """Grading a class: in parallel, once per notebook, and whatever one student hands in or an instructor interrupts."""
 
 import json
+import math
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future
+from io import StringIO
 from multiprocessing import active_children, forkserver
 from pathlib import Path
 from typing import Any
@@ -39,13 +43,14 @@ from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import classroom
-from chainrule.grading.classroom import ClassReport, grade, sanitised, scores, seconds_left
+from chainrule.grading.classroom import ClassReport, grade, sanitised_tasks, scores
 from chainrule.grading.judge import Judge
 from chainrule.grading.processes import Processes
-from chainrule.grading.rejudge import still_valid
+from chainrule.grading.progress import NotebookProgress
+from chainrule.grading.rejudge import valid_outputs
 from chainrule.grading.sandbox import WorkerError
-from chainrule.grading.store import Store
-from chainrule.grading.task import Runs, Task
+from chainrule.grading.store import Store, load_notebook
+from chainrule.grading.task import RunQueue, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
 
@@ -134,7 +139,7 @@ def test_what_a_run_depends_on_makes_it_run_again(graded_course: Path) -> None:
         folder = CourseFolder(graded_course)
         config = folder.config.copy()
         config.Run.update(options)
-        ((task,), _) = sanitised(folder, TINY, "ann", config)
+        ((task,), _) = sanitised_tasks(folder, TINY, "ann", config)
         return Store(graded_course / "runs" / TINY).find(task.key) is None
 
     assert not unfinished()
@@ -319,10 +324,10 @@ def plain_tasks(course: Path, answers: dict[str, str]) -> list[Task]:
     for student, answer in answers.items():
         submit(course, student, filled(course, {SQUARE: answer}, PLAIN), PLAIN)
     folder = CourseFolder(course)
-    return [task for student in answers for task in sanitised(folder, PLAIN, student, folder.config)[0]]
+    return [task for student in answers for task in sanitised_tasks(folder, PLAIN, student, folder.config)[0]]
 
 
-def outcomes(runs: Runs, tasks: list[Task]) -> dict[str, float | str]:
+def outcomes(runs: RunQueue, tasks: list[Task]) -> dict[str, float | str]:
     """What became of each student's task: a score, or why it has none."""
     for task in tasks:
         runs.submit(task)
@@ -336,7 +341,7 @@ def outcomes(runs: Runs, tasks: list[Task]) -> dict[str, float | str]:
 
 
 @needs_proc
-def test_what_the_machinery_loses_is_run_again_and_nothing_else(course: Path) -> None:
+def test_what_the_backend_loses_is_run_again_and_nothing_else(course: Path) -> None:
     """A task that cannot be run, a killed process, a killed fork server: neighbours don't notice."""
     tasks = plain_tasks(course, {"ann": SLOW, "bo": RIGHT, "cy": DOUBLES})
     said: list[str] = []
@@ -349,10 +354,10 @@ def test_what_the_machinery_loses_is_run_again_and_nothing_else(course: Path) ->
         time.sleep(1)
         os.kill(fork_server_pid(), signal.SIGKILL)
 
-    with Processes(2) as machine:
+    with Processes(2) as backend:
         vandal = threading.Thread(target=accidents)
         vandal.start()
-        got = outcomes(Runs(machine, said.append), [*tasks, broken("di")])
+        got = outcomes(RunQueue(backend, said.append), [*tasks, broken("di")])
         vandal.join()
     assert {student: got[student] for student in ("ann", "bo", "cy")} == {"ann": 2.0, "bo": 2.0, "cy": 0.0}
     assert str(got["di"]).startswith("JSONDecodeError: ")
@@ -366,10 +371,10 @@ def test_what_the_machinery_loses_is_run_again_and_nothing_else(course: Path) ->
 @needs_proc
 def test_a_fork_server_killed_this_moment_is_replaced(course: Path) -> None:
     said: list[str] = []
-    with Processes(1) as machine:
+    with Processes(1) as backend:
         tasks = plain_tasks(course, {"ann": RIGHT})
         os.kill(fork_server_pid(), signal.SIGKILL)
-        assert outcomes(Runs(machine, said.append), tasks) == {"ann": 2.0}
+        assert outcomes(RunQueue(backend, said.append), tasks) == {"ann": 2.0}
     assert said == []  # no notebook was tried twice for that
 
 
@@ -385,8 +390,8 @@ def test_processes_are_forked_from_one_that_has_torch_and_a_single_thread(
 ) -> None:
     forkserver._forkserver._stop()  # type: ignore[attr-defined]
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    with Processes(1) as machine:
-        outcomes(Runs(machine, print), [broken("di")])
+    with Processes(1) as backend:
+        outcomes(RunQueue(backend, print), [broken("di")])
         server = Path(f"/proc/{fork_server_pid()}")
         assert len(list((server / "task").iterdir())) == 1
         assert "libtorch_cpu" in (server / "maps").read_text()
@@ -394,9 +399,9 @@ def test_processes_are_forked_from_one_that_has_torch_and_a_single_thread(
 
 
 class Breakable:
-    """Machinery that fails so many times for each student."""
+    """A backend that fails so many times for each student."""
 
-    places, threads = 2, 1
+    slots, threads = 2, 1
 
     def __init__(self, **failures: int) -> None:
         self.failures, self.attempts = failures, list[tuple[str, int]]()
@@ -406,7 +411,7 @@ class Breakable:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def news(self) -> list[str]:
+    def events(self) -> list[str]:
         return []
 
     def submit(self, task: Task, attempt: int) -> "Future[str]":
@@ -421,12 +426,12 @@ class Breakable:
         return future
 
 
-def test_only_the_machinery_gets_second_and_third_chances_and_each_is_told() -> None:
-    machine, said = Breakable(bo=2, cy=3), list[str]()
-    got = outcomes(Runs(machine, said.append), [broken(student) for student in ("ann", "bo", "cy")])
+def test_only_the_backend_gets_second_and_third_chances_and_each_is_told() -> None:
+    backend, said = Breakable(bo=2, cy=3), list[str]()
+    got = outcomes(RunQueue(backend, said.append), [broken(student) for student in ("ann", "bo", "cy")])
     assert got == {"ann": 1.0, "bo": 1.0, "cy": "no kernel"}
     assert sorted(said) == ["bo: trying again (no kernel)"] * 2 + ["cy: trying again (no kernel)"] * 2
-    assert sorted(machine.attempts) == [
+    assert sorted(backend.attempts) == [
         ("ann", 1), ("bo", 1), ("bo", 2), ("bo", 3), ("cy", 1), ("cy", 2), ("cy", 3),
     ]  # fmt: skip
 
@@ -438,7 +443,7 @@ def test_who_could_not_be_run_keeps_the_old_score_and_is_named(
     monkeypatch.setattr(classroom, "Processes", lambda jobs: Breakable(bo=3))
     report, said = graded_again(graded_course, "ann", "bo")
     assert said.splitlines()[-1] == "1/1 bo not graded: tiny could not be run (no kernel)"
-    assert [graded.trouble for graded in report.students] == [
+    assert [graded.internal_error for graded in report.students] == [
         "",
         "not graded: tiny could not be run (no kernel)",
     ]
@@ -447,9 +452,27 @@ def test_who_could_not_be_run_keeps_the_old_score_and_is_named(
 
 def test_the_time_left_is_that_of_parallel_work() -> None:
     """Forty notebooks of 10 s each, four at a time."""
-    for elapsed, done in ((20, 4), (45, 16), (85, 32)):
-        assert abs(seconds_left(elapsed, done, 40, 4) - (100 - elapsed)) < 35
-    assert seconds_left(95, 38, 40, 4) < 15
+    clock, said = 0.0, {}
+    progress = NotebookProgress(40, lambda: clock)
+    for done in range(1, 41):
+        clock = 10.0 * math.ceil(done / 4)
+        progress.finish_one()
+        said[done] = progress.time_left()
+    assert said[4] == " · about 90 s left"
+    assert said[32] == " · about 20 s left"
+    assert said[40] == ""
+
+
+def test_a_terminal_shows_a_bar_below_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    with NotebookProgress(3) as progress:
+        progress.finish_one()
+        print(f"1/3 ann 2 of 2{progress.time_left()}", flush=True)
+    assert "1/3 ann 2 of 2\n" in terminal.getvalue()
+    assert re.search(r"notebooks .*━.*1/3", terminal.getvalue())
 
 
 # ---- a changed check ---------------------------------------------------------------------------------------
@@ -498,7 +521,7 @@ def test_a_changed_check_judges_again_only_what_it_must(course: Path) -> None:
     def again(**options: Any) -> tuple[dict[str, Any], str]:
         (course / "judged.txt").write_text("")
         report = grade(CourseFolder(course), "traced", jobs=1, say=said.append, **options)
-        assert report.students[0].trouble == ""
+        assert report.students[0].internal_error == ""
         return read_traced(course), "\n".join(report.changes)
 
     first, changes = again(diff=True)
@@ -546,7 +569,7 @@ def test_a_changed_check_judges_again_only_what_it_must(course: Path) -> None:
 
 def test_only_a_sound_result_of_the_same_answers_is_built_upon(graded_course: Path) -> None:
     folder = CourseFolder(graded_course)
-    ((ann,), _) = sanitised(folder, TINY, "ann", folder.config)
+    ((ann,), _) = sanitised_tasks(folder, TINY, "ann", folder.config)
     store = Store(graded_course / "runs" / TINY)
     earlier = store.find(ann.key)
     assert earlier is not None
@@ -557,7 +580,7 @@ def test_only_a_sound_result_of_the_same_answers_is_built_upon(graded_course: Pa
     def kept(before: Any, **parts: str) -> set[int]:
         nb = nbformat.from_dict(changed)
         nb.metadata.chainrule["depends"].update(parts)
-        return {int(place) for place in json.loads(still_valid(nbformat.writes(nb), before))}
+        return {int(place) for place in json.loads(valid_outputs(nbformat.writes(nb), before))}
 
     everything = {place for place, cell in enumerate(changed.cells) if cell.cell_type == "code"}
     assert 5 in everything
@@ -570,8 +593,30 @@ def test_only_a_sound_result_of_the_same_answers_is_built_upon(graded_course: Pa
     changed.cells[0].source += " (text)"
     assert kept(earlier) == {place for place in everything if place > 5}
     died = nbformat.from_dict(earlier)
-    died.metadata.chainrule["dead"] = "the kernel died"
+    died.metadata.chainrule["failure"] = "the kernel died"
     assert kept(died) == set()
+
+
+def test_runs_and_notebooks_of_earlier_versions_are_read(graded_course: Path) -> None:
+    """They have other names for the failure and the busy seconds in their metadata."""
+    written = [*graded_course.glob("runs/tiny/*.ipynb"), *graded_course.glob("autograded/*/tiny/tiny.ipynb")]
+    for path in written:
+        text = path.read_text()
+        assert '"failure": ' in text
+        path.chmod(0o644)
+        path.write_text(text.replace('"failure": ', '"dead": ').replace('"busy_seconds": ', '"compute": '))
+    report, said = graded_again(graded_course, diff=True)
+    assert "5 of 5 notebooks were finished before" in said
+    assert report.changes == []
+    assert next(graded.notes for graded in report.students if graded.student == "ed")[:1] == [
+        "the kernel died"
+    ]
+    folder = CourseFolder(graded_course)
+    for student, valid in (("ann", True), ("ed", False)):
+        ((task,), _) = sanitised_tasks(folder, TINY, student, folder.config)
+        earlier = load_notebook(graded_course / "autograded" / student / TINY / f"{TINY}.ipynb")
+        assert earlier is not None
+        assert (valid_outputs(task.text, earlier) != "{}") == valid
 
 
 def test_graded_courses_can_be_moved(graded: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_outside_a_course_the_way_there_is_told(chainrule: Callable[..., Typed],
     )
     result = chainrule(command, TINY, "--course", "elsewhere")
     assert is_one_line(result)
-    assert "is no course folder" in result[2]
+    assert "is not a course folder" in result[2]
 
 
 def test_files_that_cannot_be_used_are_told(
@@ -102,7 +102,7 @@ def test_files_that_cannot_be_used_are_told(
     (course / CONFIG).write_text("c = (")
     result = chainrule("release", TINY, "--course", course)
     assert is_one_line(result)
-    assert "has a slip: SyntaxError" in result[2]
+    assert "has an error: SyntaxError" in result[2]
     (course / CONFIG).write_text(config)
     (tmp_path / "no.ipynb").write_text("no notebook")
     assert is_one_line(chainrule("pdf", tmp_path / "no.ipynb"))
@@ -192,7 +192,7 @@ def test_what_grading_is_told_and_what_it_tells(
     assert "sandbox: bubblewrap, none: no user namespaces" in " ".join(out.split())
     assert out.endswith("no score has changed\n")
     report.changes.append("ann a 0 → 1: \x1b[2J")
-    students[1].trouble = "not graded: tiny could not be run (no kernel)"
+    students[1].internal_error = "not graded: tiny could not be run (no kernel)"
     code, out, err = chainrule("grade", TINY, "--course", course, "--diff")
     assert out.endswith("ann a 0 → 1: \ufffd[2J\n")
     assert (code, err) == (1, "")
@@ -256,7 +256,7 @@ def test_doctor_runs_anywhere(chainrule: Callable[..., Typed], course: Path) -> 
     for name in ("cifar-10", "fashion-mnist"):
         assert any(f"not there: run `chainrule data {name}" in finding.text for finding in examine(course))
     (course / CONFIG).write_text("c = (")
-    assert any("has a slip" in finding.text for finding in examine(course))
+    assert any("has an error" in finding.text for finding in examine(course))
 
 
 # ---- the table -----------------------------------------------------------------------------------------

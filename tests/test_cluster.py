@@ -60,7 +60,7 @@ def test_a_cluster_grades_a_class_and_a_lost_worker_costs_nobody_anything(
     report = grade(folder, PLAIN, cluster=cluster.scheduler_address, gpu=True, say=said.append)
     vandal.join()
     assert totals(folder) == SCORES
-    assert not any(student.trouble for student in report.students)
+    assert not any(student.internal_error for student in report.students)
     assert sum(line.startswith("cluster: worker tcp://") for line in said) == 1
     assert said[-1].startswith("6/6 ")
     said.clear()

@@ -11,7 +11,7 @@ from tiny_course import CONFIG, ROOT, at, marked, notebook, submit, type_command
 
 from chainrule.course import CourseFolder
 from chainrule.grading.audit import audit
-from chainrule.grading.classroom import grade, sanitised
+from chainrule.grading.classroom import grade, sanitised_tasks
 from chainrule.intake.folder import intake
 
 NAME, FILE = "trained", "weights.txt"
@@ -174,5 +174,5 @@ def test_intake_takes_the_file(trained: Path, tmp_path: Path) -> None:
     folder = trained / "submitted" / "ann" / NAME
     assert (folder / FILE).read_text() == "12"
     assert (folder / "timestamp.txt").read_text() == "2026-01-02 10:00:00 UTC\n"  # the file came last
-    (task,), _ = sanitised(CourseFolder(trained), NAME, "ann", CourseFolder(trained).config)
+    (task,), _ = sanitised_tasks(CourseFolder(trained), NAME, "ann", CourseFolder(trained).config)
     assert list(nbformat.v4.reads(task.text).metadata.chainrule.files) == [FILE]

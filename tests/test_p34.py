@@ -19,7 +19,7 @@ from rehearsal import ROOT, cells, rehearse
 
 from chainrule.lesson.checks import CheckResult, Result
 from chainrule.modules import load
-from chainrule.release.numbers import Draw, fill, templates, texts, varied
+from chainrule.release.numbers import Draw, draw_texts, fill_template, templates, with_numbers
 
 volume_plots = load(HW2, "figures.volumes")
 p3_cnn = load(HW2, "judging.csc6022_hw2.p3_cnn")
@@ -136,12 +136,12 @@ def read(path: Path) -> NotebookNode:
 
 @pytest.mark.parametrize("path", DRAWS, ids=lambda path: path.stem)
 def test_the_handouts_numbers_give_back_the_source(path: Path) -> None:
-    numbers, notebook = texts(DRAWS[path], None), read(path)
+    numbers, notebook = draw_texts(DRAWS[path], None), read(path)
     marked = [(snippet, template) for cell in notebook.cells for snippet, template in templates(cell).items()]
     assert len(marked) >= 5
     for snippet, template in marked:
-        assert fill(template, numbers, "cell") == snippet
-    assert [cell.source for cell in varied(notebook, numbers).cells] == [
+        assert fill_template(template, numbers, "cell") == snippet
+    assert [cell.source for cell in with_numbers(notebook, numbers).cells] == [
         cell.source for cell in notebook.cells
     ]
 
@@ -156,12 +156,12 @@ def results(notebook: NotebookNode, tmp_path: Path) -> Iterator[Result]:
 
 @pytest.mark.parametrize("path", DRAWS, ids=lambda path: path.stem)
 def test_other_numbers_have_their_own_answers(path: Path, tmp_path: Path) -> None:
-    notebook, handout, drawn = read(path), texts(DRAWS[path], None), set()
+    notebook, handout, drawn = read(path), draw_texts(DRAWS[path], None), set()
     for seed in range(20):
-        numbers = texts(DRAWS[path], Random(seed))
+        numbers = draw_texts(DRAWS[path], Random(seed))
         assert numbers.keys() == handout.keys()
         drawn.add(tuple(numbers.values()))
-        for result in results(varied(notebook, numbers), tmp_path):
+        for result in results(with_numbers(notebook, numbers), tmp_path):
             assert [check.message for check in result.checks if not check.passed] == []
     assert len(drawn) > 10
 

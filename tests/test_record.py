@@ -15,7 +15,7 @@ from tiny_course import RIGHT, SQUARE, TINY, filled, submit, type_command
 from chainrule.course import CourseFolder
 from chainrule.grading import Graft, TellRepairs
 from chainrule.grading.classroom import grade, scores
-from chainrule.grading.record import record_nothing
+from chainrule.grading.record import record_ungraded
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
 
@@ -152,7 +152,7 @@ def test_a_hand_in_that_is_no_notebook_earns_nothing_and_waits_for_nobody(
     if stamp:
         timestamp.write_text(f"{stamp}\n")
     for reason in ("something else", REASON, REASON):
-        record_nothing(folder, TINY, "ann", reason)
+        record_ungraded(folder, TINY, "ann", reason)
     assert scores(folder, TINY, "ann") == {"square-check": 0.0, "why": 0.0}
     assert comments(course, "ann") == {SQUARE: f"Not graded: {REASON}", "why": None}
     with Gradebook(folder.directory.db_url) as gradebook:
@@ -170,7 +170,7 @@ def test_who_was_graded_before_keeps_the_scores(course: Path) -> None:
         gradebook.db.commit()
         before = gradebook.find_submission(TINY, "ann").timestamp
     submit(course, "ann", "").with_name("timestamp.txt").write_text("2025-03-01 10:00:00 UTC\n")
-    record_nothing(folder, TINY, "ann", REASON)
+    record_ungraded(folder, TINY, "ann", REASON)
     assert scores(folder, TINY, "ann") == {"square-check": 4.0, "why": 0.5}
     assert comments(course, "ann") == {SQUARE: f"Not graded: {REASON}", "why": "nice"}
     with Gradebook(folder.directory.db_url) as gradebook:
@@ -184,5 +184,5 @@ def test_an_answer_that_waits_for_a_person_goes_on_waiting(course: Path) -> None
     autograded = folder.folder("autograded", "ann", TINY)
     autograded.mkdir(parents=True)
     (autograded / f"{TINY}.ipynb").write_text("{}")
-    record_nothing(folder, TINY, "ann", REASON)
+    record_ungraded(folder, TINY, "ann", REASON)
     assert scores(folder, TINY, "ann")["why"] is None

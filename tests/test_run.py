@@ -15,7 +15,7 @@ from tiny_course import PLAIN, needs_proc, notebook, processes_in
 
 from chainrule.course import CourseFolder
 from chainrule.grading import run as run_module
-from chainrule.grading.kernel import zygote
+from chainrule.grading.kernel import zygote_address
 from chainrule.grading.run import Run
 
 WHERE = {"nbgrader": {"student": "ann", "assignment": PLAIN, "notebook": PLAIN}}
@@ -78,7 +78,7 @@ def survived(released: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[s
 
     course = once(tmp_path_factory, "survived", make)
     nb = nbformat.read(course / "survived.ipynb", as_version=4)
-    assert nb.metadata.chainrule["dead"] == ""
+    assert nb.metadata.chainrule["failure"] == ""
     assert nb.metadata.chainrule["profile"] == "quick"
     assert nb.metadata.chainrule["seconds"] > 8
     return dict(zip(SURVIVED, nb.cells, strict=True))
@@ -136,7 +136,7 @@ def test_a_loop_is_stopped_and_the_next_cells_run(survived: dict[str, NotebookNo
 def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder for temporary files, with a name short enough for sockets; kernels are started from elsewhere."""
     if sys.platform == "linux":
-        zygote("", Run().threads)
+        zygote_address("", Run().threads)
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)
@@ -156,7 +156,7 @@ def test_a_kernel_that_ends_itself_leaves_the_rest_not_run(course: Path) -> None
     nb = run(course, "print('first')", "import os; os._exit(7)", "print('never')")
     assert printed(nb.cells[0]) == "first\n"
     assert errors(nb)[1:] == [["DeadKernelError"], ["NotRun"]]
-    assert nb.metadata.chainrule["dead"] == "the kernel died"
+    assert nb.metadata.chainrule["failure"] == "the kernel died"
     assert "not run: the kernel died" in nb.cells[2].outputs[0].evalue
 
 
@@ -179,7 +179,7 @@ def test_a_kernel_that_swallows_interrupts_is_killed(
     assert printed(nb.cells[1]) == "started\n"
     assert errors(nb) == [[], ["CellTimeoutError"], ["NotRun"]]
     assert "stopped after 2 seconds" in nb.cells[1].outputs[-1].evalue
-    assert "killed" in nb.metadata.chainrule["dead"]
+    assert "killed" in nb.metadata.chainrule["failure"]
     assert processes_in(scratch) == []
 
 
@@ -210,5 +210,5 @@ time.sleep(3)
 def test_a_kernel_that_is_none_any_more_is_ended(course: Path) -> None:
     nb = run(course, "print('first')", NOISE, "print('never')")
     assert printed(nb.cells[0]) == "first\n"
-    assert "killed" in nb.metadata.chainrule["dead"]
+    assert "killed" in nb.metadata.chainrule["failure"]
     assert errors(nb)[2] == ["NotRun"]

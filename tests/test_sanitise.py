@@ -190,8 +190,8 @@ TWICE, JOINED = (
     "is there in several pieces: they were put together",
 )
 CONTENT = "had lost its label: recognised by its content"
-PLACE = "had lost its label: recognised by its place"
-SPLIT = "is there in several versions: those that don't make one cell stand behind each other"
+PLACE = "had lost its label: recognised by its position"
+SPLIT = "is there in several versions: those that can't be joined follow each other"
 
 # what happened to the notebook, what is said about it, answers that are other than those of the perfect hand-in
 DAMAGE: dict[str, tuple[Damage, list[str], dict[str, str]]] = {
@@ -216,7 +216,7 @@ DAMAGE: dict[str, tuple[Damage, list[str], dict[str, str]]] = {
     ),
     "another version at the end": (
         with_version_at_the_end,
-        [f"cell {SQUARE} is there more than once: what stood elsewhere is kept as a cell of its own"],
+        [f"cell {SQUARE} is there more than once: the one in another position is kept as a separate cell"],
         {},
     ),
     "pasted twice": (
@@ -307,7 +307,7 @@ DAMAGE: dict[str, tuple[Damage, list[str], dict[str, str]]] = {
     ),
     "the answer behind its empty cell": (
         both(written("why", WHY), behind("why", "Signs", "cancel.")),
-        ["cell why was left empty: the text behind it is taken for the answer", f"cell why {JOINED}"],
+        ["cell why was left empty: the text after it is taken as the answer", f"cell why {JOINED}"],
         {"why": "Signs\n\ncancel."},
     ),
     "the check copied": (check_copied, [f"cell square-check {TWICE}"], {}),

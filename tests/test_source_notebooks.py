@@ -24,7 +24,7 @@ from chainrule.lesson.checks import Result
 from chainrule.lesson.student import connect
 from chainrule.lesson.verbs import Worker
 from chainrule.modules import importable
-from chainrule.release.numbers import check_handout, draw_of, drawn, templates, varied
+from chainrule.release.numbers import check_handout, draw_numbers, find_draw, templates, with_numbers
 
 torch.set_num_threads(1)
 
@@ -89,8 +89,8 @@ def test_graded_cell_fits_the_page(cell: NotebookNode) -> None:
 @pytest.mark.parametrize("assignment", FOLDER.course.variants)
 def test_numbers_that_vary_are_the_handouts_by_default(assignment: str) -> None:
     handout = check_handout(FOLDER, assignment)
-    draw = draw_of(FOLDER, assignment)
-    many = [drawn(draw, 7, assignment, student) for student in "abcdefghij"]
+    draw = find_draw(FOLDER, assignment)
+    many = [draw_numbers(draw, 7, assignment, student) for student in "abcdefghij"]
     assert all(numbers.keys() == handout.keys() for numbers in many)
     assert len({tuple(numbers.values()) for numbers in many}) == 10
 
@@ -99,9 +99,9 @@ def test_numbers_that_vary_are_the_handouts_by_default(assignment: str) -> None:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_reference_answers_any_numbers(assignment: str, seed: int, classroom: Path) -> None:
     """What needs training stands in no notebook with numbers that vary, or asks for the handout's own."""
-    numbers = drawn(draw_of(FOLDER, assignment), seed, assignment, "ann")
+    numbers = draw_numbers(find_draw(FOLDER, assignment), seed, assignment, "ann")
     for path in FOLDER.notebooks(assignment):
-        notebook = varied(read(path), numbers)
+        notebook = with_numbers(read(path), numbers)
         marked = {cell.id for cell in read(path).cells if templates(cell)}
         items = [cell for cell in graded_code(notebook) if cell.id in marked]
         if items:

@@ -37,8 +37,15 @@ from chainrule import cli
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.classroom import scores
 from chainrule.grading.sanitise import ANOTHERS, HANDOUTS, Graft
-from chainrule.release.numbers import Manifest, check_handout, draw_of, drawn, texts, varied
-from chainrule.release.variants import release_variants, released
+from chainrule.release.numbers import (
+    Manifest,
+    check_handout,
+    draw_numbers,
+    draw_texts,
+    find_draw,
+    with_numbers,
+)
+from chainrule.release.variants import release_notebook, release_variants
 
 SEED = 7
 EVERYONE = ["ann", "bo", "cy", "di", "fay"]
@@ -140,8 +147,8 @@ def test_with_the_handouts_numbers_a_variant_is_the_release(variants: Path) -> N
     folder = CourseFolder(variants)
     path = folder.folder("source", ".", VARYING) / f"{VARYING}.ipynb"
     want = (variants / "release" / VARYING / path.name).read_text(encoding="utf-8")
-    assert released(folder, VARYING, path, check_handout(folder, VARYING)) == want
-    assert released(folder, VARYING, path, None) == want
+    assert release_notebook(folder, VARYING, path, check_handout(folder, VARYING)) == want
+    assert release_notebook(folder, VARYING, path, None) == want
     assert "10x^2 + x" in want
 
 
@@ -203,12 +210,12 @@ def test_who_comes_late_changes_nobody_elses_numbers(own: Path) -> None:
 
 
 def test_numbers_depend_on_seed_assignment_and_student_alone(variants: Path) -> None:
-    draw = draw_of(CourseFolder(variants), VARYING)
-    mine = drawn(draw, SEED, VARYING, "ann")
+    draw = find_draw(CourseFolder(variants), VARYING)
+    mine = draw_numbers(draw, SEED, VARYING, "ann")
     assert mine == numbers(variants, "ann")
     assert mine["a"] == "815207"  # on every machine, under every hash seed
     others = [(SEED + 1, VARYING, "ann"), (SEED, "hw2", "ann"), (SEED, VARYING, "bo")]
-    assert all(drawn(draw, *other)["a"] != mine["a"] for other in others)
+    assert all(draw_numbers(draw, *other)["a"] != mine["a"] for other in others)
 
 
 def test_a_corrected_notebook_reaches_everybody_with_the_numbers_they_have(own: Path) -> None:
@@ -418,7 +425,7 @@ def test_a_broken_manifest_stops_grading_and_release(own: Path, damage: Callable
 
 def test_another_seed_is_refused(own: Path) -> None:
     before = files(own / "variants")
-    with pytest.raises(CourseError, match=r"has the seed 7: .* To begin again, delete .*varying\."):
+    with pytest.raises(CourseError, match=r"has the seed 7: .* To start again, delete .*varying\."):
         release(own, ["zoe"], seed=8)
     assert files(own / "variants") == before
     shutil.rmtree(own / "variants" / VARYING)
@@ -471,7 +478,7 @@ TEMPLATES: dict[str, tuple[str, Any, str]] = {
     "a number that is not drawn": (
         "a = 10",
         {"a = 10": "a = @q@"},
-        "cell the-cell: .* wants @q@, but only a, .* drawn",
+        "cell the-cell: .* uses @q@, but only a, .* drawn",
     ),
     "another text": (
         "a = 10",
@@ -503,9 +510,9 @@ def test_slips_in_templates_are_told(fresh: Path, source: str, templates: Any, s
 
 def test_templates_are_filled_in_one_pass() -> None:
     nb = one_cell("x, y, xy, z = 1, 2", {"x": "y", "y": "x", "xy": "@a@", "z": "@b@ \\1 @a@"})
-    assert varied(nb, {"a": "@b@", "b": "z"}).cells[0].source == "y, x, @b@, z \\1 @b@ = 1, 2"
+    assert with_numbers(nb, {"a": "@b@", "b": "z"}).cells[0].source == "y, x, @b@, z \\1 @b@ = 1, 2"
     assert nb.cells[0].metadata.chainrule.varies  # a copy
-    untouched = varied(nb, None).cells[0]
+    untouched = with_numbers(nb, None).cells[0]
     assert (untouched.source, untouched.metadata.get("chainrule")) == (nb.cells[0].source, None)
 
 
@@ -519,7 +526,7 @@ def test_numbers_are_written_as_python_writes_them_and_strings_as_they_are() -> 
         "d": {"k": None},
         "b": True,
     }
-    assert texts(lambda random: values, None) == {
+    assert draw_texts(lambda random: values, None) == {
         "i": "3",
         "f": "0.1",
         "s": r"\tfrac12",
@@ -539,7 +546,7 @@ class Odd(float):
 )
 def test_numbers_that_cannot_be_written_down_are_told(value: object) -> None:
     with pytest.raises(CourseError, match="for a: give int, finite float"):
-        texts(lambda random: {"a": value}, None)
+        draw_texts(lambda random: {"a": value}, None)
 
 
 @pytest.mark.parametrize(
@@ -553,7 +560,7 @@ def test_numbers_that_cannot_be_written_down_are_told(value: object) -> None:
 )
 def test_slips_in_drawing_are_told(draw: Any, said: str) -> None:
     with pytest.raises(CourseError, match=said):
-        texts(draw, Random(1))
+        draw_texts(draw, Random(1))
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def without_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
 
 def clear() -> None:
     sandbox.confinement.cache_clear()
-    sandbox.why_no_box.cache_clear()
+    sandbox.bubblewrap_error.cache_clear()
 
 
 def hide_bubblewrap(folder: Path) -> Path:
@@ -117,7 +117,7 @@ def fresh(source: str, threads: int) -> NotebookNode:
     nb = notebook([new_code_cell(source)])
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / "work").mkdir()
-        environment = kernel.environment(threads) | {"HOME": home, "TMPDIR": home}
+        environment = kernel.worker_environment(threads) | {"HOME": home, "TMPDIR": home}
         client = NotebookClient(nb, resources={"metadata": {"path": f"{home}/work"}}, timeout=120)
         client.extra_arguments = [run_module.FOLDER_IN_PATH]
         client.create_kernel_manager()
@@ -344,7 +344,7 @@ def test_a_notebook_has_a_time_limit_of_its_own(course: Path) -> None:
     nb = run(course, nap, nap, nap, nap, notebook_seconds={"quick": 4})
     assert said(nb, 0) == "slept\n"
     assert "limit" in said(nb, 3)
-    assert "its limit" in nb.metadata.chainrule["dead"] or "stopped after" in said(nb, 2)
+    assert "its limit" in nb.metadata.chainrule["failure"] or "stopped after" in said(nb, 2)
 
 
 # ---- without a sandbox ---------------------------------------------------------------------------------------
@@ -358,7 +358,7 @@ def test_a_system_that_confines_nothing_runs_an_ordinary_kernel(
     monkeypatch.setattr(run_module, "confinement", lambda: sandbox.UNCONFINED)
     nb = run(course, "print(open('data/hello.txt').read())", "import os; os._exit(1)", "print('never')")
     assert said(nb) == "hello\n"
-    assert nb.metadata.chainrule["dead"] == "the kernel died"
+    assert nb.metadata.chainrule["failure"] == "the kernel died"
     assert "NOT isolated: files, network, memory, processes" in caplog.text
     submit(course, "ann", filled(course, {SQUARE: RIGHT}))
     type_command(course, "chainrule", "grade", TINY)

@@ -1,4 +1,4 @@
-"""Submitted notebooks become scores: sanitise, run, judge, record, each a module of its own."""
+"""From submitted notebooks to scores, in four steps with a module each: sanitise, run, judge, record."""
 
 from importlib import import_module
 from typing import Any
@@ -13,7 +13,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """A preprocessor for nbgrader_config.py, imported when asked for: some import torch, which takes seconds."""
+    """A preprocessor for nbgrader_config.py. Its module is imported on demand, because some import torch (seconds)."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,7 +1,8 @@
-"""Grade some students once more without the files they handed in, so that what these were made by runs here.
+"""Grade some students again without the files they handed in, so that the notebook makes these files itself.
 
-A network's weights can be trained on anything. An audit lets the notebook train them again, on the profile's data
-whose test labels it doesn't see, and shows where that earns less. It changes no marks: it is a reason to ask.
+A network's weights can be trained on anything. An audit lets the notebook train them again, on data whose test
+labels it doesn't see, and shows where the result earns less. It changes no marks; a lower score is a reason to ask
+the student.
 """
 
 from __future__ import annotations
@@ -17,24 +18,30 @@ from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.datasets.registry import prepare
-from chainrule.grading.classroom import machinery, points, sanitised, scores, submitted
+from chainrule.grading.classroom import open_backend, points, sanitised_tasks, scores, submitted
+from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.run import Run
 from chainrule.grading.store import Store, key
-from chainrule.grading.task import Progress, Runs, Task
+from chainrule.grading.task import RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError
 from chainrule.lesson.checks import Result
 
 
 @dataclass(frozen=True)
 class Audited:
-    """One item as it was graded and as it comes out when everything is made here."""
+    """An item's score in the gradebook, and its score when the notebook makes every file itself.
+
+    Attributes:
+        graded: the score in the gradebook; None if there is none.
+        says: the messages of the checks that failed in the audit.
+    """
 
     student: str
     item: str
     points: float
     graded: float | None
     again: float
-    says: str  # why it comes out lower
+    says: str
 
     @property
     def lower(self) -> bool:
@@ -53,16 +60,18 @@ def audit(
     cell_seconds: int | None = None,
     cluster: str = "",
     gpu: bool = False,
-    say: Progress = print,
+    say: Say = print,
 ) -> list[Audited]:
     """Run again the notebooks that came with files, without these files, and compare the scores with the gradebook.
 
-    The executed notebooks are left in audit/<student>/<assignment>/. Finished ones are not run again.
+    The executed notebooks are written to audit/<student>/<assignment>/. Notebooks that were audited before are not run
+    again.
 
     Args:
-        students: only these.
-        sample: so many of them, drawn at random; all if 0.
-        seed: what the sample is drawn by.
+        students: only these; empty for all.
+        sample: the number of students to draw at random; 0 for all.
+        seed: of the random sample.
+        profile, jobs, cell_seconds, cluster, gpu, say: as in `classroom.grade`.
     Raises:
         CourseError: nobody handed in a file, or nothing can be run.
     """
@@ -73,74 +82,76 @@ def audit(
         options.Run.seconds = {profile: cell_seconds}
     if gpu:
         options.Run.gpu = True
-    wanted = submitted(folder, assignment, students)
-    tasks = [task for student in wanted for task in with_files(folder, assignment, student, options)]
+    chosen = submitted(folder, assignment, students)
+    tasks = [task for student in chosen for task in without_files(folder, assignment, student, options)]
     if not tasks:
         raise CourseError("nobody handed in a file that an audit could do without")
     if sample:
         everyone = sorted({task.student for task in tasks})
-        drawn = random.Random(seed).sample(everyone, min(sample, len(everyone)))
-        tasks = [task for task in tasks if task.student in drawn]
+        chosen = random.Random(seed).sample(everyone, min(sample, len(everyone)))
+        tasks = [task for task in tasks if task.student in chosen]
     data = folder.root / folder.course.data_folder
     for name, origin in prepare(folder.course.data.get(assignment, []), data, profile).items():
         say(f"data: {name} is {origin}, {profile} profile")
     store = Store(folder.root / "runs" / assignment)
     results: dict[str, NotebookNode] = {}  # by the task's key
-    with machinery(folder, jobs, cluster, gpu=gpu) as machine:
-        options.Run.threads = machine.threads
-        runs = Runs(machine, say)
+    with open_backend(folder, jobs, cluster, gpu=gpu) as backend:
+        options.Run.threads = backend.threads
+        queue = RunQueue(backend, say)
         for task in tasks:
             if kept := store.find(task.key):
                 results[task.key] = kept
                 say(f"{task.student}, {task.notebook}: audited before")
             else:
-                runs.submit(task)
-        for task, outcome in runs.finished():
-            if not isinstance(outcome, str):
-                say(f"{task.student}, {task.notebook}: could not be run ({outcome})")
-                continue
-            store.keep(task.key, outcome)
-            results[task.key] = nbformat.v4.reads(outcome)
-            say(f"{task.student}, {task.notebook}: audited")
-    found: list[Audited] = []
-    worth = points(folder, assignment)
+                queue.submit(task)
+        with NotebookProgress(len(queue.running)) as progress:
+            for task, outcome in queue.finished():
+                progress.finish_one()
+                if isinstance(outcome, str):
+                    store.keep(task.key, outcome)
+                    results[task.key] = nbformat.v4.reads(outcome)
+                    say(f"{task.student}, {task.notebook}: audited{progress.time_left()}")
+                else:
+                    say(f"{task.student}, {task.notebook}: could not be run ({outcome})")
+    audited: list[Audited] = []
+    maximum = points(folder, assignment)
     for task in tasks:
         if task.key in results:
-            place = folder.root / "audit" / task.student / assignment
-            place.mkdir(parents=True, exist_ok=True)
-            nbformat.write(results[task.key], place / f"{task.notebook}.ipynb")
+            target = folder.root / "audit" / task.student / assignment
+            target.mkdir(parents=True, exist_ok=True)
+            nbformat.write(results[task.key], target / f"{task.notebook}.ipynb")
             graded = scores(folder, assignment, task.student)
-            found += compared(task.student, results[task.key], graded, worth)
-    return found
+            audited += compare_items(task.student, results[task.key], graded, maximum)
+    return audited
 
 
-def with_files(folder: CourseFolder, assignment: str, student: str, options: Config) -> list[Task]:
+def without_files(folder: CourseFolder, assignment: str, student: str, options: Config) -> list[Task]:
     """A student's notebooks that came with files, ready to run without them."""
     try:
-        tasks, _ = sanitised(folder, assignment, student, options)
+        tasks, _ = sanitised_tasks(folder, assignment, student, options)
     except UnreadableNotebookError:
         return []
-    found = []
+    changed = []
     for task in tasks:
         nb = nbformat.v4.reads(task.text)
         if nb.metadata["chainrule"].pop("files", None):
             del nb.metadata["chainrule"]["depends"]
             parts = Run(config=options).depends(nb, assignment)
             nb.metadata["chainrule"]["depends"] = parts
-            found.append(replace(task, text=nbformat.v4.writes(nb), key=key(parts)))
-    return found
+            changed.append(replace(task, text=nbformat.v4.writes(nb), key=key(parts)))
+    return changed
 
 
-def compared(
-    student: str, audited: NotebookNode, graded: dict[str, float | None], worth: dict[str, float]
+def compare_items(
+    student: str, nb: NotebookNode, graded: dict[str, float | None], maximum: dict[str, float]
 ) -> list[Audited]:
-    """The items that checks have scored, before and in the audit."""
-    found = []
-    for cell in audited.cells:
+    """The items of an audited notebook that have checks, with both scores."""
+    audited = []
+    for cell in nb.cells:
         item = cell.metadata.get("nbgrader", {}).get("grade_id", "")
         record = cell.metadata.get("chainrule", {})
-        if cell.cell_type == "code" and "checks" in record and item in worth:
+        if cell.cell_type == "code" and "checks" in record and item in maximum:
             result = Result.from_dict(record)
             says = " · ".join(check.message for check in result.checks if not check.passed and check.points)
-            found.append(Audited(student, item, worth[item], graded.get(item), result.score, says))
-    return found
+            audited.append(Audited(student, item, maximum[item], graded.get(item), result.score, says))
+    return audited

@@ -1,4 +1,4 @@
-"""Whose score changed from one grading to the next, and why."""
+"""Whose score changed between two gradings, and why."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from nbformat import NotebookNode
 
 from chainrule.course import CourseFolder
-from chainrule.grading.store import depends_of, readable
+from chainrule.grading.store import depends_of, load_notebook
 
-# the parts a result depends on, as a person would say it
-BECAUSE = {
+# the parts that a run depends on (see `store.depends`), for people
+PART_NAMES = {
     "submission": "the submission",
     "source notebook": "the instructor's notebook",
     "files": "the files that come with the assignment",
@@ -24,55 +24,60 @@ BECAUSE = {
 
 
 @dataclass
-class Standing:
-    """What a student has in the gradebook, and the graded notebooks that led to it, by name."""
+class Snapshot:
+    """A student's scores in the gradebook, by grade_id, and the graded notebooks they come from, by name."""
 
     scores: dict[str, float | None]
     notebooks: dict[str, NotebookNode] = field(default_factory=dict)
 
 
-def standing(
+def snapshot(
     folder: CourseFolder, assignment: str, student: str, scores: dict[str, float | None]
-) -> Standing:
-    """Where a student stands now."""
+) -> Snapshot:
+    """A student's scores together with the graded notebooks as they are now."""
     graded = folder.folder("autograded", student, assignment)
-    found = {path.stem: readable(graded / path.name) for path in folder.notebooks(assignment)}
-    return Standing(scores, {name: nb for name, nb in found.items() if nb is not None})
+    loaded = {path.stem: load_notebook(graded / path.name) for path in folder.notebooks(assignment)}
+    return Snapshot(scores, {name: nb for name, nb in loaded.items() if nb is not None})
 
 
-def changes(student: str, before: Standing, now: Standing) -> list[str]:
-    """A line for each item whose score is not what it was."""
+def changes(student: str, before: Snapshot, now: Snapshot) -> list[str]:
+    """A line for each item whose score has changed."""
     lines = []
     for item, score in now.scores.items():
-        was = before.scores.get(item, "–")
-        if was == score:
+        old = before.scores.get(item, "–")
+        if old == score:
             continue
-        line = f"{student} {item} {shown(was)} → {shown(score)}"
+        line = f"{student} {item} {score_text(old)} → {score_text(score)}"
         for name, nb in now.notebooks.items():
             if item in graded_cells(nb) and name in before.notebooks:
-                told, reasons = explained(item, before.notebooks[name], nb)
-                line += f": {', '.join(told)}" if told else ""
-                line += f", because {listed(reasons)} changed" if reasons else ""
+                differences, reasons = explain(item, before.notebooks[name], nb)
+                line += f": {', '.join(differences)}" if differences else ""
+                line += f", because {joined_by_and(reasons)} changed" if reasons else ""
         lines.append(line)
     return lines
 
 
-def explained(item: str, before: NotebookNode, now: NotebookNode) -> tuple[list[str], list[str]]:
-    """How the checks of an item come out differently, and what they depend on that changed."""
+def explain(item: str, before: NotebookNode, now: NotebookNode) -> tuple[list[str], list[str]]:
+    """Why an item's score may have changed.
+
+    Returns:
+        Which of its checks come out differently, and what changed of the parts that its run depends on.
+    """
     old, new = graded_cells(before).get(item), graded_cells(now)[item]
-    was, told = checks(old) if old else {}, []
-    for name, passed in checks(new).items():
-        if name not in was:
-            told.append(f'"{name}" is new and {"passes" if passed else "fails"}')
-        elif passed != was[name]:
-            told.append(f'"{name}" {"passes" if passed else "fails"} now')
-    told += [f'"{name}" is gone' for name in was if name not in checks(new)]
-    then, since = depends_of(before), depends_of(now)
-    reasons = [
-        part for part in since if part in then and since[part] != then[part]
-    ]  # older runs have fewer parts
-    other = old is None or old.source != new.source or old.metadata.nbgrader != new.metadata.nbgrader
-    return told, ["the checks" if part == "source notebook" and other else BECAUSE[part] for part in reasons]
+    old_checks, new_checks = checks(old) if old else {}, checks(new)
+    differences = []
+    for name, passed in new_checks.items():
+        if name not in old_checks:
+            differences.append(f'"{name}" is new and {"passes" if passed else "fails"}')
+        elif passed != old_checks[name]:
+            differences.append(f'"{name}" {"passes" if passed else "fails"} now')
+    differences += [f'"{name}" is gone' for name in old_checks if name not in new_checks]
+    old_parts, new_parts = depends_of(before), depends_of(now)
+    # runs of earlier versions have fewer parts
+    changed = [part for part in new_parts if part in old_parts and new_parts[part] != old_parts[part]]
+    own = old is None or old.source != new.source or old.metadata.nbgrader != new.metadata.nbgrader
+    reasons = ["the checks" if part == "source notebook" and own else PART_NAMES[part] for part in changed]
+    return differences, reasons
 
 
 def graded_cells(nb: NotebookNode) -> dict[str, NotebookNode]:
@@ -82,13 +87,13 @@ def graded_cells(nb: NotebookNode) -> dict[str, NotebookNode]:
 
 
 def checks(cell: NotebookNode) -> dict[str, bool]:
-    """Which checks of a judged cell passed."""
+    """Which checks of a judged cell passed, by name."""
     return {check["name"]: check["passed"] for check in cell.metadata.get("chainrule", {}).get("checks", [])}
 
 
-def shown(score: float | str | None) -> str:
+def score_text(score: float | str | None) -> str:
     return "wait" if score is None else f"{score:.4g}" if isinstance(score, float) else str(score)
 
 
-def listed(names: list[str]) -> str:
+def joined_by_and(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

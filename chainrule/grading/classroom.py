@@ -1,9 +1,8 @@
-"""Grade a whole class: notebooks run and are judged in parallel, one writer records each student when ready."""
+"""Grade a class: notebooks are run and judged in parallel, and one writer records each student."""
 
 from __future__ import annotations
 
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -20,27 +19,35 @@ from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.datasets.registry import prepare
-from chainrule.grading.changes import Standing, changes, standing
+from chainrule.grading.changes import Snapshot, changes, snapshot
 from chainrule.grading.processes import Processes
-from chainrule.grading.record import for_a_person, record_nothing, tell_unreadable
-from chainrule.grading.rejudge import is_check, refereed, still_valid
+from chainrule.grading.progress import NotebookProgress
+from chainrule.grading.record import comment_unreadable, record_ungraded, review_reasons
+from chainrule.grading.rejudge import is_check, is_refereed, valid_outputs
 from chainrule.grading.run import Run
 from chainrule.grading.sandbox import WorkerError, confinement
 from chainrule.grading.sanitise import Graft, extra_notebooks
-from chainrule.grading.store import Store, depends_of, key, readable
-from chainrule.grading.task import Machinery, Progress, Runs, Task
+from chainrule.grading.store import Store, depends_of, key, load_notebook
+from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError, read
 
 
 @dataclass
 class Graded:
-    """One student's outcome. Scores by grade_id; None waits for a human."""
+    """One student's outcome.
+
+    Attributes:
+        scores: by grade_id; None for what a person has to mark.
+        seconds: how long the student's notebooks ran.
+        notes: sentences for the instructor.
+        internal_error: why grading failed for a reason that is not the student's; then grading again may help.
+    """
 
     student: str
     scores: dict[str, float | None] = field(default_factory=dict)
     seconds: float = 0.0
     notes: list[str] = field(default_factory=list)
-    trouble: str = ""  # what kept us from grading: not the student's fault, and worth another call
+    internal_error: str = ""
 
     @property
     def total(self) -> float:
@@ -49,16 +56,24 @@ class Graded:
 
 @dataclass
 class ClassReport:
-    """The outcome of grading an assignment: what each item is worth, what each student has."""
+    """The outcome of grading an assignment.
+
+    Attributes:
+        points: the maximum of each item.
+        origins: where each data set is from.
+        sandbox: what was around the student's cells.
+        changes: a line for each score that differs from the gradebook's before, if asked for.
+        unprotected: items whose checks student code can reach.
+    """
 
     assignment: str
     profile: str
     points: dict[str, float]
     students: list[Graded]
     origins: dict[str, str]
-    sandbox: set[str] = field(default_factory=set)  # what was around the student's cells
-    changes: list[str] = field(default_factory=list)  # against the gradebook as it was, if asked for
-    unprotected: list[str] = field(default_factory=list)  # items whose checks student code can reach
+    sandbox: set[str] = field(default_factory=set)
+    changes: list[str] = field(default_factory=list)
+    unprotected: list[str] = field(default_factory=list)
 
 
 def grade(
@@ -73,25 +88,25 @@ def grade(
     gpu: bool = False,
     require_sandbox: bool = False,
     diff: bool = False,
-    machine: Machinery | None = None,
-    say: Progress = print,
+    backend: Backend | None = None,
+    say: Say = print,
 ) -> ClassReport:
     """Grade the submitted notebooks of an assignment.
 
-    A finished run is kept in runs/ and taken from there the next time, as long as nothing it depends on has
-    changed; so an interrupted call goes on where it was.
+    A finished run is kept in runs/ and used again as long as nothing it depends on has changed. So after an
+    interruption, another call continues.
 
     Args:
         profile: how much data the notebooks see, "quick" or "full".
-        students: only these; all who submitted if empty.
-        jobs: notebooks at a time on this machine; as many as there are cores by default.
-        cell_seconds: time limit of one cell, in place of the profile's.
-        cluster: address of a Dask scheduler whose workers run the notebooks, instead of this machine.
+        students: only these; empty for all who submitted.
+        jobs: the number of notebooks at a time on this machine; None for the number of cores.
+        cell_seconds: time limit of one cell, instead of the profile's.
+        cluster: address of a Dask scheduler whose workers run the notebooks; empty for this machine.
         gpu: the notebooks may use a GPU.
         require_sandbox: run nothing outside a sandbox.
-        diff: find out whose score changes, and why.
-        machine: where to run them, instead of what `jobs` and `cluster` say.
-        say: told about progress, a line at a time.
+        diff: report whose score changes, and why.
+        backend: what runs the notebooks, instead of what `jobs` and `cluster` say.
+        say: gets lines about progress.
     Raises:
         CourseError: there is no such assignment, nothing was submitted, or nothing can be run.
     """
@@ -104,7 +119,7 @@ def grade(
         options.Run.gpu = True
     if require_sandbox:
         options.Run.require_sandbox = True
-    if not cluster and confinement().warning:  # a cluster's workers speak for themselves
+    if not cluster and confinement().warning:  # the workers of a cluster have sandboxes of their own
         if options.Run.get("require_sandbox"):
             raise CourseError(f"{confinement().warning} Nothing was run, because a sandbox is required.")
         say(confinement().warning)
@@ -114,16 +129,16 @@ def grade(
     )
     for name, origin in origins.items():
         say(f"data: {name} is {origin}, {profile} profile")
-    wanted = submitted(folder, assignment, students)
-    writer = Writer(folder, assignment, options, diff=diff)
-    with nullcontext(machine) if machine else machinery(folder, jobs, cluster, gpu=gpu) as chosen:
-        options.Run.threads = chosen.threads
-        run_all(writer, wanted, chosen, say)
+    chosen = submitted(folder, assignment, students)
+    writer = GradebookWriter(folder, assignment, options, diff=diff)
+    with nullcontext(backend) if backend else open_backend(folder, jobs, cluster, gpu=gpu) as opened:
+        options.Run.threads = opened.threads
+        run_all(writer, chosen, opened, say)
     return ClassReport(
         assignment,
         profile,
         writer.points,
-        [writer.graded[student] for student in wanted],
+        [writer.graded[student] for student in chosen],
         origins,
         writer.sandbox,
         writer.changes,
@@ -131,10 +146,10 @@ def grade(
     )
 
 
-def machinery(
+def open_backend(
     folder: CourseFolder, jobs: int | None, cluster: str, *, gpu: bool
-) -> AbstractContextManager[Machinery]:
-    """Where the notebooks are run."""
+) -> AbstractContextManager[Backend]:
+    """What runs the notebooks: a cluster if there is an address of one, else processes of this machine."""
     if cluster:
         from chainrule.grading.cluster import Cluster  # Dask takes a second to import
 
@@ -142,59 +157,49 @@ def machinery(
     return Processes(jobs)
 
 
-def run_all(writer: Writer, students: Sequence[str], machine: Machinery, say: Progress) -> None:
-    """Have every notebook run that is not finished, and each student recorded when all of theirs are."""
-    runs, started = Runs(machine, say), time.monotonic()
-    missing: Counter[str] = Counter()  # notebooks not finished yet
-    finished = again = 0
+def run_all(writer: GradebookWriter, students: Sequence[str], backend: Backend, say: Say) -> None:
+    """Run every notebook that is not finished, and record each student when all of their notebooks are."""
+    queue = RunQueue(backend, say)
+    unfinished: Counter[str] = Counter()  # notebooks, by student
+    finished = rejudged = 0
     for student in students:
-        for task in writer.tasks(student):
+        for task in writer.plan(student):
             if (needed := writer.to_run(task)) is None:
                 finished += 1
                 continue
-            runs.submit(needed)
-            missing[student] += 1
-            again += needed.kept != "{}"
-    total, many = missing.total(), len(missing)
+            queue.submit(needed)
+            unfinished[student] += 1
+            rejudged += needed.kept != "{}"
+    total, running = unfinished.total(), len(unfinished)
     if finished:
         say(f"{finished} of {finished + total} notebooks were finished before and are not run again")
-    if again:
-        say(f"{again} of {total} notebooks are judged again only where a check has changed")
+    if rejudged:
+        say(f"{rejudged} of {total} notebooks are judged again only where a check has changed")
     for student in students:
-        if not missing[student]:
+        if not unfinished[student]:
             writer.record(student)
-    missing += Counter()  # only those still to come
-    for task, outcome in runs.finished():
-        if isinstance(outcome, str):
-            writer.store.keep(task.key, outcome)
-        else:
-            writer.failed(task, outcome)
-        missing[task.student] -= 1
-        if not missing[task.student]:
-            del missing[task.student]
-            writer.record(task.student)
-            line = f"{many - len(missing)}/{many} {writer.summary(task.student)}"
-            left = seconds_left(time.monotonic() - started, total - missing.total(), total, machine.places)
-            say(f"{line} · about {shown(left)} left" if missing else line)
+    unfinished += Counter()  # drops the zeros
+    with NotebookProgress(total) as progress:
+        for task, outcome in queue.finished():
+            if isinstance(outcome, str):
+                writer.store.keep(task.key, outcome)
+            else:
+                writer.failed(task, outcome)
+            progress.finish_one()
+            unfinished[task.student] -= 1
+            if not unfinished[task.student]:
+                del unfinished[task.student]
+                writer.record(task.student)
+                recorded = f"{running - len(unfinished)}/{running} {writer.summary(task.student)}"
+                say(recorded + progress.time_left())
 
 
-def seconds_left(elapsed: float, done: int, total: int, places: int) -> float:
-    """How long the rest will take, if those that are running are half done on average."""
-    running = min(places, total - done)
-    each = elapsed * places / (done + running / 2)  # a notebook takes this long, in its place
-    return each * max(0.5, (total - done - running / 2) / places)
-
-
-def shown(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
-
-
-class Writer:
-    """Records students in the gradebook: the only one who does while a class is graded.
+class GradebookWriter:
+    """Records students in the gradebook. While a class is graded, nothing else writes to it.
 
     Args:
-        options: the course's configuration as this grading has it.
-        diff: compare with the gradebook as it was.
+        options: the course's configuration, as changed for this grading.
+        diff: compare the scores with those in the gradebook before.
     """
 
     def __init__(self, folder: CourseFolder, assignment: str, options: Config, *, diff: bool = False) -> None:
@@ -205,113 +210,111 @@ class Writer:
         self.recorder = CourseFolder(folder.root, recording)
         self.points = points(folder, assignment)
         self.graded: dict[str, Graded] = {}
-        self.results: dict[str, list[Task]] = {}
-        self.unreadable: dict[
-            str, dict[str, str]
-        ] = {}  # by student, of notebooks beside others that can be read
+        self.tasks: dict[str, list[Task]] = {}  # by student
+        self.unreadable: dict[str, dict[str, str]] = {}  # by student: reasons, by the notebook's name
         self.sandbox: set[str] = set()
         self.changes: list[str] = []
 
-    def tasks(self, student: str) -> list[Task]:
-        """A student's notebooks, ready to run; none if that can't be."""
+    def plan(self, student: str) -> list[Task]:
+        """A student's notebooks, ready to run. If none can be read, that is recorded and the list is empty."""
         self.graded[student] = Graded(student)
         try:
-            tasks, unreadable = sanitised(self.folder, self.assignment, student, self.options)
-            self.results[student], self.unreadable[student] = tasks, unreadable
+            tasks, unreadable = sanitised_tasks(self.folder, self.assignment, student, self.options)
+            self.tasks[student], self.unreadable[student] = tasks, unreadable
             self.graded[student].notes += [f"{name} not graded: {why}" for name, why in unreadable.items()]
         except UnreadableNotebookError as error:
-            self.results[student] = []
+            self.tasks[student] = []
             self.graded[student].notes.append(f"not graded: {error}")
-            record_nothing(self.folder, self.assignment, student, str(error))
+            record_ungraded(self.folder, self.assignment, student, str(error))
         extra = extra_notebooks(self.folder, self.assignment, student)
-        self.graded[student].notes += [f"{name} is none of the assignment's notebooks" for name in extra]
-        return self.results[student]
+        self.graded[student].notes += [f"{name} is not one of the assignment's notebooks" for name in extra]
+        return self.tasks[student]
 
     def to_run(self, task: Task) -> Task | None:
-        """The task, with what an earlier run of the same answers still tells; None if it is finished."""
-        if self._wanted(task.key):
+        """The task, with the outputs of an earlier run that are still valid; None if it is finished."""
+        if self._find(task.key):
             return None
         graded = self.folder.folder("autograded", task.student, self.assignment) / f"{task.notebook}.ipynb"
-        parts = depends_of(readable(graded))
-        earlier = self._wanted(key(parts)) if parts else None
-        return replace(task, kept=still_valid(task.text, earlier)) if earlier else task
+        parts = depends_of(load_notebook(graded))
+        earlier = self._find(key(parts)) if parts else None
+        return replace(task, kept=valid_outputs(task.text, earlier)) if earlier else task
 
-    def _wanted(self, key: str) -> NotebookNode | None:
-        """The result kept under a key, if it is one that we would make now."""
+    def _find(self, key: str) -> NotebookNode | None:
+        """The run kept under a key; None if there is none, or none in a sandbox where one is required."""
         result = self.store.find(key)
         if result is None or not self.options.Run.get("require_sandbox"):
             return result
         return result if result.metadata["chainrule"].get("sandbox") == "bubblewrap" else None
 
     def failed(self, task: Task, error: WorkerError) -> None:
-        """Take down that a notebook could not be run; the student's old score stays."""
+        """Note that a notebook could not be run. The student keeps the old score."""
         outcome = self.graded[task.student]
-        outcome.trouble = f"not graded: {task.notebook} could not be run ({error})"
-        outcome.notes.append(outcome.trouble)
+        outcome.internal_error = f"not graded: {task.notebook} could not be run ({error})"
+        outcome.notes.append(outcome.internal_error)
 
     def record(self, student: str) -> None:
         """Write a student's results into the gradebook and autograded/."""
-        outcome, tasks = self.graded[student], self.results[student]
-        before = self._standing(student) if self.diff else None
-        if tasks and not outcome.trouble:
+        outcome, tasks = self.graded[student], self.tasks[student]
+        before = self._snapshot(student) if self.diff else None
+        if tasks and not outcome.internal_error:
             for task in tasks:
-                self._take_down(task)
+                self._add_notes(task)
             try:
-                with self._readable(student) as recorder:
+                with self._without_unreadable(student) as recorder:
                     done = recorder.api.autograde(self.assignment, student, force=True)
                 self.folder.succeed(done, "recording")
                 if unreadable := self.unreadable[student]:
-                    tell_unreadable(self.folder, self.assignment, student, unreadable)
+                    comment_unreadable(self.folder, self.assignment, student, unreadable)
             except CourseError as error:
-                outcome.trouble = str(error)
-                outcome.notes.append(outcome.trouble)
+                outcome.internal_error = str(error)
+                outcome.notes.append(outcome.internal_error)
         outcome.scores = scores(self.folder, self.assignment, student)
         if before:
-            self.changes += changes(student, before, self._standing(student))
+            self.changes += changes(student, before, self._snapshot(student))
 
     @contextmanager
-    def _readable(self, student: str) -> Iterator[CourseFolder]:
-        """The course for nbgrader, where the student handed in only what can be read; the rest counts as missing."""
+    def _without_unreadable(self, student: str) -> Iterator[CourseFolder]:
+        """The course as nbgrader is to see it: with a copy of the submission without the unreadable notebooks."""
         if not self.unreadable[student]:
             yield self.recorder
             return
         handed_in = self.folder.folder("submitted", student, self.assignment)
-        left_out = shutil.ignore_patterns(*(f"{name}.ipynb" for name in self.unreadable[student]))
+        unreadable = shutil.ignore_patterns(*(f"{name}.ipynb" for name in self.unreadable[student]))
         with TemporaryDirectory(prefix="chainrule-") as root:
             options = deepcopy(self.recorder.config)
             options.CourseDirectory.submitted_directory = root
             recorder = CourseFolder(self.folder.root, options)
             shutil.copytree(
-                handed_in, recorder.folder("submitted", student, self.assignment), ignore=left_out
+                handed_in, recorder.folder("submitted", student, self.assignment), ignore=unreadable
             )
             yield recorder
 
     def summary(self, student: str) -> str:
         """A student's outcome in a line."""
         outcome = self.graded[student]
-        if outcome.trouble:
-            return f"{student} {outcome.trouble}"
+        if outcome.internal_error:
+            return f"{student} {outcome.internal_error}"
         waiting = sum(score is None for score in outcome.scores.values())
         waits = f", {waiting} item{'s' * (waiting > 1)} waiting" if waiting else ""
         return f"{student} {outcome.total:g} of {sum(self.points.values()):g}{waits}"
 
-    def _take_down(self, task: Task) -> None:
-        """What the report says about a result."""
+    def _add_notes(self, task: Task) -> None:
+        """Add what the report says about a finished notebook."""
         result, outcome = self.store.find(task.key), self.graded[task.student]
         if result is not None:
             about = result.metadata["chainrule"]
             outcome.seconds += about["seconds"]
             outcome.notes += nbformat.v4.reads(task.text).metadata["chainrule"]["repairs"]
-            outcome.notes += ([about["dead"]] if about["dead"] else []) + reviews(result)
+            outcome.notes += ([about["failure"]] if about["failure"] else []) + reviews(result)
             self.sandbox |= {about["sandbox"]} if "sandbox" in about else set()
 
-    def _standing(self, student: str) -> Standing:
+    def _snapshot(self, student: str) -> Snapshot:
         now = scores(self.folder, self.assignment, student)
-        return standing(self.folder, self.assignment, student, now)
+        return snapshot(self.folder, self.assignment, student, now)
 
 
 def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
-    """Make the gradebook know the assignment as source/ has it now."""
+    """Write the assignment into the gradebook as it is in source/ now."""
     folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
 
 
@@ -321,12 +324,16 @@ def unprotected(folder: CourseFolder, assignment: str) -> list[str]:
         cell.metadata.nbgrader.grade_id
         for path in folder.notebooks(assignment)
         for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "code" and is_check(cell) and not refereed(cell)
+        if cell.cell_type == "code" and is_check(cell) and not is_refereed(cell)
     ]
 
 
 def submitted(folder: CourseFolder, assignment: str, students: Sequence[str]) -> list[str]:
-    """The students with a submission, or those asked for."""
+    """The chosen students, or all with a submission.
+
+    Raises:
+        CourseError: one of them has none, or nobody has.
+    """
     everyone = sorted(
         path.parent.name
         for path in folder.folder("submitted", "*", "x").parent.parent.glob(f"*/{assignment}")
@@ -342,13 +349,15 @@ def submitted(folder: CourseFolder, assignment: str, students: Sequence[str]) ->
     return sorted(students) or everyone
 
 
-def sanitised(
+def sanitised_tasks(
     folder: CourseFolder, assignment: str, student: str, options: Config
 ) -> tuple[list[Task], dict[str, str]]:
-    """A student's notebooks, ready to run, and why others cannot be read, by their names.
+    """A student's notebooks, ready to run.
 
+    Returns:
+        The tasks, and for other notebooks the reason why they can't be read, by name.
     Raises:
-        UnreadableNotebookError: none can be read, there is none, or there is something that is no file.
+        UnreadableNotebookError: no notebook can be read, there is none, or the submission has a link or a device in it.
     """
     only_files(folder.folder("submitted", student, assignment))
     tasks, run = [], Run(config=options)
@@ -372,7 +381,7 @@ def sanitised(
 
 
 def only_files(handed_in: Path) -> None:
-    """Refuse links, pipes and devices: nbgrader would copy what they lead to, a neighbour's answers for instance."""
+    """Refuse links, pipes and devices: nbgrader would copy what they point to, such as another student's answers."""
     for path in chain([handed_in.parent, handed_in], handed_in.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
             raise UnreadableNotebookError(
@@ -381,7 +390,7 @@ def only_files(handed_in: Path) -> None:
 
 
 def points(folder: CourseFolder, assignment: str) -> dict[str, float]:
-    """What each item is worth, in notebook order."""
+    """The maximum of each item, in notebook order."""
     return {
         cell.metadata.nbgrader.grade_id: float(cell.metadata.nbgrader.points)
         for path in folder.notebooks(assignment)
@@ -391,7 +400,7 @@ def points(folder: CourseFolder, assignment: str) -> dict[str, float]:
 
 
 def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, float | None]:
-    """A student's scores as the gradebook has them; None for what waits for a human."""
+    """A student's scores in the gradebook; None for what a person has to mark."""
     with Gradebook(folder.directory.db_url) as gradebook:
         try:
             submission = gradebook.find_submission(assignment, student)
@@ -405,5 +414,5 @@ def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, flo
 
 
 def reviews(finished: NotebookNode) -> list[str]:
-    """What a person has to look at, a sentence each."""
-    return [sentence for cell in finished.cells for sentence in for_a_person(cell)]
+    """What a person has to look at, one sentence for each item."""
+    return [sentence for cell in finished.cells for sentence in review_reasons(cell)]

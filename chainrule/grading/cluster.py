@@ -1,7 +1,7 @@
-"""Notebooks run by the workers of an existing Dask cluster, `--cluster ADDRESS`.
+"""Runs notebooks on the workers of an existing Dask cluster, `--cluster ADDRESS`.
 
-A worker gets a task as plain data and returns the judged notebook as text. The files that come with the
-assignment and the data sets it reads from the course folder, which it has to see at the same path.
+A worker gets a task as plain data and returns the judged notebook as text. It reads the assignment's files and the data
+sets from the course folder, so it must see that folder at the same path.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from chainrule.grading.store import our_code, versions
 from chainrule.grading.task import Task, run_and_judge
 
 CONNECT_SECONDS = 10
-ONE_AT_A_TIME = threading.Lock()  # a run changes its process's working folder and catches its output
+ONE_AT_A_TIME = threading.Lock()  # a run changes the working folder and the output streams of its process
 
 
 class Cluster:
@@ -33,7 +33,8 @@ class Cluster:
     Args:
         address: of the scheduler, such as tcp://10.0.0.1:8786.
         root: the course folder.
-        gpu: only on workers that offer a GPU, which as many share as were started with `--resources GPU=1`.
+        gpu: send notebooks only to workers that were started with `--resources GPU=1`. To share one GPU, start
+            several of them.
     Raises:
         CourseError: there is no such cluster, or its workers cannot run what this machine would.
     """
@@ -41,9 +42,9 @@ class Cluster:
     def __init__(self, address: str, root: Path, *, gpu: bool = False) -> None:
         self.address = address
         self.resources = {"GPU": 1} if gpu else None
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said by us, in one line
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # we report errors ourselves, in one line
         try:
-            get_address_host_port(address)  # Client takes half a minute to complain
+            get_address_host_port(address)  # Client needs half a minute to report a bad address
             self.client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise CourseError(f"no Dask scheduler answers at {address} ({one_line(error)})") from None
@@ -53,34 +54,34 @@ class Cluster:
             self.client.close()
             raise
         self.workers = self._workers()
-        self.attempts: list[Attempt] = []
+        self.futures: list[ClusterFuture] = []
 
     def __enter__(self) -> Cluster:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: BaseException | TracebackType | None) -> None:
         if kind is not None and self.client.status == "running":
-            self.client.cancel([attempt.future for attempt in self.attempts], force=True)
+            self.client.cancel([pending.future for pending in self.futures], force=True)
         self.client.close()
 
     threads = 1  # a cluster is used by many
 
     @property
-    def places(self) -> int:
+    def slots(self) -> int:
         return max(1, len(self.workers))
 
-    def submit(self, task: Task, attempt: int) -> Attempt:
+    def submit(self, task: Task, attempt: int) -> ClusterFuture:
         name = f"{task.student}-{task.notebook}-{attempt}-{uuid4()}"
-        mine = (run_on_worker, task, fingerprint())
-        future = self.client.submit(*mine, key=name, pure=False, resources=self.resources)
-        self.attempts.append(Attempt(future))
-        return self.attempts[-1]
+        call = (run_on_worker, task, fingerprint())
+        future = self.client.submit(*call, key=name, pure=False, resources=self.resources)
+        self.futures.append(ClusterFuture(future))
+        return self.futures[-1]
 
-    def news(self) -> list[str]:
+    def events(self) -> list[str]:
         if self.client.status != "running":
             raise CourseError(
                 f"the Dask scheduler at {self.address} is gone; finished notebooks are kept: "
-                "run the same command again to go on"
+                "run the same command again to continue"
             )
         before, self.workers = self.workers, self._workers()
         lost = sorted(before.keys() - self.workers.keys())
@@ -89,15 +90,15 @@ class Cluster:
     def _workers(self) -> dict[str, Any]:
         """The workers that can run our notebooks, by address."""
         workers = self.client.scheduler_info(n_workers=-1)["workers"]
-        wanted = self.resources or {}
+        required = self.resources or {}
         return {
             name: worker
             for name, worker in workers.items()
-            if all(worker["resources"].get(what, 0) >= amount for what, amount in wanted.items())
+            if all(worker["resources"].get(what, 0) >= amount for what, amount in required.items())
         }
 
     def _inspect(self, root: Path) -> None:
-        """Raise CourseError unless every worker has our software and sees our files."""
+        """Raise CourseError unless every worker has the same software and sees the same files."""
         try:
             self.client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except TimeoutError:
@@ -111,10 +112,10 @@ class Cluster:
         canary.parent.mkdir(exist_ok=True)
         canary.write_text(canary.name)
         try:
-            found = self.client.run(fingerprint, str(canary), on_error="return")
+            answers = self.client.run(fingerprint, str(canary), on_error="return")
         finally:
             canary.unlink()
-        for worker, theirs in found.items():
+        for worker, theirs in answers.items():
             if isinstance(theirs, ModuleNotFoundError):
                 raise CourseError(
                     f"worker {worker} has no chainrule ({one_line(theirs)}): install the same there"
@@ -131,7 +132,7 @@ class Cluster:
                 )
 
 
-class Attempt:
+class ClusterFuture:
     """A notebook being run on the cluster."""
 
     def __init__(self, future: Future) -> None:
@@ -145,22 +146,22 @@ class Attempt:
         except Exception as error:  # a killed worker, a lost connection
             raise WorkerError(f"{type(error).__name__}: {one_line(error)}") from None
         finally:
-            self.future.release()  # the cluster need not remember
+            self.future.release()  # so that the cluster forgets the result
         return text
 
-    def add_done_callback(self, fn: Callable[[Attempt], object]) -> None:
+    def add_done_callback(self, fn: Callable[[ClusterFuture], object]) -> None:
         self.future.add_done_callback(lambda _: fn(self))
 
 
-def run_on_worker(task: Task, wanted: dict[str, str]) -> str:
-    """Run and judge a notebook here, on a worker that may have joined after the others were inspected."""
-    require_same(get_worker().address, fingerprint(), wanted)
+def run_on_worker(task: Task, expected: dict[str, str]) -> str:
+    """Run and judge a notebook on this worker, which may have joined after the others were inspected."""
+    require_same(get_worker().address, fingerprint(), expected)
     with ONE_AT_A_TIME:
         return run_and_judge(task)
 
 
 def fingerprint(canary: str = os.devnull) -> dict[str, str]:
-    """The software of this process, and what a file reads as here."""
+    """Versions of the software in this process, and the content of a file as this process sees it."""
     try:
         text = Path(canary).read_text()
     except OSError:
@@ -168,9 +169,9 @@ def fingerprint(canary: str = os.devnull) -> dict[str, str]:
     return {**versions(), "chainrule": our_code(), "canary": text}
 
 
-def require_same(worker: str, theirs: dict[str, str], wanted: dict[str, str] | None = None) -> None:
-    """Raise CourseError if a worker's software is not ours."""
-    for name, version in (wanted or fingerprint()).items():
+def require_same(worker: str, theirs: dict[str, str], ours: dict[str, str] | None = None) -> None:
+    """Raise CourseError if a worker's software differs from ours."""
+    for name, version in (ours or fingerprint()).items():
         if name != "canary" and theirs[name] != version:
             raise CourseError(
                 f"worker {worker} has {name} {theirs[name][:12]}, this machine {version[:12]}: "

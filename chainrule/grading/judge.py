@@ -1,7 +1,7 @@
-"""From the outputs of a run to one verdict per graded cell.
+"""From the outputs of a run to one verdict for each graded cell.
 
-A verdict is a `Result` that has been looked over, or a grader error: a score no check can give. A grader
-error is no mark; it waits for a human and is reported.
+A verdict is a `Result` that has been checked, or a grader error: a score that no check can give. A grader error is
+not a mark. It is reported, and a person has to look at it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,23 @@ STOPPED = ("CellTimeoutError", "DeadKernelError", "NotRun", "KeyboardInterrupt")
 
 
 class GraderError(ChainruleError, ValueError):
-    """A graded cell whose outcome is no possible score."""
+    """The outputs of a graded cell hold no possible score."""
 
 
 class Judge(NbGraderPreprocessor):
     """nbgrader preprocessor that replaces the outputs of each graded cell by its verdict.
 
-    Afterwards the cell's only output is a number nbgrader reads, drawn as a table, and the record lies in
-    `cell.metadata.chainrule`. What the cell wrote to stderr is gone: it costs nothing.
+    Afterwards the cell has one output, a number for nbgrader that is displayed as a table, and the record is in
+    `cell.metadata.chainrule`. Output to stderr is removed, so that it costs no points.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        nb.metadata.pop("widgets", None)  # their kernel is gone, and pages copy their state into a script
+        nb.metadata.pop(
+            "widgets", None
+        )  # they are useless without their kernel, and pages would copy their state into a script
         for cell in nb.cells:
             if "outputs" in cell:
-                cell.outputs = [writable(output) for output in cell.outputs]
+                cell.outputs = [clean_output(output) for output in cell.outputs]
         return super().preprocess(nb, resources)
 
     def preprocess_cell(
@@ -48,24 +50,24 @@ class Judge(NbGraderPreprocessor):
         try:
             result = verdict(name, points, cell.outputs, asserts="Item(" not in cell.source)
             record: dict[str, Any] = result.to_dict()
-            drawn = result.table(due=True, graded=True)  # for whoever grades
+            html = result.table(due=True, graded=True)  # for people who grade
         except GraderError as error:
             self.log.error("grader error in %s: %s", name, error)
             result = Result(name, points)
             record = {**result.to_dict(), "grader_error": str(error)}
-            drawn = f"<p><b>{escape(name)}</b>: not graded yet, a person will look at it.</p>"
+            html = f"<p><b>{escape(name)}</b>: not graded yet, a person will look at it.</p>"
         cell.metadata["chainrule"] = record
-        data = {"text/plain": repr(result), "text/html": drawn, RESULT_TYPE: record}
+        data = {"text/plain": repr(result), "text/html": html, RESULT_TYPE: record}
         cell.outputs = [new_output("execute_result", data, execution_count=cell.execution_count)]
         return cell, resources
 
 
-def writable(tree: Any) -> Any:
-    """An output without halves of characters: a kernel can send them, but no file can hold them."""
+def clean_output(tree: Any) -> Any:
+    """An output without lone surrogates: a kernel can send them, but they can't be encoded as UTF-8."""
     if isinstance(tree, dict):
-        return NotebookNode({writable(name): writable(node) for name, node in tree.items()})
+        return NotebookNode({clean_output(name): clean_output(node) for name, node in tree.items()})
     if isinstance(tree, list):
-        return [writable(node) for node in tree]
+        return [clean_output(node) for node in tree]
     return tree.encode("utf-8", "replace").decode() if isinstance(tree, str) else tree
 
 
@@ -73,9 +75,10 @@ def verdict(name: str, points: float, outputs: list[NotebookNode], *, asserts: b
     """The verdict on one graded cell.
 
     Args:
-        name, points: the cell's grade_id and points as the instructor's notebook has them.
-        outputs: what the cell put out.
-        asserts: the cell consists of plain asserts: silence is success, an error is a wrong answer.
+        name, points: the cell's grade_id and points in the instructor's notebook.
+        outputs: the cell's outputs.
+        asserts: whether the cell consists of plain asserts. Then no output means that all hold, and an error is a
+            wrong answer.
     Raises:
         GraderError: the outputs hold no possible score.
     """
@@ -84,22 +87,22 @@ def verdict(name: str, points: float, outputs: list[NotebookNode], *, asserts: b
     if errors:
         error = errors[-1]
         if error.ename in STOPPED:
-            return whole(name, points, 0.0, error.evalue or "stopped at the time limit")
-        if asserts:  # the message may be a hidden one's
-            held = (
+            return single_check(name, points, 0.0, error.evalue or "stopped at the time limit")
+        if asserts:  # without its message, which may belong to a hidden check
+            reason = (
                 "an assertion does not hold" if error.ename == "AssertionError" else f"raised {error.ename}"
             )
-            return whole(name, points, 0.0, held)
+            return single_check(name, points, 0.0, reason)
         raise GraderError(f"the graded cell itself raised {error.ename}: {error.evalue}")
     if not results and not asserts:
         raise GraderError("the cell's checks gave no result")
     if not results:
-        return whole(name, points, points, "")  # plain asserts, none of which failed
+        return single_check(name, points, points, "")  # plain asserts, none of which failed
     if RESULT_TYPE in results[-1]:
         record = results[-1][RESULT_TYPE]
-        if isinstance(record, dict) and "grader_error" in record:  # a kept result, judged before
+        if isinstance(record, dict) and "grader_error" in record:  # the result of a kept run, judged before
             raise GraderError(str(record["grader_error"]))
-        return possible(record, name, points)
+        return checked_record(record, name, points)
     text = results[-1].get("text/plain", "")
     try:
         score = float(text)
@@ -107,11 +110,15 @@ def verdict(name: str, points: float, outputs: list[NotebookNode], *, asserts: b
         raise GraderError(f"the cell's value is {str(text)[:80]!r}, not a number") from None
     if not 0 <= score <= points:  # false for NaN too
         raise GraderError(f"a score of {score} out of {points:g}")
-    return whole(name, points, score, "")
+    return single_check(name, points, score, "")
 
 
-def possible(record: Any, name: str, points: float) -> Result:
-    """A structured result, if it is one this cell can have."""
+def checked_record(record: Any, name: str, points: float) -> Result:
+    """The result that a record describes, if this cell can have it.
+
+    Raises:
+        GraderError: it can't.
+    """
     try:
         result = Result.from_dict(record)
         shares = [float(check.points) for check in result.checks]
@@ -129,8 +136,8 @@ def possible(record: Any, name: str, points: float) -> Result:
     return result
 
 
-def whole(name: str, points: float, score: float, message: str) -> Result:
-    """A cell without named checks, or one that was stopped, as a result of one check (two if partly right)."""
+def single_check(name: str, points: float, score: float, message: str) -> Result:
+    """The result of a cell without named checks, or one that was stopped: one check, or two if it is partly right."""
     if score in (0.0, points):
         return Result(name, points, [CheckResult("all checks", points, score > 0, message=message)])
     return Result(

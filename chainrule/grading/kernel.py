@@ -1,7 +1,7 @@
-"""Kernels that start warm: forked from a zygote, put into a sandbox, talked to by Jupyter's own protocol.
+"""Warm kernels: forked from a zygote, put into a sandbox, and used by Jupyter's own protocol.
 
-`Zygote` starts `chainrule.worker.zygote` and asks it for workers. `WarmProvisioner` is jupyter_client's documented
-way to bring a kernel of one's own, `WarmKernelManager` asks for it whatever kernelspecs are installed.
+`Zygote` starts `chainrule.worker.zygote`, and `start_worker` asks it for a worker. `WarmProvisioner` plugs these
+kernels into jupyter_client, and `WarmKernelManager` uses it whatever kernelspecs are installed.
 """
 
 from __future__ import annotations
@@ -33,88 +33,88 @@ from jupyter_client.provisioning import KernelProvisionerBase
 from traitlets import Any as AnyTrait
 from traitlets import DottedObjectName, Type, Unicode, default
 
-from chainrule.grading.sandbox import HOME, USER, Box, Corner, WorkerError
-from chainrule.worker.confine import Cell
+from chainrule.grading.sandbox import HOME, USER, Sandbox, WorkerError
+from chainrule.worker.confine import SandboxSpec
 
 PROVISIONER = "chainrule-warm"
 START_SECONDS = 120.0  # importing torch from a cold disk
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
 MAX_MESSAGE = 32 << 20  # bytes; a figure has 100,000
-MAX_WAITING = 64  # messages on our side; some thousand more wait in the kernel
+MAX_QUEUED = 64  # messages on our side; the kernel queues some thousand more
 
 
 class Zygote:
-    """A process that forks warm kernels for whoever knows the address of its socket. It takes a while to start.
+    """A process that forks warm kernels. It takes seconds to start, but this doesn't wait for it.
 
     Args:
-        threads: for numerical libraries, in every worker; 0 leaves it to them.
+        threads: for numerical libraries in every worker; 0 leaves the number to them.
     """
 
     def __init__(self, threads: int = 0) -> None:
         self.folder = tempfile.mkdtemp(prefix="chainrule-zygote-")
-        self._address, self._ready = str(Path(self.folder, "line")), False
-        places = {
-            "HOME": self.folder,  # nobody's settings
+        self._address, self._ready = str(Path(self.folder, "socket")), False
+        folders = {
+            "HOME": self.folder,  # without anybody's settings
             "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME")
-            or str(Path.home() / ".cache"),  # list of fonts
+            or str(Path.home() / ".cache"),  # for the list of fonts
         }
         if path := os.environ.get("PYTHONPATH"):
-            places["PYTHONPATH"] = path
+            folders["PYTHONPATH"] = path
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "chainrule.worker.zygote", self._address],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd="/",
-            env=environment(threads) | places,
-            start_new_session=True,  # Ctrl-C is for us
+            env=worker_environment(threads) | folders,
+            start_new_session=True,  # Ctrl-C is for this process alone
         )
 
     @property
     def address(self) -> str:
-        """Where it listens, as soon as it does.
+        """Where it listens. This waits until it does.
 
         Raises:
-            WorkerError: it did not start.
+            WorkerError: the zygote did not start.
         """
         if not self._ready:
             assert self.process.stdout is not None
-            told = select.select([self.process.stdout], [], [], START_SECONDS)[0]
-            self._ready = bool(told and self.process.stdout.readline())
+            readable = select.select([self.process.stdout], [], [], START_SECONDS)[0]
+            self._ready = bool(readable and self.process.stdout.readline())
         if not self._ready:
             self.process.kill()
-            words = self.process.communicate()[1].decode(errors="replace").strip().splitlines()
+            lines = self.process.communicate()[1].decode(errors="replace").strip().splitlines()
             self.close()
-            why = words[-1] if words else "too slow"
-            raise WorkerError(f"the process that starts kernels did not start: {why}")
+            reason = lines[-1] if lines else "too slow"
+            raise WorkerError(f"the process that starts kernels did not start: {reason}")
         return self._address
 
     def close(self) -> None:
-        """End the zygote. Workers it has started live on."""
+        """End the zygote, but not the workers that it has started."""
         self.process.kill()
         self.process.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_own: dict[int, Zygote] = {}
+_zygotes: dict[int, Zygote] = {}  # of this process, by the number of threads
 
 
-def zygote(address: str, threads: int) -> str:
-    """The address of a zygote that answers: the given one, or else one of this process's own."""
+def zygote_address(address: str, threads: int) -> str:
+    """The address of a zygote that answers: the given one, or else that of this process's own."""
     if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
-            if line.connect_ex(address) == 0:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            if connection.connect_ex(address) == 0:
                 return address
-    own = _own.get(threads)
-    if own is None or own.process.poll() is not None:
-        own = _own[threads] = Zygote(threads)
-        atexit.register(own.close)
-    return own.address
+    zygote = _zygotes.get(threads)
+    if zygote is None or zygote.process.poll() is not None:
+        zygote = _zygotes[threads] = Zygote(threads)
+        atexit.register(zygote.close)
+    return zygote.address
 
 
-def environment(threads: int) -> dict[str, str]:
-    """What a worker's environment has, whoever grades and wherever: nothing of the grader's own."""
-    bounded = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else {}
+def worker_environment(threads: int) -> dict[str, str]:
+    """The environment variables of a worker. It inherits none from the grader."""
+    limited = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else {}
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "LANG": "C.UTF-8",
@@ -124,55 +124,59 @@ def environment(threads: int) -> dict[str, str]:
         "HOME": HOME,
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "PYTHONSAFEPATH": "1",  # a handed-in torch.py is not torch
-        **bounded,
+        **limited,
     }
 
 
-def ask(address: str, cell: Cell, entrance: int | None) -> socket.socket:
-    """Have a zygote start a worker; the line to its guardian.
+def start_worker(address: str, spec: SandboxSpec, pidfd: int | None) -> socket.socket:
+    """Have a zygote start a worker.
 
+    Args:
+        address: of the zygote.
+        pidfd: of a process in the worker's sandbox; None for no namespaces.
+    Returns:
+        The connection to the worker's supervisor.
     Raises:
-        WorkerError: nobody there, or the guardian says why not.
+        WorkerError: the zygote does not answer, or the worker could not be started.
     """
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    line.settimeout(START_SECONDS)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.settimeout(START_SECONDS)
     try:
-        line.connect(address)
-        message = json.dumps(asdict(cell)).encode()
-        if entrance is None:
-            line.send(message)
+        connection.connect(address)
+        message = json.dumps(asdict(spec)).encode()
+        if pidfd is None:
+            connection.send(message)
         else:
-            socket.send_fds(line, [message], [entrance])
-        said = line.recv(4096).decode(errors="replace")
+            socket.send_fds(connection, [message], [pidfd])
+        answer = connection.recv(4096).decode(errors="replace")
     except OSError as error:
-        line.close()
+        connection.close()
         raise WorkerError(f"the process that starts kernels does not answer: {error}") from None
-    if said != "started":
-        line.close()
-        raise WorkerError(
-            f"a worker could not be started: {said.removeprefix('failed ') or 'it ended at once'}"
-        )
-    return line
+    if answer != "started":
+        connection.close()
+        reason = answer.removeprefix("failed ") or "it ended at once"
+        raise WorkerError(f"a worker could not be started: {reason}")
+    return connection
 
 
 class WarmProvisioner(KernelProvisionerBase):
-    """Starts a kernel in a room of its own by asking a zygote, and ends both."""
+    """Has a zygote start a kernel in a sandbox, and ends the kernel and the sandbox."""
 
     address = Unicode(help="Where the zygote listens.")
-    room = AnyTrait(help="A `Box` or a `Corner`.")
+    sandbox = AnyTrait(help="A `Sandbox`.")
     threads = AnyTrait(0)
-    line: socket.socket | None = None
-    status: int | None = None
+    supervisor: socket.socket | None = None  # the connection to it, as long as the kernel runs
+    exit_status: int | None = None
 
     @property
     def has_process(self) -> bool:
-        return self.line is not None
+        return self.supervisor is not None
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         return {"cmd": []}
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
-        room: Box | Corner = self.room
+        sandbox: Sandbox = self.sandbox
         key = uuid.uuid4().hex
         ports = {f"{name}_port": number for number, name in enumerate(CHANNELS, start=1)}
         connection: dict[str, str | int] = {
@@ -182,26 +186,24 @@ class WarmProvisioner(KernelProvisionerBase):
             "kernel_name": "python3",
             **ports,
         }
-        cell = room.cell(connection, environment(self.threads))
-        self.line = ask(self.address, cell, room.entrance)
+        spec = sandbox.spec(connection, worker_environment(self.threads))
+        self.supervisor = start_worker(self.address, spec, sandbox.pidfd)
         deadline = time.monotonic() + START_SECONDS
-        doors = [room.outside(f"{room.sockets}/k-{number}") for number in ports.values()]
-        while not all(map(os.path.exists, doors)):
+        sockets = [sandbox.outside(f"{sandbox.sockets}/k-{number}") for number in ports.values()]
+        while not all(map(os.path.exists, sockets)):
             if await self.poll() is not None or time.monotonic() > deadline:
-                raise WorkerError("the kernel ended before it began")
+                raise WorkerError("the kernel ended before it was ready")
             await asyncio.sleep(0.005)
-        return connection | {"key": key.encode(), "ip": room.outside(f"{room.sockets}/k")}
+        return connection | {"key": key.encode(), "ip": sandbox.outside(f"{sandbox.sockets}/k")}
 
     async def poll(self) -> int | None:
-        if self.line is None:
-            return self.status or 0
-        if select.select([self.line], [], [], 0)[0]:
-            said = self.line.recv(64)  # "ended N", or nothing if the guardian itself was killed
-            self.status = int(said.split()[1]) if said.startswith(b"ended") else -9
-            self.line.close()
-            self.line = None
-            self.room.close()
-        return self.status
+        if self.supervisor is None:
+            return self.exit_status or 0
+        if select.select([self.supervisor], [], [], 0)[0]:
+            message = self.supervisor.recv(64)  # "ended N"; empty if the supervisor itself was killed
+            self.exit_status = int(message.split()[1]) if message.startswith(b"ended") else -9
+            self._close()
+        return self.exit_status
 
     async def wait(self) -> int | None:
         while (status := await self.poll()) is None:
@@ -209,32 +211,35 @@ class WarmProvisioner(KernelProvisionerBase):
         return status
 
     async def send_signal(self, signum: int) -> None:
-        self.say(b"interrupt")  # the only signal Jupyter sends that isn't `kill` or `terminate`
+        self._send(b"interrupt")  # the only signal that Jupyter sends besides `kill` and `terminate`
 
     async def kill(self, restart: bool = False) -> None:
-        self.say(b"kill")
+        self._send(b"kill")
         await self.wait()
 
     async def terminate(self, restart: bool = False) -> None:
         await self.kill()
 
     async def cleanup(self, restart: bool = False) -> None:
-        if self.line is not None:
-            self.line.close()
-            self.line = None
-        self.room.close()
+        self._close()
 
-    def say(self, word: bytes) -> None:
-        if self.line is not None:
-            with contextlib.suppress(OSError):  # it has ended in this moment
-                self.line.send(word)
+    def _close(self) -> None:
+        if self.supervisor is not None:
+            self.supervisor.close()
+            self.supervisor = None
+        self.sandbox.close()
+
+    def _send(self, command: bytes) -> None:
+        if self.supervisor is not None:
+            with contextlib.suppress(OSError):  # it may have ended just now
+                self.supervisor.send(command)
 
 
 class WarmClient(AsyncKernelClient):
-    """Talks to a kernel that is there already."""
+    """A client of a kernel that has been started."""
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
-        """Wait until a request has been seen through on both channels; that takes milliseconds.
+        """Wait until a request has been answered on both channels. This takes milliseconds.
 
         Raises:
             RuntimeError: it took longer than `timeout` seconds.
@@ -245,7 +250,7 @@ class WarmClient(AsyncKernelClient):
             try:
                 while not is_idle(await self.iopub_channel.get_msg(timeout=0.1), request):
                     pass
-            except Empty:  # asked before the channel was connected: ask again
+            except Empty:  # the request was sent before the channel was connected: send another
                 continue
             self._handle_kernel_info_reply(await self.shell_channel.get_msg(timeout=START_SECONDS))
             return
@@ -253,7 +258,7 @@ class WarmClient(AsyncKernelClient):
 
 
 def is_idle(message: dict[str, Any], request: str) -> bool:
-    """Whether a message says that the kernel is through with a request."""
+    """Whether a message says that the kernel has finished a request."""
     return (
         message["msg_type"] == "status"
         and message["parent_header"].get("msg_id") == request
@@ -262,9 +267,9 @@ def is_idle(message: dict[str, Any], request: str) -> bool:
 
 
 class WarmKernelManager(AsyncKernelManager):
-    """Manages one kernel that a `WarmProvisioner` starts in the room it is given."""
+    """Manages one kernel, which `WarmProvisioner` starts in a sandbox."""
 
-    room = AnyTrait()
+    sandbox = AnyTrait(help="A `Sandbox`.")
     address = Unicode()
     threads = AnyTrait(0)
     client_class = DottedObjectName(f"{__name__}.WarmClient")
@@ -272,7 +277,7 @@ class WarmKernelManager(AsyncKernelManager):
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        config = {"room": self.room, "address": self.address, "threads": self.threads}
+        config = {"sandbox": self.sandbox, "address": self.address, "threads": self.threads}
         return KernelSpec(
             argv=[],
             display_name="Python 3",
@@ -282,14 +287,14 @@ class WarmKernelManager(AsyncKernelManager):
 
     @default("context")
     def _own_context(self) -> zmq.Context:
-        """Sockets that take no more than they can hold, and never connect twice.
+        """Sockets with limits on size and number of messages, which never connect again.
 
-        A kernel that went away is not coming back: what appears at its address would be a student's doing.
+        A kernel that has ended doesn't come back. Whatever appears at its address was put there by student code.
         """
         self._created_context = True
         context = zmq.asyncio.Context()
         context.setsockopt(zmq.RECONNECT_IVL, -1)
         context.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
-        context.setsockopt(zmq.RCVHWM, MAX_WAITING)
+        context.setsockopt(zmq.RCVHWM, MAX_QUEUED)
         context.setsockopt(zmq.LINGER, 0)
         return context

@@ -1,6 +1,6 @@
-"""Notebooks run from processes of this machine, each beginning with everything imported.
+"""Runs notebooks in processes of this machine, which start with everything imported.
 
-No student code ever runs in these processes: the notebooks' kernels are programs of their own, beside them.
+No student code runs in these processes: the notebooks' kernels are processes of their own.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from chainrule.grading.kernel import Zygote
 from chainrule.grading.sandbox import WorkerError
 from chainrule.grading.task import Task, run_and_judge
 
-# On Linux processes are forked from one that has imported torch and done nothing else.
+# On Linux, processes are forked from one that has imported torch and done nothing else.
 if sys.platform == "linux":
     context = get_context("forkserver")
 else:
@@ -40,31 +40,34 @@ IMPORTED = [
     "chainrule.grading.judge",
     "chainrule.judging.networks",
 ]
-# Forking is sound without other threads only, and libraries start theirs when imported.
+# A process can be forked safely only while it has one thread, and libraries start threads when imported.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 STARTING = threading.Lock()
-LEAVE_SECONDS = 10  # for a notebook that is interrupted to clean up after itself
+EXIT_SECONDS = 10  # for a process to clean up after an interrupted notebook
 
 
 class Processes:
-    """Runs so many notebooks at a time, each process one after another; by default, as many as there are cores.
+    """Runs notebooks in parallel. Each process runs one notebook after another.
 
-    What they are forked from begins to start at once.
+    The process that these are forked from begins to start at once.
+
+    Args:
+        slots: the number of notebooks at a time; None for the number of cores.
     """
 
-    def __init__(self, places: int | None = None) -> None:
+    def __init__(self, slots: int | None = None) -> None:
         cores = os.cpu_count() or 1
-        self.places = places or cores
-        self.threads = max(1, cores // self.places)
-        self.waiting = ThreadPoolExecutor(self.places)  # each thread waits for one process
+        self.slots = slots or cores
+        self.threads = max(1, cores // self.slots)
+        self.waiting = ThreadPoolExecutor(self.slots)  # each thread waits for one process
         self.idle: deque[Process] = deque()
         self.busy: set[Process] = set()
         self.starting = threading.Lock()
         self.closed = False
-        self.zygote: Zygote | None = None  # starts the kernels of all
+        self.zygote: Zygote | None = None  # starts the kernels of all notebooks
         if sys.platform == "linux":
             self.zygote = Zygote(self.threads)
-            with environment(ONE_THREAD):
+            with temporary_environment(ONE_THREAD):
                 context.set_forkserver_preload(IMPORTED)
                 forkserver.ensure_running()
 
@@ -77,7 +80,7 @@ class Processes:
         for process in [*self.busy]:  # if something went wrong, or Ctrl-C
             process.interrupt()
         for process in [*self.busy]:
-            process.leave()
+            process.join()
         self.waiting.shutdown()
         while self.idle:
             self.idle.pop().end()
@@ -87,7 +90,7 @@ class Processes:
     def submit(self, task: Task, attempt: int) -> Future[str]:
         return self.waiting.submit(self._run, task, fresh=attempt > 1)
 
-    def news(self) -> list[str]:
+    def events(self) -> list[str]:
         return []
 
     def _run(self, task: Task, fresh: bool) -> str:
@@ -108,7 +111,7 @@ class Processes:
             self.busy.discard(process)
 
     def _with_zygote(self, options: Config) -> Config:
-        """The options with the address of a zygote that lives."""
+        """The options with the address of a running zygote."""
         if sys.platform != "linux":
             return options
         with self.starting:
@@ -121,39 +124,37 @@ class Processes:
 
 
 class Process:
-    """A process that runs one notebook after another, its temporary files in a folder that goes with it."""
+    """A process that runs one notebook after another. Its temporary files are removed when it ends."""
 
     def __init__(self) -> None:
-        self.line, theirs = context.Pipe()
+        self.pipe, child_end = context.Pipe()
         self.folder = tempfile.mkdtemp(prefix="chainrule-")
         os.chmod(self.folder, 0o711)  # workers run as other users, in folders within
-        with theirs, STARTING:
+        with child_end, STARTING:
             for tries_left in (2, 1, 0):
-                self.process = context.Process(target=serve, args=(theirs, dict(os.environ), self.folder))
+                self.process = context.Process(target=serve, args=(child_end, dict(os.environ), self.folder))
                 try:
-                    with environment(ONE_THREAD):
+                    with temporary_environment(ONE_THREAD):
                         context.set_forkserver_preload(IMPORTED)
                         self.process.start()
                     break
                 except (EOFError, OSError) as error:
                     if tries_left:
-                        time.sleep(
-                            0.5
-                        )  # the fork server was killed just now: once it is gone, a new one is started
+                        time.sleep(0.5)  # if the fork server was killed just now, a new one is started
                         continue
                     shutil.rmtree(self.folder)
-                    why = f"{type(error).__name__}: {error}"
-                    raise WorkerError(f"no process could be started ({why})") from None
+                    reason = f"{type(error).__name__}: {error}"
+                    raise WorkerError(f"no process could be started ({reason})") from None
 
     def run(self, task: Task) -> str:
-        """The task's outcome.
+        """The judged notebook as JSON.
 
         Raises:
-            CourseError, WorkerError: see `run_and_judge`; the process may be gone.
+            CourseError, WorkerError: see `run_and_judge`; or the process has ended.
         """
         try:
-            self.line.send(task)
-            text, error = self.line.recv()
+            self.pipe.send(task)
+            text, error = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(1)
             raise WorkerError(f"its process ended, exit code {self.process.exitcode}") from None
@@ -162,42 +163,42 @@ class Process:
         return text
 
     def interrupt(self) -> None:
-        """Stop the notebook that is running; its kernel and its folder get cleaned up."""
+        """Stop the notebook that is running. Its kernel and its folder are cleaned up."""
         with suppress(OSError):
             os.kill(self.process.pid or 0, signal.SIGINT)
 
     def end(self) -> None:
-        """Have the process end, by force if it doesn't."""
-        self.line.close()
-        self.leave()
+        """Tell the process to end, and wait for it."""
+        self.pipe.close()
+        self.join()
 
-    def leave(self) -> None:
+    def join(self) -> None:
         """Wait for the process to end; kill it if it doesn't."""
-        self.process.join(LEAVE_SECONDS)
+        self.process.join(EXIT_SECONDS)
         self.process.kill()
         self.process.join()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def serve(line: connection.Connection, environ: dict[str, str], folder: str) -> None:
-    """Run the tasks that come along the line, until it is closed; then remove the folder."""
+def serve(pipe: connection.Connection, environ: dict[str, str], folder: str) -> None:
+    """Run the tasks that come through the pipe until it is closed, then remove the folder."""
     interruptible = threading.Event()
 
     def interrupted(*_: object) -> None:
-        """Be interrupted once, for a terminal's Ctrl-C comes here directly and through our parent; and only
-        amid a task, for without one the line's end is sign enough, and clearing up must not be cut short."""
+        """Take the first interrupt only: a terminal's Ctrl-C comes here directly and through the parent. And take it
+        only during a task: otherwise the pipe's end is enough, and cleaning up must not be interrupted."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if interruptible.is_set():
             raise KeyboardInterrupt
 
     try:
         signal.signal(signal.SIGINT, interrupted)
-        leave_with_parent(folder)
-        os.environ.clear()  # the process we are forked from has an older one
+        end_with_parent(folder)
+        os.environ.clear()  # it may have changed since the fork server was started
         os.environ.update(environ)
         tempfile.tempdir = folder
         while True:
-            task: Task = line.recv()
+            task: Task = pipe.recv()
             outcome: tuple[str, Exception | None]
             try:
                 interruptible.set()
@@ -206,22 +207,24 @@ def serve(line: connection.Connection, environ: dict[str, str], folder: str) -> 
                 outcome = "", type(error)(str(error))
             finally:
                 interruptible.clear()
-            line.send(outcome)
+            pipe.send(outcome)
     except (EOFError, ConnectionError, KeyboardInterrupt):
         pass
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # an interrupt may have cut the clearing up of a notebook
+        shutil.rmtree(
+            folder, ignore_errors=True
+        )  # an interrupt may have stopped a notebook's own cleaning up
 
 
-def leave_with_parent(folder: str) -> None:
-    """Make this process end soon after its parent, even if that is killed, and nothing stay in the folder."""
+def end_with_parent(folder: str) -> None:
+    """End this process soon after its parent, even if that is killed, and remove the folder."""
 
     def watch() -> None:
         parent = parent_process()
         if parent is not None:
             parent.join()
-            interrupt_main()  # a notebook that is running gets its kernel cleaned up
-            threading.main_thread().join(LEAVE_SECONDS)
+            interrupt_main()  # so that the kernel of a running notebook is cleaned up
+            threading.main_thread().join(EXIT_SECONDS)
             shutil.rmtree(folder, ignore_errors=True)
             os._exit(1)
 
@@ -229,8 +232,8 @@ def leave_with_parent(folder: str) -> None:
 
 
 @contextmanager
-def environment(variables: dict[str, str]) -> Iterator[None]:
-    """Have these environment variables for a while."""
+def temporary_environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set these environment variables, and restore them at the end."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

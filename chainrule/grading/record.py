@@ -1,4 +1,7 @@
-"""From verdicts to the gradebook. nbgrader writes the scores; we mark grader errors and say what was repaired."""
+"""From verdicts to the gradebook.
+
+nbgrader writes the scores. This marks what a person has to look at, and writes comments about repairs.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,14 @@ NOT_GRADED = "Not graded:"
 
 
 class WaitForPeople(NbGraderPreprocessor):
-    """nbgrader preprocessor, after SaveAutoGrades: a graded cell waits for a human if it has a grader error, or if
-    a check asks for a review."""
+    """nbgrader preprocessor, after SaveAutoGrades: mark graded cells that a person has to look at.
+
+    These are cells with a grader error, and cells with a check that asks for a review.
+    """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
-        waiting = [cell for cell in nb.cells if for_a_person(cell)]
+        waiting = [cell for cell in nb.cells if review_reasons(cell)]
         if waiting:
             with Gradebook(where["db_url"]) as gradebook:
                 for cell in waiting:
@@ -40,8 +45,8 @@ class WaitForPeople(NbGraderPreprocessor):
         return nb, resources
 
 
-def for_a_person(cell: NotebookNode) -> list[str]:
-    """Why a graded cell waits for a person, a sentence each."""
+def review_reasons(cell: NotebookNode) -> list[str]:
+    """Why a person has to look at a graded cell, one sentence for each reason."""
     record = cell.metadata.get("chainrule", {})
     if "grader_error" in record:
         return [f"{record['grade_id']} waits for a person: {record['grader_error']}"]
@@ -50,9 +55,9 @@ def for_a_person(cell: NotebookNode) -> list[str]:
 
 
 class TellRepairs(NbGraderPreprocessor):
-    """nbgrader preprocessor, after SaveAutoGrades: tell students what was repaired, in the gradebook's comments.
+    """nbgrader preprocessor, after SaveAutoGrades: write into the gradebook's comments what was repaired.
 
-    A sentence about a cell that has a comment goes there, the others to the notebook's first.
+    A sentence about a cell with a comment is written there. All others are written into the notebook's first comment.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
@@ -62,20 +67,21 @@ class TellRepairs(NbGraderPreprocessor):
             submission = gradebook.find_submission_notebook(
                 where["notebook"], where["assignment"], where["student"]
             )
-            for comment, sentences in shared_out(repairs, comments(submission, nb)):
+            for comment, sentences in by_comment(repairs, comments(submission, nb)):
                 items = "".join(f"\n- {sentence}" for sentence in sentences)
-                tell(comment, REPAIRED, f"\n{items}" if items else "")
+                set_comment(comment, REPAIRED, f"\n{items}" if items else "")
             gradebook.db.commit()
         return nb, resources
 
 
-def record_nothing(folder: CourseFolder, assignment: str, student: str, reason: str) -> None:
-    """Write into the gradebook that a hand-in could not be graded: 0 for every item, and why.
+def record_ungraded(folder: CourseFolder, assignment: str, student: str, reason: str) -> None:
+    """Write into the gradebook that a hand-in could not be graded: 0 for every item, and a comment with the reason.
 
-    Nothing waits for a human. Who was graded before keeps the scores and the date of that hand-in, and is told.
+    No item waits for a person. A student who was graded before keeps the scores and the date of that hand-in; then only
+    the comment is written.
 
     Args:
-        reason: for the student to read, as in "not a readable notebook: it is empty".
+        reason: for the student, such as "not a readable notebook: it is empty".
     """
     directory = folder.directory
     with Gradebook(directory.db_url, directory.course_id) as gradebook:
@@ -86,23 +92,31 @@ def record_nothing(folder: CourseFolder, assignment: str, student: str, reason: 
             for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
                 grade.auto_score, grade.needs_manual_grade = 0.0, False
         for comment in first_comment(folder, assignment, submission):
-            tell(comment, NOT_GRADED, f" {reason}")
+            set_comment(comment, NOT_GRADED, f" {reason}")
         gradebook.db.commit()
 
 
-def tell_unreadable(folder: CourseFolder, assignment: str, student: str, reasons: Mapping[str, str]) -> None:
-    """Say in a comment which of a student's notebooks could not be read, where they will see it: in another one."""
+def comment_unreadable(
+    folder: CourseFolder, assignment: str, student: str, reasons: Mapping[str, str]
+) -> None:
+    """Write into a comment which of a student's notebooks could not be read, and why.
+
+    The comment belongs to another notebook, because feedback has no page for an unreadable one.
+
+    Args:
+        reasons: by the notebook's name.
+    """
     directory = folder.directory
     with Gradebook(directory.db_url, directory.course_id) as gradebook:
         submission = gradebook.find_submission(assignment, student)
-        told = "; ".join(f"{name}: {why}" for name, why in reasons.items())
+        text = "; ".join(f"{name}: {why}" for name, why in reasons.items())
         for comment in first_comment(folder, assignment, submission, without=reasons):
-            tell(comment, NOT_GRADED, f" {told}")
+            set_comment(comment, NOT_GRADED, f" {text}")
         gradebook.db.commit()
 
 
 def was_graded(folder: CourseFolder, assignment: str, student: str, submission: SubmittedAssignment) -> bool:
-    """Whether there are scores to lose: points, marks by hand, or answers that wait for them."""
+    """Whether the student has points, marks by hand, or answers that wait for them."""
     if any(folder.folder("autograded", student, assignment).glob("*.ipynb")):
         return True
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
@@ -110,7 +124,7 @@ def was_graded(folder: CourseFolder, assignment: str, student: str, submission: 
 
 
 def received(folder: CourseFolder, assignment: str, student: str) -> datetime | None:
-    """When the hand-in came in; None if intake didn't say."""
+    """When the hand-in was received, in UTC; None if intake didn't record it."""
     stamp = folder.folder("submitted", student, assignment) / "timestamp.txt"
     try:
         return utils.parse_utc(stamp.read_text(encoding="utf-8").strip())
@@ -120,15 +134,15 @@ def received(folder: CourseFolder, assignment: str, student: str) -> datetime | 
 
 def comments(submission: SubmittedNotebook, nb: NotebookNode) -> dict[str, Comment]:
     """The comments of a submitted notebook by cell, in the notebook's order."""
-    found = {comment.name: comment for comment in submission.comments}
+    by_name = {comment.name: comment for comment in submission.comments}
     names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
-    return {name: found[name] for name in names if name in found}
+    return {name: by_name[name] for name in names if name in by_name}
 
 
 def first_comment(
     folder: CourseFolder, assignment: str, submission: SubmittedAssignment, without: Container[str] = ()
 ) -> list[Comment]:
-    """The first comment a submission has, if it has any, in none of these notebooks."""
+    """The first comment of a submission outside the notebooks `without`, as a list of one or none."""
     notebooks = {notebook.name: notebook for notebook in submission.notebooks if notebook.name not in without}
     for path in folder.notebooks(assignment):
         if path.stem in notebooks:
@@ -138,20 +152,20 @@ def first_comment(
     return []
 
 
-def shared_out(repairs: list[str], places: Mapping[str, Comment]) -> list[tuple[Comment, list[str]]]:
-    """Each comment with the sentences that belong there."""
-    if not places:
+def by_comment(repairs: list[str], comments: Mapping[str, Comment]) -> list[tuple[Comment, list[str]]]:
+    """Each comment with the sentences that belong into it."""
+    if not comments:
         return []
-    first = next(iter(places))
-    told: dict[str, list[str]] = {name: [] for name in places}
+    first = next(iter(comments))
+    grouped: dict[str, list[str]] = {name: [] for name in comments}
     for sentence in repairs:
-        about = next((name for name in places if sentence.startswith(f"cell {name} ")), first)
-        told[about].append(sentence)
-    return [(places[name], sentences) for name, sentences in told.items()]
+        about = next((name for name in comments if sentence.startswith(f"cell {name} ")), first)
+        grouped[about].append(sentence)
+    return [(comments[name], sentences) for name, sentences in grouped.items()]
 
 
-def tell(comment: Comment, heading: str, text: str) -> None:
-    """Put a text under its heading into nbgrader's own comment, in place of what stood there the last time."""
+def set_comment(comment: Comment, heading: str, text: str) -> None:
+    """Write a text under its heading into nbgrader's automatic comment, in place of the text from last time."""
     before = (comment.auto_comment or "").partition(heading)[0].strip()
     parts = [before, f"{heading}{text}" if text else ""]
     comment.auto_comment = "\n\n".join(part for part in parts if part) or None

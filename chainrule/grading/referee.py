@@ -1,8 +1,8 @@
 """Graded cells run here, in a process that never runs student code.
 
-The student's objects stay in the kernel. For each graded cell the kernel is asked to attend: it connects to a
-socket of ours and answers requests (see `lesson.verbs`) until we hang up. Hidden checks, expected values
-and the verdict never leave this side.
+The student's objects stay in the kernel. For each graded cell the kernel connects to a socket of ours and answers
+requests (see `lesson.verbs`) until we close the connection. Hidden checks, expected values and the verdict stay in
+this process.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from chainrule.lesson.student import connect
 from chainrule.lesson.wire import WireError, pack, receive_reply, send_request
 from chainrule.modules import CourseModules, importable
 
-GRACE_SECONDS = 5.0  # for a worker to say that its own time limit interrupted something
+GRACE_SECONDS = 5.0  # for the worker to answer that it has interrupted a call at the time limit
 
 
 class Referee:
-    """Judges graded cells against a worker behind a Unix socket.
+    """Runs graded cells, and asks a worker for the student's values through a Unix socket.
 
     Args:
         address: where the worker connects; systems allow about 100 bytes.
@@ -38,27 +38,27 @@ class Referee:
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(address))
         self.listener.listen(1)
-        self.line: socket.socket | None = None
-        self.lost = ""
-        self.deadline = math.inf  # of `time.monotonic`, when the whole notebook's time is over
+        self.connection: socket.socket | None = None
+        self.failure = ""  # why the worker can't be asked any more
+        self.deadline = math.inf  # of the whole notebook, by `time.monotonic`
 
     def accept(self, seconds: float) -> None:
-        """Wait for the worker to connect. If it doesn't, everything it is asked fails."""
+        """Wait for the worker to connect. If it doesn't, every request of the next cell fails."""
         self.listener.settimeout(seconds)
         try:
-            self.line, _ = self.listener.accept()
-            self.lost = ""
+            self.connection, _ = self.listener.accept()
+            self.failure = ""
         except TimeoutError:
-            self.lost = "the notebook's kernel does not answer"
+            self.failure = "the notebook's kernel does not answer"
 
     def hang_up(self) -> None:
-        """Let the worker go."""
-        if self.line is not None:
-            self.line.close()
-            self.line = None
+        """Close the connection to the worker, which ends its work for this cell."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
 
     def close(self) -> None:
-        """Judge no more."""
+        """Close the socket too: no more cells."""
         self.hang_up()
         self.listener.close()
 
@@ -69,7 +69,7 @@ class Referee:
             source: the instructor's cell, hidden checks included.
             name: what to call it in a traceback.
         Raises:
-            Exception: whatever the cell itself raises; what student code raises stays inside its checks.
+            Exception: any that the cell itself raises; those of student code are caught by its checks.
         """
         namespace: dict[str, Any] = {"__name__": "__main__"}
         tree = ast.parse(source)
@@ -86,30 +86,30 @@ class Referee:
             connect(None)
 
     def carry(self, request: bytes, seconds: float) -> bytes:
-        """The transport of the cell's checks: one request to the worker, one reply back.
+        """The transport of the cell's checks: send a request to the worker, return its reply.
 
-        Once an exchange has failed the line is out of step, and every further request gets the same answer.
+        After a failure, requests and replies no longer match. So every later request fails in the same way.
         """
         kind = "WorkerLost"
         seconds = min(seconds, self.deadline - time.monotonic())
         if seconds <= 0:
-            self.lost = self.lost or "the notebook's time was over"
-        if self.line is not None and not self.lost:
+            self.failure = self.failure or "the notebook's time was over"
+        if self.connection is not None and not self.failure:
             try:
-                send_request(self.line, request, seconds)
-                return receive_reply(self.line, seconds + GRACE_SECONDS)
+                send_request(self.connection, request, seconds)
+                return receive_reply(self.connection, seconds + GRACE_SECONDS)
             except TimeoutError:
-                kind, self.lost = "TimeLimit", "no answer within the time limit"
+                kind, self.failure = "TimeLimit", "no answer within the time limit"
             except WireError as error:
-                self.lost = f"the answer is {error}"
+                self.failure = f"the answer is {error}"
             except OSError:
-                self.lost = "the notebook's kernel died"
-        return pack({"error": {"type": kind, "message": self.lost, "where": ""}})
+                self.failure = "the notebook's kernel died"
+        return pack({"error": {"type": kind, "message": self.failure, "where": ""}})
 
 
 @contextlib.contextmanager
 def working_folder(folder: Path) -> Iterator[None]:
-    """Be in a folder for a while."""
+    """Change the working folder, and change it back at the end."""
     before = os.getcwd()
     os.chdir(folder)
     try:

@@ -1,8 +1,8 @@
-"""What an earlier run of the same answers still tells after the instructor changed some checks.
+"""Which outputs of an earlier run of the same answers are still valid after the instructor changed some checks.
 
-The referee's cells change nothing in the notebook. So if nothing else is different, verdicts of unchanged
-ones hold, and so does all that the student's cells put out; those have to run again only as far as the last
-changed check looks at them.
+The referee's cells change nothing in the notebook. So if nothing else has changed, the verdicts of unchanged checks
+are valid, and so are the outputs of the student's cells. The student's cells run again only up to the last changed
+check, because that check looks at their values.
 """
 
 from __future__ import annotations
@@ -19,38 +19,42 @@ from chainrule.grading.run import has_checks
 from chainrule.grading.store import depends_of
 
 
-def still_valid(text: str, earlier: NotebookNode) -> str:
-    """The outputs of an earlier run that a run of this sanitised notebook would give again.
+def valid_outputs(text: str, earlier: NotebookNode) -> str:
+    """The outputs of an earlier run that a run of this sanitised notebook would repeat.
 
     Returns:
-        `execution_count` and `outputs` by the cell's place, as JSON.
+        `execution_count` and `outputs` by the cell's index, as JSON.
     """
     nb = nbformat.v4.reads(text)
     ours, theirs = depends_of(nb), depends_of(earlier)
-    others = {name for name in ours if ours[name] != theirs.get(name)} - {"source notebook"}
-    if others or len(nb.cells) != len(earlier.cells) or earlier.metadata["chainrule"]["dead"]:
+    changed_parts = {name for name in ours if ours[name] != theirs.get(name)}
+    if (
+        changed_parts - {"source notebook"}
+        or len(nb.cells) != len(earlier.cells)
+        or earlier.metadata["chainrule"]["failure"]
+    ):
         return "{}"
-    changed, in_kernel = [-1], len(nb.cells)  # in_kernel: the first change that the student's cells may see
-    for place, (cell, before) in enumerate(zip(nb.cells, earlier.cells, strict=True)):
+    changed, in_kernel = [-1], len(nb.cells)  # in_kernel: the first changed cell that runs in the kernel
+    for index, (cell, before) in enumerate(zip(nb.cells, earlier.cells, strict=True)):
         if cell.cell_type != before.cell_type:
             return "{}"
-        if cell.cell_type != "code" or same(cell, before):
+        if cell.cell_type != "code" or is_unchanged(cell, before):
             continue
         if not (is_check(cell) and is_check(before)):
             return "{}"
-        changed.append(place)
-        if not (refereed(cell) and refereed(before)):
-            in_kernel = min(in_kernel, place)
+        changed.append(index)
+        if not (is_refereed(cell) and is_refereed(before)):
+            in_kernel = min(in_kernel, index)
     kept: dict[int, Any] = {
-        place: {"execution_count": cell.execution_count, "outputs": cell.outputs}
-        for place, cell in enumerate(earlier.cells[:in_kernel])
-        if cell.cell_type == "code" and (place > changed[-1] or (place not in changed and refereed(cell)))
+        index: {"execution_count": cell.execution_count, "outputs": cell.outputs}
+        for index, cell in enumerate(earlier.cells[:in_kernel])
+        if cell.cell_type == "code" and (index > changed[-1] or (index not in changed and is_refereed(cell)))
     }
     return json.dumps(kept)
 
 
-def same(cell: NotebookNode, before: NotebookNode) -> bool:
-    """Whether a code cell is what it was, and was judged without trouble."""
+def is_unchanged(cell: NotebookNode, before: NotebookNode) -> bool:
+    """Whether a code cell is the same as before, and was judged without a grader error."""
     if is_check(cell) and cell.metadata.nbgrader.points != before.metadata.nbgrader.get("points"):
         return False
     return cell.source == before.source and "grader_error" not in before.metadata.get("chainrule", {})
@@ -60,6 +64,6 @@ def is_check(cell: NotebookNode) -> bool:
     return bool(utils.is_grade(cell) and not utils.is_solution(cell))
 
 
-def refereed(cell: NotebookNode) -> bool:
-    """Whether a cell runs in the referee, out of the notebook's kernel."""
+def is_refereed(cell: NotebookNode) -> bool:
+    """Whether a cell runs in the referee and not in the notebook's kernel."""
     return os.name == "posix" and has_checks(cell)

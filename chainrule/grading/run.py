@@ -1,6 +1,6 @@
 """Run a sanitised notebook from top to bottom, whatever its code does.
 
-The student's cells run in a kernel, graded cells in this process, where the `Referee` holds the verdict.
+The student's cells run in a kernel. Graded cells run in this process, in the `Referee`.
 """
 
 from __future__ import annotations
@@ -33,33 +33,39 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import Profile, prepare
-from chainrule.grading.kernel import WarmKernelManager, zygote
+from chainrule.grading.kernel import WarmKernelManager, zygote_address
 from chainrule.grading.referee import Referee
-from chainrule.grading.sandbox import UNCONFINED, Box, Corner, Limits, confinement, room
+from chainrule.grading.sandbox import UNCONFINED, Limits, Sandbox, confinement, make_sandbox
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.intake.files import declared, lay_out
 from chainrule.modules import CourseModules, hidden_from_workers, imported
 
-GRACE_SECONDS = 10  # for a kernel to come back after an interrupt
+GRACE_SECONDS = 10  # for a kernel to react to an interrupt
 FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
-MAX_OUTPUT = 20 << 20  # characters a cell may put out; a figure has 100,000
+MAX_OUTPUT = 20 << 20  # characters of output from one cell; a figure has 100,000
 
 
 class Run(Execute):
     """nbgrader preprocessor that executes a notebook in an empty folder with the course's data at ./data.
 
-    A cell that runs too long is interrupted; if the kernel doesn't come back, it is killed and the remaining
-    cells are marked as not run. Either way the notebook goes on to be judged.
+    A cell that runs too long is interrupted. If the kernel doesn't react, it is killed and the remaining cells are
+    marked as not run. In both cases the notebook is judged afterwards.
+
+    It leaves in the notebook's metadata, under `chainrule`: `depends` (see `store.depends`), `profile`, `origins` of
+    the data sets, `sandbox`, `seconds` of the whole run, `busy_seconds` of the cells, and `failure`, the reason why
+    cells were not run ("" if all were).
     """
 
     profile = Enum([*Profile], Profile.quick, help="How much data notebooks see at ./data.").tag(config=True)
-    seconds = Dict({"quick": 300, "full": 3600}, help="Time limit of one cell, by profile.").tag(config=True)
-    threads = Integer(0, help="Threads per kernel for numerical libraries; 0 leaves it to them.").tag(
+    seconds = Dict({"quick": 300, "full": 3600}, help="Time limit of one cell in seconds, by profile.").tag(
         config=True
     )
-    notebook_seconds = Dict({"quick": 1800, "full": 14400}, help="Time limit of a notebook, by profile.").tag(
+    threads = Integer(0, help="Threads per kernel for numerical libraries; 0 leaves the number to them.").tag(
         config=True
     )
+    notebook_seconds = Dict(
+        {"quick": 1800, "full": 14400}, help="Time limit of a notebook in seconds, by profile."
+    ).tag(config=True)
     memory = Integer(8 << 10, help="MiB of memory a notebook may use.").tag(config=True)
     disk = Integer(1 << 10, help="MiB a notebook may write.").tag(config=True)
     processes = Integer(512, help="Processes and threads a notebook may have.").tag(config=True)
@@ -67,17 +73,16 @@ class Run(Execute):
         config=True
     )
     gpu = Bool(False, help="Whether notebooks see this machine's NVIDIA GPUs.").tag(config=True)
-    zygote = Unicode("", help="Where a process listens that starts kernels; started here if empty.").tag(
+    zygote = Unicode("", help="Address of the process that starts kernels; if empty, one is started.").tag(
         config=True
     )
-    results = Unicode("", help="A folder of finished runs to take instead of running anything.").tag(
+    results = Unicode("", help="A folder of finished runs; with it, nothing is run.").tag(config=True)
+    shutdown_kernel = Unicode("immediate", help="A worker is killed: it has nothing to save.").tag(
         config=True
     )
-    shutdown_kernel = Unicode("immediate", help="A worker has nothing to lose.").tag(config=True)
     iopub_timeout = Integer(30, help="Seconds to wait for a cell's last outputs.").tag(config=True)
-    raise_on_iopub_timeout = Bool(False, help="Whether outputs that don't come are an error.").tag(
-        config=True
-    )
+    raise_on_iopub_timeout = Bool(False, help="Whether missing outputs are an error.").tag(config=True)
+    extra_arguments: list[str]  # of the kernel; a trait of nbclient's
 
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
@@ -88,28 +93,28 @@ class Run(Execute):
             about["depends"] = self.depends(nb, assignment)
         finished = Store(Path(self.results)).find(key(about["depends"])) if self.results else None
         if finished is not None:
-            finished.metadata.chainrule.update(about)  # repairs are of this submission
+            finished.metadata.chainrule.update(about)  # the repairs belong to this submission
             return finished, resources
         if self.results:  # the writer runs no student code
-            raise RuntimeError("what the result depends on has changed meanwhile: grade again")
+            raise RuntimeError("what the result depends on has changed in the meantime: grade again")
         directory, course = CourseDirectory(parent=self), Course(parent=self)
         data = Path(directory.root, course.data_folder)
         origins = prepare(course.data.get(assignment, []), data, self.profile)
-        self.dead = ""
-        self.put_out: Counter[int] = Counter()  # characters by cell
-        self.compute = 0.0
+        self.failure = ""  # why the remaining cells are not run
+        self.output_size: Counter[int] = Counter()  # characters, by cell
+        self.busy_seconds = 0.0
         started = time.monotonic()
         self.deadline = started + self.notebook_seconds[self.profile]
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
             self.folder = Path(scratch)
-            self._lay_out(assignment, data)
-            self._lay_out_handed_in(nb, resources["nbgrader"])
+            self._make_folders(assignment, data)
+            self._add_handed_in(nb, resources["nbgrader"])
             try:
                 with self._worker(Path(directory.root), data / self.profile) as confined:
                     inside = {**resources, "metadata": {"path": str(self.folder / "work")}}
                     nb, _ = super().preprocess(nb, inside, km)
             except DeadKernelError:
-                self.dead = self.dead or "the kernel died"  # while shutting down
+                self.failure = self.failure or "the kernel died"  # while shutting down
             finally:
                 if self.referee is not None:
                     self.referee.close()
@@ -118,74 +123,84 @@ class Run(Execute):
             origins=origins,
             sandbox=confined,
             seconds=round(time.monotonic() - started, 3),
-            compute=round(self.compute, 3),
-            dead=self.dead,
+            busy_seconds=round(self.busy_seconds, 3),
+            failure=self.failure,
         )
         return nb, resources
 
-    def _lay_out(self, assignment: str, data: Path) -> None:
-        """The run's folder: the course's files for the notebook, a place for the referee, a line between them."""
-        for name in ("furniture", "line", "referee"):
+    def _make_folders(self, assignment: str, data: Path) -> None:
+        """Fill the run's folder: support files for the notebook, the referee's folder, the socket between them."""
+        for name in ("support-files", "socket", "referee"):
             (self.folder / name).mkdir()
-        for path in self.furniture(assignment):
-            target = self.folder / "furniture" / path.name
+        for path in self.support_files(assignment):
+            target = self.folder / "support-files" / path.name
             if path.is_dir():
                 shutil.copytree(path, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
             else:
                 shutil.copy(path, target)
-        for name, place in (("data", data / self.profile), ("held-out", data / "held-out")):
-            (self.folder / "referee" / name).symlink_to(place.resolve())
-        line = self.folder / "line" / "referee"
+        for name, data_folder in (("data", data / self.profile), ("held-out", data / "held-out")):
+            (self.folder / "referee" / name).symlink_to(data_folder.resolve())
+        socket = self.folder / "socket" / "referee"
         modules = self.modules(assignment)
-        self.referee = Referee(line, self.folder / "referee", modules) if os.name == "posix" else None
+        self.referee = Referee(socket, self.folder / "referee", modules) if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline
 
-    def _lay_out_handed_in(self, nb: NotebookNode, where: dict[str, str]) -> None:
-        """Beside the course's files, those that the student handed in with the notebook."""
-        wanted = nb.metadata["chainrule"].get("files", {})
-        if wanted:
+    def _add_handed_in(self, nb: NotebookNode, where: dict[str, str]) -> None:
+        """Add the files that the student handed in with the notebook to the support files."""
+        checksums = nb.metadata["chainrule"].get("files", {})
+        if checksums:
             directory = CourseDirectory(parent=self)
             source = directory.format_path(directory.source_directory, ".", where["assignment"])
             master = nbformat.read(Path(directory.root, source, f"{where['notebook']}.ipynb"), as_version=4)
-            place = directory.format_path(
+            submitted = directory.format_path(
                 directory.submitted_directory, where["student"], where["assignment"]
             )
-            lay_out(Path(directory.root, place), wanted, declared(master), self.folder / "furniture")
+            lay_out(
+                Path(directory.root, submitted), checksums, declared(master), self.folder / "support-files"
+            )
 
     @contextlib.contextmanager
     def _worker(self, course: Path, data: Path) -> Iterator[str]:
-        """A place for the kernel, and how well it is confined there."""
-        found = confinement()
-        if found.lacks and self.require_sandbox:
-            raise CourseError(f"{found.warning} Nothing was run, because a sandbox is required.")
-        if found.warning:
-            self.log.warning(found.warning)
-        self.room: Box | Corner | None = None
-        if found is not UNCONFINED:
+        """Make the sandbox for the kernel.
+
+        Yields:
+            How well the kernel is confined, for people.
+        Raises:
+            CourseError: a sandbox is required and there is none, or the worker's user may not read the data.
+        """
+        possible = confinement()
+        if possible.lacks and self.require_sandbox:
+            raise CourseError(f"{possible.warning} Nothing was run, because a sandbox is required.")
+        if possible.warning:
+            self.log.warning(possible.warning)
+        self.sandbox: Sandbox | None = None
+        if possible is not UNCONFINED:
             limits = Limits(self.memory << 20, self.disk << 20, self.processes)
-            seen = data.resolve() if data.is_dir() else None
+            visible = data.resolve() if data.is_dir() else None
             hidden = hidden_from_workers(course, Course(parent=self).judging)
-            self.room = room(self.folder, seen, limits, hidden, self.gpu)
-            private = [p for p in seen.rglob("*") if not p.stat().st_mode & stat.S_IROTH] if seen else []
-            if private and self.room.uid is not None:  # a missing right of ours must not cost the student
-                self.room.close()
+            self.sandbox = make_sandbox(self.folder, visible, limits, hidden, self.gpu)
+            private = (
+                [p for p in visible.rglob("*") if not p.stat().st_mode & stat.S_IROTH] if visible else []
+            )
+            if private and self.sandbox.uid is not None:  # our mistake: it must not cost the student points
+                self.sandbox.close()
                 raise CourseError(
-                    f"{private[0]} is for its owner's eyes only, and notebooks run as another user: "
-                    f"run chmod -R a+rX {seen}"
+                    f"{private[0]} is readable by its owner only, and notebooks run as another user: "
+                    f"run chmod -R a+rX {visible}"
                 )
-            self.room.admit(self.folder / "line" / "referee")
+            self.sandbox.allow(self.folder / "socket" / "referee")
         else:
-            shutil.copytree(self.folder / "furniture", self.folder / "work")
+            shutil.copytree(self.folder / "support-files", self.folder / "work")
             (self.folder / "work" / "data").symlink_to(data.resolve())
         try:
-            yield str(found)
+            yield str(possible)
         finally:
-            if self.room is not None:
-                self.room.close()
+            if self.sandbox is not None:
+                self.sandbox.close()
 
     def depends(self, nb: NotebookNode, assignment: str) -> dict[str, str]:
-        """What the outcome of running this sanitised notebook depends on, a short text for each part."""
+        """What the outcome of running this sanitised notebook depends on; see `store.depends`."""
         data = Path(CourseDirectory(parent=self).root, Course(parent=self).data_folder, self.profile)
         limits = {
             "cell": self.seconds[self.profile],
@@ -196,7 +211,7 @@ class Run(Execute):
             "gpu": self.gpu,
         }
         return depends(
-            nb, self.furniture(assignment), self._judging(nb, assignment), data, self.profile, limits
+            nb, self.support_files(assignment), self._judging(nb, assignment), data, self.profile, limits
         )
 
     def modules(self, assignment: str) -> CourseModules:
@@ -207,12 +222,12 @@ class Run(Execute):
         return CourseModules(root, Course(parent=self).judging, root / source)
 
     def _judging(self, nb: NotebookNode, assignment: str) -> list[Any]:
-        """What the graded cells import: digests of files that are no part of a package, and packages' versions."""
+        """What the graded cells import: digests of files outside installed packages, and the packages' versions."""
         checks = [cell.source for cell in nb.cells if utils.is_grade(cell) and not utils.is_solution(cell)]
         files, versions = imported(self.modules(assignment), checks)
         return [[[file.name, file_digest(file, *stamp(file))] for file in files], versions]
 
-    def furniture(self, assignment: str) -> list[Path]:
+    def support_files(self, assignment: str) -> list[Path]:
         """The files and folders that come with the assignment."""
         directory = CourseDirectory(parent=self)
         source = Path(directory.root, directory.format_path(directory.source_directory, ".", assignment))
@@ -223,22 +238,24 @@ class Run(Execute):
         )
 
     def create_kernel_manager(self) -> Any:
-        if self.room is None:
+        if self.sandbox is None:
             return super().create_kernel_manager()
-        address = zygote(self.zygote, self.threads)
-        self.km = WarmKernelManager(room=self.room, address=address, threads=self.threads, config=self.config)
+        address = zygote_address(self.zygote, self.threads)
+        self.km = WarmKernelManager(
+            sandbox=self.sandbox, address=address, threads=self.threads, config=self.config
+        )
         return self.km
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
-        if self.room is None:  # a cold kernel, with what every system has
+        if self.sandbox is None:  # an ordinary kernel, which starts cold
             threads = str(self.threads) if self.threads else None
-            bounded = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} if threads else {}
+            limited = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} if threads else {}
             backend = "module://matplotlib_inline.backend_inline"
-            env = dict(os.environ, PYTHONSAFEPATH="1", MPLBACKEND=backend, **bounded)
+            env = dict(os.environ, PYTHONSAFEPATH="1", MPLBACKEND=backend, **limited)
             if os.name == "posix":  # sockets in our own folder instead of open ports
                 self.km.transport, self.km.connection_file = "ipc", str(self.folder / "kernel.json")
                 self.km.ip = str(self.folder / "kernel")
-            # what student code writes past IPython is nobody's business
+            # text that student code writes past IPython is dropped
             kwargs |= {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             self.extra_arguments = [*self.extra_arguments, FOLDER_IN_PATH]
         await super().async_start_new_kernel(**kwargs)
@@ -251,31 +268,35 @@ class Run(Execute):
         if cell.cell_type != "code":
             return cell, resources
         left = self.deadline - time.monotonic()
-        if left <= 0 and not self.dead:
-            self.dead = f"the notebook took {self.notebook_seconds[self.profile]} seconds, its limit"
-        if self.dead:
-            cell.outputs = [error_output("NotRun", f"not run: {self.dead}")]
+        if left <= 0 and not self.failure:
+            self.failure = f"the notebook took {self.notebook_seconds[self.profile]} seconds, its limit"
+        if self.failure:
+            cell.outputs = [error_output("NotRun", f"not run: {self.failure}")]
             return cell, resources
-        if kept := resources.get("kept", {}).get(str(index)):  # still what an earlier run put out
+        if kept := resources.get("kept", {}).get(
+            str(index)
+        ):  # outputs of an earlier run that are still valid
             cell.update(from_dict(kept))
             return cell, resources
         if self.referee is not None and has_checks(cell):
             started = time.monotonic()
             cell.outputs = self._refereed(cell, self.referee)
-            self.compute += time.monotonic() - started
+            self.busy_seconds += time.monotonic() - started
             return cell, resources
         self.timeout = max(1, min(self.seconds[self.profile], math.ceil(left)))
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)
         except (DeadKernelError, CellTimeoutError) as error:
-            self.dead = "the kernel died" if isinstance(error, DeadKernelError) else str(error)[:200]
-            cell.outputs.append(error_output(type(error).__name__, self.dead))
+            self.failure = "the kernel died" if isinstance(error, DeadKernelError) else str(error)[:200]
+            cell.outputs.append(error_output(type(error).__name__, self.failure))
         except Exception as error:  # student code can make the kernel send anything
-            self.dead = f"the kernel sent what no kernel sends ({type(error).__name__}) and was killed"
-            cell.outputs.append(error_output("NoKernel", self.dead))
+            self.failure = (
+                f"the kernel sent a message that no kernel sends ({type(error).__name__}) and was killed"
+            )
+            cell.outputs.append(error_output("NoKernel", self.failure))
             run_sync(self.km.shutdown_kernel)(now=True)
-        self.compute += busy(cell)
-        if any(output.get("ename") == "CellTimeoutError" for output in cell.outputs) and not self.dead:
+        self.busy_seconds += busy_seconds(cell)
+        if any(output.get("ename") == "CellTimeoutError" for output in cell.outputs) and not self.failure:
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "CellTimeoutError"]
             message = f"stopped after {self.timeout} seconds, the limit for one cell"
             cell.outputs.append(error_output("CellTimeoutError", message))
@@ -285,13 +306,13 @@ class Run(Execute):
     def process_message(
         self, msg: dict[str, Any], cell: NotebookNode, cell_index: int
     ) -> NotebookNode | None:
-        """Take in what the kernel says, as far as it is an output, can be one, and is not far too much."""
+        """Keep a message of the kernel if it is a valid output and not far too long."""
         kind, content = msg["msg_type"], msg["content"]
-        left = max(0, MAX_OUTPUT - self.put_out[cell_index])
+        left = max(0, MAX_OUTPUT - self.output_size[cell_index])
         if kind != "status":
-            self.put_out[cell_index] += len(str(content))
+            self.output_size[cell_index] += len(str(content))
         if kind.startswith("comm") or (kind in ("display_data", "update_display_data") and not left):
-            return None  # widgets have nobody to talk to
+            return None  # nobody answers a widget's messages
         try:
             if kind == "stream":
                 content["text"] = content["text"][:left]
@@ -300,16 +321,18 @@ class Run(Execute):
             return super().process_message(msg, cell, cell_index)
         except CellExecutionComplete:
             raise
-        except Exception as error:  # student code can display what no notebook can hold
-            self.log.warning("an output that is none: %s", str(error)[:200])
+        except Exception as error:  # student code can display things that no notebook can hold
+            self.log.warning("an invalid output was left out: %s", str(error)[:200])
             return None
 
     def _refereed(self, cell: NotebookNode, referee: Referee) -> list[NotebookNode]:
-        """The outputs of a graded cell that runs here while the kernel answers its requests."""
-        line = self.room.line if self.room is not None else str(self.folder / "line" / "referee")
+        """Run a graded cell in this process while the kernel answers its requests; return the cell's outputs."""
+        socket = (
+            str(self.folder / "socket" / "referee") if self.sandbox is None else self.sandbox.referee_socket
+        )
         attend = (
             "__import__('chainrule.lesson.verbs').lesson.verbs.attend("
-            f"__import__('IPython').get_ipython().user_ns, {line!r})"
+            f"__import__('IPython').get_ipython().user_ns, {socket!r})"
         )
         request = self.kc.execute(attend, silent=True, store_history=False)
         name = cell.metadata.nbgrader.grade_id
@@ -327,20 +350,20 @@ class Run(Execute):
         return [new_output("execute_result", draw(), execution_count=None)]
 
     def _kill_unless_answered(self, request: str) -> None:
-        """Give the kernel a grace period to finish a request, interrupting it; then kill it."""
+        """Wait for a request to be finished, and interrupt the kernel until it is. After the grace period, kill it."""
         if not self._answered(request):
             alive = run_sync(self.km.is_alive)()
-            stuck = "the kernel did not react to being interrupted and was killed"
-            self.dead = stuck if alive else "the kernel died"
+            unresponsive = "the kernel did not react to being interrupted and was killed"
+            self.failure = unresponsive if alive else "the kernel died"
             run_sync(self.km.shutdown_kernel)(now=True)
 
     def _answered(self, request: str) -> bool:
-        """Whether the reply to a request comes within the grace period; not if the kernel died."""
+        """Whether the kernel lives and replies to a request within the grace period."""
         deadline = time.monotonic() + GRACE_SECONDS
         while (left := deadline - time.monotonic()) > 0:
             try:
                 reply = run_sync(self.kc.shell_channel.get_msg)(timeout=min(left, 2.0))
-            except Exception:  # queue.Empty: still busy, so knock again
+            except Exception:  # queue.Empty: it is still busy, so interrupt it again
                 if not run_sync(self.km.is_alive)():
                     return False
                 run_sync(self.km.interrupt_kernel)()
@@ -351,12 +374,12 @@ class Run(Execute):
 
 
 def has_checks(cell: NotebookNode) -> bool:
-    """Whether a cell is graded through `student`, so that it can run outside the kernel."""
+    """Whether a cell is graded through `student`, and so can run outside the kernel."""
     return utils.is_grade(cell) and not utils.is_solution(cell) and "chainrule.lesson" in cell.source
 
 
-def busy(cell: NotebookNode) -> float:
-    """Seconds the kernel worked on a cell, by its own account."""
+def busy_seconds(cell: NotebookNode) -> float:
+    """How long the kernel worked on a cell, as the kernel says."""
     times = cell.metadata.get("execution", {})
     try:
         start, end = (datetime.fromisoformat(times[f"iopub.status.{state}"]) for state in ("busy", "idle"))
@@ -366,5 +389,5 @@ def busy(cell: NotebookNode) -> float:
 
 
 def error_output(name: str, message: str) -> NotebookNode:
-    """An error as a cell's output, in one line."""
+    """The output of a cell with an error, whose traceback is one line."""
     return new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"])

@@ -1,8 +1,8 @@
-"""What keeps a worker from everything but its notebook.
+"""The sandbox around a worker.
 
-`Box` is made by bubblewrap: a small process holds namespaces open, and the warm worker steps into them. Where
-bubblewrap can't make namespaces, `Corner` confines the worker by Landlock and limits alone; `lacks` says what is then
-not isolated. Either one knows where the worker lives, seen from inside and from outside, and ends all of it.
+`BubblewrapSandbox` holds namespaces that bubblewrap has made, and the warm worker joins them. Where bubblewrap can't
+make namespaces, `LandlockSandbox` confines the worker by Landlock and limits alone; `Confinement.lacks` says what is
+then not isolated. Both know the worker's paths, seen from inside and from outside, and end all of its processes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import stat
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,17 +24,17 @@ from pathlib import Path
 
 import chainrule
 from chainrule.errors import ChainruleError
-from chainrule.worker.confine import Cell, landlock_version
+from chainrule.worker.confine import SandboxSpec, landlock_version
 
 START_SECONDS = 20.0
 USER, HOME, WORK = "student", "/home/student", "/home/student/work"
-FREE_UIDS = range(61184, 65520)  # systemd's range for users that exist for a while
+FREE_UIDS = range(61184, 65520)  # systemd's range for temporary users
 FOR_WORKERS = ("__init__.py", "errors.py", "lesson", "datasets", "worker")  # of this package
-VISIBLE = ["ld.so.cache", "fonts", "alternatives", "localtime", "mime.types"]  # of /etc
+VISIBLE = ["ld.so.cache", "fonts", "alternatives", "localtime", "mime.types"]  # in /etc
 
 
 class WorkerError(ChainruleError, RuntimeError):
-    """A notebook could not be run, and not by its own fault: what that does is recorded in the notebook."""
+    """A notebook could not be run, for a reason outside the notebook. What a notebook itself does is recorded in it."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +47,14 @@ class Limits:
     files: int = 1024
 
     def rlimits(self, uid: int | None) -> dict[str, int]:
-        """By the names of `resource`, for a worker with this user id, None for our own.
+        """Limits by the part of their names after RLIMIT_ in `resource`.
 
-        Memory counts per process. The system counts processes by user, so that our own come on top.
+        Memory counts per process. Processes count per user, so those that run already are added.
+
+        Args:
+            uid: the worker's user; None for our own.
         """
-        ours = tasks_of(os.getuid()) if uid is None else 0
+        ours = count_tasks(os.getuid()) if uid is None else 0
         return {
             "CORE": 0,
             "DATA": self.memory,
@@ -60,8 +64,8 @@ class Limits:
         }
 
 
-def tasks_of(uid: int) -> int:
-    """How many processes and threads a user has now."""
+def count_tasks(uid: int) -> int:
+    """The number of processes and threads that a user has now."""
     count = 0
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -72,14 +76,19 @@ def tasks_of(uid: int) -> int:
 
 @dataclass(frozen=True)
 class Confinement:
-    """How well workers can be confined on this machine. `lacks` names what is not isolated, "" if nothing."""
+    """How well workers are confined on this machine.
+
+    Attributes:
+        kind: what confines them.
+        lacks: what is not isolated; "" if everything is.
+    """
 
     kind: str
     lacks: str = ""
 
     @property
     def warning(self) -> str:
-        """One loud line, or ""."""
+        """One line in capitals for people, or ""."""
         if not self.lacks:
             return ""
         return (
@@ -96,10 +105,10 @@ UNCONFINED = Confinement("no more than time limits", "files, network, memory, pr
 
 @cache
 def confinement() -> Confinement:
-    """The best that really works here, found out by trying."""
+    """The best confinement that works on this machine, found out by making a sandbox."""
     if sys.platform != "linux":
         return UNCONFINED
-    if why_no_box() == "":
+    if bubblewrap_error() == "":
         return Confinement("bubblewrap")
     version = landlock_version()
     if version >= 6:
@@ -111,37 +120,101 @@ def confinement() -> Confinement:
 
 
 @cache
-def why_no_box() -> str:
-    """Why bubblewrap can't make a box here; "" if it can."""
+def bubblewrap_error() -> str:
+    """Why bubblewrap can't make a sandbox here; "" if it can."""
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
     try:
-        with contextlib.closing(Box(Path(os.devnull).parent, None, Limits())) as box:
-            return "" if Path(box.outside("/run")).is_dir() else "the sandbox cannot be reached from outside"
+        with contextlib.closing(BubblewrapSandbox(Path(os.devnull).parent, None, Limits())) as sandbox:
+            return (
+                "" if Path(sandbox.outside("/run")).is_dir() else "the sandbox cannot be reached from outside"
+            )
     except (WorkerError, OSError) as error:
         return str(error)
+
+
+class Sandbox(ABC):
+    """What is around one worker. It is made for a run, and closed with it.
+
+    Args:
+        folder: of the run, with `support-files/` (the course's files) and `socket/` (the referee's socket).
+        data: what the notebook sees at ./data; None for nothing.
+        limits: what the notebook may use.
+        hidden: folders that the worker must not see even where they are inside a readable folder.
+        gpu: whether the worker may use this machine's NVIDIA GPUs.
+    Attributes:
+        kind: what confines the worker, for people.
+        uid: the user the worker runs as; None for our own.
+        pidfd: of a process in the sandbox, whose namespaces the worker joins; None if there are no namespaces.
+        sockets, work, referee_socket: the folder of the kernel's sockets, the notebook's folder and the referee's
+            socket, as paths inside the sandbox.
+    """
+
+    kind: str
+    uid: int | None
+    pidfd: int | None = None
+    sockets: str
+    work: str
+    referee_socket: str
+
+    @abstractmethod
+    def __init__(
+        self, folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path] = (), gpu: bool = False
+    ) -> None: ...
+
+    def allow(self, socket: Path) -> None:
+        """Let the worker, and no other user, connect to a socket of ours."""
+        socket.chmod(0o600)
+        if self.uid is not None:
+            os.chown(socket, self.uid, self.uid)
+
+    @abstractmethod
+    def outside(self, path: str) -> str:
+        """The path by which this process reaches a path inside the sandbox."""
+
+    @abstractmethod
+    def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
+        """What to send to the zygote.
+
+        Args:
+            connection: as in a Jupyter connection file, without the address of the sockets.
+            environment: the worker's variables, without those that depend on the sandbox.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """End every process inside."""
+
+
+def make_sandbox(
+    folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path], gpu: bool
+) -> Sandbox:
+    """The best sandbox that this machine offers. The arguments are those of `Sandbox`."""
+    lines = {"passwd": f"{USER}:x:{{0}}:{{0}}::{HOME}:/bin/sh\n", "group": f"{USER}:x:{{0}}:\n"}
+    kind = BubblewrapSandbox if confinement().kind == "bubblewrap" else LandlockSandbox
+    uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if os.getuid() == 0 else 1000
+    (folder / "etc").mkdir(exist_ok=True)
+    for name, line in lines.items():
+        (folder / "etc" / name).write_text(line.format(uid), encoding="utf-8")
+    return kind(folder, data, limits, hidden, gpu)
 
 
 # -- bubblewrap ------------------------------------------------------------------------------------------
 
 
-class Box:
-    """A sandbox made by bubblewrap, empty but for a shell that waits for our end of a pipe to close.
+class BubblewrapSandbox(Sandbox):
+    """Namespaces made by bubblewrap, which are empty but for a shell that waits for our end of a pipe to close.
 
-    Inside: the system and this Python read-only, of Chainrule only `lesson` and `worker`; an empty home with the
-    notebook's folder, `./data` in it read-only; no network, no process but the notebook's own.
+    Inside there is the system and this Python, read-only; of Chainrule only `lesson` and `worker`; an empty home with
+    the notebook's folder, and `./data` in it, read-only. There is no network and no process but the notebook's own.
 
-    Args:
-        folder: of this run: `furniture/` with the course's files, `line/` with the referee's socket.
-        data: what the notebook sees at ./data; None for nothing.
-        hidden: folders that must not be seen even where they lie in a visible place.
     Raises:
-        WorkerError: bubblewrap says why not.
+        WorkerError: bubblewrap made no sandbox; the message says why.
     """
 
     kind = "bubblewrap"
     sockets, work = "/run/kernel", WORK
-    line = "/run/line/referee"
+    referee_socket = "/run/socket/referee"
 
     def __init__(
         self, folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path] = (), gpu: bool = False
@@ -149,75 +222,68 @@ class Box:
         self.limits = limits
         self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if os.getuid() == 0 else None
         self.cgroups = Cgroups(limits)
-        about, about_end = os.pipe()
-        arguments = os.memfd_create("arguments", 0)  # on its command line, the inmates could read them
+        info, info_end = os.pipe()
+        arguments = os.memfd_create("arguments", 0)  # on its command line, processes inside could read them
         os.write(arguments, "\0".join(mounts(folder, data, limits, hidden, gpu, self.uid)).encode())
         os.lseek(arguments, 0, os.SEEK_SET)
         sleeper = ["/bin/sh", "-c", "echo ready; read -r end"]
         self.process = subprocess.Popen(
-            ["bwrap", "--args", str(arguments), "--info-fd", str(about_end), *sleeper],
+            ["bwrap", "--args", str(arguments), "--info-fd", str(info_end), *sleeper],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=[about_end, arguments],
+            pass_fds=[info_end, arguments],
             env={"PATH": os.environ.get("PATH", os.defpath)},
         )
-        os.close(about_end)
+        os.close(info_end)
         os.close(arguments)
         try:
             assert self.process.stdout is not None
             assert self.process.stderr is not None
             if self.process.stdout.readline() != b"ready\n":
-                told = self.process.stderr.read(500).decode(errors="replace").strip()
-                raise WorkerError(f"bubblewrap makes no sandbox here: {told or 'it ended at once'}")
-            self.pid = int(json.loads(os.read(about, 4096))["child-pid"])
-            self.entrance: int | None = os.pidfd_open(self.pid)
+                message = self.process.stderr.read(500).decode(errors="replace").strip()
+                raise WorkerError(f"bubblewrap makes no sandbox here: {message or 'it ended at once'}")
+            self.pid = int(json.loads(os.read(info, 4096))["child-pid"])
+            self.pidfd = os.pidfd_open(self.pid)
         except BaseException:
             self.close()
             raise
         finally:
-            os.close(about)
-
-    def admit(self, socket: Path) -> None:
-        """Let the worker connect to a socket of ours, and nobody else."""
-        admit(socket, self.uid)
+            os.close(info)
 
     def outside(self, path: str) -> str:
-        """A path inside the sandbox as we reach it."""
         return f"/proc/{self.pid}/root{path}"
 
-    def cell(self, connection: dict[str, str | int], environment: dict[str, str]) -> Cell:
-        """What to tell the zygote."""
-        return Cell(
+    def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
+        return SandboxSpec(
             connection=connection | {"ip": f"{self.sockets}/k"},
             sockets=self.sockets,
             work=self.work,
-            furniture="/run/furniture",
-            environment=environment | places(HOME, "/tmp"),
+            support_files="/run/support-files",
+            environment=environment | writable_folders(HOME, "/tmp"),
             uid=self.uid,
             cgroups=self.cgroups.files,
             limits=self.limits.rlimits(self.uid),
         )
 
     def close(self) -> None:
-        """End every process inside, and with them all they have written."""
-        self.process.kill()  # the first process inside dies with it, and all others with that one
+        """End every process inside. What they have written is gone with them."""
+        self.process.kill()  # this ends the first process inside, and that one's end ends all others
         self.process.communicate()
-        if getattr(self, "entrance", None) is not None:
-            assert self.entrance is not None
-            wait_for_end(self.entrance)
-            os.close(self.entrance)
-            self.entrance = None
+        if self.pidfd is not None:
+            wait_for_end(self.pidfd)
+            os.close(self.pidfd)
+            self.pidfd = None
         self.cgroups.close()
 
 
-def places(home: str, temporary: str) -> dict[str, str]:
-    """Environment variables for where a worker may write."""
+def writable_folders(home: str, temporary: str) -> dict[str, str]:
+    """The environment variables that say where a worker may write."""
     return {"HOME": home, "TMPDIR": temporary, "TORCHINDUCTOR_CACHE_DIR": f"{temporary}/torchinductor"}
 
 
 def wait_for_end(pidfd: int) -> None:
-    """Wait until a process is gone."""
+    """Wait until a process has ended."""
     import select
 
     select.select([pidfd], [], [], START_SECONDS)
@@ -226,9 +292,9 @@ def wait_for_end(pidfd: int) -> None:
 def mounts(
     folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path], gpu: bool, uid: int | None
 ) -> list[str]:
-    """What makes the box, as arguments of bubblewrap."""
-    # A privileged bwrap is run without a user namespace: in one, it would still own root's files, /proc/sys
-    # among them. The worker changes its user instead.
+    """The arguments of bubblewrap."""
+    # As root, bwrap runs without a user namespace: root in there would still own root's files, /proc/sys among
+    # them. The worker changes its user instead.
     user = ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"] if uid is None else []
     size = str(limits.disk)
     package = Path(chainrule.__file__).parent
@@ -246,14 +312,14 @@ def mounts(
         *("--size", "1048576", "--tmpfs", "/run"),
         *("--perms", "0777", "--size", "1048576", "--tmpfs", "/run/kernel"),
         *("--perms", "0777", "--size", size, "--tmpfs", HOME, "--perms", "0777", "--dir", WORK),
-        *above([*python_places(), package]),
-        *(flag for place in python_places() for flag in ("--ro-bind", str(place), str(place))),
-        *(flag for place in hidden if is_visible(place) for flag in emptied(place)),
+        *make_parents([*python_folders(), package]),
+        *(flag for folder in python_folders() for flag in ("--ro-bind", str(folder), str(folder))),
+        *(flag for path in hidden if is_visible(path) for flag in mount_nothing(path)),
         *("--perms", "0755", "--tmpfs", str(package)),
         *(flag for part in FOR_WORKERS for flag in ("--ro-bind", str(package / part), str(package / part))),
         *(("--ro-bind", str(data), f"{WORK}/data") if data else ()),
-        *("--ro-bind-try", str(folder / "furniture"), "/run/furniture"),
-        *("--ro-bind-try", str(folder / "line"), "/run/line"),
+        *("--ro-bind-try", str(folder / "support-files"), "/run/support-files"),
+        *("--ro-bind-try", str(folder / "socket"), "/run/socket"),
         *("--ro-bind-try", str(names / "passwd"), "/etc/passwd"),
         *("--ro-bind-try", str(names / "group"), "/etc/group"),
         *("--remount-ro", str(package), "--remount-ro", "/run", "--remount-ro", "/", "--chdir", "/"),
@@ -261,7 +327,7 @@ def mounts(
 
 
 def system_mounts() -> Iterator[str]:
-    """The operating system, without anything a person has put on this machine."""
+    """The operating system, without anything that people have put on this machine."""
     yield from ("--ro-bind", "/usr", "/usr")
     for name in ("/bin", "/sbin", "/lib", "/lib32", "/lib64"):
         if os.path.islink(name):
@@ -272,9 +338,9 @@ def system_mounts() -> Iterator[str]:
         yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
 
 
-def above(places: Iterable[Path]) -> Iterator[str]:
-    """The folders that lead to some places. Left to itself, bubblewrap makes them for root's eyes only."""
-    for folder in sorted({parent for place in places for parent in place.parents} - {Path("/")}):
+def make_parents(paths: Iterable[Path]) -> Iterator[str]:
+    """The parent folders of these paths. By itself, bubblewrap would make them readable by root only."""
+    for folder in sorted({parent for path in paths for parent in path.parents} - {Path("/")}):
         yield from ("--perms", "0755", "--dir", str(folder))
 
 
@@ -284,58 +350,58 @@ def devices() -> Iterator[str]:
         yield from ("--dev-bind", str(path), str(path))
 
 
-def python_places() -> list[Path]:
-    """Where this Python, its standard library and its packages live, without what lies below another or /usr."""
-    places = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent}
-    places |= {
+def python_folders() -> list[Path]:
+    """The folders of this Python, its standard library and its packages, but none inside another one or in /usr."""
+    folders = {Path(sys.prefix), Path(sys.base_prefix), Path(sys.executable).resolve().parent.parent}
+    folders |= {
         Path(p) for p in sys.path if Path(p).name in ("site-packages", "dist-packages") and os.path.isdir(p)
     }
-    places |= {place.resolve() for place in places}
+    folders |= {folder.resolve() for folder in folders}
     return sorted(
-        p for p in places if not any(q in p.parents for q in [*places, Path("/usr")]) and p != Path("/usr")
+        p for p in folders if not any(q in p.parents for q in [*folders, Path("/usr")]) and p != Path("/usr")
     )
 
 
-def emptied(place: Path) -> list[str]:
-    """What puts nothing in the place of a folder or a file."""
-    return ["--tmpfs", str(place)] if place.is_dir() else ["--ro-bind", os.devnull, str(place)]
+def mount_nothing(path: Path) -> list[str]:
+    """The arguments of bubblewrap that put an empty folder or file in place of this one."""
+    return ["--tmpfs", str(path)] if path.is_dir() else ["--ro-bind", os.devnull, str(path)]
 
 
-def without(places: Sequence[Path], hidden: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """Some places less what must not be seen, for Landlock, which can allow but not take back.
+def without_hidden(paths: Sequence[Path], hidden: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Split up these paths so that nothing hidden is in them: Landlock can allow a path, but not take away a part.
 
     Returns:
-        Folders whose names may be listed, because something hidden is in them, and all that may be read.
+        Folders in which only names may be listed, because something hidden is in them, and paths that may be read.
     """
-    waiting = list(dict.fromkeys(place.resolve() for place in places if place.exists()))
-    around = {parent for place in waiting for parent in place.parents}  # a course with its Python in it, say
-    unseen = {each.resolve() for each in hidden} - around
+    waiting = list(dict.fromkeys(path.resolve() for path in paths if path.exists()))
+    parents = {
+        parent for path in waiting for parent in path.parents
+    }  # such as a course that contains its Python
+    unseen = {path.resolve() for path in hidden} - parents
     listable: list[Path] = []
     readable: list[Path] = []
     while waiting:
-        place = waiting.pop()
-        if place in unseen or place.is_symlink():  # what a link leads to has, or has not, a rule of its own
+        path = waiting.pop()
+        if path in unseen or path.is_symlink():  # the target of a link has its own rule, or none
             continue
-        if any(place in each.parents for each in unseen):
-            listable.append(place)
-            waiting += place.iterdir()
+        if any(path in each.parents for each in unseen):
+            listable.append(path)
+            waiting += path.iterdir()
         else:
-            readable.append(place)
+            readable.append(path)
     return listable, readable
 
 
-def is_visible(place: Path) -> bool:
-    """Whether a folder lies where the box shows this machine's files."""
-    return any(shown == place or shown in place.parents for shown in [*python_places(), Path("/usr")])
+def is_visible(path: Path) -> bool:
+    """Whether a folder is inside one that the sandbox shows."""
+    return any(visible == path or visible in path.parents for visible in [*python_folders(), Path("/usr")])
 
 
 # -- without bubblewrap ----------------------------------------------------------------------------------
 
 
-class Corner:
-    """A folder for a worker that is confined by Landlock, where there is any, and by limits. As `Box`."""
-
-    entrance: int | None = None
+class LandlockSandbox(Sandbox):
+    """A folder for a worker that is confined by limits and, where the system has it, by Landlock."""
 
     def __init__(
         self, folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path] = (), gpu: bool = False
@@ -343,21 +409,22 @@ class Corner:
         self.folder, self.data, self.limits = folder / "worker", data, limits
         self.kind = str(confinement())
         self.sockets, self.work = str(self.folder / "run"), str(self.folder / "home" / "work")
-        self.furniture, self.line = str(folder / "furniture"), str(folder / "line" / "referee")
+        self.support_files = str(folder / "support-files")
+        self.referee_socket = str(folder / "socket" / "referee")
         package = Path(chainrule.__file__).parent
         system = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
-        self.listable, readable = without([*map(Path, system), *python_places()], [*hidden, package])
+        self.listable, readable = without_hidden([*map(Path, system), *python_folders()], [*hidden, package])
         self.readable = [
             *("/proc", "/sys/devices/system/cpu"),
             *(f"/etc/{name}" for name in VISIBLE),
             *map(str, readable),
             *(str(package / part) for part in FOR_WORKERS),
             *([str(data)] if data else []),
-            str(folder / "furniture"),
+            self.support_files,
         ]
         self.writable = [
             str(self.folder),
-            str(folder / "line"),
+            str(folder / "socket"),
             "/dev/null",
             "/dev/zero",
             "/dev/urandom",
@@ -366,7 +433,7 @@ class Corner:
         self.writable += sorted(map(str, Path("/dev").glob("nvidia*"))) if gpu else []
         if os.getuid() == 0:
             folder.chmod(0o711)
-        unprivileged = os.getuid() == 0 and all(map(for_everyone, [*python_places(), folder]))
+        unprivileged = os.getuid() == 0 and all(map(is_traversable, [*python_folders(), folder]))
         self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if unprivileged else None
         self.cgroups = Cgroups(limits)
         for name in ("run", "home", "home/work", "tmp"):
@@ -374,77 +441,57 @@ class Corner:
             if self.uid is not None:
                 os.chown(self.folder / name, self.uid, self.uid)
 
-    def admit(self, socket: Path) -> None:
-        admit(socket, self.uid)
-
     def outside(self, path: str) -> str:
         return path
 
-    def cell(self, connection: dict[str, str | int], environment: dict[str, str]) -> Cell:
-        confined = landlock_version() > 0
-        return Cell(
+    def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
+        has_landlock = landlock_version() > 0
+        return SandboxSpec(
             connection=connection | {"ip": f"{self.sockets}/k"},
             sockets=self.sockets,
             work=self.work,
-            furniture=self.furniture,
-            environment=environment | places(str(self.folder / "home"), str(self.folder / "tmp")),
+            support_files=self.support_files,
+            environment=environment | writable_folders(str(self.folder / "home"), str(self.folder / "tmp")),
             links={"data": str(self.data)} if self.data else {},
             uid=self.uid,
             cgroups=self.cgroups.files,
             limits=self.limits.rlimits(self.uid),
-            readable=self.readable if confined else None,
-            listable=[str(place) for place in self.listable],
+            readable=self.readable if has_landlock else None,
+            listable=[str(folder) for folder in self.listable],
             writable=self.writable,
         )
 
     def close(self) -> None:
-        """End what the guardian could not."""
+        """End the processes that the supervisor could not end."""
         self.cgroups.close()
 
 
-def admit(socket: Path, uid: int | None) -> None:
-    socket.chmod(0o600)
-    if uid is not None:
-        os.chown(socket, uid, uid)
-
-
-def for_everyone(place: Path) -> bool:
-    """Whether any user may go into this folder."""
-    return all(path.stat().st_mode & stat.S_IXOTH for path in [place, *place.parents])
-
-
-def room(folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path], gpu: bool) -> Box | Corner:
-    """The best place for a worker that this machine has."""
-    for_worker = {"passwd": f"{USER}:x:{{0}}:{{0}}::{HOME}:/bin/sh\n", "group": f"{USER}:x:{{0}}:\n"}
-    kind = Box if confinement().kind == "bubblewrap" else Corner
-    uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if os.getuid() == 0 else 1000
-    (folder / "etc").mkdir(exist_ok=True)
-    for name, line in for_worker.items():
-        (folder / "etc" / name).write_text(line.format(uid), encoding="utf-8")
-    return kind(folder, data, limits, hidden, gpu)
+def is_traversable(folder: Path) -> bool:
+    """Whether every user may enter this folder."""
+    return all(path.stat().st_mode & stat.S_IXOTH for path in [folder, *folder.parents])
 
 
 # -- control groups --------------------------------------------------------------------------------------
 
 
 class Cgroups:
-    """Limits on all processes of a notebook together, where we may set them (as root, mostly).
+    """Limits on all processes of a notebook together, where we have the right to set them (mostly as root).
 
-    Version 1 has a tree per resource, version 2 one for all. `files` names where to write a process's id.
+    Version 1 of control groups has a tree for each resource, version 2 one tree for all.
     """
 
     ROOT = Path("/sys/fs/cgroup")
 
     def __init__(self, limits: Limits) -> None:
         memory, processes = str(limits.memory + limits.disk), str(limits.processes)
-        wanted = [
+        trees = [
             ("", {"memory.max": memory, "memory.swap.max": "0", "pids.max": processes}),
             ("memory", {"memory.limit_in_bytes": memory}),
             ("pids", {"pids.max": processes}),
         ]
         self.groups: list[Path] = []
         name = f"chainrule-{os.getpid()}-{time.monotonic_ns()}"
-        for tree, settings in wanted:
+        for tree, settings in trees:
             group = self.ROOT / tree / name
             if not (self.ROOT / tree / "cgroup.procs").exists():
                 continue
@@ -457,10 +504,11 @@ class Cgroups:
 
     @property
     def files(self) -> list[str]:
+        """The files that a process writes its id into to join the groups."""
         return [str(group / "cgroup.procs") for group in self.groups]
 
     def close(self) -> None:
-        """Kill what is left in the groups, then remove them."""
+        """Kill the processes in the groups, then remove the groups."""
         deadline = time.monotonic() + START_SECONDS
         for group in self.groups:
             while group.exists() and time.monotonic() < deadline:

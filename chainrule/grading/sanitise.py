@@ -1,7 +1,9 @@
-"""From what a student handed in to a notebook that is ours again.
+"""From a submitted notebook to one that can be graded.
 
-The notebook to run is the instructor's, with nothing taken from the student but answers: the sources of
-solution cells, and cells the student added. Points, ids, locked cells, kernel and order are ours.
+The notebook to run is the instructor's. Only answers are taken from the student: the sources of solution cells, and
+cells that the student added. Points, ids, locked cells, kernel and order are the instructor's.
+
+In names and comments, "ours" are the cells of the instructor's notebook, "theirs" those of the submitted one.
 """
 
 from __future__ import annotations
@@ -32,20 +34,19 @@ from chainrule.grading.recognise import Recognition, is_answer, name_of, normal,
 from chainrule.intake.files import declared, handed_in
 from chainrule.intake.notebook import checked
 from chainrule.release import AddHandIn
-from chainrule.release.numbers import Manifest, Texts, templates, varied
+from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
 
 MAX_ADDED = 2_000  # cells of the student's own
-MAX_TEXT = 10_000_000  # characters in one answer, or in all cells of the student's own; a pasted picture has a million
-MAX_JOINED = 200_000  # characters of code that are looked at to see whether pieces belong together
+MAX_TEXT = 10_000_000  # characters in one answer or in all added cells; a pasted image has a million
+MAX_JOINED = 200_000  # characters of code, up to which we test whether pieces are one program
 MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.]+\?+[ \t]*)$|(?<==)[ \t]*[%!].*$", re.MULTILINE)
 
 
 class Graft(NbGraderPreprocessor):
     """nbgrader preprocessor that puts a student's answers into the instructor's notebook.
 
-    The notebook is the student's own if there is a manifest of per-student numbers with the student in it.
-    What had to be repaired is left in the notebook's metadata, `chainrule.repairs`, a sentence each. A
-    sentence about one cell begins with "cell" and its name.
+    If a manifest has numbers for this student, the notebook has these numbers. Each repair is described by a sentence
+    in the notebook's metadata, `chainrule.repairs`. A sentence about one cell begins with "cell" and its name.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
@@ -56,9 +57,7 @@ class Graft(NbGraderPreprocessor):
         manifest = Manifest.read(Path(course.root), where["assignment"])
         numbers = manifest.students.get(where["student"]) if manifest else None
         master, submitted = self._master(source, numbers, where), checked(nb)
-        master.cells += AddHandIn(parent=self).cells(
-            where["assignment"]
-        )  # in the release they are there, too
+        master.cells += AddHandIn(parent=self).cells(where["assignment"])  # as in the release
         repairs = []
         if manifest:
             varying = NotebookNode(source, cells=[cell for cell in source.cells if templates(cell)])
@@ -66,22 +65,24 @@ class Graft(NbGraderPreprocessor):
             others = (self._master(varying, each, where).cells for each in manifest.students.values())
             repairs = renumber(submitted, own, handout, others)
         repairs += graft(master, submitted)
-        place = course.format_path(course.submitted_directory, where["student"], where["assignment"])
-        files, unusable = handed_in(Path(course.root, place), declared(source))
+        handed_in_folder = course.format_path(
+            course.submitted_directory, where["student"], where["assignment"]
+        )
+        files, unusable = handed_in(Path(course.root, handed_in_folder), declared(source))
         repairs += unusable
         for repair in repairs:
             self.log.warning("%s: %s", where["student"], repair)
         master.metadata["chainrule"] = {"repairs": repairs}
         if files:
-            master.metadata["chainrule"]["files"] = files  # by checksum: what the run gets to see
+            master.metadata["chainrule"]["files"] = files  # checksums by name: the files that the run gets
         return master, resources
 
     def _master(self, source: NotebookNode, numbers: Texts | None, where: Mapping[str, str]) -> NotebookNode:
-        """The instructor's notebook with these numbers as in the release, but with hidden checks.
+        """The instructor's notebook with these numbers, as in the release but with hidden checks.
 
-        nbgrader recognises an untouched answer by its checksum.
+        It has checksums, because nbgrader recognises an unchanged answer by its checksum.
         """
-        master = varied(source, numbers)
+        master = with_numbers(source, numbers)
         for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
             master, _ = step(parent=self).preprocess(master, {"nbgrader": dict(where)})
         return master
@@ -93,67 +94,67 @@ def renumber(
     handout: Sequence[NotebookNode],
     others: Iterable[Sequence[NotebookNode]],
 ) -> list[str]:
-    """Where a submitted notebook has a cell of ours with other numbers than this student's, put these in, in place.
+    """Replace cells of ours with other numbers than this student's by those with this student's. Changes `submitted`.
 
     Args:
         own, handout, others: the cells that vary, with this student's numbers, the handout's and each student's.
     Returns:
-        Whose numbers were there, a sentence each.
+        A sentence for each kind of numbers that were replaced.
     """
 
-    def shown(cells: Iterable[NotebookNode]) -> list[str]:
+    def texts(cells: Iterable[NotebookNode]) -> list[str]:
         return [normal(visible(cell.source)) for cell in cells]
 
-    there = [normal(cell.source) for cell in submitted.cells]
-    ours = set(shown(own))
-    if not {text for text, cell in zip(shown(own), own, strict=True) if not is_answer(cell)} - set(there):
-        return []  # an honest notebook: no need to look through all the others' numbers
+    theirs = [normal(cell.source) for cell in submitted.cells]
+    ours = set(texts(own))
+    if not {text for text, cell in zip(texts(own), own, strict=True) if not is_answer(cell)} - set(theirs):
+        return []  # it has this student's numbers: no need to compare with those of all others
     foreign: dict[str, tuple[str, NotebookNode]] = {}
-    for says, cells in chain([(HANDOUTS, handout)], ((ANOTHERS, cells) for cells in others)):
-        for text, cell in zip(shown(cells), own, strict=True):
+    for sentence, cells in chain([(HANDOUTS, handout)], ((ANOTHERS, cells) for cells in others)):
+        for text, cell in zip(texts(cells), own, strict=True):
             if text and text not in ours:
-                foreign.setdefault(text, (says, cell))
-    found = set()
-    for text, theirs in zip(there, submitted.cells, strict=True):
+                foreign.setdefault(text, (sentence, cell))
+    sentences = set()
+    for text, changed in zip(theirs, submitted.cells, strict=True):
         if text in foreign:
-            says, cell = foreign[text]
-            theirs.source = visible(cell.source)
-            found.add(says)
-    return sorted(found)
+            sentence, cell = foreign[text]
+            changed.source = visible(cell.source)
+            sentences.add(sentence)
+    return sorted(sentences)
 
 
 def extra_notebooks(folder: CourseFolder, assignment: str, student: str) -> list[str]:
-    """Notebooks a student submitted that are none of the assignment's, by their paths: nobody grades them."""
+    """Paths of submitted notebooks that are not the assignment's. They are not graded."""
     submitted = folder.folder("submitted", student, assignment)
     ours = {path.name for path in folder.notebooks(assignment)}
     paths = [path.relative_to(submitted) for path in submitted.rglob("*.ipynb")]
     return sorted(
-        shown(path.as_posix())
+        safe_name(path.as_posix())
         for path in paths
         if path.as_posix() not in ours and not any(part.startswith(".") for part in path.parts)
     )
 
 
 def graft(master: NotebookNode, submitted: NotebookNode) -> list[str]:
-    """Put the answers of a submitted notebook into the master, in place.
+    """Put the answers of a submitted notebook into the master notebook. Changes `master`.
 
-    Each submitted cell is recognised by its label, its content or its place. The pieces of an answer become
-    one cell. Cells outside nbgrader, such as the line for collaborators, are the student's to change or
-    delete. A cell that is none of ours was added by the student and keeps its place behind the cell it follows.
+    Each submitted cell is recognised by its label, its content or its position. The pieces of an answer become one
+    cell. Students may change or delete cells outside nbgrader, such as the line for collaborators. A cell that is not
+    ours was added by the student, and stays after the cell that it follows.
 
     Returns:
-        What had to be repaired, a sentence each.
+        A sentence for each repair.
     """
-    known = {name_of(cell) or f"cell {place}": cell for place, cell in enumerate(master.cells)}
-    found, repairs = Recognition(known, submitted.cells), Repairs(known)
+    known = {name_of(cell) or f"cell {index}": cell for index, cell in enumerate(master.cells)}
+    recognition, repairs = Recognition(known, submitted.cells), Repairs(known)
     repairs.note_language(master, submitted)
-    pieces, own = sorted_out(found, repairs)
-    repairs.note_labels(found)
+    pieces, own = collect_pieces(recognition, repairs)
+    repairs.note_labels(recognition)
     cells = own.pop("", [])
     for name, ours in known.items():
         theirs = pieces.get(name, [])
         if theirs and is_answer(ours):
-            cells += [ours, *fill(ours, theirs, name, repairs)]
+            cells += [ours, *fill_answer(ours, theirs, name, repairs)]
         elif theirs or "nbgrader" in ours.metadata:
             cells.append(ours)
             if not theirs:
@@ -165,70 +166,72 @@ def graft(master: NotebookNode, submitted: NotebookNode) -> list[str]:
     return repairs.sentences()
 
 
-def sorted_out(
-    found: Recognition, repairs: Repairs
+def collect_pieces(
+    recognition: Recognition, repairs: Repairs
 ) -> tuple[dict[str, list[NotebookNode]], dict[str, list[NotebookNode]]]:
-    """The pieces of each cell of ours, and the student's own cells behind it ("" for the top).
+    """The pieces of each cell of ours, and the student's own cells after it ("" for the top).
 
-    A piece that stands among other cells is another version: text joins its answer, where a person reads it;
-    code stays where it stood, so that the checks see what the student saw.
+    A piece among other cells is another version of the answer. Text is joined to the answer, where a person reads it.
+    Code stays where it is, so that the checks see what the student saw.
     """
-    at_home = home(found)
+    primary = primary_cells(recognition)
     pieces: dict[str, list[NotebookNode]] = {}
     own: dict[str, list[NotebookNode]] = {}
     last = ""
-    for place, (name, cell) in enumerate(zip(found.homes, found.theirs, strict=True)):
-        label = found.labels[place]
-        if place in at_home:
+    for index, (name, cell) in enumerate(zip(recognition.names, recognition.theirs, strict=True)):
+        label = recognition.labels[index]
+        if index in primary:
             last = name
-            if found.means.get(name) != "place" or not found.is_untouched(place, name):
+            if recognition.matched_by.get(name) != "position" or not recognition.is_untouched(index, name):
                 pieces.setdefault(name, []).append(cell)
-        elif name and is_answer(found.ours[name]) and name not in found.wanted:
+        elif name and is_answer(recognition.ours[name]) and name not in recognition.expected:
             pieces.setdefault(name, []).append(cell)
-        elif name and (name not in found.wanted or found.is_untouched(place, name)):
+        elif name and (name not in recognition.expected or recognition.is_untouched(index, name)):
             repairs.note(name, TWICE)
-        elif label and found.is_copy(place):  # ours, under the label of another cell
-            repairs.note(found.fixed[found.texts[place]][0], TWICE)
+        elif label and recognition.is_locked_copy(index):  # ours, under the label of another cell
+            repairs.note(recognition.locked[recognition.texts[index]][0], TWICE)
         elif cell.source.strip():
-            own.setdefault(last, []).append(added(cell))
+            own.setdefault(last, []).append(own_cell(cell))
             if label:
                 repairs.note(label, ELSEWHERE)
             elif "nbgrader" in cell.metadata:
-                repairs.note(shown(name_of(cell)) or "without a name", FOREIGN)
+                repairs.note(safe_name(name_of(cell)) or "without a name", FOREIGN)
     for name, cells in pieces.items():
-        if len(cells) > 1 and not is_answer(found.ours[name]):
+        if len(cells) > 1 and not is_answer(recognition.ours[name]):
             repairs.note(name, TWICE)
     return pieces, own
 
 
-def home(found: Recognition) -> set[int]:
-    """The submitted cells that stand where each cell of ours is: of several places the first that holds an
-    answer, if possible in the right order."""
-    runs = found.runs()
+def primary_cells(recognition: Recognition) -> set[int]:
+    """The indices of the submitted cells in the position of each cell of ours.
+
+    If there are several positions, it is the first with an answer, if possible in the right order.
+    """
+    runs = recognition.runs()
     best: dict[str, tuple[bool, bool, int]] = {}
-    for number, (name, places) in enumerate(runs):
+    for number, (name, indices) in enumerate(runs):
         before = runs[number - 1][0] if number else ""
         after = runs[number + 1][0] if number + 1 < len(runs) else ""
-        empty = all(found.is_untouched(place, name) for place in places)
-        rank = (empty, not found.in_order(before, name, after), number)
+        empty = all(recognition.is_untouched(index, name) for index in indices)
+        rank = (empty, not recognition.in_order(before, name, after), number)
         best[name] = min(rank, best.get(name, rank))
-    return {place for *_, number in best.values() for place in runs[number][1]}
+    return {index for *_, number in best.values() for index in runs[number][1]}
 
 
-# ---- what is said about it -----------------------------------------------------------------------------------
+# ---- sentences about repairs -----------------------------------------------------------------------------------
 
 CHANGED = "had been changed: restored"
 MISSING = "{was} missing: restored"
 NO_ANSWER = "was missing: restored without an answer"
 TWICE = "{is} there more than once: {it} {counts} once"
 JOINED = "is there in several pieces: they were put together"
-SPLIT = "is there in several versions: those that don't make one cell stand behind each other"
-ELSEWHERE = "is there more than once: what stood elsewhere is kept as a cell of its own"
+SPLIT = "is there in several versions: those that can't be joined follow each other"
+ELSEWHERE = "is there more than once: the one in another position is kept as a separate cell"
 HANDOUTS = "the notebook was made with the handout's numbers: this student's were put in"
 ANOTHERS = "the notebook was made with another student's numbers: this student's were put in"
 BY_CONTENT = "had lost {its} {label}: recognised by {its} content"
-BY_PLACE = "had lost its label: recognised by its place"
-BEHIND = "was left empty: the text behind it is taken for the answer"
+BY_POSITION = "had lost its label: recognised by its position"
+TEXT_AFTER = "was left empty: the text after it is taken as the answer"
 FOREIGN = "{is} not part of this notebook: kept without {its} points"
 TOO_LONG = f"is longer than {MAX_TEXT:,} characters: left out"
 ONE = {"was": "was", "is": "is", "its": "its", "label": "label", "it": "it", "counts": "counts"}
@@ -236,7 +239,7 @@ MANY = {"was": "were", "is": "are", "its": "their", "label": "labels", "it": "th
 
 
 class Repairs:
-    """What had to be repaired. Many cells that aren't answers share a sentence."""
+    """Collects repairs as sentences. Cells that aren't answers share a sentence for the same repair."""
 
     def __init__(self, known: Mapping[str, NotebookNode]) -> None:
         self.answers = {name for name, cell in known.items() if utils.is_solution(cell)}
@@ -246,38 +249,39 @@ class Repairs:
 
     def note(self, name: str, what: str) -> None:
         if name in self.free:
-            return  # the student's to do with as they like
+            return  # students may change these cells
         names = self.noted.setdefault((what, name if name in self.answers else ""), [])
         if name not in names[:100]:
             names.append(name)
 
-    def note_labels(self, found: Recognition) -> None:
-        """How cells were recognised that had lost their labels."""
-        labelled = {label for label, home in zip(found.labels, found.homes, strict=True) if label == home}
-        for name, means in found.means.items():
+    def note_labels(self, recognition: Recognition) -> None:
+        """Note how cells without labels were recognised."""
+        pairs = zip(recognition.labels, recognition.names, strict=True)
+        labelled = {label for label, name in pairs if label == name}
+        for name, means in recognition.matched_by.items():
             if name not in labelled:
-                self.note(name, BY_PLACE if means == "place" else BY_CONTENT)
-            elif means == "place":
-                self.note(name, BEHIND)
+                self.note(name, BY_POSITION if means == "position" else BY_CONTENT)
+            elif means == "position":
+                self.note(name, TEXT_AFTER)
 
     def note_language(self, master: NotebookNode, submitted: NotebookNode) -> None:
         ours, theirs = language(master), language(submitted)
         if ours and ours.lower() not in theirs.lower() and theirs:
-            self.others.append(f"the notebook was saved as {shown(theirs)}: run as {ours}")
+            self.others.append(f"the notebook was saved as {safe_name(theirs)}: run as {ours}")
 
     def sentences(self) -> list[str]:
-        said = []
+        sentences = []
         for (what, _), names in self.noted.items():
             if len(names) <= 3:
-                said += [f"cell {name} {what.format_map(ONE)}" for name in names]
+                sentences += [f"cell {name} {what.format_map(ONE)}" for name in names]
             else:
                 more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-                said.append(f"cells {', '.join(names[:6])}{more} {what.format_map(MANY)}")
-        return self.others + said
+                sentences.append(f"cells {', '.join(names[:6])}{more} {what.format_map(MANY)}")
+        return self.others + sentences
 
 
 def language(nb: NotebookNode) -> str:
-    """The programming language a notebook says it is in, "" if it doesn't say."""
+    """The programming language in a notebook's metadata; "" if there is none."""
     for part, key in (("language_info", "name"), ("kernelspec", "language")):
         about = nb.metadata.get(part)
         if isinstance(about, dict) and isinstance(about.get(key), str):
@@ -285,21 +289,21 @@ def language(nb: NotebookNode) -> str:
     return ""
 
 
-def shown(name: str) -> str:
-    """A name a student chose, short and printable."""
+def safe_name(name: str) -> str:
+    """A name that a student chose, shortened to 60 harmless characters."""
     return re.sub(r"[^\w./ -]", "?", name)[:60]
 
 
 # ---- an answer from its pieces -------------------------------------------------------------------------------
 
 
-def fill(
+def fill_answer(
     ours: NotebookNode, pieces: Sequence[NotebookNode], name: str, repairs: Repairs
 ) -> list[NotebookNode]:
-    """Put the pieces of an answer into its cell: the stub doesn't count, and of the same thing one.
+    """Put the pieces of an answer into its cell, without stubs and repeated pieces. Changes `ours`.
 
     Returns:
-        Cells to stand behind it, for what can't be joined.
+        Cells to put after it, with the pieces that can't be joined.
     """
     stub = normal(ours.source)
     distinct = {piece.source.strip(): piece for piece in reversed(pieces) if len(piece.source) <= MAX_TEXT}
@@ -309,50 +313,52 @@ def fill(
         repairs.note(name, TOO_LONG if long else TWICE)
     if not written:
         emptied = not any(normal(piece.source) for piece in pieces)
-        if emptied and not utils.is_grade(ours):  # to write it elsewhere; by hand, nothing waits for a person
+        if emptied and not utils.is_grade(
+            ours
+        ):  # the student wrote it elsewhere; an empty answer marked by hand stays the stub, which scores 0
             ours.source = ""
         return []
-    first, *others = cells_from(written, ours.cell_type)
+    first, *others = join_pieces(written, ours.cell_type)
     if len(written) > 1:
         repairs.note(name, SPLIT if others else JOINED)
-    answer(ours, first)
-    return [added(cell) for cell in others]
+    set_answer(ours, first)
+    return [own_cell(cell) for cell in others]
 
 
-def cells_from(pieces: Iterable[NotebookNode], kind: str) -> list[NotebookNode]:
-    """As few cells as hold the pieces: joined if the whole makes sense, otherwise each alone."""
+def join_pieces(pieces: Iterable[NotebookNode], kind: str) -> list[NotebookNode]:
+    """As few cells as possible with all the pieces: pieces that make sense together are joined."""
     cells = []
     for magic, group in groupby(
         pieces, lambda piece: kind == "code" and piece.source.lstrip().startswith("%%")
     ):
         neighbours = list(group)
         if not magic and (are_one_code if kind == "code" else are_one_text)(neighbours):
-            cells.append(joined(neighbours, kind))
+            cells.append(join_cells(neighbours, kind))
         else:
-            cells += [joined([piece], kind) for piece in neighbours]
+            cells += [join_cells([piece], kind) for piece in neighbours]
     return cells
 
 
-def joined(pieces: Sequence[NotebookNode], kind: str) -> NotebookNode:
+def join_cells(pieces: Sequence[NotebookNode], kind: str) -> NotebookNode:
     source = "\n\n".join(piece.source for piece in pieces)
-    pictures = {name: data for piece in pieces for name, data in pictures_of(piece).items()}
-    return NotebookNode(cell_type=kind, source=source, attachments=pictures)
+    images = {name: data for piece in pieces for name, data in attached_images(piece).items()}
+    return NotebookNode(cell_type=kind, source=source, attachments=images)
 
 
 def are_one_text(pieces: Sequence[NotebookNode]) -> bool:
-    """Whether their pictures have different names."""
-    names = [name for piece in pieces for name in pictures_of(piece)]
+    """Whether the attached images have different names, so that the texts can be joined."""
+    names = [name for piece in pieces for name in attached_images(piece)]
     return len(names) == len(set(names))
 
 
 def are_one_code(pieces: Sequence[NotebookNode]) -> bool:
-    """Whether they are valid Python together."""
+    """Whether the pieces are valid Python when joined."""
     code = "\n\n".join(piece.source for piece in pieces)
     return len(pieces) == 1 or (len(code) <= MAX_JOINED and is_python(code))
 
 
 def is_python(code: str) -> bool:
-    """Whether it compiles, magics of IPython aside."""
+    """Whether the code compiles, apart from IPython's magics."""
     for text in (code, MAGIC.sub(r"\1None", code)):
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -364,7 +370,7 @@ def is_python(code: str) -> bool:
 
 
 def within_limits(cells: list[NotebookNode], ours: set[int], repairs: Repairs) -> list[NotebookNode]:
-    """The cells without those of the student's own that are too many or too long to be run."""
+    """The cells, without those of the student's own beyond the limits on number and length."""
     kept, count, length = [], 0, 0
     for cell in cells:
         if id(cell) not in ours:
@@ -379,34 +385,34 @@ def within_limits(cells: list[NotebookNode], ours: set[int], repairs: Repairs) -
     return kept
 
 
-def answer(cell: NotebookNode, theirs: NotebookNode) -> NotebookNode:
-    """The cell with the source and the pictures of the student's."""
-    cell.source = storable(theirs.source)
+def set_answer(cell: NotebookNode, theirs: NotebookNode) -> NotebookNode:
+    """Give a cell the source and the images of the student's cell."""
+    cell.source = without_surrogates(theirs.source)
     if cell.cell_type == "markdown":
-        pictures = pictures_of(theirs)
-        cell.update({"attachments": pictures} if pictures else {})
+        images = attached_images(theirs)
+        cell.update({"attachments": images} if images else {})
     return cell
 
 
-def pictures_of(cell: NotebookNode) -> dict[str, Any]:
-    """What is attached to a cell in the form that the notebook format wants."""
+def attached_images(cell: NotebookNode) -> dict[str, Any]:
+    """A cell's attachments that have the form of the notebook format."""
     attachments = cell.get("attachments")
     if not isinstance(attachments, dict):
         return {}
-    return {storable(name): data for name, data in attachments.items() if is_picture(data)}
+    return {without_surrogates(name): data for name, data in attachments.items() if is_attachment(data)}
 
 
-def storable(text: str) -> str:
-    """The text without halves of characters, which JSON can spell but no file can hold."""
+def without_surrogates(text: str) -> str:
+    """The text without lone surrogates, which JSON can express but UTF-8 can't."""
     return text.encode("utf-8", "replace").decode()
 
 
-def is_picture(data: object) -> bool:
-    """Whether an attachment has the form the notebook format wants: base64 by MIME type."""
+def is_attachment(data: object) -> bool:
+    """Whether an attachment has the form of the notebook format: base64 texts by MIME type."""
     return isinstance(data, dict) and all(isinstance(text, str) and text.isascii() for text in data.values())
 
 
-def added(cell: NotebookNode) -> NotebookNode:
-    """A student's own cell without outputs and metadata."""
+def own_cell(cell: NotebookNode) -> NotebookNode:
+    """A copy of a student's own cell, without outputs and metadata."""
     new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-    return answer(new(), cell)
+    return set_answer(new(), cell)

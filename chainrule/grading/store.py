@@ -1,4 +1,4 @@
-"""Finished runs, kept under a key of everything they depend on."""
+"""Finished runs, kept under a key that is made of everything they depend on."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from nbgrader import utils
 
 import chainrule
 
+# keys of `metadata.chainrule` by the names that earlier versions gave them
+RENAMED = {"dead": "failure", "compute": "busy_seconds"}
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "nbgrader", "nbclient", "ipykernel", "ipython")
 
 
@@ -28,11 +30,11 @@ class Store:
         self.folder = folder
 
     def find(self, key: str) -> NotebookNode | None:
-        """The finished run kept under this key, None if there is none."""
-        return readable(self._path(key))
+        """The finished run kept under this key; None if there is none."""
+        return load_notebook(self._path(key))
 
     def keep(self, key: str, finished: str) -> None:
-        """Save a finished run, a notebook as JSON, all or nothing."""
+        """Save a finished run, a notebook as JSON. No half-written file is ever found."""
         self.folder.mkdir(parents=True, exist_ok=True)
         partial = self._path(key).with_suffix(f".{os.getpid()}.part")
         partial.write_text(finished, encoding="utf-8")
@@ -42,24 +44,31 @@ class Store:
         return self.folder / f"{key}.ipynb"
 
 
-def readable(path: Path) -> NotebookNode | None:
-    """A notebook of ours; None if it is not there, or torn by a full disk."""
+def load_notebook(path: Path) -> NotebookNode | None:
+    """Read a notebook that this package wrote; None if there is none, or only a part of it."""
     try:
-        return nbformat.v4.reads(path.read_text(encoding="utf-8"))  # without checking it against the schema
+        nb = nbformat.v4.reads(path.read_text(encoding="utf-8"))  # without checking it against the schema
     except (OSError, ValueError):
         return None
+    about = nb.metadata.get("chainrule", {})
+    for old, new in RENAMED.items():
+        if old in about:
+            about.setdefault(new, about.pop(old))
+    return nb
 
 
 def depends(
     nb: NotebookNode, files: Iterable[Path], judging: Any, data: Path, profile: str, limits: Any
 ) -> dict[str, str]:
-    """What the outcome of running a sanitised notebook depends on: a short text for each part.
+    """What the outcome of running a sanitised notebook depends on.
 
     Args:
-        files: what comes with the assignment, files and folders.
-        judging: what graded cells import, as JSON can spell it.
+        files: files and folders that come with the assignment.
+        judging: what graded cells import, as values that JSON has.
         data: the folder the notebook sees as ./data.
-        limits: time limits and the like, as JSON can spell them.
+        limits: limits on time and memory, as values that JSON has.
+    Returns:
+        A digest for each part, by its name.
     """
     ours, theirs, last = [], [], ""
     for cell in nb.cells:
@@ -67,7 +76,9 @@ def depends(
         if marks:
             last = marks.get("grade_id", "")
             ours.append([cell.cell_type, marks, "" if utils.is_solution(cell) else cell.source])
-        if not marks or utils.is_solution(cell):  # the student's, by the cell of ours it is or follows
+        if not marks or utils.is_solution(
+            cell
+        ):  # the student's: named by the cell of ours that it is or follows
             theirs.append([last, cell.cell_type, cell.source, cell.get("attachments")])
     parts = {
         "submission": [*theirs, *sorted(nb.metadata.get("chainrule", {}).get("files", {}).items())],
@@ -80,63 +91,63 @@ def depends(
         "chainrule": our_code(),
         "limits": limits,
     }
-    return {name: digest(spelt(part))[:16] for name, part in parts.items()}
+    return {name: digest(as_json(part))[:16] for name, part in parts.items()}
 
 
 def depends_of(nb: NotebookNode | None) -> dict[str, str]:
-    """What the run of a notebook depended on; nothing if it doesn't say."""
+    """What the run of a notebook depended on; empty if that is not recorded."""
     parts: dict[str, str] = nb.metadata.get("chainrule", {}).get("depends", {}) if nb else {}
     return parts
 
 
 def key(parts: dict[str, str]) -> str:
-    """The name under which a run that depends on these is kept."""
-    return digest(spelt(parts))
+    """The name under which a run that depends on these parts is kept."""
+    return digest(as_json(parts))
 
 
-def contents(places: Iterable[Path]) -> list[list[str]]:
-    """Name and digest of every file at or below these places, but for hidden ones and what Python has compiled."""
+def contents(paths: Iterable[Path]) -> list[list[str]]:
+    """Name and digest of every file in these paths and their subfolders, without hidden and compiled files."""
     return [
-        [str(file.relative_to(place.parent)), file_digest(file, *stamp(file))]
-        for place in sorted(places)
-        for file in sorted([place, *place.rglob("*")])
+        [str(file.relative_to(path.parent)), file_digest(file, *stamp(file))]
+        for path in sorted(paths)
+        for file in sorted([path, *path.rglob("*")])
         if file.is_file()
         and not any(
-            part.startswith(".") or part == "__pycache__" for part in file.relative_to(place.parent).parts
+            part.startswith(".") or part == "__pycache__" for part in file.relative_to(path.parent).parts
         )
     ]
 
 
 def stamp(file: Path) -> tuple[int, int]:
-    """By what a file that was changed is recognised without reading it."""
+    """Size and time of change, which tell whether a file has changed without reading it."""
     status = file.stat()
     return status.st_size, status.st_mtime_ns
 
 
 @lru_cache(maxsize=10_000)
 def file_digest(file: Path, size: int, changed: int) -> str:
-    """The digest of a file's content; read once by a process, as long as size and time of change stay."""
+    """The digest of a file's content. A process reads a file again only if its size or time of change differs."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()[:32]
 
 
 @cache
 def versions() -> dict[str, str]:
-    """The software besides ours that notebooks meet."""
+    """Versions of Python and of the packages that notebooks use."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
 @cache
 def our_code() -> str:
-    """A digest of this package's own sources: a changed check is a changed result."""
+    """A digest of this package's own sources, because changed code can change a result."""
     files = sorted(Path(chainrule.__file__).parent.rglob("*.py"))
     return digest(b"".join(file.read_bytes() for file in files))
 
 
 def digest(content: bytes) -> str:
-    """A short text that tells contents apart."""
+    """A short text that differs for different contents."""
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def spelt(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True).encode()

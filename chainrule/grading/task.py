@@ -1,4 +1,4 @@
-"""One notebook to run, as plain data, and the machinery that runs it, tried again when it fails."""
+"""A notebook to run, as plain data, the backend that runs it, and the queue that tries again."""
 
 from __future__ import annotations
 
@@ -16,12 +16,19 @@ from chainrule.course import CourseError
 from chainrule.grading.sandbox import WorkerError
 
 ATTEMPTS = 3
-Progress = Callable[[str], None]
+Say = Callable[[str], None]  # gets lines about progress
 
 
 @dataclass(frozen=True)
 class Task:
-    """One sanitised notebook to run: plain data, so that it travels to another process or machine."""
+    """One sanitised notebook to run. It is plain data, so it can be sent to another process or machine.
+
+    Attributes:
+        text: the notebook as JSON.
+        key: what the finished run is kept under; see `store.key`.
+        options: the course's configuration.
+        kept: outputs of an earlier run that are still valid, by the cell's index, as JSON.
+    """
 
     student: str
     assignment: str
@@ -29,17 +36,19 @@ class Task:
     text: str
     key: str
     options: Config
-    kept: str = "{}"  # outputs that an earlier run's still are, by the cell's place, as JSON
+    kept: str = "{}"
 
 
 def run_and_judge(task: Task) -> str:
-    """Run one sanitised notebook and judge its graded cells; the notebook as JSON.
+    """Run one sanitised notebook and judge its graded cells.
 
+    Returns:
+        The notebook as JSON.
     Raises:
-        CourseError: something about the course keeps every notebook from being run.
-        WorkerError: something else did.
+        CourseError: a mistake in the course keeps every notebook from being run.
+        WorkerError: something else kept this one from being run.
     """
-    from chainrule.grading.judge import Judge  # torch takes seconds to import, and who plans tasks needs none
+    from chainrule.grading.judge import Judge  # torch takes seconds to import, and planning doesn't need it
     from chainrule.grading.run import Run
 
     where = {"student": task.student, "assignment": task.assignment, "notebook": task.notebook}
@@ -55,49 +64,53 @@ def run_and_judge(task: Task) -> str:
         raise WorkerError(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
 
 
-class Attempt(Protocol):
-    """A future: a notebook being run somewhere."""
+class NotebookFuture(Protocol):
+    """A notebook that is being run somewhere: the part of a `Future` that is used here."""
 
     def result(self) -> str: ...
     def add_done_callback(self, fn: Callable[[Any], object], /) -> object: ...
 
 
-class Machinery(Protocol):
-    """Where notebooks are run: processes of this machine, or a cluster."""
+class Backend(Protocol):
+    """What runs notebooks: processes of this machine, or a cluster."""
 
     @property
-    def places(self) -> int:
-        """How many notebooks can run at a time."""
+    def slots(self) -> int:
+        """The number of notebooks that can run at a time."""
 
     @property
     def threads(self) -> int:
-        """How many threads each of them may use for numerical libraries."""
+        """The number of threads that each may use for numerical libraries."""
 
-    def submit(self, task: Task, attempt: int) -> Attempt:
-        """Have a notebook run; after the first attempt in a process that has run nothing yet, if possible."""
+    def submit(self, task: Task, attempt: int) -> NotebookFuture:
+        """Start to run a notebook. After the first attempt, use a process that has run nothing yet, if possible."""
 
-    def news(self) -> list[str]:
-        """What happened to the machinery since the last call, a line each."""
+    def events(self) -> list[str]:
+        """What happened to the backend since the last call, one line for each event."""
 
 
-class Runs:
-    """Notebooks on their way through the machinery."""
+class RunQueue:
+    """Runs notebooks on a backend, and tries again if one could not be run.
 
-    def __init__(self, machinery: Machinery, say: Progress) -> None:
-        self.machinery, self.say = machinery, say
-        self.running: dict[Attempt, tuple[Task, int]] = {}
-        self.done: SimpleQueue[Attempt] = SimpleQueue()
+    Args:
+        say: gets a line about each event and each new attempt.
+    """
+
+    def __init__(self, backend: Backend, say: Say) -> None:
+        self.backend, self.say = backend, say
+        self.running: dict[NotebookFuture, tuple[Task, int]] = {}
+        self.done: SimpleQueue[NotebookFuture] = SimpleQueue()
 
     def submit(self, task: Task, attempt: int = 1) -> None:
-        """Have a notebook run."""
-        future = self.machinery.submit(task, attempt)
+        """Start to run a notebook."""
+        future = self.backend.submit(task, attempt)
         self.running[future] = task, attempt
         future.add_done_callback(self.done.put)
 
     def finished(self) -> Iterator[tuple[Task, str | WorkerError]]:
-        """Each task with its executed notebook as JSON, or with what prevented it, as they come."""
+        """Yield each task when it is finished, with the judged notebook as JSON or the error of the last attempt."""
         while self.running:
-            for line in self.machinery.news():
+            for line in self.backend.events():
                 self.say(line)
             try:
                 future = self.done.get(timeout=1)

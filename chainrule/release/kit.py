@@ -1,4 +1,4 @@
-"""A release as students download it: one zip with everything in it."""
+"""A release as students download it: one zip with all its files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from chainrule.course import CourseFolder
 from chainrule.handin.zipped import write_zip
 
-LEFT = {"__pycache__", ".ipynb_checkpoints"}  # what Python and Jupyter leave where they were
+LEFTOVERS = {"__pycache__", ".ipynb_checkpoints"}  # folders that Python and Jupyter make
 
 
 def write_kit(folder: CourseFolder, assignment: str) -> Path:
@@ -17,6 +17,6 @@ def write_kit(folder: CourseFolder, assignment: str) -> Path:
     target = folder.root / "kits" / f"{assignment}.zip"
     write_zip(
         target,
-        {name.as_posix(): path.read_bytes() for path, name in names.items() if not LEFT.intersection(name.parts)},
+        {name.as_posix(): path.read_bytes() for path, name in names.items() if not LEFTOVERS.intersection(name.parts)},
     )
     return target

@@ -1,7 +1,7 @@
-"""Numbers that differ from student to student: where they stand in a notebook, how they are drawn, who has which.
+"""Numbers that differ from student to student: their positions in a notebook, how they are drawn, and who has which.
 
-A cell that holds such numbers says so in its metadata, `chainrule.varies`: each snippet of its source that
-varies, with the template that takes its place. In a template `@name@` stands for the number `name`:
+A cell with such numbers has metadata, `chainrule.varies`: a template for each snippet of its source that varies. A
+template replaces its snippet, and in it `@name@` is replaced by the number `name`:
 
     {"f(x) = 10x^2 + x": "f(x) = @a@x^2 + @b@x"}
 """
@@ -31,81 +31,84 @@ MANIFEST = "manifest.json"
 NAME = re.compile(r"@(\w+)@")
 
 Draw = Callable[[Random | None], dict[str, Any]]
-Texts = Mapping[str, str]  # a student's numbers as they stand in the notebook
+Texts = Mapping[str, str]  # a student's numbers, by name, as they are written in the notebook
 
 
 # ---- in a notebook -------------------------------------------------------------------------------------------
 
 
-def varied(nb: NotebookNode, numbers: Texts | None) -> NotebookNode:
-    """A copy of an instructor's notebook with these numbers, without the marks that say where they stand.
+def with_numbers(nb: NotebookNode, numbers: Texts | None) -> NotebookNode:
+    """A copy of an instructor's notebook with these numbers, and without the marks that say where they are.
 
     Args:
-        numbers: None for the handout's own.
+        numbers: None for the handout's.
     Raises:
-        CourseError: a snippet doesn't stand in its cell, or a template wants a number that is not drawn.
+        CourseError: a snippet is not in its cell, or a template uses a number that is not drawn.
     """
     nb = deepcopy(nb)
     for cell in nb.cells:
         if numbers is not None:
-            cell.source = replaced(cell, numbers)
-        unmark(cell)
+            cell.source = replace_snippets(cell, numbers)
+        remove_marks(cell)
     return nb
 
 
-def replaced(cell: NotebookNode, numbers: Texts) -> str:
-    """The cell's source with templates in place of snippets: in one pass, so that none meets another's numbers."""
-    wanted = templates(cell)
-    if not wanted:
+def replace_snippets(cell: NotebookNode, numbers: Texts) -> str:
+    """The cell's source with filled templates in place of snippets.
+
+    All are replaced in one pass, so that no snippet is found in the numbers of another template.
+    """
+    by_snippet = templates(cell)
+    if not by_snippet:
         return str(cell.source)
-    filled = {snippet: fill(template, numbers, name_of(cell)) for snippet, template in wanted.items()}
+    filled = {snippet: fill_template(template, numbers, cell_name(cell)) for snippet, template in by_snippet.items()}
     longest_first = sorted(filled, key=len, reverse=True)
-    found: set[str] = set()
+    used: set[str] = set()
 
     def replacement(match: re.Match[str]) -> str:
-        found.add(match[0])
+        used.add(match[0])
         return filled[match[0]]
 
     source = re.sub("|".join(map(re.escape, longest_first)), replacement, cell.source)
     for snippet in filled:
-        if snippet not in found:
+        if snippet not in used:
             raise CourseError(
-                f"cell {name_of(cell)}: {snippet!r} varies by its metadata, but doesn't stand in its source "
-                "outside other snippets that vary: make chainrule.varies and the source agree"
+                f"cell {cell_name(cell)}: {snippet!r} varies by its metadata, but is not in its source outside "
+                "other snippets that vary: make chainrule.varies and the source agree"
             )
     return source
 
 
-def fill(template: str, numbers: Texts, cell: str) -> str:
-    """The template with numbers in it."""
+def fill_template(template: str, numbers: Texts, cell: str) -> str:
+    """Put numbers into a template."""
     for name in NAME.findall(template):
         if name not in numbers:
             known = ", ".join(sorted(numbers)) or "nothing"
             raise CourseError(
-                f"cell {cell}: a template in its chainrule.varies wants @{name}@, but only {known} is drawn: "
-                "correct the template, or draw that number, too"
+                f"cell {cell}: a template in its chainrule.varies uses @{name}@, but only {known} is drawn: "
+                "correct the template, or draw that number too"
             )
     return NAME.sub(lambda match: numbers[match[1]], template)
 
 
 def templates(cell: NotebookNode) -> dict[str, str]:
-    """The templates by their snippets; none if nothing in the cell varies.
+    """The templates by their snippets; empty if nothing in the cell varies.
 
     Raises:
-        CourseError: the cell's metadata say something else.
+        CourseError: the cell's metadata has something else.
     """
     about = cell.metadata.get("chainrule", {})
     marks = about.get(VARIES, {}) if isinstance(about, dict) else {}
     if not isinstance(marks, dict) or not all(k and isinstance(v, str) for k, v in marks.items()):
         raise CourseError(
-            f"cell {name_of(cell)}: chainrule.varies in its metadata must be a mapping from a snippet of its "
+            f"cell {cell_name(cell)}: chainrule.varies in its metadata must be a mapping from a snippet of its "
             "source to a template"
         )
     return dict(marks)
 
 
-def unmark(cell: NotebookNode) -> None:
-    """Take the marks away: templates of mark schemes and hidden checks are not for students."""
+def remove_marks(cell: NotebookNode) -> None:
+    """Remove the marks, because templates of mark schemes and hidden checks are not for students."""
     about = cell.metadata.get("chainrule")
     if isinstance(about, dict):
         about.pop(VARIES, None)
@@ -113,21 +116,21 @@ def unmark(cell: NotebookNode) -> None:
             del cell.metadata["chainrule"]
 
 
-def name_of(cell: NotebookNode) -> str:
+def cell_name(cell: NotebookNode) -> str:
     return str(cell.metadata.get("nbgrader", {}).get("grade_id") or cell.get("id", "without a name"))
 
 
-# ---- drawn ---------------------------------------------------------------------------------------------------
+# ---- drawing them ---------------------------------------------------------------------------------------------------
 
 
-def draw_of(folder: CourseFolder, assignment: str) -> Draw:
+def find_draw(folder: CourseFolder, assignment: str) -> Draw:
     """The function that draws an assignment's numbers: `c.Course.variants = {"hw1": "module:function"}`.
 
-    It is called with the student's own source of random numbers, or with None for the handout's numbers, and
-    returns them by name. The module is one that Python finds, or lies in the course folder.
+    It is called with a generator of random numbers for the student, or with None for the handout's numbers. It returns
+    the numbers by name. The module is in the course folder, or one that Python finds.
 
     Raises:
-        CourseError: the course names none, or none that can be imported.
+        CourseError: the course names no function, or one that cannot be imported.
     """
     where = folder.course.variants.get(assignment)
     if where is None:
@@ -150,65 +153,67 @@ def draw_of(folder: CourseFolder, assignment: str) -> Draw:
     return draw
 
 
-def drawn(draw: Draw, seed: int, assignment: str, student: str) -> dict[str, str]:
-    """A student's numbers: they depend on nobody else's, so whoever comes late changes nothing."""
+def draw_numbers(draw: Draw, seed: int, assignment: str, student: str) -> dict[str, str]:
+    """A student's numbers. They don't depend on other students, so a late registration changes nothing."""
     digest = hashlib.sha256(f"{seed}\n{assignment}\n{student}".encode()).digest()
-    return texts(draw, Random(int.from_bytes(digest, "big")))
+    return draw_texts(draw, Random(int.from_bytes(digest, "big")))
 
 
-def texts(draw: Draw, random: Random | None) -> dict[str, str]:
-    """What is drawn, as it stands in a notebook: strings as they are, anything else as Python writes it.
+def draw_texts(draw: Draw, random: Random | None) -> dict[str, str]:
+    """Draw numbers, and write them as in a notebook: strings as they are, anything else by `repr`.
 
+    Args:
+        random: None for the handout's numbers.
     Raises:
-        CourseError: the function fails, or gives what cannot be written down.
+        CourseError: the function fails, or returns a value that Python can't read from its repr.
     """
-    who = f"{draw.__module__}:{getattr(draw, '__name__', draw)}"
+    function = f"{draw.__module__}:{getattr(draw, '__name__', draw)}"
     try:
         numbers = draw(random)
     except Exception as error:
         raise CourseError(
-            f"{who} cannot draw the numbers of a student: {type(error).__name__}: {error}"
+            f"{function} cannot draw the numbers of a student: {type(error).__name__}: {error}"
         ) from error
     if not isinstance(numbers, dict):
-        raise CourseError(f"{who} gave {type(numbers).__name__}: it must return a dict, numbers by name")
+        raise CourseError(f"{function} gave {type(numbers).__name__}: it must return a dict, numbers by name")
     for name, value in numbers.items():
         if not (isinstance(name, str) and re.fullmatch(r"\w+", name)):
-            raise CourseError(f"{who} gave a number the name {name!r}: use letters, digits and _")
-        if not is_plain(value):
+            raise CourseError(f"{function} gave a number the name {name!r}: use letters, digits and _")
+        if not is_literal(value):
             raise CourseError(
-                f"{who} gave {value!r} for {name}: give int, finite float, bool, str, None, or lists, tuples "
+                f"{function} gave {value!r} for {name}: give int, finite float, bool, str, None, or lists, tuples "
                 "and dicts of them, such as float(x) of a tensor's element"
             )
     return {name: value if isinstance(value, str) else repr(value) for name, value in numbers.items()}
 
 
-def is_plain(value: object) -> bool:
-    """Whether Python reads the value's repr as the value."""
+def is_literal(value: object) -> bool:
+    """Whether Python reads the same value from its repr."""
     if isinstance(value, dict):
-        return type(value) is dict and is_plain([*value, *value.values()])
+        return type(value) is dict and is_literal([*value, *value.values()])
     if isinstance(value, list | tuple):
-        return type(value) in (list, tuple) and all(map(is_plain, value))
+        return type(value) in (list, tuple) and all(map(is_literal, value))
     return type(value) in (int, bool, str, type(None)) or (type(value) is float and math.isfinite(value))
 
 
 def check_handout(folder: CourseFolder, assignment: str) -> dict[str, str]:
-    """Make sure that with the handout's own numbers every template gives back its snippet.
+    """Make sure that with the handout's numbers every template becomes its snippet.
 
     Returns:
         The handout's numbers.
     Raises:
-        CourseError: one doesn't, or no cell has any.
+        CourseError: a template doesn't, or there is no template.
     """
-    handout = texts(draw_of(folder, assignment), None)
+    handout = draw_texts(find_draw(folder, assignment), None)
     count = 0
     for path in folder.notebooks(assignment):
         for cell in nbformat.read(path, as_version=4).cells:
-            replaced(cell, handout)
+            replace_snippets(cell, handout)
             for snippet, template in templates(cell).items():
                 count += 1
-                if (text := fill(template, handout, name_of(cell))) != snippet:
+                if (text := fill_template(template, handout, cell_name(cell))) != snippet:
                     raise CourseError(
-                        f"cell {name_of(cell)}: with the handout's numbers the template {template!r} gives "
+                        f"cell {cell_name(cell)}: with the handout's numbers the template {template!r} gives "
                         f"{text!r}, where the source has {snippet!r}: make the three agree"
                     )
     if not count:
@@ -221,7 +226,7 @@ def check_handout(folder: CourseFolder, assignment: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Each student's numbers, as released: variants/<assignment>/manifest.json, for instructors only."""
+    """Each student's numbers, as released. It is kept in variants/<assignment>/manifest.json, for instructors only."""
 
     assignment: str
     seed: int
@@ -232,18 +237,18 @@ class Manifest:
         """The manifest of an assignment in the course at `root`; None if no variants were released.
 
         Raises:
-            CourseError: it is missing from a folder with variants, or broken.
+            CourseError: a folder with variants has no manifest, or a broken one.
         """
         path = variants_folder(root, assignment) / MANIFEST
         if not path.parent.exists():
             return None
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            found = cls(content["assignment"], content["seed"], content["students"])
-            if found.assignment != assignment:
-                raise ValueError(f"it is of {found.assignment}")
-            if type(found.seed) is not int or not is_table(found.students):
-                raise ValueError("it is no manifest")
+            manifest = cls(content["assignment"], content["seed"], content["students"])
+            if manifest.assignment != assignment:
+                raise ValueError(f"it is of {manifest.assignment}")
+            if type(manifest.seed) is not int or not is_texts_by_student(manifest.students):
+                raise ValueError("it is not a manifest")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CourseError(
                 f"{path} cannot be used ({type(error).__name__}: {error}), and without it nobody knows the "
@@ -251,10 +256,10 @@ class Manifest:
                 "the same --seed, which gives the same students the same numbers; or, if nothing was handed "
                 "out yet, with another"
             ) from None
-        return found
+        return manifest
 
     def write(self, root: Path) -> None:
-        """Save it, all or nothing."""
+        """Save it. No half-written file is ever found."""
         path = variants_folder(root, self.assignment) / MANIFEST
         path.parent.mkdir(parents=True, exist_ok=True)
         students = {student: dict(self.students[student]) for student in sorted(self.students)}
@@ -265,12 +270,12 @@ class Manifest:
 
 
 def variants_folder(root: Path, assignment: str) -> Path:
-    """Where the variants of an assignment are released to."""
+    """The folder that the variants of an assignment are released to."""
     return root / "variants" / assignment
 
 
-def is_table(students: object) -> bool:
-    """Whether it is texts by name by student."""
+def is_texts_by_student(students: object) -> bool:
+    """Whether it has the form of `Manifest.students`."""
     return isinstance(students, dict) and all(
         isinstance(numbers, dict) and all(isinstance(text, str) for text in numbers.values())
         for numbers in students.values()

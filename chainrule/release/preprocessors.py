@@ -21,20 +21,17 @@ from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
 from chainrule.intake.notebook import MAX_BYTES, read
-from chainrule.release.numbers import unmark
+from chainrule.release.numbers import remove_marks
 
 
 class AddLesson(NbGraderPreprocessor):
-    """Put the package students import beside their notebook, so that the release works wherever it is unzipped."""
+    """Put the package that students import beside their notebook, so that the release works in any folder."""
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         package = Path(chainrule.__file__).parent
         folders = [package / part for part in ("lesson", "datasets", "handin")]
-        files = [
-            package / "__init__.py",
-            package / "errors.py",
-            *(path for folder in folders for path in sorted(folder.glob("*.py"))),
-        ]
+        files = [package / "__init__.py", package / "errors.py"]
+        files += [path for folder in folders for path in sorted(folder.glob("*.py"))]
         for path in files:
             # nbconvert's FilesWriter writes resources["outputs"] beside the notebook
             resources.setdefault("outputs", {})[str(path.relative_to(package.parent))] = path.read_bytes()
@@ -42,10 +39,10 @@ class AddLesson(NbGraderPreprocessor):
 
 
 class AddHandIn(NbGraderPreprocessor):
-    """Put a last cell into the notebook that packs the hand-in, and beside it what the handout asks for.
+    """Add a last cell that packs the hand-in, and a file beside the notebook with what the handout asks for.
 
-    Only in assignments that `c.Course.handin` has an entry for. The cell's tag makes nbclient skip it, so that
-    it is not run in grading.
+    This is done for assignments in `c.Course.handin`. The cell has a tag that makes nbclient skip it, so it is not run in
+    grading.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
@@ -57,10 +54,10 @@ class AddHandIn(NbGraderPreprocessor):
         return nb, resources
 
     def cells(self, assignment: str) -> list[NotebookNode]:
-        """What is put behind a notebook's own cells; nothing if the course doesn't say what is to be handed in.
+        """The cells to add to a notebook; empty if the course doesn't say what to hand in.
 
         Raises:
-            CourseError: it asks for something that cannot be made.
+            CourseError: the course asks for a file that cannot be made.
         """
         patterns = [FilePattern.parse(text) for text in Course(parent=self).handin.get(assignment, [])]
         alone = len(self._sources(assignment)) == 1
@@ -84,7 +81,7 @@ class AddHandIn(NbGraderPreprocessor):
         return HandInSpec(
             assignment=assignment,
             files=Course(parent=self).handin[assignment],
-            notebooks={name: answers(nb) for name, nb in notebooks.items()},
+            notebooks={name: answer_ids(nb) for name, nb in notebooks.items()},
             beside=dict(chain.from_iterable(declared(nb).items() for nb in notebooks.values())),
             stubs=[stubs.code_stub["python"], stubs.text_stub],
             mebibytes={".ipynb": MAX_BYTES >> 20, ".pdf": PDF_MIB, ".py": OTHER_MIB},
@@ -101,7 +98,7 @@ hand_in()  # asks for your name and student number the first time
 
 
 def packing_cells(names: list[str], *, alone: bool) -> list[NotebookNode]:
-    """The cells that pack the hand-in, and say so.
+    """A text cell with instructions, and the code cell that packs the hand-in.
 
     Args:
         names: of the files that are made.
@@ -114,15 +111,15 @@ def packing_cells(names: list[str], *, alone: bool) -> list[NotebookNode]:
         "kernel, says what is still missing, and writes\n"
         f"{these} with your name into the folder `hand-in/`. Nothing is sent: upload these files yourself."
     )
-    told = {"deletable": False, "editable": False, "tags": [HAND_IN_TAG]}
-    code = {"deletable": False, "tags": [HAND_IN_TAG, "skip-execution"]}
+    text_metadata = {"deletable": False, "editable": False, "tags": [HAND_IN_TAG]}
+    code_metadata = {"deletable": False, "tags": [HAND_IN_TAG, "skip-execution"]}
     return [
-        new_markdown_cell(text, id="hand-in-intro", metadata=told),
-        new_code_cell(PACKING.strip(), id="hand-in", metadata=code),
+        new_markdown_cell(text, id="hand-in-intro", metadata=text_metadata),
+        new_code_cell(PACKING.strip(), id="hand-in", metadata=code_metadata),
     ]
 
 
-def answers(nb: NotebookNode) -> list[str]:
+def answer_ids(nb: NotebookNode) -> list[str]:
     """The grade_ids of the cells that students write in."""
     about = [cell.metadata.get("nbgrader", {}) for cell in nb.cells]
     return [cell["grade_id"] for cell in about if cell.get("solution")]
@@ -142,11 +139,11 @@ class SaveDueDate(NbGraderPreprocessor):
 
 
 class Tidy(NbGraderPreprocessor):
-    """Close the gaps that removed regions leave, and drop marks that are for instructors."""
+    """Remove the empty lines left by removed regions, and marks that are for instructors."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         cell.source = re.sub(r"\n{4,}", "\n\n\n", cell.source).rstrip()
-        unmark(cell)
+        remove_marks(cell)
         return cell, resources

@@ -1,4 +1,4 @@
-"""A release folder per student, with numbers of their own: variants/<assignment>/<student>/."""
+"""A release folder for each student, with their own numbers: variants/<assignment>/<student>/."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from chainrule.release.numbers import (
     Manifest,
     Texts,
     check_handout,
-    draw_of,
-    drawn,
-    varied,
+    find_draw,
+    draw_numbers,
+    with_numbers,
     variants_folder,
 )
 from chainrule.release.preprocessors import SaveDueDate
@@ -36,52 +36,56 @@ def release_variants(
     students: Sequence[str] | None = None,
     say: Callable[[str], object] = print,
 ) -> Manifest:
-    """Give students notebooks with numbers of their own, once the assignment has been released to release/.
+    """Write notebooks with each student's own numbers. The assignment must be in release/ already.
 
-    A student in the manifest keeps the numbers there.
+    A student who is in the manifest keeps the numbers.
 
     Args:
-        seed: what numbers are drawn by; the manifest's, or a fresh one, if None.
-        students: only these; by default those in the gradebook and in the manifest.
-        say: told about progress, a line at a time.
+        seed: of the random numbers; None for the manifest's, or for a new one if there is no manifest.
+        students: only these; None for those in the gradebook and in the manifest.
+        say: gets a line about each student.
     Returns:
         The manifest, as written.
     Raises:
-        CourseError: the course draws no numbers or not those the notebooks want; there are no students, or one
-            of them cannot be a folder's name; another seed than the manifest's.
+        CourseError: the course draws no numbers, or not those that the notebooks use; there are no students, or one
+            has an id that can't be a folder's name; the seed differs from the manifest's.
     """
-    handout, draw = check_handout(folder, assignment), draw_of(folder, assignment)
+    handout, draw = check_handout(folder, assignment), find_draw(folder, assignment)
     before = Manifest.read(folder.root, assignment)
-    place = variants_folder(folder.root, assignment)
+    target = variants_folder(folder.root, assignment)
     if before is None:
         before = Manifest(assignment, secrets.randbits(64) if seed is None else seed, {})
     elif seed not in (None, before.seed):
         raise CourseError(
-            f"{place / MANIFEST} has the seed {before.seed}: with another, work that is handed in would be graded "
-            f"by other numbers than it was done with. To begin again, delete {place}."
+            f"{target / MANIFEST} has the seed {before.seed}: with another seed, hand-ins would be graded with other "
+            f"numbers than they were made with. To start again, delete {target}."
         )
     chosen = chosen_students(folder, before, students)
     numbers = dict(before.students)
     for student in chosen:
-        numbers.setdefault(student, drawn(draw, before.seed, assignment, student))
+        numbers.setdefault(student, draw_numbers(draw, before.seed, assignment, student))
         if numbers[student].keys() != handout.keys():
             raise CourseError(
                 f"{student} has the numbers {', '.join(sorted(numbers[student]))}, and the handout "
                 f"{', '.join(sorted(handout))}: always draw the same names. If they have changed since "
-                f"variants were released, change them back, or delete {place} to begin again."
+                f"variants were released, change them back, or delete {target} to start again."
             )
     manifest = Manifest(assignment, before.seed, numbers)
-    manifest.write(folder.root)  # first, so that nothing is handed out that nobody can grade
+    manifest.write(folder.root)  # first, because without it nobody could grade what is handed out
     for count, student in enumerate(chosen, 1):
-        write_release(folder, assignment, numbers[student], place / student)
+        write_release(folder, assignment, numbers[student], target / student)
         say(f"{count}/{len(chosen)} {student}")
     return manifest
 
 
-def chosen_students(folder: CourseFolder, manifest: Manifest, wanted: Sequence[str] | None) -> list[str]:
-    """The students to release to, each once, whose ids can be names of folders."""
-    chosen = set(wanted or ())
-    if wanted is None:
+def chosen_students(folder: CourseFolder, manifest: Manifest, ids: Sequence[str] | None) -> list[str]:
+    """The students to release to, sorted and without duplicates.
+
+    Raises:
+        CourseError: there are none, or one has an id that can't be a folder's name.
+    """
+    chosen = set(ids or ())
+    if ids is None:
         with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
             chosen = {student.id for student in gradebook.students} | set(manifest.students)
     if not chosen:
@@ -96,21 +100,21 @@ def chosen_students(folder: CourseFolder, manifest: Manifest, wanted: Sequence[s
 
 
 def write_release(folder: CourseFolder, assignment: str, numbers: Texts, target: Path) -> None:
-    """A copy of the assignment's release with these numbers in its notebooks, in place of what was there."""
+    """Write a copy of the assignment's release with these numbers in its notebooks, and replace an old one."""
     partial = target.with_name(f".{target.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(folder.folder("release", ".", assignment), partial)
     for path in folder.notebooks(assignment):
-        (partial / path.name).write_text(released(folder, assignment, path, numbers), encoding="utf-8")
+        (partial / path.name).write_text(release_notebook(folder, assignment, path, numbers), encoding="utf-8")
     if target.exists():
         shutil.rmtree(target)
     partial.rename(target)
 
 
-def released(folder: CourseFolder, assignment: str, path: Path, numbers: Texts | None) -> str:
-    """One of the assignment's notebooks as nbgrader would release it with these numbers, None for the handout's.
+def release_notebook(folder: CourseFolder, assignment: str, path: Path, numbers: Texts | None) -> str:
+    """One of the assignment's notebooks as nbgrader would release it with these numbers; None for the handout's.
 
-    The steps are those of generate_assignment but for two that write the gradebook, which is not for variants.
+    It goes through the steps of generate_assignment except two that write to the gradebook, which has no variants.
     """
     converter = GenerateAssignment(coursedir=folder.directory, config=folder.config)
     exporter = converter.exporter_class(parent=converter, config=converter.config)
@@ -118,11 +122,11 @@ def released(folder: CourseFolder, assignment: str, path: Path, numbers: Texts |
         if step not in (SaveCells, SaveDueDate):
             exporter.register_preprocessor(step)
     where = {"assignment": assignment, "notebook": path.stem, "student": "."}
-    nb = varied(nbformat.read(path, as_version=4), numbers)
+    nb = with_numbers(nbformat.read(path, as_version=4), numbers)
     text, _ = exporter.from_notebook_node(nb, {"nbgrader": where})
     return str(text)
 
 
 def import_step(step: type | str) -> type:
-    """A preprocessor, which a configuration may name as text."""
+    """A preprocessor. The configuration may give its dotted name instead."""
     return import_item(step) if isinstance(step, str) else step

@@ -149,7 +149,7 @@ def matching_notebook(release: dict[str, NotebookNode], submitted: NotebookNode)
     """The release's notebook with the most cells recognised in `submitted`; "" if there are none."""
     recognitions = {stem: Recognition(_known(nb), submitted.cells) for stem, nb in release.items()}
     counts = {
-        stem: sum(recognition.means.get(name) != "place" for name in set(recognition.homes) - {""})
+        stem: sum(recognition.matched_by.get(name) != "position" for name in set(recognition.names) - {""})
         for stem, recognition in recognitions.items()
     }
     best = max(counts, key=lambda stem: counts[stem])

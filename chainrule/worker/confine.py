@@ -1,6 +1,6 @@
-"""Lock a process in: namespaces of a sandbox, another user, no privileges, Landlock, limits. Linux only.
+"""Confine a process: namespaces of a sandbox, another user, no privileges, Landlock, limits. Linux only.
 
-Used between fork and the first line of student code, so everything here is plain system calls.
+This runs between fork and the first line of student code, so it uses plain system calls only.
 """
 
 from __future__ import annotations
@@ -33,26 +33,27 @@ _FILE_RIGHTS = 0b1100_0000_0000_0111  # execute, write, read, truncate, ioctl: w
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What a worker gets: where it lives and what it may use.
+class SandboxSpec:
+    """What the zygote needs to start a worker: its folders, its environment and its limits.
 
     Args:
         connection: the kernel's sockets, as in a Jupyter connection file.
-        sockets: folder for them, writable.
-        work: the notebook's folder. `furniture` names a folder whose contents are copied there; `links` what is
-            linked there by name.
-        environment: all environment variables.
-        uid: user to become; None stays who it is.
-        cgroups: files to write a process into.
-        limits: `resource.RLIMIT_…` by the part behind RLIMIT_.
-        readable, writable: with Landlock, the only places it may open; None leaves it to the sandbox.
-        listable: folders whose names it may list besides, down to the last one below.
+        sockets: the folder of these sockets; the worker can write to it.
+        work: the notebook's folder.
+        support_files: a folder whose contents are copied into `work`.
+        environment: all environment variables of the worker.
+        links: targets of symbolic links in `work`, by the links' names.
+        uid: the user to change to; None keeps the current user.
+        cgroups: `cgroup.procs` files of the control groups to join.
+        limits: values of `resource.RLIMIT_…` by the part of the name after RLIMIT_.
+        readable, writable: with Landlock, the only paths the worker may open; None doesn't use Landlock.
+        listable: with Landlock, folders whose names the worker may list in addition.
     """
 
     connection: dict[str, str | int]
     sockets: str
     work: str
-    furniture: str
+    support_files: str
     environment: dict[str, str]
     links: dict[str, str] = field(default_factory=dict)
     uid: int | None = None
@@ -63,8 +64,12 @@ class Cell:
     listable: Sequence[str] = ()
 
 
-def checked(result: int, doing: str) -> int:
-    """The result of a system call, or OSError."""
+def check_result(result: int, doing: str) -> int:
+    """Return the result of a system call.
+
+    Raises:
+        OSError: the call failed while `doing`.
+    """
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, f"{doing}: {os.strerror(number)}")
@@ -72,18 +77,18 @@ def checked(result: int, doing: str) -> int:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of every descendant whose parent ends, so that none can slip away."""
-    checked(_libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "becoming a subreaper")
+    """Become the parent of every descendant whose own parent ends, so that none can escape."""
+    check_result(_libc.prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "becoming a subreaper")
 
 
 def end_descendants() -> None:
-    """Kill and reap until there is no descendant left."""
+    """Kill and reap descendants until none is left."""
     while True:
         children = Path("/proc/self/task", str(os.getpid()), "children")
         try:
             left = [int(pid) for pid in children.read_text().split()]
         except OSError:
-            return  # in a sandbox whose /proc doesn't show us: its end ends them
+            return  # in a sandbox whose /proc doesn't show this process: they end with the sandbox
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -94,43 +99,43 @@ def end_descendants() -> None:
 
 
 def join_cgroups(files: Sequence[str]) -> None:
-    """Put this process, and so its children, under the limits of control groups."""
+    """Put this process and its future children under the limits of control groups."""
     for file in files:
         Path(file).write_text("0")
 
 
-def join_namespaces(process: int) -> None:
-    """Move into the namespaces of a process, given by its pidfd. Children made afterwards see its processes only.
+def join_namespaces(pidfd: int) -> None:
+    """Move into the namespaces of a process. Children forked after this see the processes in there only.
 
     Raises:
         OSError: the system does not allow it.
     """
-    # a user namespace of its own has to be entered with the others, and can't be if it is our own
+    # a separate user namespace must be entered together with the others; our own can't be entered at all
     others = sum(_CLONE.values()) + _CLONE_NET - _CLONE["user"]
-    if _libc.setns(process, others + _CLONE["user"]) < 0:
-        checked(_libc.setns(process, others), "entering the sandbox")
+    if _libc.setns(pidfd, others + _CLONE["user"]) < 0:
+        check_result(_libc.setns(pidfd, others), "entering the sandbox")
 
 
-def lock(cell: Cell) -> None:
-    """Give up, for good, every right the notebook doesn't need."""
-    for name, limit in cell.limits.items():
+def drop_privileges(spec: SandboxSpec) -> None:
+    """Give up, for good, every right that a notebook doesn't need."""
+    for name, limit in spec.limits.items():
         number = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(number)[1]
         limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(number, (limit, limit))
     for capability in range(64):
         _libc.prctl(_CAPBSET_DROP, capability, 0, 0, 0)
-    if cell.uid is not None:
+    if spec.uid is not None:
         os.setgroups([])
-        os.setresgid(cell.uid, cell.uid, cell.uid)
-        os.setresuid(cell.uid, cell.uid, cell.uid)
+        os.setresgid(spec.uid, spec.uid, spec.uid)
+        os.setresuid(spec.uid, spec.uid, spec.uid)
     nothing = struct.pack("Ii", _CAPABILITY_VERSION_3, 0), bytes(24)
-    checked(_libc.capset(*nothing), "dropping capabilities")
-    checked(_libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0), "making /proc/self readable again")
-    checked(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "forbidding new privileges")
-    checked(_libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "tying this process to its guardian")
-    if cell.readable is not None:
-        restrict_files(cell.readable, cell.writable, cell.listable)
+    check_result(_libc.capset(*nothing), "dropping capabilities")
+    check_result(_libc.prctl(_SET_DUMPABLE, 1, 0, 0, 0), "making /proc/self readable again")
+    check_result(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "forbidding new privileges")
+    check_result(_libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "tying this process to its supervisor")
+    if spec.readable is not None:
+        restrict_files(spec.readable, spec.writable, spec.listable)
 
 
 def landlock_version() -> int:
@@ -141,7 +146,7 @@ def landlock_version() -> int:
 
 
 def restrict_files(readable: Sequence[str], writable: Sequence[str], listable: Sequence[str] = ()) -> None:
-    """With Landlock, let this process open only what lies below these paths; no TCP, no signals to others.
+    """With Landlock, let this process open only what is below these paths; no TCP, no signals to other processes.
 
     https://docs.kernel.org/userspace-api/landlock.html
     """
@@ -150,29 +155,29 @@ def restrict_files(readable: Sequence[str], writable: Sequence[str], listable: S
     net, scope = (3 if version >= 4 else 0), (3 if version >= 6 else 0)
     attributes = struct.pack("QQQ", files, net, scope)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = checked(_libc.syscall(_CREATE_RULESET, attributes, size, 0), "making Landlock rules")
+    ruleset = check_result(_libc.syscall(_CREATE_RULESET, attributes, size, 0), "making Landlock rules")
     for paths, rights in ((listable, _LIST_RIGHT), (readable, _READ_RIGHTS), (writable, files)):
         for path in paths:
             if not os.path.exists(path):
                 continue
-            place = os.open(path, os.O_PATH)
+            descriptor = os.open(path, os.O_PATH)
             allowed = rights & files if os.path.isdir(path) else rights & files & _FILE_RIGHTS
-            rule = struct.pack("=Qi", allowed, place)
-            checked(_libc.syscall(_ADD_RULE, ruleset, 1, rule, 0), f"allowing {path}")
-            os.close(place)
-    checked(_libc.syscall(_RESTRICT_SELF, ruleset, 0), "applying Landlock rules")
+            rule = struct.pack("=Qi", allowed, descriptor)
+            check_result(_libc.syscall(_ADD_RULE, ruleset, 1, rule, 0), f"allowing {path}")
+            os.close(descriptor)
+    check_result(_libc.syscall(_RESTRICT_SELF, ruleset, 0), "applying Landlock rules")
     os.close(ruleset)
 
 
-def furnish(cell: Cell) -> Path:
-    """Make the notebook's folder: the course's files as copies, its data in place."""
-    work = Path(cell.work)
+def make_work_folder(spec: SandboxSpec) -> Path:
+    """Make the notebook's folder: copies of the support files, and links such as `data`."""
+    work = Path(spec.work)
     work.mkdir(parents=True, exist_ok=True)
-    for path in sorted(Path(cell.furniture).iterdir()):
+    for path in sorted(Path(spec.support_files).iterdir()):
         if path.is_dir():
             shutil.copytree(path, work / path.name)
         else:
             shutil.copyfile(path, work / path.name)
-    for name, target in cell.links.items():
+    for name, target in spec.links.items():
         (work / name).symlink_to(target)
     return work

@@ -1,15 +1,15 @@
-"""A process that has imported torch once and forks a kernel from itself whenever it is asked to.
+"""A process that has imported torch once and forks a kernel from itself on request.
 
-It imports and does nothing else: no tensor operation, no CUDA call, no thread, no ZMQ context; each of them
-would hang or be shared by every child. It holds no secrets, for children inherit its memory.
+It imports and does nothing else. A tensor operation, a CUDA call, a thread or a ZMQ context would make the children
+hang, or be shared by all of them. It holds no secrets, because children inherit its memory.
 
     python -P -m chainrule.worker.zygote ADDRESS
 
-listens on a Unix socket. A request is one JSON message (see `confine.Cell`) with, for a worker in a sandbox,
-the file descriptor of a process in it. The connection is then the line to the worker's *guardian*, the process
-between the zygote and the kernel: it says "started", takes "interrupt", says "ended" with the exit status, and ends
-everything when the other end hangs up. The zygote itself ends when its standard input
-does, and removes the folder of ADDRESS.
+listens on a Unix socket. A request is one JSON message (see `confine.SandboxSpec`). For a worker in a sandbox it comes
+with the pidfd of a process in there. After that the connection leads to the worker's *supervisor*, the process between
+the zygote and the kernel. The supervisor sends "started" (or "failed" with the reason), accepts "interrupt" and "kill",
+sends "ended" with the exit status, and ends everything when the connection is closed. The zygote ends, and removes the
+folder of ADDRESS, when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -38,25 +38,27 @@ def main(address: str) -> None:
     os.chmod(address, 0o600)
     listener.listen(64)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the system
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started us decides when to end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that started this one decides when to end
     gc.collect()
     gc.freeze()  # so that a collection in a child doesn't copy every page
     print("ready", flush=True)
     while True:
         ready, _, _ = select.select([listener.fileno(), sys.stdin.fileno()], [], [])
         if sys.stdin.fileno() in ready:
-            shutil.rmtree(Path(address).parent, ignore_errors=True)  # nobody else may be left to do it
+            shutil.rmtree(
+                Path(address).parent, ignore_errors=True
+            )  # the process that started this one may be gone
             return
-        line, _ = listener.accept()
-        message, descriptors, _, _ = socket.recv_fds(line, MAX_REQUEST, 1)
+        connection, _ = listener.accept()
+        message, descriptors, _, _ = socket.recv_fds(connection, MAX_REQUEST, 1)
         if message and os.fork() == 0:
             status = 1
             try:
                 listener.close()
-                status = guard(line, confine.Cell(**json.loads(message)), *descriptors)
+                status = supervise(connection, confine.SandboxSpec(**json.loads(message)), *descriptors)
             finally:
                 os._exit(status)
-        line.close()
+        connection.close()
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -84,62 +86,67 @@ def import_everything() -> None:
     import chainrule.lesson.verbs
 
 
-def guard(line: socket.socket, cell: confine.Cell, box: int | None = None) -> int:
-    """Start a kernel and see to it that nothing of it outlives the line."""
+def supervise(connection: socket.socket, spec: confine.SandboxSpec, pidfd: int | None = None) -> int:
+    """Start a kernel and make sure that none of its processes outlives the connection.
+
+    Args:
+        pidfd: of a process in the sandbox; None for no namespaces.
+    Returns:
+        The exit status of the supervisor.
+    """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
-    nowhere = os.open(os.devnull, os.O_RDWR)
+    devnull = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
-        os.dup2(nowhere, stream)
+        os.dup2(devnull, stream)
     try:
         confine.adopt_orphans()
-        confine.join_cgroups(cell.cgroups)
-        if box is not None:
-            confine.join_namespaces(box)
+        confine.join_cgroups(spec.cgroups)
+        if pidfd is not None:
+            confine.join_namespaces(pidfd)
         kernel = os.fork()
         if kernel == 0:
-            become_kernel(line, cell)
-        watched = os.pidfd_open(kernel)
+            become_kernel(connection, spec)
+        kernel_pidfd = os.pidfd_open(kernel)
     except Exception as error:
-        line.send(f"failed {type(error).__name__}: {error}".encode())
+        connection.send(f"failed {type(error).__name__}: {error}".encode())
         return 1
     while True:
-        ready, _, _ = select.select([line.fileno(), watched], [], [])
-        if watched in ready:
+        ready, _, _ = select.select([connection.fileno(), kernel_pidfd], [], [])
+        if kernel_pidfd in ready:
             break
-        said = line.recv(64)
-        if said == b"interrupt":
-            signal.pidfd_send_signal(watched, signal.SIGINT)
-        else:  # "kill", or nobody there any more
-            signal.pidfd_send_signal(watched, signal.SIGKILL)
+        command = connection.recv(64)
+        if command == b"interrupt":
+            signal.pidfd_send_signal(kernel_pidfd, signal.SIGINT)
+        else:  # "kill", or empty: the connection was closed
+            signal.pidfd_send_signal(kernel_pidfd, signal.SIGKILL)
             break
     _, status = os.waitpid(kernel, 0)
     confine.end_descendants()
-    with contextlib.suppress(OSError):  # nobody there to be told
-        line.send(f"ended {os.waitstatus_to_exitcode(status)}".encode())
+    with contextlib.suppress(OSError):  # the grader may be gone
+        connection.send(f"ended {os.waitstatus_to_exitcode(status)}".encode())
     return 0
 
 
-def become_kernel(line: socket.socket, cell: confine.Cell) -> None:
-    """Lock this process in, make it look like a fresh one, and run an IPython kernel in it. Doesn't return."""
+def become_kernel(connection: socket.socket, spec: confine.SandboxSpec) -> None:
+    """Confine this process, make it look like a fresh one, and run an IPython kernel in it. Doesn't return."""
     try:
-        os.setsid()  # out of the guardian's process group
-        confine.lock(cell)
-        folder = confine.furnish(cell)
-        line.send(b"started")
+        os.setsid()  # out of the supervisor's process group
+        confine.drop_privileges(spec)
+        folder = confine.make_work_folder(spec)
+        connection.send(b"started")
     except BaseException as error:
-        line.send(f"failed {type(error).__name__}: {error}".encode())
+        connection.send(f"failed {type(error).__name__}: {error}".encode())
         os._exit(1)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     try:
-        freshen(cell)
+        reset_state(spec)
         os.chdir(folder)
-        sys.path.append(
-            ""
-        )  # what ships beside a notebook is imported from its folder; at the end: see PYTHONSAFEPATH
-        connection = Path(cell.sockets, "kernel.json")
-        connection.write_text(json.dumps(cell.connection), encoding="utf-8")
-        arguments = ["-f", str(connection), "--HistoryManager.hist_file=:memory:"]
+        # modules that ship beside a notebook are imported from its folder; it is last because of PYTHONSAFEPATH
+        sys.path.append("")
+        connection_file = Path(spec.sockets, "kernel.json")
+        connection_file.write_text(json.dumps(spec.connection), encoding="utf-8")
+        arguments = ["-f", str(connection_file), "--HistoryManager.hist_file=:memory:"]
         sys.argv = ["ipykernel_launcher", *arguments]
         from ipykernel.kernelapp import IPKernelApp
 
@@ -152,16 +159,16 @@ def become_kernel(line: socket.socket, cell: confine.Cell) -> None:
     os._exit(0)
 
 
-def freshen(cell: confine.Cell) -> None:
-    """Give what a process gets at its start a new value: environment, signals, random states."""
+def reset_state(spec: confine.SandboxSpec) -> None:
+    """Give this process its own environment, signal handlers and random states, as if it had just started."""
     import random
 
     import numpy
     import torch
 
-    for name in ("XDG_CACHE_HOME", "PYTHONPATH"):  # the zygote's own; what imports have added stays
+    for name in ("XDG_CACHE_HOME", "PYTHONPATH"):  # the zygote's; variables that imports have set stay
         os.environ.pop(name, None)
-    os.environ.update(cell.environment)
+    os.environ.update(spec.environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()
     numpy.random.seed(None)

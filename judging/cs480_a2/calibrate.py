@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from judging.cs480_a2.reference_run import cells, question3
 from results import ROOT, Row, record
 
 from chainrule.datasets import fashion_mnist
 from chainrule.datasets.fashion_mnist import REAL, SIZES, STAND_IN, prepare
 from chainrule.lesson.verbs import Worker
 from judging.cs480_a2.question3 import FOLLOW_THROUGH, pictures
+from judging.cs480_a2.reference_run import cells, question3
 
 SOLUTION = {"MLP": "q3_1-mlp", "CNN": "q3_2-cnn"}
 WAYS = ("trained", "followed through")

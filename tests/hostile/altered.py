@@ -80,7 +80,7 @@ def check_replaced(nb: NotebookNode, folder: Path) -> None:
     check.metadata.chainrule = RECORD
     nb.metadata.chainrule = {
         "repairs": [],
-        "dead": "",
+        "failure": "",
         "seconds": -1e9,
         "sandbox": "bubblewrap",
         "profile": "full",

@@ -6,7 +6,7 @@ import glob
 import os
 import socket
 
-for folder in ("/run/kernel", "/run/line", "../run", "../../run", "..", "../../line"):
+for folder in ("/run/kernel", "/run/socket", "../run", "../../run", "..", "../../socket"):
     for path in glob.glob(folder + "/*"):
         try:
             if not os.path.isdir(path):

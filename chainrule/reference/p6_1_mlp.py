@@ -10,9 +10,9 @@ are (H,), c is (1,), X is (N, D), a and s are (N, H), f, y and δ are (N,).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor
 from chainrule.lesson.calls import about, call, entry
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
-from chainrule.reference.derivation import alike
+from chainrule.reference.derivation import Derivation, Step, alike, applied
 
 RTOL, ATOL = 1e-4, 1e-7  # float32 in between is precise enough
 PARAMETERS = ("W", "b", "v", "c")
@@ -155,34 +155,44 @@ def expect_scaling(student: Student, what: str) -> None:
         if len(shape) == 1:
             train, test = train[:, 0], test[:, 0]
         values = train if what == "train" else test
-        mean, both = train.mean(0), torch.cat([train, test])
-        wrong: dict[str, Tensor] = {}
-        right = []
-        for d in (0, 1):
-            sd = train.std(0, correction=d)
-            right.append((values - mean) / sd)
-            wrong |= {
-                f"scaled by the statistics of the values themselves, not of the training set{' ' * d}": (
-                    values - values.mean(0)
-                )
-                / values.std(0, correction=d),
-                f"the test set has entered mean and standard deviation{' ' * d}": (values - both.mean(0))
-                / both.std(0, correction=d),
-                f"the mean of the test set is subtracted{' ' * d}": (values - values.mean(0)) / sd,
-                f"divided by the standard deviation of the test set{' ' * d}": (values - mean)
-                / values.std(0, correction=d),
-                f"divided by the variance{' ' * d}": (values - mean) / sd**2,
-                f"one mean and one deviation for all columns{' ' * d}": (values - train.mean())
-                / train.std(correction=d),
-                f"the mean is not subtracted{' ' * d}": values / sd,
-                f"multiplied by the standard deviation{' ' * d}": (values - mean) * sd,
-            }
-        wrong["the standard deviation is missing"] = values - mean
-        wrong["nothing has changed"] = values
+        right = [(values - train.mean(0)) / train.std(0, correction=d) for d in (0, 1)]
         own = alike(numbers(call(student.standardise, values, train), "what `standardise` returns"), values)
         with about("scaling the training set" if what == "train" else "scaling a test set"):
-            if differ(own, right[0], RTOL, ATOL) and differ(own, right[1], RTOL, ATOL):
-                expect(own, "the result").close_to(right[0], rtol=RTOL, atol=ATOL, mistakes=wrong)
+            if all(differ(own, one, RTOL, ATOL) for one in right):
+                mistakes = scaling_mistakes(values, train, test)
+                expect(own, "the result").close_to(right[0], rtol=RTOL, atol=ATOL, mistakes=mistakes)
+
+
+def scaling_mistakes(values: Tensor, train: Tensor, test: Tensor) -> list[tuple[str, Tensor]]:
+    """What known mistakes make of the values, with N and then with N − 1 in the standard deviations."""
+    mean, own_mean, both = train.mean(0), values.mean(0), torch.cat([train, test])
+    mistakes = []
+    for d in (0, 1):
+        sd, own_sd = train.std(0, correction=d), values.std(0, correction=d)
+        mistakes += [
+            (
+                "scaled by the statistics of the values themselves, not of the training set",
+                (values - own_mean) / own_sd,
+            ),
+            (
+                "the test set has entered mean and standard deviation",
+                (values - both.mean(0)) / both.std(0, correction=d),
+            ),
+            ("the mean of the test set is subtracted", (values - own_mean) / sd),
+            ("divided by the standard deviation of the test set", (values - mean) / own_sd),
+            ("divided by the variance", (values - mean) / sd**2),
+            (
+                "one mean and one deviation for all columns",
+                (values - train.mean()) / train.std(correction=d),
+            ),
+            ("the mean is not subtracted", values / sd),
+            ("multiplied by the standard deviation", (values - mean) * sd),
+        ]
+    return [
+        *mistakes,
+        ("the standard deviation is missing", values - mean),
+        ("nothing has changed", values),
+    ]
 
 
 # -- the network -----------------------------------------------------------------------------------------
@@ -274,165 +284,167 @@ def expect_forward(student: Student) -> None:
         expect(own_f, "f").close_to(f, rtol=RTOL, atol=ATOL, mistakes=output)
 
 
-# -- backpropagation: each value from right or own earlier ones, up to a factor; the factor by itself -----------
-
-NEEDS = {"delta": ("f",), "s": ("delta",), "v": ("delta",), "c": ("delta",), "W": ("s",), "b": ("s",)}
-FINAL = ("v", "W", "b", "c")
+# -- backpropagation: each value up to a factor, with error carried forward; the factor in a check of its own -----
 
 
-class Case:
-    """What the student's `backprop` gives for one network, beside what is right."""
+def slope(t: Tensor) -> Tensor:
+    """σ′(t)."""
+    return torch.sigmoid(t) * (1 - torch.sigmoid(t))
+
+
+def varied(value: Tensor) -> bool:
+    """Whether a value is more than one number repeated, so that something may follow from it."""
+    return float(value.std()) > 1e-9
+
+
+BACKPROP = {
+    "A": Step(("z",), torch.sigmoid, plausible=varied),
+    "f": Step(("A", "v", "c"), lambda A, v, c: A @ v + c, plausible=varied),
+    "delta": Step(
+        ("f", "y"),
+        lambda f, y: 2 * (f - y) / len(y),
+        {
+            "the factor f(1 − f) is too much: the output unit is linear": lambda f, y: (f - y) * f * (1 - f),
+            "the factor σ′(f) is too much: the output unit is linear": lambda f, y: (f - y) * slope(f),
+            "y is not subtracted": lambda f, y: f,
+            "the square itself, not its derivative": lambda f, y: (f - y) ** 2,
+            "the sign of f − y only: that is the absolute error": lambda f, y: (f - y).sign(),
+        },
+        varied,
+    ),
+    "s": Step(
+        ("delta", "A", "v", "z"),
+        lambda d, A, v, z: d[:, None] * v * A * (1 - A),
+        {
+            "the derivative of the hidden units, σ′(z), is missing": lambda d, A, v, z: d[:, None] * v,
+            "σ′ is taken at the activation, σ(a)(1 − σ(a)), not at z": lambda d, A, v, z: (
+                d[:, None] * v * slope(A)
+            ),
+            "σ′ is taken at what comes from above, not at z": lambda d, A, v, z: (
+                d[:, None] * v * slope(d[:, None] * v)
+            ),
+            "σ′ is there twice": lambda d, A, v, z: d[:, None] * v * (A * (1 - A)) ** 2,
+            "this is z(1 − z): with the activations it is a(1 − a)": lambda d, A, v, z: (
+                d[:, None] * v * z * (1 - z)
+            ),
+            "1 − a² is the derivative of tanh": lambda d, A, v, z: d[:, None] * v * (1 - A**2),
+            "multiplied by σ(z) itself, not by its derivative": lambda d, A, v, z: d[:, None] * v * A,
+            "a mask for ReLU: these units are sigmoids": lambda d, A, v, z: d[:, None] * v * (z > 0),
+            "v, the way back to the hidden units, is missing": lambda d, A, v, z: d[:, None] * A * (1 - A),
+            "δ is missing": lambda d, A, v, z: v * A * (1 - A),
+        },
+        varied,
+    ),
+    "dv": Step(
+        ("delta", "A", "z"),
+        lambda d, A, z: A.T @ d,
+        {
+            "taken with z, before the sigmoid": lambda d, A, z: z.T @ d,
+            "the activations are summed without δ": lambda d, A, z: A.sum(0),
+            "the errors are multiplied by σ′, which belongs to the hidden layer": lambda d, A, z: (
+                (A * (1 - A)).T @ d
+            ),
+        },
+    ),
+    "dc": Step(("delta",), lambda d: d.sum().reshape(1)),
+    "dW": Step(
+        ("s", "X", "z"),
+        lambda s, X, z: s.T @ X,
+        {
+            "the inputs are summed without s": lambda s, X, z: X.sum(0).expand(s.shape[1], -1),
+            "taken without σ′(z), although s has it": lambda s, X, z: (s / slope(z)).T @ X,
+        },
+    ),
+    "db": Step(
+        ("s", "z"),
+        lambda s, z: s.sum(0),
+        {"taken without σ′(z), although s has it": lambda s, z: (s / slope(z)).sum(0)},
+    ),
+}
+
+
+class UpToFactor(Derivation):
+    """A derivation whose values may be any multiple, other than 0, of what they should be."""
+
+    def agree(self, got: Tensor, want: Tensor, rtol: float, atol: float) -> bool:
+        return multiple(got, want, rtol, atol) is not None
+
+    def reject(self, got: Tensor, right: Tensor, called: str, rtol: float, atol: float) -> None:
+        raise CheckFailed(f"{called} is not a multiple of the right gradient")
+
+
+class Backprop:
+    """What the student's `backprop` gives for one network.
+
+    Values are graded up to a factor, and the factor by itself: of the gradients, most share one.
+
+    Args:
+        N, D, H, seed: as for `case`.
+    """
 
     def __init__(self, student: Student, N: int, D: int, H: int, seed: int) -> None:
+        self.student, self.N = student, N
         self.given = case(N, D, H, seed)
-        self.N = N
-        params, X, y = parameters(self.given), self.given["X"], self.given["y"]
-        self.answer = call(student.backprop, params, X, y)
-        self.A, f = forward(params, X)
-        self.right: dict[str, Tensor] = {"f": f}
-        for name in NEEDS:
-            self.right[name] = self.rule(name, *(self.right[need] for need in NEEDS[name]))
-        self.own_f: Tensor | None = None
-        self.own_A: Tensor | None = None
-        try:
-            A, f = (numbers(part, "the result") for part in call(student.forward, params, X))
-            self.own_f = expect_vector(f, N, "f")
-            if A.shape == self.A.shape and float(A.std()) > 1e-9:
-                self.own_A = A
-        except (CheckFailed, TypeError, ValueError):
-            pass  # then nothing is carried on from it
+        W, b, X, y = (self.given[name] for name in ("W", "b", "X", "y"))
+        self.answer = call(student.backprop, parameters(self.given), X, y)
+        self.chain = UpToFactor({**self.given, "z": X @ W.T + b}, BACKPROP)
 
-    def rule(self, name: str, value: Tensor, A: Tensor | None = None) -> Tensor:
-        """A step of backpropagation from the one value before it, and perhaps other activations than the right ones."""
-        A = self.A if A is None else A
-        match name:
-            case "delta":
-                return 2 * (value - self.given["y"]) / self.N
-            case "s":
-                return value[:, None] * self.given["v"] * A * (1 - A)
-            case "v":
-                return A.T @ value
-            case "W":
-                return value.T @ self.given["X"]
-            case "b":
-                return value.sum(0)
-        return value.sum().reshape(1)
-
-    def mistakes(self, name: str, value: Tensor) -> dict[str, Callable[[], Tensor]]:
-        """Known wrong values of a step, from the value before it."""
-        given, A, y = self.given, self.A, self.given["y"]
-        Z, v = given["X"] @ given["W"].T + given["b"], given["v"]
-        match name:
-            case "delta":
-                return {
-                    "the factor f(1 − f) is too much: the output unit is linear": lambda: (
-                        (value - y) * value * (1 - value)
-                    ),
-                    "the factor σ′(f) is too much: the output unit is linear": lambda: (
-                        (value - y) * _slope(value)
-                    ),
-                    "y is not subtracted": lambda: value,
-                    "the square itself, not its derivative": lambda: (value - y) ** 2,
-                    "the sign of f − y only: that is the absolute error": lambda: (value - y).sign(),
-                }
-            case "s":
-                upstream = value[:, None] * v
-                return {
-                    "the derivative of the hidden units, σ′(z), is missing": lambda: upstream,
-                    "σ′ is taken at the activation, σ(a)(1 − σ(a)), not at z": lambda: upstream * _slope(A),
-                    "σ′ is taken at what comes from above, not at z": lambda: upstream * _slope(upstream),
-                    "σ′ is there twice": lambda: upstream * (A * (1 - A)) ** 2,
-                    "this is z(1 − z): with the activations it is a(1 − a)": lambda: upstream * Z * (1 - Z),
-                    "1 − a² is the derivative of tanh": lambda: upstream * (1 - A**2),
-                    "multiplied by σ(z) itself, not by its derivative": lambda: upstream * A,
-                    "a mask for ReLU: these units are sigmoids": lambda: upstream * (Z > 0),
-                    "v, the way back to the hidden units, is missing": lambda: value[:, None] * A * (1 - A),
-                    "δ is missing": lambda: v * A * (1 - A),
-                }
-            case "v":
-                return {
-                    "taken with z, before the sigmoid": lambda: Z.T @ value,
-                    "the activations are summed without δ": lambda: A.sum(0),
-                    "the errors are multiplied by σ′, which belongs to the hidden layer": lambda: (
-                        (A * (1 - A)).T @ value
-                    ),
-                }
-            case "W":
-                return {
-                    "the inputs are summed without s": lambda: given["X"].sum(0).expand(len(v), -1),
-                    "taken without σ′(z), although s has it": lambda: (
-                        (self.right["delta"][:, None] * v).T @ given["X"]
-                    ),
-                }
-            case "b":
-                return {
-                    "taken without σ′(z), although s has it": lambda: (self.right["delta"][:, None] * v).sum(
-                        0
-                    )
-                }
+    @cached_property
+    def forward(self) -> dict[str, Tensor]:
+        """The student's A and f; empty if `forward` gives something else."""
+        with suppress(CheckFailed, TypeError, ValueError):
+            pair = call(self.student.forward, parameters(self.given), self.given["X"])
+            A, f = (numbers(part, "the result") for part in pair)
+            return {"A": A, "f": expect_vector(f, self.N, "f")}
         return {}
 
-    def own(self, name: str) -> Tensor:
-        called = f'"{name}"'
-        value = alike(numbers(entry(self.answer, name, "backprop"), called), self.right[name])
-        if value.shape != self.right[name].shape:
-            shape = tuple(self.right[name].shape)
-            told = ": it is transposed" if tuple(_flipped(value).shape) == shape else _along(name)
-            raise CheckFailed(f"{called} has shape {tuple(value.shape)}, not {shape}{told}")
+    def answers(self, step: str) -> Tensor:
+        """The student's value of a step, in the right shape."""
+        if step in ("A", "f"):
+            if step not in self.forward:
+                raise CheckFailed(f"there is no {step}")
+            return self.forward[step]
+        key, right = key_of(step), self.chain.values[step]
+        value = alike(numbers(entry(self.answer, key, "backprop"), f'"{key}"'), right)
+        if value.shape != right.shape:
+            shape = tuple(right.shape)
+            hint = ": it is transposed" if tuple(_flipped(value).shape) == shape else _along(key)
+            raise CheckFailed(f'"{key}" has shape {tuple(value.shape)}, not {shape}{hint}')
         return value
 
-    def sources(self, name: str) -> Iterator[Tensor]:
-        """What a step may have been computed from: the right value, then the student's own if it says anything."""
-        (need,) = NEEDS[name]
-        yield self.right[need]
-        try:
-            own = self.own(need) if need in NEEDS else self.own_f
-        except CheckFailed:
-            return
-        if own is not None and float(own.std()) > 1e-9:  # zeros and one number everywhere carry nothing
-            yield own
-
-    def factors(self, name: str) -> list[tuple[float, bool]]:
-        """Numbers k with which a step is k times what follows from the value before it, and whether by the right one.
+    def factors(self, step: str) -> list[tuple[float, bool]]:
+        """Numbers k for which the value is k times what follows from the values before it, and whether the first of
+        these is the right one.
 
         Raises:
             CheckFailed: there is none; a known mistake is named.
         """
-        own = self.own(name)
-        sources = list(self.sources(name))
+        own, rule, called = self.answers(step), self.chain.steps[step].rule, f'"{key_of(step)}"'
+        try:
+            self.chain.expect(self.answers, step, called=called, rtol=RTOL, atol=1e-12)
+        except CheckFailed:
+            if not own.any():
+                raise CheckFailed(f"{called} is 0 everywhere") from None
+            raise
+        right = self.chain.values[self.chain.steps[step].needs[0]]
         found = []
-        for source in sources:
-            for A in (None, self.own_A):
-                want = self.rule(name, source, A)
-                k = 1.0 if differ(own, want, RTOL, 1e-12) == 0 else ratio(own, want)
-                if k is not None:
-                    found.append((k, source is sources[0]))
-        if found:
-            return found
-        for source in reversed(sources):
-            for meaning, slip in self.mistakes(name, source).items():
-                if ratio(own, slip()) is not None:
-                    raise CheckFailed(f'"{name}": {meaning}')
-        (need,) = NEEDS[name]
-        if not own.any():
-            raise CheckFailed(f'"{name}" is 0 everywhere')
-        carried = len(sources) > 1 and ratio(sources[1], sources[0]) is None
-        if carried:
-            raise CheckFailed(f'"{name}" is not right, and does not follow from your {need} either')
-        raise CheckFailed(f'"{name}" is not a multiple of the right gradient')
+        for source in self.chain.sources(self.answers, step):
+            want = applied(rule, source)
+            k = None if want is None else multiple(own, want, RTOL, 1e-12)
+            if k is not None:
+                found.append((k, source[0] is right))
+        return found
 
     def common(self) -> tuple[float, bool]:
-        """The factor most of the gradients v, W and b share, and whether it is by right values.
+        """The factor that most of the gradients v, W and b share, and whether it is relative to right values.
 
         Raises:
             CheckFailed: fewer than two of v, W and b are a multiple of what is right.
         """
         found = []
-        for name in ("v", "W", "b"):  # any c is a multiple of the right one
-            try:
-                found.append(self.factors(name)[0])
-            except CheckFailed:
-                continue
+        for step in ("dv", "dW", "db"):  # any c is a multiple of the right one
+            with suppress(CheckFailed):
+                found.append(self.factors(step)[0])
         if len(found) < 2:
             raise CheckFailed(
                 "fewer than two of the gradients v, W, b point the right way: no factor to judge"
@@ -443,31 +455,36 @@ class Case:
 
         return max(found, key=votes)
 
-    def expect(self, name: str) -> None:
-        """The step is right up to a factor, which for a gradient is that of most others."""
-        factors = [k for k, _ in self.factors(name)]
-        if name not in FINAL:
+    def expect(self, key: str) -> None:
+        """An entry of the student's dict is right up to a factor, which for a gradient is that of most others."""
+        if key not in PARAMETERS:
+            self.factors(key)
             return
+        factors = [k for k, _ in self.factors(f"d{key}")]
         try:
             common, _ = self.common()
         except CheckFailed:
-            if name == "c":
+            if key == "c":
                 known = (1.0, 2.0, 0.5, 1 / self.N, 2 / self.N, self.N, self.N / 2, 1 / self.N**2)
                 if not any(near(abs(k), one) for k in factors for one in known):
                     raise CheckFailed('"c" is not the sum of the δ') from None
             return
         if not any(near(k, common) for k in factors):
-            times = factors[-1] / common  # by the student's own values
-            told = f"is {times:.4g} times what it should be beside the other gradients"
-            if near(times, 1 / self.N):
-                told = "is a sum over the samples, not their average: 1/N is in δ already"
-            elif near(times, self.N):
-                told = "lacks the factor 1/N that the other gradients have"
-            elif near(times, -1):
-                told = "has its sign turned, the other gradients have not"
-            elif near(times, 1 / len(self.given["v"])):
-                told = "is averaged over the hidden units"
-            raise CheckFailed(f'"{name}" {told}')
+            raise CheckFailed(
+                f'"{key}" {self._other_factor(factors[-1] / common)}'
+            )  # by the student's values
+
+    def _other_factor(self, times: float) -> str:
+        """What it means that a gradient is so many times what it should be beside the others."""
+        if near(times, 1 / self.N):
+            return "is a sum over the samples, not their average: 1/N is in δ already"
+        if near(times, self.N):
+            return "lacks the factor 1/N that the other gradients have"
+        if near(times, -1):
+            return "has its sign turned, the other gradients have not"
+        if near(times, 1 / len(self.given["v"])):
+            return "is averaged over the hidden units"
+        return f"is {times:.4g} times what it should be beside the other gradients"
 
     def expect_factor(self) -> None:
         """The gradients are those of J itself, with 2/N exactly once."""
@@ -483,21 +500,22 @@ class Case:
             0.5 / N: "1/N is there twice, and the factor 2 is lost",
             2 / N: "1/N is there twice, and a factor 2 is too much",
         }
-        if not absolute:  # how large is right can't be told from a wrong δ: only what has a reason passes
+        if not absolute:  # a wrong δ has no right size, so any factor that has a reason passes
             known = dict.fromkeys((1.0, 2.0, 0.5, 1 / N, 2 / N), "")
-        for value, told in known.items():
+        for value, meaning in known.items():
             if near(k, value):
-                if told:
-                    raise CheckFailed(told)
+                if meaning:
+                    raise CheckFailed(meaning)
                 return
             if absolute and near(k, -value):
-                rest = f"; besides, {told}" if told else ""
+                rest = f"; besides, {meaning}" if meaning else ""
                 raise CheckFailed(f"the sign is turned: δ has f − y, not y − f{rest}")
         raise CheckFailed(f"the gradients are {k:.4g} times those of J")
 
 
-def _slope(t: Tensor) -> Tensor:
-    return torch.sigmoid(t) * (1 - torch.sigmoid(t))
+def key_of(step: str) -> str:
+    """The key under which the student's `backprop` returns a step's value."""
+    return step[1:] if step[1:] in PARAMETERS else step
 
 
 def _flipped(value: Tensor) -> Tensor:
@@ -516,6 +534,15 @@ def near(a: float, b: float) -> bool:
     return abs(a - b) <= 1e-3 * abs(b)
 
 
+def multiple(got: Tensor, reference: Tensor, rtol: float, atol: float) -> float | None:
+    """The number k ≠ 0 with got = k · reference, None if there is none.
+
+    Args:
+        rtol, atol: if they don't differ by more than that, k is 1.
+    """
+    return 1.0 if differ(got, reference, rtol, atol) == 0 else ratio(got, reference)
+
+
 def ratio(got: Tensor, reference: Tensor) -> float | None:
     """The number k ≠ 0 with got = k · reference, None if there is none."""
     square = float((reference**2).sum())
@@ -526,9 +553,9 @@ def ratio(got: Tensor, reference: Tensor) -> float | None:
 
 
 @cache
-def cases(student: Student) -> list[Case]:
-    """Cached by the student's object, which is another for each graded cell."""
-    return [Case(student, *sizes) for sizes in CASES]
+def cases(student: Student) -> list[Backprop]:
+    """Cached by the student's object; each graded cell has another one."""
+    return [Backprop(student, *sizes) for sizes in CASES]
 
 
 # -- weight decay ----------------------------------------------------------------------------------------
@@ -663,8 +690,47 @@ def expect_normalised_error(student: Student) -> None:
         )
 
 
+VelocityRule = Callable[[Tensor, Tensor, float, float], Tensor]  # of old velocity, gradient, rate, momentum
+ParameterRule = Callable[[Tensor, Tensor, Tensor, float], Tensor]  # of old parameter, old and new velocity, rate
+
+VELOCITY_MISTAKES: dict[str, VelocityRule] = {
+    "the sign of the gradient is turned: this climbs": lambda m, g, rate, mu: mu * m + rate * g,
+    "the learning rate is missing": lambda m, g, rate, mu: mu * m - g,
+    "the momentum is missing": lambda m, g, rate, mu: -rate * g,
+    "the momentum is 1: the old velocity is not damped": lambda m, g, rate, mu: m - rate * g,
+    "the old velocity's sign is turned": lambda m, g, rate, mu: -mu * m - rate * g,
+    "an average with (1 − momentum), which the formula has not": lambda m, g, rate, mu: (
+        mu * m - (1 - mu) * rate * g
+    ),
+    "without −η: it is momentum · velocity + gradient": lambda m, g, rate, mu: mu * m + g,
+    "momentum and learning rate are exchanged": lambda m, g, rate, mu: rate * m - mu * g,
+    "the old velocity, unchanged": lambda m, g, rate, mu: m,
+}
+# Where some gradients belong to parameters that have moved: which ones move first.
+MOVED_EARLY = {
+    "W and b are updated with a v that has moved already: all gradients belong to the old parameters": "vc",
+    "v and c are updated with a W that has moved already: all gradients belong to the old parameters": "Wb",
+}
+PARAMETER_MISTAKES: dict[str, ParameterRule] = {
+    "the parameters have not moved": lambda p, old, new, rate: p,
+    "moved by the old velocity, not by the new one": lambda p, old, new, rate: p + old,
+    "the velocity is subtracted: its sign points downhill already": lambda p, old, new, rate: p - new,
+    "the learning rate is in the velocity already": lambda p, old, new, rate: p + rate * new,
+    "moved by − learning rate · velocity: the learning rate and the sign are in the velocity": (
+        lambda p, old, new, rate: p - rate * new
+    ),
+    "the velocity alone, without the parameters": lambda p, old, new, rate: new,
+}
+
+
 class Move:
-    """One call of the student's `step`, beside what is right and what follows from the student's own gradients."""
+    """One call of the student's `step`.
+
+    Attributes:
+        params, velocity: before the step.
+        new_params, new_velocity: what the student's `step` returns.
+        gradients: the right ones, then those of the student's own `gradients` if it gives any.
+    """
 
     def __init__(
         self, student: Student, sizes: tuple[int, int, int, int], lam: float, rate: float, mu: float
@@ -673,105 +739,94 @@ class Move:
         self.params, self.X, self.y = parameters(given), given["X"], given["y"]
         self.lam, self.rate, self.mu = lam, rate, mu
         self.velocity = {name: 0.3 * value.cos() for name, value in self.params.items()}
-        args = (self.params, self.velocity, self.X, self.y, lam, rate, mu)
-        pair = call(student.step, *args)
+        pair = call(student.step, self.params, self.velocity, self.X, self.y, lam, rate, mu)
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise CheckFailed("`step` should return two dicts, the new params and the new velocity")
-        self.moved, self.new = (
+        self.new_params, self.new_velocity = (
             self.shaped(part, name) for part, name in zip(pair, ("params", "velocity"), strict=True)
         )
-        self.known = [gradients(self.params, self.X, self.y, lam)]
+        self.gradients = [gradients(self.params, self.X, self.y, lam)]
         with suppress(CheckFailed):
-            self.known.append(own_gradients(student, given, lam))
+            self.gradients.append(own_gradients(student, given, lam))
 
     def shaped(self, part: Any, name: str) -> Params:
-        found = {}
+        """One of the two dicts that `step` returns, each entry in its parameter's shape."""
+        values = {}
         for key, model in self.params.items():
             value = alike(numbers(entry(part, key, "step"), f'the new {name} "{key}"'), model)
             if value.shape != model.shape:
                 raise CheckFailed(
                     f'the new {name} "{key}" has shape {tuple(value.shape)}, not {tuple(model.shape)}'
                 )
-            found[key] = value
-        return found
+            values[key] = value
+        return values
+
+    def right(self, g: Params) -> tuple[Params, Params]:
+        """The right (new parameters, new velocity) with these gradients."""
+        return step(self.params, self.velocity, g, self.rate, self.mu)
 
     def expect_velocity(self) -> None:
-        rules: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-            "": lambda m, g: self.mu * m - self.rate * g,
-            "the sign of the gradient is turned: this climbs": lambda m, g: self.mu * m + self.rate * g,
-            "the learning rate is missing": lambda m, g: self.mu * m - g,
-            "the momentum is missing": lambda m, g: -self.rate * g,
-            "the momentum is 1: the old velocity is not damped": lambda m, g: m - self.rate * g,
-            "the old velocity's sign is turned": lambda m, g: -self.mu * m - self.rate * g,
-            "an average with (1 − momentum), which the formula has not": lambda m, g: (
-                self.mu * m - (1 - self.mu) * self.rate * g
-            ),
-            "without −η: it is momentum · velocity + gradient": lambda m, g: self.mu * m + g,
-            "momentum and learning rate are exchanged": lambda m, g: self.rate * m - self.mu * g,
-            "the old velocity, unchanged": lambda m, g: m,
-        }
-        for told, rule in rules.items():
-            for g in self.known:
-                if self.same(self.new, {k: rule(self.velocity[k], g[k]) for k in PARAMETERS}):
-                    if told:
-                        raise CheckFailed(told)
-                    return
-        for told, first in {
-            "W and b are updated with a v that has moved already: all gradients belong to the old parameters": "vc",
-            "v and c are updated with a W that has moved already: all gradients belong to the old parameters": "Wb",
-        }.items():
-            g = self.known[0]
-            moved, _ = step(self.params, self.velocity, g, self.rate, self.mu)
+        """It is right, with right gradients or the student's own."""
+        if any(self.same(self.new_velocity, self.right(g)[1]) for g in self.gradients):
+            return
+        for meaning, rule in VELOCITY_MISTAKES.items():
+            for g in self.gradients:
+                wrong = {k: rule(self.velocity[k], g[k], self.rate, self.mu) for k in PARAMETERS}
+                if self.same(self.new_velocity, wrong):
+                    raise CheckFailed(meaning)
+        g = self.gradients[0]
+        for meaning, first in MOVED_EARLY.items():
+            moved, _ = self.right(g)
             mixed = {name: (moved if name in first else self.params)[name] for name in PARAMETERS}
             later = gradients(mixed, self.X, self.y, self.lam)
             used = {name: (g if name in first else later)[name] for name in PARAMETERS}
-            if self.same(self.new, step(self.params, self.velocity, used, self.rate, self.mu)[1]):
-                raise CheckFailed(told)
+            if self.same(self.new_velocity, self.right(used)[1]):
+                raise CheckFailed(meaning)
         for name in PARAMETERS:
-            right = self.mu * self.velocity[name] - self.rate * self.known[0][name]
-            expect(self.new[name], f'the new velocity "{name}"').close_to(right, rtol=RTOL, atol=ATOL)
+            right = self.mu * self.velocity[name] - self.rate * g[name]
+            expect(self.new_velocity[name], f'the new velocity "{name}"').close_to(
+                right, rtol=RTOL, atol=ATOL
+            )
 
     def expect_parameters(self) -> None:
         """They moved by the new velocity: the right one, or the student's own if it is one."""
-        idle = all(float(self.new[name].std(correction=0)) < 1e-9 for name in ("W", "v"))
-        sources = [] if idle else [self.new]
-        for g in self.known:
-            sources.append(step(self.params, self.velocity, g, self.rate, self.mu)[1])
-        for velocity in sources:
-            if self.same(self.moved, {k: self.params[k] + velocity[k] for k in PARAMETERS}):
-                if idle:
+        constant = all(float(self.new_velocity[name].std(correction=0)) < 1e-9 for name in ("W", "v"))
+        velocities = [] if constant else [self.new_velocity]
+        velocities += [self.right(g)[1] for g in self.gradients]
+        for velocity in velocities:
+            if self.same(self.new_params, {k: self.params[k] + velocity[k] for k in PARAMETERS}):
+                if constant:
                     raise CheckFailed("the new velocity is constant: nothing to move by")
                 return
-        wrong: dict[str, Callable[[str, Params], Tensor]] = {
-            "the parameters have not moved": lambda k, m: self.params[k],
-            "moved by the old velocity, not by the new one": lambda k, m: self.params[k] + self.velocity[k],
-            "the velocity is subtracted: its sign points downhill already": lambda k, m: (
-                self.params[k] - m[k]
-            ),
-            "the learning rate is in the velocity already": lambda k, m: self.params[k] + self.rate * m[k],
-            "moved by − learning rate · velocity: the learning rate and the sign are in the velocity": lambda k, m: (
-                self.params[k] - self.rate * m[k]
-            ),
-            "the velocity alone, without the parameters": lambda k, m: m[k],
-        }
-        for told, rule in wrong.items():
-            for velocity in sources:
-                if self.same(self.moved, {k: rule(k, velocity) for k in PARAMETERS}):
-                    raise CheckFailed(told)
+        for meaning, rule in PARAMETER_MISTAKES.items():
+            for velocity in velocities:
+                wrong = {
+                    k: rule(self.params[k], self.velocity[k], velocity[k], self.rate) for k in PARAMETERS
+                }
+                if self.same(self.new_params, wrong):
+                    raise CheckFailed(meaning)
         raise CheckFailed("the new parameters are not the old ones plus the new velocity")
 
     @staticmethod
     def same(got: Params, want: Params) -> bool:
         return all(differ(got[name], want[name], RTOL, 1e-8) == 0 for name in PARAMETERS)
 
+    def is_right(self) -> bool:
+        """Whether both are right with right gradients."""
+        params, velocity = self.right(self.gradients[0])
+        return self.same(self.new_params, params) and self.same(self.new_velocity, velocity)
+
     def aligned(self) -> bool:
-        """Whether the step moves, and what the gradient contributes is along the right one, either way."""
-        right = flat(self.known[0])
-        if not (flat(self.moved) - flat(self.params)).any():
+        """Whether the step moves, and what the gradient adds to it is along the right gradient, up or down."""
+        right, before, momentum = (
+            flat(self.gradients[0]),
+            flat(self.params),
+            self.mu * flat(self.velocity),
+        )
+        if not (flat(self.new_params) - before).any():
             return False
-        before = flat(self.params), flat(self.velocity)
-        shares = flat(self.moved) - before[0] - self.mu * before[1], flat(self.new) - self.mu * before[1]
-        return any(abs(float(own @ right)) > 0.4 * float(own.norm() * right.norm()) > 0 for own in shares)
+        parts = flat(self.new_params) - before - momentum, flat(self.new_velocity) - momentum
+        return any(abs(float(own @ right)) > 0.4 * float(own.norm() * right.norm()) > 0 for own in parts)
 
 
 def flat(values: Params) -> Tensor:
@@ -922,14 +977,9 @@ def expect_accuracy(student: Student) -> None:
 def slipped(student: Student) -> bool:
     """Whether the student's `step` is not the right one: that is paid for in its own checks."""
     try:
-        found = moves(student)
+        return not all(move.is_right() for move in moves(student))
     except CheckFailed:
         return False
-    for move in found:
-        velocity = step(move.params, move.velocity, move.known[0], move.rate, move.mu)
-        if not (move.same(move.moved, velocity[0]) and move.same(move.new, velocity[1])):
-            return True
-    return False
 
 
 def repeats_steps(student: Student) -> bool:

@@ -1,11 +1,11 @@
-"""What may pass between student code and checks: data, never objects.
+"""Messages between student code and checks: data, never objects.
 
-A message is a tree of JSON-like values, arrays and tensors, packed as a JSON header and one
-safetensors block. Nothing is pickled, so unpacking a message runs no code. Both ends of a check use it:
-in a student's notebook and between the two processes of a grading run, a value looks the same.
+A message is a tree of JSON-like values, arrays and tensors, packed as a JSON header and one safetensors block. Nothing
+is pickled, so unpacking a message runs no code. The same messages are used inside a student's notebook and between the
+two processes of a grading run.
 
-Live objects (models, data loaders) stay where they are. Their place in a message is taken by a
-`Handle`, a number that only the worker can turn back into the object.
+Objects (models, data loaders) stay in the worker. In a message there is a `Handle` instead, a number that only the worker
+can turn back into the object.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import safetensors.torch
 import torch
 
 MAX_BYTES = 1 << 28  # 256 MiB: a whole Fashion-MNIST test set in float64 is 63 MB
-MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much in memory; arrays don't count
+MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much memory; arrays don't count
 MAX_DEPTH = 32
 MAX_KEYS = (
     10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
@@ -42,12 +42,26 @@ _HEADER = struct.Struct("<Q")
 
 
 class WireError(ValueError):
-    """A value that cannot travel, or bytes that are not a message."""
+    """A value that cannot be packed, or bytes that are not a message.
+
+    >>> pack(print)
+    Traceback (most recent call last):
+    chainrule.lesson.wire.WireError: a builtin_function_or_method is no data
+    """
 
 
 @dataclass(frozen=True)
 class Handle:
-    """Stands for a live object of the worker. `kind` is "model" or "object", `label` names its type."""
+    """An object of the worker in a message.
+
+    Attributes:
+        id: the object's number in the worker.
+        kind: "model" or "object".
+        label: the name of its type.
+
+    >>> unpack(pack([1, Handle(0, "model", "Linear")]))
+    [1, Handle(id=0, kind='model', label='Linear')]
+    """
 
     id: int
     kind: str
@@ -57,15 +71,18 @@ class Handle:
 def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes:
     """Turn a value into bytes.
 
-    Subclasses of str, int, float, list, dict, ndarray and Tensor travel as their plain base, so an overridden
-    `__eq__` or `__float__` stays behind. Tensors arrive on the CPU, detached, with their dtype.
+    Instances of subclasses of str, int, float, list, dict, ndarray and Tensor arrive as instances of the base class,
+    without overridden methods such as `__eq__`. Tensors arrive on the CPU, detached, with their dtype.
 
     Args:
         value: None, bool, int, float, str, list, tuple, set, dict, array, tensor, nested as you like; numbers
-            and matrices of the libraries in `EXACT` travel as floats and arrays.
-        handle_for: asked for anything else; without it anything else raises.
+            and matrices of the libraries in `EXACT` are sent as floats and arrays.
+        handle_for: makes handles for other objects; without it they raise.
     Raises:
-        WireError: the value holds something that is no data, is nested too deeply, or is too large.
+        WireError: the value contains something that is not data, is nested too deeply, or is too large.
+
+    >>> unpack(pack({"x": (1, 2.5), "y": torch.ones(2)}))
+    {'x': (1, 2.5), 'y': tensor([1., 1.])}
     """
     tensors: dict[str, torch.Tensor] = {}
 
@@ -150,9 +167,13 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
 
     Args:
         message: untrusted bytes.
-        resolve: turns a handle into what this end shows for it; without it the `Handle` itself is returned.
+        resolve: makes from a handle the object that stands for it here; without it the `Handle` itself is returned.
     Raises:
         WireError: the bytes are not a message.
+
+    >>> unpack(b"not packed")
+    Traceback (most recent call last):
+    chainrule.lesson.wire.WireError: more than 16 MiB of data outside arrays and tensors
     """
     if not _HEADER.size <= len(message) <= MAX_BYTES + _HEADER.size:
         raise WireError("not a message: wrong size")
@@ -178,7 +199,7 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
     try:
         tree = json.loads(message[_HEADER.size : _HEADER.size + length])
         tensors = safetensors.torch.load(message[_HEADER.size + length :])
-    except Exception as error:  # whatever the two parsers stumble over
+    except Exception as error:  # whatever the two parsers raise
         raise WireError(f"not a message: {error}") from None
 
     def walk(node: Any, depth: int) -> Any:
@@ -219,17 +240,31 @@ _REPLY = struct.Struct("<Q")  # bytes that follow
 
 
 def send_request(line: socket.socket, request: bytes, seconds: float) -> None:
-    """Send a packed request and the time it may take, which is also the time for taking it in.
+    """Send a packed request.
 
+    Args:
+        line: a connected socket.
+        seconds: the time the request may take; the same time is the limit for sending it.
     Raises:
         TimeoutError: the other end does not read.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> send_request(ours, b"a request", seconds=5.0)
+    >>> receive_request(theirs)
+    (b'a request', 5.0)
     """
     line.settimeout(seconds)
     line.sendall(_REQUEST.pack(len(request), seconds) + request)
 
 
 def receive_request(line: socket.socket) -> tuple[bytes, float] | None:
-    """The next request and the seconds it may take; None when the other end has hung up."""
+    """The next request and the seconds it may take; None when the other end has closed the socket.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> ours.close()
+    >>> receive_request(theirs) is None
+    True
+    """
     try:
         length, seconds = _REQUEST.unpack(_receive(line, _REQUEST.size, math.inf))
     except ConnectionError:
@@ -238,7 +273,13 @@ def receive_request(line: socket.socket) -> tuple[bytes, float] | None:
 
 
 def send_reply(line: socket.socket, reply: bytes) -> None:
-    """Send a packed reply."""
+    """Send a packed reply.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> send_reply(theirs, b"a reply")
+    >>> receive_reply(ours, seconds=5.0)
+    b'a reply'
+    """
     line.sendall(_REPLY.pack(len(reply)) + reply)
 
 
@@ -246,9 +287,14 @@ def receive_reply(line: socket.socket, seconds: float) -> bytes:
     """The reply to a request.
 
     Raises:
-        TimeoutError: it was not complete within `seconds`, however slowly it dripped.
-        ConnectionError: the other end hung up.
-        WireError: it is larger than any message may be.
+        TimeoutError: it was not complete within `seconds`.
+        ConnectionError: the other end closed the socket.
+        WireError: it is larger than a message may be.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> receive_reply(ours, seconds=0.01)
+    Traceback (most recent call last):
+    TimeoutError: timed out
     """
     deadline = time.monotonic() + seconds
     (length,) = _REPLY.unpack(_receive(line, _REPLY.size, deadline))
@@ -266,7 +312,7 @@ def _receive(line: socket.socket, count: int, deadline: float) -> bytes:
         line.settimeout(None if math.isinf(left) else left)
         part = line.recv(min(count, 1 << 20))
         if not part:
-            raise ConnectionError("the other end hung up")
+            raise ConnectionError("the other end closed the socket")
         parts.append(part)
         count -= len(part)
     return b"".join(parts)

@@ -691,7 +691,9 @@ def expect_normalised_error(student: Student) -> None:
 
 
 VelocityRule = Callable[[Tensor, Tensor, float, float], Tensor]  # of old velocity, gradient, rate, momentum
-ParameterRule = Callable[[Tensor, Tensor, Tensor, float], Tensor]  # of old parameter, old and new velocity, rate
+ParameterRule = Callable[
+    [Tensor, Tensor, Tensor, float], Tensor
+]  # of old parameter, old and new velocity, rate
 
 VELOCITY_MISTAKES: dict[str, VelocityRule] = {
     "the sign of the gradient is turned: this climbs": lambda m, g, rate, mu: mu * m + rate * g,

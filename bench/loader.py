@@ -12,7 +12,7 @@ from results import record
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from chainrule.lesson.fashion_mnist import FashionMNIST, prepare, whole_batch
+from chainrule.datasets.fashion_mnist import FashionMNIST, prepare, whole_batch
 
 
 def seconds_per_pass(loader: DataLoader, passes: int) -> float:

@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from results import ROOT, record
 
-from chainrule.lesson.fashion_mnist import SIZES, prepare
+from chainrule.datasets.fashion_mnist import SIZES, prepare
 
 
 def seconds(cell: NotebookNode) -> float:

@@ -19,7 +19,7 @@ from nbgrader.preprocessors import ClearSolutions
 from results import ROOT, record
 
 from chainrule.course import CONFIG, CourseFolder
-from chainrule.data import Profile
+from chainrule.datasets.registry import Profile
 from chainrule.grading.store import Store
 from chainrule.intake.files import declared
 

@@ -13,7 +13,7 @@ import nbformat
 import torch
 from results import ROOT, record
 
-from chainrule.lesson.fashion_mnist import REAL, SIZES, FashionMNIST, prepare
+from chainrule.datasets.fashion_mnist import REAL, SIZES, FashionMNIST, prepare
 
 NOTEBOOK = ROOT / "source" / "cs480-a2" / "assignment2.ipynb"
 DEFINITIONS = ("q3_0-imports", "q3_0-data", "q3_1-mlp", "q3_1-train", "q3_2-cnn")

@@ -22,7 +22,7 @@ from typer.exceptions import TyperException
 
 import chainrule.quickly  # before anything that imports jsonschema  # noqa: F401
 from chainrule.course import CourseError, CourseFolder, find_course
-from chainrule.data import BRINGABLE, DATA_SETS, Profile
+from chainrule.datasets.registry import BRINGABLE, DATA_SETS, Profile
 from chainrule.marks import Filled, LmsName, MarksCsv, Missing, fill_for_lms, write_whole
 
 if TYPE_CHECKING:  # torch takes seconds to import; `chainrule --help` should not
@@ -57,7 +57,7 @@ def data(
     course: CourseOption = None,
 ) -> None:
     """Find or fetch data sets and put them where notebooks see them."""
-    from chainrule.data import prepare
+    from chainrule.datasets.registry import prepare
 
     unknown = [name for name in names if name not in DATA_SETS]
     if unknown:
@@ -522,8 +522,8 @@ def main() -> None:
     try:
         code = app(standalone_mode=False) or 0
     except Exception as error:
+        from chainrule.datasets.fashion_mnist import DataFolderError
         from chainrule.handin.pdf import PDFError
-        from chainrule.lesson.fashion_mnist import DataFolderError
 
         if isinstance(error, SQLAlchemyError):
             message = f"the gradebook cannot be used: {getattr(error, 'orig', error)}"

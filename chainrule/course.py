@@ -13,6 +13,8 @@ from nbgrader.coursedir import CourseDirectory
 from traitlets import Dict, Enum, List, Unicode
 from traitlets.config import Config, Configurable, PyFileConfigLoader
 
+from chainrule.modules import CourseModules
+
 CONFIG = "nbgrader_config.py"
 
 
@@ -39,6 +41,14 @@ class Course(Configurable):
         value_trait=Unicode(),
         key_trait=Unicode(),
         help="Where each assignment's per-student numbers are drawn: 'module:function'.",
+    ).tag(config=True)
+
+    judging = Unicode(
+        "judging",
+        help=(
+            "The package of right values and judges: hidden checks import it, and it is never released. A folder "
+            "of the course with an __init__.py, or an installed package. No worker sees it."
+        ),
     ).tag(config=True)
 
     roster = Unicode(
@@ -147,6 +157,10 @@ class CourseFolder:
     def notebooks(self, assignment: str) -> list[Path]:
         """The instructor's notebooks of an assignment."""
         return sorted(self.folder("source", ".", assignment).glob("*.ipynb"))
+
+    def modules(self, assignment: str) -> CourseModules:
+        """The course's own modules that graded cells of an assignment may import."""
+        return CourseModules(self.root, self.course.judging, self.folder("source", ".", assignment))
 
     def data(self, profile: str) -> Path:
         """The folder that a profile's data sets live in."""

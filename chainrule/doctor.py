@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chainrule import __version__
 from chainrule.course import CourseError, CourseFolder, find_course
-from chainrule.data import DATA_SETS, Profile
+from chainrule.datasets.registry import DATA_SETS, Profile
 
 
 @dataclass(frozen=True)

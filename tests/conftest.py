@@ -14,7 +14,7 @@ import tiny_course
 from filelock import FileLock
 from tiny_course import ROOT
 
-from chainrule.data import DATA_SETS
+from chainrule.datasets.registry import DATA_SETS
 
 # nbgrader calls `alembic` by name
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])

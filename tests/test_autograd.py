@@ -14,7 +14,7 @@ from tiny_course import CHECKS, SQUARE, TINY, filled, submit
 from chainrule.course import CourseFolder
 from chainrule.grading.classroom import grade, scores
 from chainrule.lesson.student import CheckFailed, NeedsReview, Student
-from chainrule.lesson.worker import Worker
+from chainrule.lesson.verbs import Worker
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
 

@@ -17,7 +17,7 @@ from IPython.display import display
 from chainrule.lesson import Item, expect
 from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
 from chainrule.lesson.student import CheckFailed, connect
-from chainrule.lesson.worker import Worker
+from chainrule.lesson.verbs import Worker
 
 SCRIPT = "<script>alert('x')</script>&amp;<b>"
 

@@ -14,10 +14,10 @@ from conftest import once
 from torch.utils.data import DataLoader
 
 from chainrule.cli import main
-from chainrule.data import prepare as prepare_for_course
-from chainrule.lesson import cifar_10 as cifar
-from chainrule.lesson.cifar_10 import CIFAR10, normalised, prepare, whole_batch
-from chainrule.lesson.fashion_mnist import DataFolderError
+from chainrule.datasets import cifar_10 as cifar
+from chainrule.datasets.cifar_10 import CIFAR10, normalised, prepare, whole_batch
+from chainrule.datasets.fashion_mnist import DataFolderError
+from chainrule.datasets.registry import prepare as prepare_for_course
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_a_loop_is_stopped_and_the_rest_still_graded(demo: Path) -> None:
 def test_no_page_tells_the_hidden_checks(demo: Path) -> None:
     for page in demo.glob("feedback/*/*/*.html"):
         text = page.read_text()
-        assert "chainrule.reference" not in text
+        assert "chainrule.judging" not in text
         assert "MARK SCHEME" not in text
         assert "Model answer" not in text
 

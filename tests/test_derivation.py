@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import torch
 
+from chainrule.judging.derivation import Derivation, Step
 from chainrule.lesson.student import CheckFailed
-from chainrule.reference.derivation import Derivation, Step
 
 W = torch.tensor([[1.0, -2.0], [0.5, 3.0], [-1.0, 1.0]])
 CHAIN = Derivation(

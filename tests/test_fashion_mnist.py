@@ -23,8 +23,8 @@ from torch import nn
 from torch.utils.data import DataLoader, RandomSampler
 from torchvision import datasets, transforms
 
-from chainrule.lesson import fashion_mnist as fm
-from chainrule.lesson.fashion_mnist import DataFolderError, FashionMNIST, prepare, whole_batch
+from chainrule.datasets import fashion_mnist as fm
+from chainrule.datasets.fashion_mnist import DataFolderError, FashionMNIST, prepare, whole_batch
 
 
 @pytest.fixture(scope="session")
@@ -503,7 +503,9 @@ def test_threads_at_once_never_see_half_a_set(official: fm.Files, tmp_path: Path
 
 
 def test_processes_at_once(tmp_path: Path, full_root: Path) -> None:
-    work = "import sys; from chainrule.lesson.fashion_mnist import *; print(FashionMNIST(sys.argv[1]).origin)"
+    work = (
+        "import sys; from chainrule.datasets.fashion_mnist import *; print(FashionMNIST(sys.argv[1]).origin)"
+    )
     processes = [
         subprocess.Popen([sys.executable, "-c", work, str(tmp_path)], stdout=subprocess.PIPE, text=True)
         for _ in range(3)

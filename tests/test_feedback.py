@@ -43,7 +43,7 @@ SECRETS = [
     "THE_SOLUTION",
     "THE-MARK-SCHEME",
     "THE-MODEL-ANSWER",
-    "chainrule.reference",
+    "chainrule.judging",
     "NEVER-HINT",
     "squares 0.5",
 ]

@@ -9,15 +9,15 @@ from nbformat.v4 import new_code_cell
 from tiny_course import CONFIG, ROOT, marked, notebook, submit
 
 from chainrule.course import CourseFolder
+from chainrule.datasets import cifar_10
 from chainrule.grading.classroom import grade
 from chainrule.grading.sandbox import confinement
-from chainrule.lesson import cifar_10
 
 NAME = "thief"
 
 SEARCH = """
 import os
-from chainrule.lesson.cifar_10 import CIFAR10
+from chainrule.datasets.cifar_10 import CIFAR10
 # TODO
 ### BEGIN SOLUTION
 labels = CIFAR10("./data", "test").labels.tolist()
@@ -32,7 +32,7 @@ for root in (".", "..", "/tmp", "/run", "/home", "/proc/1/root"):
 
 CHECK = """
 from chainrule.lesson import Item, expect
-from chainrule.reference import held_out
+from chainrule.judging import held_out
 
 item = Item("q1_1-labels", points=3)
 

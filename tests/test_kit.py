@@ -25,7 +25,7 @@ MODULES = {  # as they are imported, where the package is called otherwise
 }
 COME_ALONG = {"IPython": "ipykernel", "bs4": "nbconvert", "pygments": "nbconvert"}
 REGION = re.compile(r"### BEGIN [A-Z ]+\n(.*?)### END [A-Z ]+", re.DOTALL)
-MARKS = ["BEGIN SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "chainrule.reference", "chainrule.grading"]
+MARKS = ["BEGIN SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "chainrule.judging", "chainrule.grading"]
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,15 @@ import pytest
 import torch
 from answers_p12 import BACKWARD, BATCH, CHECKS, FORWARD, HIDDEN, LAYER1, LAYER2, OUTPUT, WRONG_FORWARD
 from answers_question3 import Wrong, change
+from course_modules import HW2
 from rehearsal import ROOT, cells, rehearse
 
-from chainrule.lesson import gradient_plots
+from chainrule.judging.derivation import Derivation
 from chainrule.lesson.checks import CheckResult, expect
-from chainrule.reference import backprop
-from chainrule.reference.derivation import Derivation
+from chainrule.modules import load
+
+gradient_plots = load(HW2, "figures.gradients")
+backprop = load(HW2, "judging.csc6022_hw2.backprop")
 
 torch.set_num_threads(1)
 
@@ -296,7 +299,7 @@ def figure(
 ) -> str:
     """What the figure's cell prints, or the alt text of what it shows."""
     shown: list[Any] = []
-    monkeypatch.setattr("chainrule.lesson.plots.display", shown.append)
+    monkeypatch.setattr("chainrule.lesson.figures.display", shown.append)
     names: dict[str, Any] = {}
     for source in (SOURCES["p1_0-imports"], forward, backward, SOURCES["p1_3-steps"]):
         exec(source, names)

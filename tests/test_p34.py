@@ -12,14 +12,18 @@ import nbformat
 import pytest
 import torch
 from answers_p34 import CHECKS, Wrong
+from course_modules import HW2
 from IPython.display import Image
 from nbformat import NotebookNode
 from rehearsal import ROOT, cells, rehearse
 
-from chainrule.lesson import volume_plots
 from chainrule.lesson.checks import CheckResult, Result
-from chainrule.reference import p3_cnn, p4_vit
+from chainrule.modules import load
 from chainrule.release.numbers import Draw, fill, templates, texts, varied
+
+volume_plots = load(HW2, "figures.volumes")
+p3_cnn = load(HW2, "judging.csc6022_hw2.p3_cnn")
+p4_vit = load(HW2, "judging.csc6022_hw2.p4_vit")
 
 torch.set_num_threads(1)
 
@@ -186,7 +190,7 @@ RIGHT = {
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[Image]:
     """Every picture that is displayed."""
     pictures: list[Image] = []
-    monkeypatch.setattr("chainrule.lesson.plots.display", pictures.append)
+    monkeypatch.setattr("chainrule.lesson.figures.display", pictures.append)
     return pictures
 
 

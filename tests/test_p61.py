@@ -11,11 +11,14 @@ import pytest
 import torch
 from answers_p61 import BACKPROP, CHECKS, DATA, DECAY, SCALING, TABLE, TRAINING, UNITS
 from answers_question3 import Wrong, change
+from course_modules import HW2
 from rehearsal import ROOT, cells, rehearse
 
-from chainrule.lesson import decay_plots
 from chainrule.lesson.checks import CheckResult, expect
-from chainrule.reference import p6_1_mlp as p61
+from chainrule.modules import load
+
+decay_plots = load(HW2, "figures.decay")
+p61 = load(HW2, "judging.csc6022_hw2.p6_1_mlp")
 
 torch.set_num_threads(1)
 
@@ -262,7 +265,7 @@ def test_points() -> None:
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
     shown: list[Any] = []
-    monkeypatch.setattr("chainrule.lesson.plots.display", shown.append)
+    monkeypatch.setattr("chainrule.lesson.figures.display", shown.append)
     return lambda: shown.pop().alt if shown else capsys.readouterr().out
 
 

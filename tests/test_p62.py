@@ -16,14 +16,17 @@ import torch
 from answers_p62 import CHECKS
 from answers_question3 import Wrong
 from conftest import once
+from course_modules import HW2
 from rehearsal import ROOT, cells, rehearse
 from torch import nn
 
-from chainrule.lesson import cnn_views
+from chainrule.datasets.cifar_10 import CIFAR10, prepare
 from chainrule.lesson.checks import CheckResult
-from chainrule.lesson.cifar_10 import CIFAR10, prepare
 from chainrule.lesson.weights import load_weights
-from chainrule.reference import p6_2_cnn
+from chainrule.modules import load
+
+cnn_views = load(HW2, "figures.cnn_views")
+p6_2_cnn = load(HW2, "judging.csc6022_hw2.p6_2_cnn")
 
 torch.set_num_threads(1)
 

@@ -12,12 +12,17 @@ import pytest
 import torch
 from answers_p7_training import CHECKS
 from answers_question3 import Wrong
+from course_modules import HW2
 from IPython.display import Image
 from rehearsal import ROOT, cells, rehearse
 
-from chainrule.lesson import dates, plots, transformer_plots
+from chainrule.lesson import figures as plots
 from chainrule.lesson.checks import CheckResult
-from chainrule.reference import p7_training as p7
+from chainrule.modules import load
+
+transformer_plots = load(HW2, "figures.transformer")
+dates = load(HW2, "given.dates")
+p7 = load(HW2, "judging.csc6022_hw2.p7_training")
 
 torch.set_num_threads(1)
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from IPython.display import Image
 
-from chainrule.lesson import plots
+from chainrule.lesson import figures as plots
 
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"]
 CLASSES += ["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]

@@ -13,13 +13,18 @@ import nbformat
 import pytest
 import torch
 from answers_question1 import ANSWERS, CHECKS, PARTS, Wrong
+from course_modules import A2
 from IPython.display import Image
 from nbformat import NotebookNode
 from rehearsal import ROOT, cells, rehearse
 
-from chainrule.lesson import attention_scale, convergence, plots
+from chainrule.lesson import figures as plots
 from chainrule.lesson.checks import CheckResult
-from chainrule.reference import a2_question1 as question
+from chainrule.modules import load
+
+attention_scale = load(A2, "figures.attention_scale")
+convergence = load(A2, "figures.convergence")
+question = load(A2, "judging.cs480_a2.question1")
 
 torch.set_num_threads(1)
 

@@ -11,12 +11,16 @@ import nbformat
 import pytest
 import torch
 from answers_question2 import CHECKS, Wrong
+from course_modules import A2
 from IPython.display import Image
 from rehearsal import ROOT, cells, rehearse
 
-from chainrule.lesson import network_plots, plots
+from chainrule.lesson import figures as plots
 from chainrule.lesson.checks import CheckResult
-from chainrule.reference import a2_question2 as question
+from chainrule.modules import load
+
+network_plots = load(A2, "figures.network")
+question = load(A2, "judging.cs480_a2.question2")
 
 torch.set_num_threads(1)
 

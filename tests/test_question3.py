@@ -15,8 +15,8 @@ from answers_question3 import CHECKS, Wrong
 from conftest import once
 from rehearsal import ROOT, cells, rehearse
 
+from chainrule.datasets.fashion_mnist import prepare
 from chainrule.lesson.checks import CheckResult, Result
-from chainrule.lesson.fashion_mnist import prepare
 from chainrule.lesson.student import Student
 
 torch.set_num_threads(1)

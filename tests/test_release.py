@@ -19,7 +19,7 @@ from chainrule.course import CONFIG, Course, CourseError, CourseFolder
 
 ASSIGNMENTS = sorted({path.parent.name for path in ROOT.glob("source/*/*.ipynb")})
 DUE = {"cs480-a2": datetime(2026, 7, 13, 16, 0), "csc6022-hw2": datetime(2025, 11, 12, 15, 59, 59)}
-GONE = ["BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "chainrule.reference"]
+GONE = ["BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "chainrule.judging"]
 
 
 def release(root: Path, assignment: str) -> Path:

@@ -21,7 +21,7 @@ from rehearsal import ROOT, evaluate, rehearse
 from chainrule.course import CourseFolder
 from chainrule.lesson.checks import Result
 from chainrule.lesson.student import connect
-from chainrule.lesson.worker import Worker
+from chainrule.lesson.verbs import Worker
 from chainrule.release.numbers import check_handout, draw_of, drawn, templates, varied
 
 torch.set_num_threads(1)
@@ -224,7 +224,7 @@ def test_visible_part_imports_nothing_students_lack(
 ) -> None:
     if "visible" in request.node.callspec.id:
         assert "HIDDEN" not in cell.source
-        assert "chainrule.reference" not in cell.source
+        assert "chainrule.judging" not in cell.source
 
 
 @every("graded cell")

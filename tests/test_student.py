@@ -13,8 +13,8 @@ from torch import nn
 
 from chainrule.lesson.student import CheckFailed, Function, Student, StudentError
 from chainrule.lesson.todo import todo
+from chainrule.lesson.verbs import Worker
 from chainrule.lesson.wire import pack
-from chainrule.lesson.worker import Worker
 
 
 def student(seconds: float = 30.0, **names: Any) -> Student:

@@ -234,7 +234,7 @@ course = {course!r}
 json.dumps({{
     "source": tried(lambda: open(course + "/source/plain/plain.ipynb").read()),
     "gradebook": tried(lambda: write(course + "/gradebook.db")),
-    "reference": tried(lambda: __import__("chainrule.reference.networks")),
+    "reference": tried(lambda: __import__("chainrule.judging.networks")),
     "data": tried(lambda: write("data/hello.txt")), "data is there": tried(lambda: open("data/hello.txt").read()),
     "system": tried(lambda: write("/usr/lib/x")), "packages": tried(lambda: write(os.__file__)),
     "home": tried(lambda: write(os.path.expanduser("~/x"))), "folder": tried(lambda: write("x")),

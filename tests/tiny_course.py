@@ -49,7 +49,7 @@ def _(student):
 
 
 ### BEGIN HIDDEN TESTS
-import chainrule.reference
+import chainrule.judging
 
 
 @item.check("squares -3", points=1, disclose="after due", hint="LATE-HINT")

@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.data import prepare
+from chainrule.datasets.registry import prepare
 from chainrule.grading.classroom import machinery, points, sanitised, scores, submitted
 from chainrule.grading.run import Run
 from chainrule.grading.store import Store, key

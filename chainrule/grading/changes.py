@@ -14,6 +14,7 @@ BECAUSE = {
     "submission": "the submission",
     "source notebook": "the instructor's notebook",
     "files": "the files that come with the assignment",
+    "judging": "the judging modules",
     "profile": "the profile",
     "data": "the data",
     "packages": "the installed packages",
@@ -67,7 +68,9 @@ def explained(item: str, before: NotebookNode, now: NotebookNode) -> tuple[list[
             told.append(f'"{name}" {"passes" if passed else "fails"} now')
     told += [f'"{name}" is gone' for name in was if name not in checks(new)]
     then, since = depends_of(before), depends_of(now)
-    reasons = [part for part in since if then and since[part] != then.get(part)]
+    reasons = [
+        part for part in since if part in then and since[part] != then[part]
+    ]  # older runs have fewer parts
     other = old is None or old.source != new.source or old.metadata.nbgrader != new.metadata.nbgrader
     return told, ["the checks" if part == "source notebook" and other else BECAUSE[part] for part in reasons]
 

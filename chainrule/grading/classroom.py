@@ -19,7 +19,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.data import prepare
+from chainrule.datasets.registry import prepare
 from chainrule.grading.changes import Standing, changes, standing
 from chainrule.grading.processes import Processes
 from chainrule.grading.record import for_a_person, record_nothing, tell_unreadable

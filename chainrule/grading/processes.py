@@ -38,7 +38,7 @@ IMPORTED = [
     "chainrule.cli",
     "chainrule.grading.run",
     "chainrule.grading.judge",
-    "chainrule.reference.networks",
+    "chainrule.judging.networks",
 ]
 # Forking is sound without other threads only, and libraries start theirs when imported.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")

@@ -19,6 +19,7 @@ from typing import Any
 
 from chainrule.lesson.student import connect
 from chainrule.lesson.wire import WireError, pack, receive_reply, send_request
+from chainrule.modules import CourseModules, importable
 
 GRACE_SECONDS = 5.0  # for a worker to say that its own time limit interrupted something
 
@@ -29,10 +30,11 @@ class Referee:
     Args:
         address: where the worker connects; systems allow about 100 bytes.
         folder: the working folder of graded cells, with `data` in it.
+        modules: the course's own that graded cells may import.
     """
 
-    def __init__(self, address: Path, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, address: Path, folder: Path, modules: CourseModules | None = None) -> None:
+        self.folder, self.modules = folder, modules
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(address))
         self.listener.listen(1)
@@ -74,7 +76,8 @@ class Referee:
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
         connect(self.carry)
         try:
-            with working_folder(self.folder):
+            course = importable(self.modules) if self.modules else contextlib.nullcontext()
+            with working_folder(self.folder), course:
                 exec(compile(tree, f"<{name}>", "exec"), namespace)
                 if isinstance(last, ast.Expr):
                     return eval(compile(ast.Expression(last.value), f"<{name}>", "eval"), namespace)

@@ -32,12 +32,13 @@ from nbgrader.preprocessors import Execute
 from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course, CourseError
-from chainrule.data import Profile, prepare
+from chainrule.datasets.registry import Profile, prepare
 from chainrule.grading.kernel import WarmKernelManager, zygote
 from chainrule.grading.referee import Referee
 from chainrule.grading.sandbox import UNCONFINED, Box, Corner, Limits, confinement, room
-from chainrule.grading.store import Store, depends, key
+from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.intake.files import declared, lay_out
+from chainrule.modules import CourseModules, hidden_from_workers, imported
 
 GRACE_SECONDS = 10  # for a kernel to come back after an interrupt
 MAX_OUTPUT = 20 << 20  # characters a cell may put out; a figure has 100,000
@@ -126,11 +127,16 @@ class Run(Execute):
         for name in ("furniture", "line", "referee"):
             (self.folder / name).mkdir()
         for path in self.furniture(assignment):
-            (shutil.copytree if path.is_dir() else shutil.copy)(path, self.folder / "furniture" / path.name)
+            target = self.folder / "furniture" / path.name
+            if path.is_dir():
+                shutil.copytree(path, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+            else:
+                shutil.copy(path, target)
         for name, place in (("data", data / self.profile), ("held-out", data / "held-out")):
             (self.folder / "referee" / name).symlink_to(place.resolve())
         line = self.folder / "line" / "referee"
-        self.referee = Referee(line, self.folder / "referee") if os.name == "posix" else None
+        modules = self.modules(assignment)
+        self.referee = Referee(line, self.folder / "referee", modules) if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline
 
@@ -158,7 +164,8 @@ class Run(Execute):
         if found is not UNCONFINED:
             limits = Limits(self.memory << 20, self.disk << 20, self.processes)
             seen = data.resolve() if data.is_dir() else None
-            self.room = room(self.folder, seen, limits, [course], self.gpu)
+            hidden = hidden_from_workers(course, Course(parent=self).judging)
+            self.room = room(self.folder, seen, limits, hidden, self.gpu)
             private = [p for p in seen.rglob("*") if not p.stat().st_mode & stat.S_IROTH] if seen else []
             if private and self.room.uid is not None:  # a missing right of ours must not cost the student
                 self.room.close()
@@ -187,7 +194,22 @@ class Run(Execute):
             "processes": self.processes,
             "gpu": self.gpu,
         }
-        return depends(nb, self.furniture(assignment), data, self.profile, limits)
+        return depends(
+            nb, self.furniture(assignment), self._judging(nb, assignment), data, self.profile, limits
+        )
+
+    def modules(self, assignment: str) -> CourseModules:
+        """The course's own modules that graded cells of an assignment may import."""
+        directory = CourseDirectory(parent=self)
+        root = Path(directory.root)
+        source = directory.format_path(directory.source_directory, ".", assignment)
+        return CourseModules(root, Course(parent=self).judging, root / source)
+
+    def _judging(self, nb: NotebookNode, assignment: str) -> list[Any]:
+        """What the graded cells import: digests of files that are no part of a package, and packages' versions."""
+        checks = [cell.source for cell in nb.cells if utils.is_grade(cell) and not utils.is_solution(cell)]
+        files, versions = imported(self.modules(assignment), checks)
+        return [[[file.name, file_digest(file, *stamp(file))] for file in files], versions]
 
     def furniture(self, assignment: str) -> list[Path]:
         """The files and folders that come with the assignment."""
@@ -284,7 +306,7 @@ class Run(Execute):
         """The outputs of a graded cell that runs here while the kernel answers its requests."""
         line = self.room.line if self.room is not None else str(self.folder / "line" / "referee")
         attend = (
-            "__import__('chainrule.lesson.worker').lesson.worker.attend("
+            "__import__('chainrule.lesson.verbs').lesson.worker.attend("
             f"__import__('IPython').get_ipython().user_ns, {line!r})"
         )
         request = self.kc.execute(attend, silent=True, store_history=False)

@@ -27,6 +27,7 @@ from chainrule.worker.confine import Cell, landlock_version
 START_SECONDS = 20.0
 USER, HOME, WORK = "student", "/home/student", "/home/student/work"
 FREE_UIDS = range(61184, 65520)  # systemd's range for users that exist for a while
+FOR_WORKERS = ("__init__.py", "lesson", "datasets", "worker")  # of this package
 VISIBLE = ["ld.so.cache", "fonts", "alternatives", "localtime", "mime.types"]  # of /etc
 
 
@@ -246,13 +247,9 @@ def mounts(
         *("--perms", "0777", "--size", size, "--tmpfs", HOME, "--perms", "0777", "--dir", WORK),
         *above([*python_places(), package]),
         *(flag for place in python_places() for flag in ("--ro-bind", str(place), str(place))),
-        *(flag for place in hidden if is_visible(place) for flag in ("--tmpfs", str(place))),
+        *(flag for place in hidden if is_visible(place) for flag in emptied(place)),
         *("--perms", "0755", "--tmpfs", str(package)),
-        *(
-            flag
-            for part in ("__init__.py", "lesson", "worker")
-            for flag in ("--ro-bind", str(package / part), str(package / part))
-        ),
+        *(flag for part in FOR_WORKERS for flag in ("--ro-bind", str(package / part), str(package / part))),
         *(("--ro-bind", str(data), f"{WORK}/data") if data else ()),
         *("--ro-bind-try", str(folder / "furniture"), "/run/furniture"),
         *("--ro-bind-try", str(folder / "line"), "/run/line"),
@@ -298,6 +295,34 @@ def python_places() -> list[Path]:
     )
 
 
+def emptied(place: Path) -> list[str]:
+    """What puts nothing in the place of a folder or a file."""
+    return ["--tmpfs", str(place)] if place.is_dir() else ["--ro-bind", os.devnull, str(place)]
+
+
+def without(places: Sequence[Path], hidden: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Some places less what must not be seen, for Landlock, which can allow but not take back.
+
+    Returns:
+        Folders whose names may be listed, because something hidden is in them, and all that may be read.
+    """
+    waiting = list(dict.fromkeys(place.resolve() for place in places if place.exists()))
+    around = {parent for place in waiting for parent in place.parents}  # a course with its Python in it, say
+    unseen = {each.resolve() for each in hidden} - around
+    listable: list[Path] = []
+    readable: list[Path] = []
+    while waiting:
+        place = waiting.pop()
+        if place in unseen or place.is_symlink():  # what a link leads to has, or has not, a rule of its own
+            continue
+        if any(place in each.parents for each in unseen):
+            listable.append(place)
+            waiting += place.iterdir()
+        else:
+            readable.append(place)
+    return listable, readable
+
+
 def is_visible(place: Path) -> bool:
     """Whether a folder lies where the box shows this machine's files."""
     return any(shown == place or shown in place.parents for shown in [*python_places(), Path("/usr")])
@@ -318,11 +343,14 @@ class Corner:
         self.kind = str(confinement())
         self.sockets, self.work = str(self.folder / "run"), str(self.folder / "home" / "work")
         self.furniture, self.line = str(folder / "furniture"), str(folder / "line" / "referee")
+        package = Path(chainrule.__file__).parent
+        system = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
+        self.listable, readable = without([*map(Path, system), *python_places()], [*hidden, package])
         self.readable = [
-            *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/proc", "/sys/devices/system/cpu"),
+            *("/proc", "/sys/devices/system/cpu"),
             *(f"/etc/{name}" for name in VISIBLE),
-            *map(str, python_places()),
-            *(str(Path(chainrule.__file__).parent / part) for part in ("__init__.py", "lesson", "worker")),
+            *map(str, readable),
+            *(str(package / part) for part in FOR_WORKERS),
             *([str(data)] if data else []),
             str(folder / "furniture"),
         ]
@@ -364,6 +392,7 @@ class Corner:
             cgroups=self.cgroups.files,
             limits=self.limits.rlimits(self.uid),
             readable=self.readable if confined else None,
+            listable=[str(place) for place in self.listable],
             writable=self.writable,
         )
 

@@ -50,11 +50,14 @@ def readable(path: Path) -> NotebookNode | None:
         return None
 
 
-def depends(nb: NotebookNode, files: Iterable[Path], data: Path, profile: str, limits: Any) -> dict[str, str]:
+def depends(
+    nb: NotebookNode, files: Iterable[Path], judging: Any, data: Path, profile: str, limits: Any
+) -> dict[str, str]:
     """What the outcome of running a sanitised notebook depends on: a short text for each part.
 
     Args:
         files: what comes with the assignment, files and folders.
+        judging: what graded cells import, as JSON can spell it.
         data: the folder the notebook sees as ./data.
         limits: time limits and the like, as JSON can spell them.
     """
@@ -70,6 +73,7 @@ def depends(nb: NotebookNode, files: Iterable[Path], data: Path, profile: str, l
         "submission": [*theirs, *sorted(nb.metadata.get("chainrule", {}).get("files", {}).items())],
         "source notebook": ours,
         "files": contents(files),
+        "judging": judging,
         "profile": profile,
         "data": contents([data]),
         "packages": versions(),
@@ -91,12 +95,15 @@ def key(parts: dict[str, str]) -> str:
 
 
 def contents(places: Iterable[Path]) -> list[list[str]]:
-    """Name and digest of every file at or below these places, but for hidden ones."""
+    """Name and digest of every file at or below these places, but for hidden ones and what Python has compiled."""
     return [
         [str(file.relative_to(place.parent)), file_digest(file, *stamp(file))]
         for place in sorted(places)
         for file in sorted([place, *place.rglob("*")])
-        if file.is_file() and not any(part.startswith(".") for part in file.relative_to(place.parent).parts)
+        if file.is_file()
+        and not any(
+            part.startswith(".") or part == "__pycache__" for part in file.relative_to(place.parent).parts
+        )
     ]
 
 

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from IPython.core.getipython import get_ipython
 
+from chainrule.lesson.verbs import Worker
 from chainrule.lesson.wire import Handle, WireError, pack, unpack
-from chainrule.lesson.worker import Worker
 
 Transport = Callable[[bytes, float], bytes]  # (request, limit in seconds) -> reply
 

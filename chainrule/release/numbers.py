@@ -16,7 +16,6 @@ import sys
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,6 +24,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from chainrule.course import CONFIG, CourseError, CourseFolder
+from chainrule.modules import load
 
 VARIES = "varies"
 MANIFEST = "manifest.json"
@@ -139,7 +139,7 @@ def draw_of(folder: CourseFolder, assignment: str) -> Draw:
         sys.path.append(str(folder.root))
     module, _, function = where.partition(":")
     try:
-        draw: Draw = getattr(import_module(module), function)
+        draw: Draw = getattr(load(folder.modules(assignment), module), function)
         if not callable(draw):
             raise TypeError("it is no function")
     except Exception as error:  # the module is code and may raise anything

@@ -11,6 +11,7 @@ import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import SaveCells
+from traitlets import import_item
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.folder import STUDENT_ID
@@ -113,10 +114,15 @@ def released(folder: CourseFolder, assignment: str, path: Path, numbers: Texts |
     """
     converter = GenerateAssignment(coursedir=folder.directory, config=folder.config)
     exporter = converter.exporter_class(parent=converter, config=converter.config)
-    for step in converter.preprocessors:
+    for step in map(import_step, converter.preprocessors):
         if step not in (SaveCells, SaveDueDate):
             exporter.register_preprocessor(step)
     where = {"assignment": assignment, "notebook": path.stem, "student": "."}
     nb = varied(nbformat.read(path, as_version=4), numbers)
     text, _ = exporter.from_notebook_node(nb, {"nbgrader": where})
     return str(text)
+
+
+def import_step(step: type | str) -> type:
+    """A preprocessor, which a configuration may name as text."""
+    return import_item(step) if isinstance(step, str) else step

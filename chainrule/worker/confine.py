@@ -27,6 +27,7 @@ _SET_PDEATHSIG, _SET_DUMPABLE, _CAPBSET_DROP, _SET_CHILD_SUBREAPER, _SET_NO_NEW_
 _CAPABILITY_VERSION_3 = 0x20080522
 # linux/landlock.h: system calls, and rights by the version that brought them
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_LIST_RIGHT = 0b1000  # read directory
 _READ_RIGHTS = 0b1101  # execute, read file, read directory
 _FILE_RIGHTS = 0b1100_0000_0000_0111  # execute, write, read, truncate, ioctl: what a rule on a file may grant
 
@@ -45,6 +46,7 @@ class Cell:
         cgroups: files to write a process into.
         limits: `resource.RLIMIT_…` by the part behind RLIMIT_.
         readable, writable: with Landlock, the only places it may open; None leaves it to the sandbox.
+        listable: folders whose names it may list besides, down to the last one below.
     """
 
     connection: dict[str, str | int]
@@ -58,6 +60,7 @@ class Cell:
     limits: dict[str, int] = field(default_factory=dict)
     readable: Sequence[str] | None = None
     writable: Sequence[str] = ()
+    listable: Sequence[str] = ()
 
 
 def checked(result: int, doing: str) -> int:
@@ -127,7 +130,7 @@ def lock(cell: Cell) -> None:
     checked(_libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "forbidding new privileges")
     checked(_libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "tying this process to its guardian")
     if cell.readable is not None:
-        restrict_files(cell.readable, cell.writable)
+        restrict_files(cell.readable, cell.writable, cell.listable)
 
 
 def landlock_version() -> int:
@@ -137,7 +140,7 @@ def landlock_version() -> int:
     return max(0, _libc.syscall(_CREATE_RULESET, None, 0, 1))
 
 
-def restrict_files(readable: Sequence[str], writable: Sequence[str]) -> None:
+def restrict_files(readable: Sequence[str], writable: Sequence[str], listable: Sequence[str] = ()) -> None:
     """With Landlock, let this process open only what lies below these paths; no TCP, no signals to others.
 
     https://docs.kernel.org/userspace-api/landlock.html
@@ -148,7 +151,7 @@ def restrict_files(readable: Sequence[str], writable: Sequence[str]) -> None:
     attributes = struct.pack("QQQ", files, net, scope)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = checked(_libc.syscall(_CREATE_RULESET, attributes, size, 0), "making Landlock rules")
-    for paths, rights in ((readable, _READ_RIGHTS), (writable, files)):
+    for paths, rights in ((listable, _LIST_RIGHT), (readable, _READ_RIGHTS), (writable, files)):
         for path in paths:
             if not os.path.exists(path):
                 continue

@@ -80,9 +80,8 @@ def import_everything() -> None:
     import torchvision
     import tqdm.auto
 
-    import chainrule.lesson.fashion_mnist
-    import chainrule.lesson.plots
-    import chainrule.lesson.worker
+    import chainrule.lesson.figures
+    import chainrule.lesson.verbs
 
 
 def guard(line: socket.socket, cell: confine.Cell, box: int | None = None) -> int:

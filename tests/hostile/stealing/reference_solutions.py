@@ -10,13 +10,13 @@ from pathlib import Path
 
 import chainrule
 
-for name in ("chainrule.reference.networks", "chainrule.reference", "chainrule.grading.judge", "chainrule.release"):
+for name in ("chainrule.judging.networks", "chainrule.judging", "judging.csc6022_hw2.backprop", "chainrule.grading.judge", "chainrule.release"):
     try:
         print("canary-reference", inspect.getsource(importlib.import_module(name))[:500])
     except ImportError as error:
         print(error)
 for folder in (*chainrule.__path__, "@project@/chainrule"):
-    for place in ("reference/networks.py", "grading/judge.py", "reference/__pycache__"):
+    for place in ("judging/networks.py", "grading/judge.py", "judging/__pycache__"):
         path = Path(folder, place)
         if path.exists():
             print("canary-reference", path, path.read_bytes()[:500] if path.is_file() else list(path.iterdir()))

@@ -1,0 +1,68 @@
+"""What a course's nbgrader_config.py takes from here: the steps that Chainrule adds to nbgrader's, by name.
+
+    import chainrule.config
+
+    c = get_config()
+    c.merge(chainrule.config.pipelines())
+    c.Course.due = {"hw1": "2026-10-01 12:00 Europe/Paris"}
+
+What the file sets afterwards wins. Steps are named as text, so that reading the file imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from traitlets.config import Config
+
+RELEASE = [
+    "nbgrader.preprocessors.IncludeHeaderFooter",
+    "nbgrader.preprocessors.LockCells",
+    "nbgrader.preprocessors.ClearSolutions",
+    "nbgrader.preprocessors.ClearOutput",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.SaveCells",
+    "chainrule.release.SaveDueDate",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbgrader.preprocessors.ClearMarkScheme",
+    "chainrule.release.Tidy",
+    "nbgrader.preprocessors.ComputeChecksums",
+    "nbgrader.preprocessors.CheckCellMetadata",
+    "chainrule.release.AddHandIn",
+    "chainrule.release.AddLesson",
+]
+SANITISE = ["chainrule.grading.Graft"]
+GRADE = [
+    "chainrule.grading.Run",
+    "chainrule.grading.Judge",
+    "nbconvert.preprocessors.CoalesceStreamsPreprocessor",  # progress bars become one line
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "chainrule.grading.WaitForPeople",
+    "chainrule.grading.TellRepairs",
+    "chainrule.intake.LatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+FEEDBACK = ["chainrule.feedback.GetPoints", "chainrule.feedback.Redact"]
+
+
+def pipelines() -> Config:
+    """nbgrader's pipelines with Chainrule's steps, as a configuration to merge into the course's own."""
+    c = Config()
+    c.ClearSolutions.code_stub = {"python": "todo()"}
+    c.ClearSolutions.text_stub = "*Write your answer here.*"
+    c.ClearMarkScheme.enforce_metadata = False  # mark schemes stand in the read-only cell before an answer
+    c.GenerateAssignment.force = (
+        True  # release/ may be committed: a fresh clone still has to fill its gradebook
+    )
+    c.GenerateAssignment.preprocessors = list(RELEASE)
+    c.ZipCollectApp.extractor_plugin = "chainrule.intake.SafeExtractor"
+    c.ZipCollectApp.collector_plugin = "chainrule.intake.DownloadCollector"
+    c.Autograde.sanitize_preprocessors = list(SANITISE)
+    c.Autograde.autograde_preprocessors = list(GRADE)
+    c.HTMLExporter.preprocessors = [
+        "chainrule.feedback.Disarm"
+    ]  # what formgrader shows, nobody's script runs in
+    c.GenerateFeedback.exporter_class = "chainrule.feedback.FeedbackExporter"
+    c.GenerateFeedback.preprocessors = list(FEEDBACK)
+    c.ExportApp.plugin_class = "chainrule.marks.MarksCsv"
+    return c

@@ -1,0 +1,422 @@
+"""References and probes for feed-forward networks of Linear, Conv2d and BatchNorm layers.
+
+A probe sets weights so that the output *shows* what is asked about. To see dropout, for instance, the layer
+before it is made to put out 1 everywhere, and the last layer to copy single units to the logits: a logit is
+then 0 where its unit was dropped. Nothing is assumed about how the student wrote or named the layers, and
+each probe is blind to what the others look at, so that one slip is paid for once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from chainrule.lesson.checks import differ, expect, numbers
+from chainrule.lesson.student import CheckFailed, Layer, Model
+
+WEIGHTED = ("linear", "conv2d")
+POOLS = ("max_pool2d", "avg_pool2d")
+
+Map = Callable[[torch.Tensor], torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A Linear or Conv2d layer with the BatchNorm and the pooling between it and the next one.
+
+    `pool` holds the pooling's window, 2 × 2 if values get fewer by an operation that was not seen.
+    """
+
+    layer: Layer
+    norm: Layer | None
+    pool: dict[str, Any] | None
+
+
+def blocks(layers: Sequence[Layer]) -> list[Block]:
+    """A network's blocks in running order; the last one makes the logits, those before it are hidden."""
+    starts = [i for i, layer in enumerate(layers) if layer.kind in WEIGHTED]
+    found = []
+    for start, end in zip(starts, [*starts, len(layers)][1:], strict=True):
+        layer, between = layers[start], layers[start + 1 : end]
+        norm = next((other for other in between if other.kind == "batch_norm"), None)
+        pool = next((other.settings for other in between if other.kind in POOLS), None)
+        if pool is None and end < len(layers):
+            unseen = math.prod(layers[end].input[1:]) < math.prod(layer.output[1:])
+            pool = {"kernel_size": 2} if unseen else None
+        found.append(Block(layer, norm, pool))
+    return found
+
+
+def redrawn(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
+    """Give the network new random values and return its layers in running order.
+
+    Raises:
+        CheckFailed: it has layers whose weights are no parameters of it, no hidden layer, or no Linear one at the end.
+    """
+    layers = model.redraw(x, generator=torch.Generator().manual_seed(seed))
+    weighted = [block.layer for block in blocks(layers)]
+    strangers = [i for i, layer in enumerate(weighted, 1) if "weight" not in layer.values]
+    if strangers:
+        raise CheckFailed(
+            f"the network does not know the weights of layers {strangers}, so they won't be trained: "
+            "make layers in __init__ and assign them to self, lists of them as nn.ModuleList"
+        )
+    if len(weighted) < 2 or weighted[-1].kind != "linear":
+        found = ", ".join(layer.kind for layer in weighted) or "none"
+        raise CheckFailed(
+            f"hidden layers and a last Linear layer are expected, layers with weights are: {found}"
+        )
+    return layers
+
+
+# -- the forward pass ------------------------------------------------------------------------------------
+
+
+def feed_forward(
+    layers: Sequence[Layer],
+    x: torch.Tensor,
+    *,
+    activations: Sequence[Map] = (),
+    order: Sequence[str] = ("norm", "relu", "pool"),
+    pooling: Callable[..., torch.Tensor] = F.max_pool2d,
+    flatten: Map = lambda h: h.flatten(1),
+    batch_statistics: bool = False,
+) -> torch.Tensor:
+    """Logits in float64 and eval mode: hidden blocks of layer, BatchNorm, ReLU and pooling, then the last layer.
+
+    Sizes, strides, paddings and windows are the student's own, and a BatchNorm or a pooling that isn't there is
+    skipped: those are other checks' business.
+
+    Args:
+        layers: a network's layers with their values.
+        x: pictures (N, C, H, W).
+        activations … batch_statistics: known slips, to recognise them by what they lead to.
+    """
+    *hidden, last = blocks(layers)
+    h = x.double()
+    for i, block in enumerate(hidden):
+        h = apply(block.layer, flatten(h) if block.layer.kind == "linear" and h.ndim > 2 else h)
+        for step in order:
+            if step == "norm" and block.norm:
+                h = normalise(block.norm, h, batch_statistics)
+            elif step == "relu":
+                h = activations[i](h) if activations else h.relu()
+            elif step == "pool" and block.pool:
+                window, s = block.pool.get("kernel_size", 2), block.pool
+                h = pooling(h, window, s.get("stride"), s.get("padding", 0))
+    return apply(last.layer, flatten(h) if h.ndim > 2 else h)
+
+
+def apply(layer: Layer, h: torch.Tensor) -> torch.Tensor:
+    """One Linear or Conv2d layer on the values it holds."""
+    weight, bias = layer.values["weight"], layer.values.get("bias")
+    if layer.kind == "linear":
+        return F.linear(h, weight, bias)
+    s = layer.settings
+    return F.conv2d(h, weight, bias, stride=s.get("stride", 1), padding=s.get("padding", 0))
+
+
+def normalise(norm: Layer, h: torch.Tensor, batch_statistics: bool = False) -> torch.Tensor:
+    """A BatchNorm layer on the values it holds, by running statistics if it has them."""
+    v = norm.values
+    if batch_statistics or "running_mean" not in v:
+        return F.batch_norm(h, None, None, v.get("weight"), v.get("bias"), training=True)
+    return F.batch_norm(h, v["running_mean"], v["running_var"], v.get("weight"), v.get("bias"))
+
+
+def slips(layers: Sequence[Layer], x: torch.Tensor) -> dict[str, torch.Tensor | Callable[[], torch.Tensor]]:
+    """What known wrong forward passes put out, by what is wrong with them."""
+    right = feed_forward(layers, x)
+    hidden = len(blocks(layers)) - 1
+
+    def slip(**how: Any) -> Callable[[], torch.Tensor]:
+        return lambda: feed_forward(layers, x, **how)
+
+    def same(h: torch.Tensor) -> torch.Tensor:
+        return h
+
+    others = {
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+        "GELU": F.gelu,
+        "LeakyReLU": F.leaky_relu,
+        "ELU": F.elu,
+    }
+    return {
+        "softmax is applied to the logits; the loss does that itself": right.softmax(1),
+        "log-softmax is applied to the logits; the loss does that itself": right.log_softmax(1),
+        "a ReLU follows the last layer; logits may be negative": right.relu(),
+        "a sigmoid follows the last layer; logits may be any number": right.sigmoid(),
+        "a tanh follows the last layer; logits may be any number": right.tanh(),
+        "the ReLU is missing": slip(activations=[same] * hidden),
+        **{
+            f"the ReLU of hidden layer {i + 1} is missing": slip(
+                activations=[same if j == i else torch.relu for j in range(hidden)]
+            )
+            for i in range(hidden)
+        },
+        **{f"{name} takes the place of ReLU": slip(activations=[f] * hidden) for name, f in others.items()},
+        "ReLU comes before BatchNorm": slip(order=("relu", "norm", "pool")),
+        "pooling comes before BatchNorm": slip(order=("pool", "norm", "relu")),
+        "ReLU and pooling come before BatchNorm": slip(order=("relu", "pool", "norm")),
+        "average pooling takes the place of max pooling": slip(pooling=F.avg_pool2d),
+        "height and width of the picture are exchanged": lambda: feed_forward(layers, x.mT),
+        "features are flattened in another order than channel, row, column": slip(
+            flatten=lambda h: h.movedim(1, -1).flatten(1)
+        ),
+        "flattening mixes the pictures of a batch; its first dimension has to stay": slip(
+            flatten=lambda h: h.reshape(-1, len(h)).T
+        ),
+        "flattening mixes the pictures of a batch; don't transpose before it": slip(
+            flatten=lambda h: h.flatten(1).T.reshape(len(h), -1)
+        ),
+    }
+
+
+def expect_forward(model: Model, layers: Sequence[Layer], x: torch.Tensor) -> None:
+    """The network is the handout's on the layers it has.
+
+    Dropout is switched off and BatchNorm may use any statistics: where those are wrong, their own checks say so.
+
+    Args:
+        model: just redrawn.
+        layers: what `redrawn` returned.
+        x: a few pictures.
+    """
+    got = numbers(model.logits(x, dropout=False), "the output")
+    if differ(got, feed_forward(layers, x, batch_statistics=True), rtol=1e-3, atol=1e-6) > 0:
+        expect(got, "the output").close_to(feed_forward(layers, x), rtol=1e-3, mistakes=slips(layers, x))
+
+
+# -- dropout ---------------------------------------------------------------------------------------------
+
+
+def fill(layer: Layer, weight: torch.Tensor | float, bias: float) -> dict[str, torch.Tensor]:
+    """A state that sets a layer's weight and, where it has one, its bias."""
+    given = {"weight": torch.as_tensor(weight), "bias": torch.as_tensor(bias)}
+    return {
+        name: given[role].expand(layer.values[role].shape)
+        for role, name in layer.parameters.items()
+        if role in given
+    }
+
+
+def show_units(model: Model, layers: Sequence[Layer], block: int) -> None:
+    """Set weights so that a hidden block puts out the same number everywhere, whatever it is given, that unit j
+    of each hidden block after it grows with unit j of the one before, and that all logits but the last show one
+    unit each of the last hidden block: the first few units of one channel, the last shown one the first again.
+
+    They are shown small: near 0 a softmax or a sigmoid that shouldn't be there is as good as linear.
+    """
+    *hidden, last = blocks(layers)
+    source, *copies = hidden[block:]
+    model.load(fill(source.norm or source.layer, 0.0, 1.0))
+    for copy in copies:
+        units, inputs = copy.layer.values["weight"].shape[:2]
+        model.load(fill(copy.layer, torch.eye(inputs)[torch.arange(units) % inputs], 0.0))
+        if copy.norm:
+            model.load(fill(copy.norm, 1.0, 0.5))
+    logits, features = last.layer.values["weight"].shape
+    near = logits // 2
+    far = torch.linspace(features - 1, features // 2, logits - 1 - near).long()
+    far[-1:] = 0
+    weight = torch.zeros(logits, features)
+    weight[torch.arange(logits - 1), torch.cat([torch.arange(near), far])] = 0.002
+    model.load(fill(last.layer, weight, 0.0))
+
+
+@dataclass(frozen=True)
+class Survivors:
+    """What dropout leaves of the shown units: which ones (N, C - 1), and how much larger than without it."""
+
+    alive: torch.Tensor
+    growth: float
+
+    @property
+    def share(self) -> float:
+        return float(self.alive.double().mean())
+
+    @property
+    def together(self) -> float:
+        """The share of pictures where the units of one channel all survive or all fall."""
+        near = self.alive[:, : (self.alive.shape[1] + 1) // 2]
+        return float((near.all(1) | ~near.any(1)).double().mean())
+
+
+def survivors(
+    model: Model, layers: Sequence[Layer], picture: torch.Tensor, block: int = -1, rows: int = 2000
+) -> Survivors:
+    """What the dropouts from a hidden block on do to its units in training mode, for many copies of a picture."""
+
+    def heights(**mode: bool) -> torch.Tensor:
+        logits = numbers(model.logits(picture.expand(rows, *picture.shape[1:]), **mode), "the output")
+        return logits[:, :-1] - logits[:, -1:]
+
+    show_units(model, layers, block)
+    whole, shown = heights(dropout=False), heights(training=True)
+    peak = float(shown.max()) if shown.numel() else 0.0
+    alive = shown > max(peak / 2, 1e-6)
+    return Survivors(alive, float(shown[alive].mean() / whole.mean()))
+
+
+def expect_dropout(
+    model: Model, layers: Sequence[Layer], picture: torch.Tensor, after: Sequence[int], rows: int = 2000
+) -> None:
+    """One unit in five is dropped after some hidden blocks, each by itself and in training mode only, survivors
+    grow by 1 / 0.8, and nothing else is dropped.
+
+    Args:
+        model: just redrawn.
+        layers: what `redrawn` returned.
+        picture: one picture (1, C, H, W); what it shows doesn't matter.
+        after: numbers of those blocks, the last hidden block among them.
+        rows: how many copies of it to look at.
+    """
+    many = picture.expand(200, *picture.shape[1:])
+    once, again = (numbers(model.logits(many), "the output") for _ in range(2))
+    expect(differ(once, again, rtol=1e-4, atol=1e-6) == 0).is_true(
+        "dropout is active in eval mode too: nn.Dropout heeds the mode by itself, F.dropout wants self.training"
+    )
+    count = sum(bool(layer.settings.get("p")) for layer in layers if layer.kind == "dropout")
+    expect(count <= len(after)).is_true(f"the network has {count} dropouts, not {len(after)}")
+    last = len(blocks(layers)) - 2
+    for later, block in enumerate(sorted(after, reverse=True)):
+        left = survivors(model, layers, picture, block, rows)
+        expect(bool(left.alive.any())).is_true("hidden units do not show in the output, whatever the weights")
+        place = "before the last layer" if block == last else f"after hidden layer {block + 1}"
+        others = 0.8**later  # what the dropouts after this one leave
+        what = f"the share of units left by the dropout {place}" + " and the next" * (later > 0)
+        expect(left.share, what).close_to(
+            0.8 * others,
+            rtol=0,
+            atol=0.03,
+            mistakes={
+                "there is no such dropout": others,
+                "it keeps one unit in five and drops four": 0.2 * others,
+                "it drops half the units, as nn.Dropout does if not told a rate": 0.5 * others,
+            },
+        )
+        if block == last:
+            expect(left.growth, "the size of what survives, relative to eval mode,").close_to(
+                1.25, rtol=0, atol=0.02, mistakes={"survivors are not divided by 1 - p": 1.0}
+            )
+            expect(left.together < 0.6).is_true(
+                "units are dropped together: nn.Dropout drops single ones, nn.Dropout1d and 2d whole channels"
+            )
+            expect(torch.equal(left.alive[:, 0], left.alive[:, -1])).is_true(
+                "dropout comes after the last layer: it drops logits, not units"
+            )
+
+
+# -- BatchNorm -------------------------------------------------------------------------------------------
+
+
+def expect_batch_norm(model: Model, layers: Sequence[Layer], x: torch.Tensor) -> None:
+    """Every hidden layer (of a convolutional network: every convolution) has a BatchNorm whose running
+    statistics follow the batches in training mode, with momentum 0.1, and are used, not changed, in eval mode.
+
+    Args:
+        model: just redrawn.
+        layers: what `redrawn` returned.
+        x: a few pictures.
+    """
+    first, *others = blocks(layers)[:-1]
+    hidden = [first, *(block for block in others if block.layer.kind == first.layer.kind)]
+    norms = []
+    for i, block in enumerate(hidden, 1):
+        if block.norm is None:
+            raise CheckFailed(f"there is no BatchNorm after hidden layer {i}")
+        known = block.norm.parameters.keys()
+        if not {"running_mean", "running_var"} <= known:
+            raise CheckFailed(
+                f"the BatchNorm after hidden layer {i} keeps no running statistics for eval mode"
+            )
+        if not {"weight", "bias"} <= known:
+            raise CheckFailed(f"the BatchNorm after hidden layer {i} has no scale and shift to learn")
+        norms.append(block.norm.parameters)
+
+    def evaluated() -> torch.Tensor:
+        return numbers(model.logits(x, dropout=False), "the output")
+
+    state = model.state()
+    for i, norm in enumerate(norms, 1):
+        name = norm["running_mean"]
+        before = evaluated()
+        model.load({name: state[name] + 1})
+        expect(differ(before, evaluated(), rtol=1e-4, atol=1e-6) > 0).is_true(
+            f"in eval mode BatchNorm {i} does not use its running statistics"
+        )
+        expect(model.state()[name], f"the running mean of BatchNorm {i} after eval mode").close_to(
+            state[name] + 1
+        )
+        model.load({name: state[name]})
+
+    # Layers of zeros put out zeros: from such a batch, running statistics shrink to 0.9 of what they were.
+    model.load({name: value for block in hidden for name, value in fill(block.layer, 0.0, 0.0).items()})
+    model.forward(x, training=True)
+    after = model.state()
+    for i, norm in enumerate(norms, 1):
+        for role in ("running_mean", "running_var"):
+            was = state[norm[role]]
+            expect(
+                after[norm[role]], f"the {role.replace('_', ' ')} of BatchNorm {i} after a batch"
+            ).close_to(
+                0.9 * was,
+                mistakes={
+                    "it does not follow the batches in training mode": was,
+                    "it moves with momentum 0.9, not 0.1": 0.1 * was,
+                },
+            )
+
+
+# -- training --------------------------------------------------------------------------------------------
+
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def softmax_regression_by_sgd(
+    weight: torch.Tensor,
+    bias: torch.Tensor,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    *,
+    batch: int,
+    epochs: int,
+    lr: float,
+    momentum: float = 0.9,
+    loss: Loss = F.cross_entropy,
+    clear: str = "batch",
+    stale: bool = False,
+    repeat: int = 1,
+    only: slice = slice(None),
+) -> torch.Tensor:
+    """Weights (C, D + 1) of softmax regression after SGD with momentum, in float64: v ← μv + g, w ← w - lr·v.
+
+    Args:
+        weight, bias: where training starts, (C, D) and (C,).
+        x, y: inputs (N, D) and classes (N,), taken in order in batches.
+        loss … only: known slips of a training loop, to recognise them by what they lead to: another loss,
+            gradients cleared every "batch", every "epoch" or "never", a step before the backward pass, several
+            steps for each batch, some batches only.
+    """
+    w = torch.cat([weight, bias[:, None]], 1).double()
+    x = torch.cat([x, torch.ones(len(x), 1)], 1).double()
+    velocity, gradient = torch.zeros_like(w), torch.zeros_like(w)
+    for _ in range(epochs):
+        if clear == "epoch":
+            gradient = torch.zeros_like(w)
+        batches = list(zip(x.split(batch), y.split(batch), strict=True))[only]
+        for xb, yb in [pair for pair in batches for _ in range(repeat)]:
+            w.requires_grad_()
+            (new,) = torch.autograd.grad(loss(xb @ w.T, yb), w)
+            w = w.detach()
+            before, gradient = gradient, new if clear == "batch" else gradient + new
+            velocity = momentum * velocity + (before if stale else gradient)
+            w = w - lr * velocity
+    return w

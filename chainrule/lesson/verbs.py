@@ -1,0 +1,452 @@
+"""What a check can ask of student code: a dozen verbs over the names of a notebook.
+
+`Worker.serve` takes a packed request and returns a packed reply. In a student's notebook it is called directly; in a
+grading run it is in another process than the checks. It judges nothing and knows no expected value.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from types import FrameType
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from IPython.utils.capture import capture_output
+from torch import nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.data import DataLoader, TensorDataset
+
+from chainrule.lesson import by_hand
+from chainrule.lesson.todo import Unfinished
+from chainrule.lesson.wire import Handle, WireError, pack, receive_request, send_reply, unpack
+
+# frames of files in these folders are not the student's own lines
+_NOT_STUDENT = tuple(
+    os.path.dirname(path) for path in (os.path.dirname(torch.__file__), os.__file__, __file__)
+)
+
+
+class Worker:
+    """Serves the verbs below: a request for the verb "get" is answered by `do_get`.
+
+    Args:
+        namespace: the student's names, for instance a notebook's `user_ns`.
+
+    >>> request = pack({"verb": "call", "args": {"name": "double", "args": [3], "kwargs": {}}})
+    >>> unpack(Worker({"double": lambda x: 2 * x}).serve(request, seconds=1.0))
+    {'value': 6}
+    """
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        self.namespace = namespace
+        self.objects: list[Any] = []
+
+    def serve(self, request: bytes, seconds: float) -> bytes:
+        """Answer one request: `{"value": …}` or, if student code raised, `{"error": {type, message, where}}`.
+
+        What the student's code prints or displays is dropped. After `seconds` it is interrupted, and the error's type
+        is "TimeLimit".
+        """
+        try:
+            message = unpack(request, self._object)
+            verb: Callable[..., Any] = getattr(self, f"do_{message['verb']}")
+            with capture_output(), time_limit(seconds):
+                return pack({"value": verb(**message["args"])}, self._handle)
+        except WireError as error:
+            message = f"the answer is no plain data: {error}"
+            return pack({"error": {"type": "WireError", "message": message, "where": ""}})
+        except KeyboardInterrupt:
+            raise  # the person at the keyboard, or the grader's cell limit
+        except BaseException as error:  # SystemExit included: student code may raise anything
+            return pack({"error": describe(error)})
+
+    def _object(self, handle: Handle) -> Any:
+        return self.objects[handle.id]
+
+    def _handle(self, value: Any) -> Handle:
+        id = next((i for i, known in enumerate(self.objects) if known is value), len(self.objects))
+        if id == len(self.objects):
+            self.objects.append(value)
+        return Handle(id, "model" if isinstance(value, nn.Module) else "object", type(value).__name__)
+
+    # -- the verbs ---------------------------------------------------------------------------------------
+
+    def do_get(self, name: str) -> Any:
+        """The value of a name: `{"value": …}`; or `{"missing": True}`, or `{"function": True}` for what can be called."""
+        if name not in self.namespace:
+            return {"missing": True}
+        value = self.namespace[name]
+        if callable(value) and not isinstance(value, nn.Module):
+            return {"function": True}
+        return {"value": value}
+
+    def do_call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+        """Call a function or class of the student's."""
+        return self.namespace[name](*args, **kwargs)
+
+    def do_autograd(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
+        """Signs that a function of the student's leaves the differentiation to a library: see `by_hand.watch`."""
+        with by_hand.watch(self.namespace[name], self.namespace) as signs:
+            self.namespace[name](*args, **kwargs)
+        return sorted(signs)
+
+    def do_forward(self, model: nn.Module, inputs: Sequence[Any], training: bool, dropout: bool) -> Any:
+        """The model's output, without gradients, in train or eval mode; `dropout=False` switches dropout off."""
+        with torch.no_grad(), in_mode(model, training), nullcontext() if dropout else NoDropout():
+            return model(*on_device_of(model, inputs))
+
+    def do_gradients(
+        self,
+        args: Sequence[Any],
+        upstream: torch.Tensor,
+        name: str = "",
+        model: nn.Module | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Gradients of the sum of output · upstream, of a function of the student's or of a model in eval mode.
+
+        Args:
+            upstream: of the shape of the output; of several outputs the first counts.
+        Returns:
+            "inputs": one entry for each argument, None for those that are no float tensors or don't affect the output;
+            "parameters": the model's by name, None for those that don't affect the output.
+        """
+        args = on_device_of(model, args) if model else args
+        leaves = [
+            a.detach().clone().requires_grad_()
+            if isinstance(a, torch.Tensor) and a.is_floating_point()
+            else a
+            for a in args
+        ]
+        with torch.enable_grad(), in_mode(model, False) if model else nullcontext():
+            result = (model or self.namespace[name])(*leaves, **(kwargs or {}))
+        output = result[0] if isinstance(result, tuple | list) else result
+        parameters = dict(model.named_parameters()) if model else {}
+        wanted = [x for x in (*leaves, *parameters.values()) if getattr(x, "requires_grad", False)]
+        gradients: dict[int, torch.Tensor | None] = {}
+        if isinstance(output, torch.Tensor) and output.requires_grad:
+            values = torch.autograd.grad(output, wanted, upstream.to(output), allow_unused=True)
+            gradients = {id(x): g for x, g in zip(wanted, values, strict=True)}
+        return {
+            "inputs": [gradients.get(id(x)) for x in leaves],
+            "parameters": {name: gradients.get(id(p)) for name, p in parameters.items()},
+        }
+
+    def do_attribute(self, model: nn.Module, attribute: str) -> Any:
+        """An attribute of a model that is data; None if there is none of that name."""
+        return getattr(model, attribute, None)
+
+    def do_used(
+        self,
+        args: Sequence[Any],
+        name: str = "",
+        model: nn.Module | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """Names of PyTorch's functions that run in a call of a function, or in a forward pass of a model."""
+        args = on_device_of(model, args) if model else args
+        with torch.no_grad(), in_mode(model, False) if model else nullcontext(), Names() as mode:
+            (model or self.namespace[name])(*args, **(kwargs or {}))
+        return sorted(mode.names)
+
+    def do_stub_attention(self, query: float, key: float, value: float) -> nn.Module:
+        """See `StubAttention`."""
+        return StubAttention(query, key, value)
+
+    def do_state(self, model: nn.Module) -> dict[str, torch.Tensor]:
+        """Parameters and buffers by name."""
+        return dict(model.state_dict())
+
+    def do_load(self, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+        """Overwrite these parameters and buffers, leave the others."""
+        model.load_state_dict(model.state_dict() | state)
+
+    def do_trace(self, model: nn.Module, inputs: Sequence[Any], training: bool) -> list[dict[str, Any]]:
+        """The layers of one forward pass in the order they ran, as `Tracer` describes them."""
+        inputs = on_device_of(model, inputs)
+        with torch.no_grad(), in_mode(model, training):
+            model(*inputs)  # gives lazy layers their parameters
+            with Tracer(model) as tracer:
+                model(*inputs)
+        return tracer.operations
+
+    def do_fit(
+        self,
+        model: nn.Module,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        steps: int,
+        batch: int,
+        lr: float,
+        momentum: float,
+    ) -> None:
+        """Minimise cross-entropy by SGD with momentum, on `steps` batches in order."""
+        x, y = on_device_of(model, (x, y))
+        parameters = list(model.parameters())
+        velocity = [torch.zeros_like(p) for p in parameters]
+        with in_mode(model, training=True):
+            for step in range(steps):
+                take = torch.arange(step * batch, (step + 1) * batch, device=x.device) % len(x)
+                loss = F.cross_entropy(model(x[take]), y[take])
+                gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)  # 0 if unused
+                with torch.no_grad():
+                    for p, v, g in zip(parameters, velocity, gradients, strict=True):
+                        p.sub_(lr * v.mul_(momentum).add_(g))
+
+    def do_network(self, layers: Sequence[Sequence[Any]], state: dict[str, torch.Tensor]) -> nn.Module:
+        """A sequence of `torch.nn` layers, each given as (name, arguments…), with these weights."""
+        network = nn.Sequential(*(getattr(nn, name)(*args) for name, *args in layers))
+        network.load_state_dict(network.state_dict() | state)
+        return network
+
+    def do_loader(self, x: torch.Tensor, y: torch.Tensor, batch: int) -> DataLoader:
+        """A data loader that serves (x, y) in order; the last batch may be short."""
+        return DataLoader(TensorDataset(x, y), batch_size=batch)
+
+
+def attend(namespace: Mapping[str, Any], address: str) -> None:
+    """Answer the requests that come over a Unix socket until the other end closes it.
+
+    Args:
+        namespace: as for `Worker`.
+        address: the path of a socket on which the referee listens.
+
+    >>> import tempfile
+    >>> from chainrule.lesson.wire import receive_reply, send_request
+    >>> with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
+    ...     listening.bind(f"{folder}/referee")
+    ...     listening.listen()
+    ...     threading.Thread(target=attend, args=({"lr": 0.1}, f"{folder}/referee")).start()
+    ...     line, _ = listening.accept()
+    >>> send_request(line, pack({"verb": "get", "args": {"name": "lr"}}), seconds=5.0)
+    >>> unpack(receive_reply(line, seconds=5.0))
+    {'value': {'value': 0.1}}
+    >>> line.close()
+    """
+    worker = Worker(namespace)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.connect(address)
+        while (received := receive_request(line)) is not None:
+            try:
+                reply = worker.serve(*received)
+            except KeyboardInterrupt:  # by the referee, which kills this process if that does not help
+                reply = pack({"error": {"type": "TimeLimit", "message": "interrupted", "where": ""}})
+            send_reply(line, reply)
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """An exception of student code as three short strings: its type, its message, the student's own line.
+
+    >>> describe(ValueError("a negative size"))
+    {'type': 'ValueError', 'message': 'a negative size', 'where': ''}
+    """
+    where = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if not frame.filename.startswith(_NOT_STUDENT) and frame.line:
+            where = f"line {frame.lineno} of `{frame.name}`: {frame.line}"
+    try:
+        message = str(error)
+    except Exception:
+        message = ""
+    # A NotImplementedError without a message is a stub, too; PyTorch raises it with one for dtypes it can't handle.
+    stub = isinstance(error, Unfinished) or (isinstance(error, NotImplementedError) and not message)
+    kind = "Unfinished" if stub else type(error).__name__
+    return {"type": kind[:80], "message": message[:400], "where": where[:200]}
+
+
+def on_device_of(model: nn.Module, inputs: Sequence[Any]) -> list[Any]:
+    """The inputs, tensors among them moved to the device of the model's parameters.
+
+    >>> on_device_of(nn.Linear(2, 1), [torch.ones(2), 3])
+    [tensor([1., 1.]), 3]
+    """
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
+    return [x.to(device) if isinstance(x, torch.Tensor) else x for x in inputs]
+
+
+@contextmanager
+def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
+    """Train or eval mode in the block; at its end every module has its own mode again.
+
+    >>> model = nn.Linear(2, 1)
+    >>> with in_mode(model, training=False):
+    ...     model.training
+    False
+    >>> model.training
+    True
+    """
+    before = [(module, module.training) for module in model.modules()]
+    model.train(training)
+    try:
+        yield
+    finally:
+        for module, was_training in before:
+            module.training = was_training
+
+
+class TimeLimit(BaseException):
+    """Raised inside student code that runs too long. Not an Exception, so that `except Exception` does not catch it.
+
+    >>> issubclass(TimeLimit, Exception)
+    False
+    """
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Interrupt the block after `seconds`, and then every second until it ends.
+
+    This works in the main thread of systems with POSIX signals; elsewhere there is no limit.
+
+    Raises:
+        TimeLimit: the time was over.
+
+    >>> with time_limit(0.01):
+    ...     while True:
+    ...         pass
+    Traceback (most recent call last):
+    chainrule.lesson.verbs.TimeLimit
+    """
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        raise TimeLimit
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class NoDropout(TorchFunctionMode):
+    """Switches PyTorch's dropouts off, also where student code forgets to do so in eval mode.
+
+    >>> with NoDropout():
+    ...     F.dropout(torch.ones(3), 0.5)
+    tensor([1., 1., 1.])
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if "dropout" in getattr(func, "__name__", ""):
+            return args[0] if args else kwargs["input"]
+        return func(*args, **kwargs)
+
+
+class Names(TorchFunctionMode):
+    """Collects the names of PyTorch's functions that run.
+
+    >>> with Names() as mode:
+    ...     _ = torch.ones(3).softmax(0)
+    >>> sorted(mode.names)
+    ['ones', 'softmax']
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        self.names.add(str(getattr(func, "__name__", "")))
+        return func(*args, **(kwargs or {}))
+
+
+class StubAttention(nn.Module):
+    """Takes what an attention layer takes, and its result is easy to predict: a weighted sum of the query, the mean of
+    the keys and the mean of the values, over the keys that the mask allows.
+
+    Args:
+        query, key, value: the three weights.
+
+    >>> stub = StubAttention(1.0, 0.0, 2.0)
+    >>> query, keys = torch.zeros(1, 1, 2), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])  # (B, n_q, d), (B, n_k, d)
+    >>> stub(query, keys, keys, torch.tensor([[[True, False]]])).tolist()
+    [[[2.0, 4.0]]]
+    """
+
+    def __init__(self, query: float, key: float, value: float) -> None:
+        super().__init__()
+        # a parameter, so that it shows in the state of a module that keeps the stub
+        self.shares = nn.Parameter(torch.tensor([query, key, value]))
+
+    def forward(
+        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(B, n_q, d), (B, n_k, d) twice, mask broadcastable to (B, n_q, n_k) -> (B, n_q, d)."""
+        allowed = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device)
+        if mask is not None:
+            allowed = mask.bool() & allowed
+        share = allowed / allowed.sum(-1, keepdim=True).clamp(min=1)
+        a, b, c = self.shares
+        return a * query + share.to(query) @ (b * key + c * value)
+
+
+class Tracer(TorchFunctionMode):
+    """Records layers as they run, written as modules or as functions: `nn.ReLU()(x)`, `F.relu(x)`, `x.relu()`.
+
+    `operations` has one dict for each: `kind` (a key of `ARGUMENTS`), `input` and `output` (shapes), `parameters` (the
+    student's name of each parameter or buffer by its role, such as "weight"), and `settings` (other arguments, such as
+    stride and padding).
+
+    >>> model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    >>> with Tracer(model) as tracer:
+    ...     _ = model(torch.ones(4, 3))
+    >>> [(operation["kind"], operation["output"]) for operation in tracer.operations]
+    [('linear', (4, 2)), ('relu', (4, 2))]
+    """
+
+    # The arguments that are recorded, by position: torch.nn.functional's documented order.
+    ARGUMENTS: ClassVar[dict[str, dict[str, int]]] = {
+        "linear": {"weight": 1, "bias": 2},
+        "conv2d": {"weight": 1, "bias": 2, "stride": 3, "padding": 4},
+        "batch_norm": {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4},
+        "max_pool2d": {"kernel_size": 1, "stride": 2, "padding": 3},
+        "avg_pool2d": {"kernel_size": 1, "stride": 2, "padding": 3},
+        "dropout": {"p": 1},
+        **{kind: {} for kind in ("relu", "softmax", "log_softmax")},
+    }
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        named = [*model.named_parameters(), *model.named_buffers()]
+        self.names = {id(tensor): name for name, tensor in named}
+        self.operations: list[dict[str, Any]] = []
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        kind = getattr(func, "__name__", "").rstrip("_")
+        if kind in self.ARGUMENTS:
+            x = args[0] if args else kwargs.get("input")
+            known = {
+                name: args[position] if position < len(args) else kwargs.get(name)
+                for name, position in self.ARGUMENTS[kind].items()
+            }
+            self.operations.append(
+                {
+                    "kind": kind,
+                    "input": tuple(getattr(x, "shape", ())),
+                    "output": tuple(getattr(result, "shape", ())),
+                    "parameters": {k: self.names[id(v)] for k, v in known.items() if id(v) in self.names},
+                    "settings": {k: v for k, v in known.items() if isinstance(v, int | float | str | tuple)},
+                }
+            )
+        return result

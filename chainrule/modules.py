@@ -1,0 +1,245 @@
+"""A course's own modules, as graded cells import them.
+
+There are two kinds. The *judging package* (`c.Course.judging`) holds right values and judges; it never ships. It is a
+folder of the course with an `__init__.py`, or an installed package. What *ships beside the notebooks*
+(`source/<assignment>/`) is imported by its plain name, as in the student's notebook.
+
+Graded cells of an assignment run inside `importable`. No worker sees the judging package: `hidden_from_workers` says
+what a sandbox has to hide. What graded cells import is part of what their verdict depends on: `imported` finds it.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from types import ModuleType
+
+OURS = "chainrule"
+NO_DATA = {".py", ".pyc", ".md", ".ipynb"}  # beside a module; Python counts where it is imported
+
+
+@dataclass(frozen=True)
+class CourseModules:
+    """Where the modules of one assignment are.
+
+    Args:
+        root: the course folder.
+        judging: name of the judging package; the course folder's own wins over an installed one.
+        beside: the assignment's folder in source/.
+    """
+
+    root: Path
+    judging: str
+    beside: Path
+
+    @property
+    def judging_path(self) -> list[str] | None:
+        """Where to look for the judging package; None for wherever Python looks."""
+        return [str(self.root)] if is_package(self.root, self.judging) else None
+
+    @cached_property
+    def shipped(self) -> set[str]:
+        """Names of the modules that ship beside the notebooks."""
+        if not self.beside.is_dir():
+            return set()
+        modules = {path.stem for path in self.beside.glob("*.py") if path.stem.isidentifier()}
+        folders = {path.parent.name for path in self.beside.glob("*/*.py") if path.parent.name.isidentifier()}
+        return (modules | folders) - sys.stdlib_module_names
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: object = None
+    ) -> ModuleSpec | None:
+        """The judging package and the shipped modules, for `sys.meta_path`; Python itself finds what is in them."""
+        if name == self.judging and self.judging_path:
+            return PathFinder.find_spec(name, self.judging_path)
+        if name in self.shipped:
+            return PathFinder.find_spec(name, [str(self.beside)])
+        return None
+
+    def owns(self, name: str) -> bool:
+        """Whether a dotted name is one of the course's modules."""
+        top = name.partition(".")[0]
+        return top == self.judging or top in self.shipped
+
+    def locate(self, name: str) -> ModuleSpec | None:
+        """Where a module is, by its dotted name, without running any of its parents; None if it is nowhere."""
+        top, *rest = name.split(".")
+        spec = self.find_spec(top) or find_installed(top)
+        for i, _ in enumerate(rest, 2):
+            if spec is None or spec.submodule_search_locations is None:
+                return None
+            spec = PathFinder.find_spec(".".join(name.split(".")[:i]), list(spec.submodule_search_locations))
+        return spec
+
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Size and time of change of each file that a module of the course may be made of."""
+        judging = self.locate(self.judging)
+        places = [
+            *places_of(judging),
+            *(self.beside / name for name in self.shipped),
+            *self.beside.glob("*.py"),
+        ]
+        files = (file for place in places for file in [place, *place.rglob("*")] if file.is_file())
+        return {
+            str(file): (file.stat().st_size, file.stat().st_mtime_ns)
+            for file in files
+            if file.suffix != ".pyc"
+        }
+
+
+_loaded: tuple[CourseModules, dict[str, tuple[int, int]]] | None = None  # that modules in memory are of
+
+
+@contextmanager
+def importable(modules: CourseModules) -> Iterator[None]:
+    """Let this process import the modules of an assignment; not for a process that runs student code.
+
+    A process may serve several courses, and for days: what is in memory from another course, another assignment, or
+    from files that have changed since is forgotten first.
+    """
+    global _loaded
+    stamps = modules.stamps()
+    if _loaded != (modules, stamps):
+        forget(modules)
+        _loaded = modules, stamps
+    sys.meta_path.insert(0, modules)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(modules)
+
+
+def forget(modules: CourseModules) -> None:
+    """Take the course's modules out of memory, those of whatever course was here before included."""
+    before = _loaded[0] if _loaded else modules
+    for name in [name for name in sys.modules if modules.owns(name) or before.owns(name)]:
+        del sys.modules[name]
+    importlib.invalidate_caches()
+
+
+def is_package(root: Path, name: str) -> bool:
+    return bool(name) and (root / name / "__init__.py").is_file()
+
+
+def find_installed(name: str) -> ModuleSpec | None:
+    """Where an installed top-level module is, editable installs included, without importing it."""
+    for finder in sys.meta_path:
+        find = getattr(finder, "find_spec", None)
+        if isinstance(finder, CourseModules) or find is None:
+            continue
+        if (spec := find(name, None)) is not None:
+            found: ModuleSpec = spec
+            return found
+    return None
+
+
+def places_of(spec: ModuleSpec | None) -> list[Path]:
+    """The folders of a package, or the file of a module."""
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is not None:
+        return [Path(place) for place in spec.submodule_search_locations]
+    return [Path(spec.origin)] if spec.origin and spec.has_location else []
+
+
+def hidden_from_workers(root: Path, judging: str) -> list[Path]:
+    """What a sandbox hides even where it lies in a place that workers see: the course, and every installed package of
+    the judging package's name. Our own distribution's `judging`, too, whatever the course's is called."""
+    installed = {place for name in (judging, "judging") if name for place in places_of(find_installed(name))}
+    return [root, *sorted(installed | {place.resolve() for place in installed})]
+
+
+# -- what verdicts depend on -----------------------------------------------------------------------------
+
+
+def imported(modules: CourseModules, sources: Iterable[str]) -> tuple[list[Path], dict[str, str]]:
+    """What graded cells import, and what that imports, found in the code without running it.
+
+    A text that spells a module of the judging package counts as an import of it.
+
+    Returns:
+        Files whose content counts: the judging package's modules and data beside them, and every other module that is
+        part of no installed distribution. And the versions of the distributions.
+    """
+    files: set[Path] = set()
+    versions: dict[str, str] = {}
+    waiting = [name for source in sources for name in imports_in(source, "", modules.judging)]
+    done: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        top = name.partition(".")[0]
+        if name in done or top in sys.stdlib_module_names or top == OURS:
+            continue
+        done.add(name)
+        spec = modules.locate(name)
+        waiting += [parent for parent in [name.rpartition(".")[0]] if parent]
+        if spec is None or not spec.has_location or spec.origin is None:
+            continue
+        file = Path(spec.origin)
+        if top != modules.judging and top not in modules.shipped and is_installed(file):
+            for distribution in distributions().get(top, []):
+                versions[distribution] = version(distribution)
+            if top in distributions():
+                continue
+        files.add(file)
+        if top == modules.judging and name != top:
+            files |= data_beside(file)
+        if file.suffix == ".py":
+            package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
+            waiting += imports_in(file.read_text(encoding="utf-8"), package, modules.judging)
+    return sorted(files), versions
+
+
+def imports_in(source: str, package: str, judging: str) -> set[str]:
+    """Dotted names that some code may import, those of attributes of modules among them; none if it is not Python."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return set()
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*above, *([node.module] if node.module else [])])
+            names |= {origin, *(f"{origin}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and judging:
+            text = node.value.replace(":", ".")
+            if text.startswith(f"{judging}.") and all(part.isidentifier() for part in text.split(".")):
+                names.add(text)
+    return names - {""}
+
+
+def data_beside(module: Path) -> set[Path]:
+    """Files in a module's folder and below that are no Python: weights, tables."""
+    return {
+        file
+        for file in module.parent.rglob("*")
+        if file.is_file() and file.suffix not in NO_DATA and not file.name.startswith(".")
+    }
+
+
+@cache
+def distributions() -> dict[str, list[str]]:
+    """The installed distributions by the top-level modules they bring."""
+    return {name: sorted(set(found)) for name, found in packages_distributions().items()}
+
+
+def is_installed(file: Path) -> bool:
+    """Whether a module lies where packages are installed to, and not in somebody's working folder."""
+    return any(part in ("site-packages", "dist-packages") for part in file.parts)
+
+
+def load(modules: CourseModules, name: str) -> ModuleType:
+    """Import a module of the course, by its dotted name."""
+    with importable(modules):
+        return importlib.import_module(name)

@@ -1,0 +1,1 @@
+"""Homework 2 of CSC6022."""

@@ -1,0 +1,734 @@
+"""Backpropagation through a network with one hidden layer: draws, the true gradients, and steps to grade by.
+
+    x → z = W x + b1 → h = ReLU(z) → a = V h + b2 → p = softmax(a) → L = −Σ y log p
+
+The steps are functions that take the names of what they need, so that questions with names of their own share them.
+Vectors are one-dimensional, tensors float64. `truth` is autograd's, the rules of the steps are Murphy's ("Probabilistic
+Machine Learning: An Introduction", section 13.3); a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache, cached_property, partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from chainrule.judging.derivation import Answers, Derivation, Step, alike
+from chainrule.lesson.calls import about, call, entry
+from chainrule.lesson.checks import differ, numbers
+from chainrule.lesson.student import CheckFailed, Student, StudentError
+
+RTOL, ATOL = 1e-4, 1e-6  # float32 in between is precise enough
+TINY = 1e-9  # what rounding makes of equal numbers
+PARAMETERS = ("W", "b1", "V", "b2")
+SQUARE = 5, 5, 5
+Draws = tuple[dict[str, Tensor], ...]  # a network to judge on, and another of the same sizes
+
+# -- draws and their true gradients ----------------------------------------------------------------------
+
+
+@cache
+def network(
+    seed: int, inputs: int, hidden: int, classes: int, *, batch: int | None = None
+) -> dict[str, Tensor]:
+    """A random network and data for it: "x" (inputs,), "y" (classes,) one-hot, "W", "b1", "V", "b2".
+
+    Units stay away from ReLU's kink, some of each sample's are dead and some are not, and no probability is close
+    to 0 or 1. With `batch`, x is (batch, inputs) and y (batch, classes).
+    """
+    draw = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+    rows = batch or 1
+    x = torch.empty(0, inputs)
+    while len(x) < rows:
+        W, b1 = normal(hidden, inputs) / inputs**0.5, normal(hidden) / 2
+        V, b2 = normal(classes, hidden) / hidden**0.5, normal(classes) / 2
+        x = normal(20 * rows, inputs)
+        z = x @ W.T + b1
+        p = (z.relu() @ V.T + b2).softmax(1)
+        live = (z > 0).sum(1)
+        good = (
+            (z.abs().amin(1) > 0.01) & (live >= 2) & (live < hidden) & (p.amax(1) < 0.9) & (p.amin(1) > 0.01)
+        )
+        x = x[good][:rows]
+    label = torch.randint(classes, (rows,), generator=draw)
+    y = torch.eye(classes, dtype=torch.float64)[label]
+    if batch is None:
+        x, y = x[0], y[0]
+    return {"x": x, "y": y, "W": W, "b1": b1, "V": V, "b2": b2}
+
+
+def draws(sizes: Sequence[int], seed: int, batch: int | None = None) -> Iterator[Draws]:
+    """Two networks of these sizes (inputs, hidden, classes), then two of equal sizes, where no transpose raises."""
+    for inputs, hidden, classes in (sizes, SQUARE):
+        yield tuple(network(seed + more, inputs, hidden, classes, batch=batch) for more in (0, 50))
+
+
+def truth(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Gradients by autograd of the loss, over a batch its mean, by the name of what is differentiated for.
+
+    Those of a and z are called "u2" and "u1", the others "dW", "db1", "dV", "db2" and "dx".
+    """
+    leaf = {name: given[name].clone().requires_grad_() for name in ("x", *PARAMETERS)}
+    z = leaf["x"] @ leaf["W"].T + leaf["b1"]
+    a = z.relu() @ leaf["V"].T + leaf["b2"]
+    losses = -(given["y"] * a.log_softmax(-1)).sum(-1)
+    wanted = {"u2": a, "u1": z, **{f"d{name}": tensor for name, tensor in leaf.items()}}
+    return dict(zip(wanted, torch.autograd.grad(losses.mean(), list(wanted.values())), strict=True))
+
+
+def parameters(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the student's functions take as `params`."""
+    return {name: given[name] for name in PARAMETERS}
+
+
+# -- steps, in the names of whoever asks -----------------------------------------------------------------
+
+
+def linear(W: str, x: str, b: str, *, before: str | None = None) -> Step:
+    """W x + b, the mistakes being a lost bias and, with `before`, the value before the activation for x."""
+    slips: dict[str, Callable[..., Tensor]] = {
+        f"the bias {b} is missing": lambda W, x, b, *_: W @ x,
+        f"the bias {b} is subtracted": lambda W, x, b, *_: W @ x - b,
+    }
+    if before:
+        slips[f"computed from {before}, before the ReLU"] = lambda W, x, b, z: W @ z + b
+    return Step((W, x, b, *([before] if before else [])), lambda W, x, b, *_: W @ x + b, slips)
+
+
+def relu(z: str) -> Step:
+    slips = {
+        "the ReLU is missing": lambda z: z,
+        "this is its derivative, not ReLU itself": lambda z: (z > 0).double(),
+        "the absolute value is no ReLU": torch.abs,
+        "this is a sigmoid, not ReLU": torch.sigmoid,
+        "this is tanh, not ReLU": torch.tanh,
+    }
+    return Step((z,), torch.relu, slips)
+
+
+def softmax(a: str) -> Step:
+    slips = {
+        "exponentials that are not divided by their sum": torch.exp,
+        "one sigmoid for each class is no softmax": torch.sigmoid,
+        "the logarithms of the probabilities": lambda a: a.log_softmax(0),
+        "divided by the sum without exponentials": lambda a: a / a.sum(),
+    }
+    return Step((a,), lambda a: a.softmax(0), slips)
+
+
+def cross_entropy(p: str, y: str) -> Step:
+    slips = {
+        "the logarithm is missing": lambda p, y: -(y * p).sum(),
+        "the sign is turned": lambda p, y: (y * p.log()).sum(),
+        "divided by the number of classes, which the sum is not": lambda p, y: -(y * p.log()).mean(),
+        "a logarithm to base 2": lambda p, y: -(y * p.log2()).sum(),
+        "terms (1 − y) log(1 − p) belong to independent labels": lambda p, y: (
+            -(y * p.log() + (1 - y) * (1 - p).log()).sum()
+        ),
+        "y and p are exchanged": lambda p, y: -(p * y.clamp_min(1e-12).log()).sum(),
+    }
+    return Step((p, y), lambda p, y: -(y * p.log()).sum(), slips)
+
+
+def logit_gradient(p: str, y: str) -> Step:
+    """p − y."""
+    slips = {
+        f"the sign is turned: this is {y} − {p}": lambda p, y: y - p,
+        f"the factor {p}(1 − {p}) is too much: it has cancelled": lambda p, y: (p - y) * p * (1 - p),
+        f"this is the gradient for {p}, before the softmax": lambda p, y: -y / p,
+        f"the softmax couples the classes: −{y}/{p} takes its whole Jacobian, not only the diagonal": lambda p, y: (
+            -y * (1 - p)
+        ),
+        f"{y} is not subtracted": lambda p, y: p,
+        "divided by the number of classes": lambda p, y: (p - y) / len(p),
+        "a factor 2 belongs to the squared error": lambda p, y: 2 * (p - y),
+    }
+    return Step((p, y), lambda p, y: p - y, slips)
+
+
+def softmax_jacobian(p: str) -> Step:
+    """diag(p) − p pᵀ."""
+    slips = {
+        "only its diagonal: every output depends on every input": lambda p: (p * (1 - p)).diag(),
+        "the diagonal of p(1 − p) is no matrix": lambda p: p * (1 - p),
+        "off the diagonal the sign is minus": lambda p: p.diag() + p.outer(p) - 2 * (p * p).diag(),
+        "p pᵀ is not subtracted": torch.diag,
+        "diag(p) is missing": lambda p: -p.outer(p),
+        "the sign is turned": lambda p: p.outer(p) - p.diag(),
+    }
+    return Step((p,), lambda p: p.diag() - p.outer(p), slips)
+
+
+def through_softmax(jacobian: str, p: str, y: str) -> Step:
+    """p − y, as the Jacobian applied to −y/p: follows whatever Jacobian the student has."""
+    known = logit_gradient(p, y).mistakes
+    slips = {meaning: lambda J, p, y, slip=slip: slip(p, y) for meaning, slip in known.items()}
+    return Step((jacobian, p, y), lambda J, p, y: J @ (-y / p), slips)
+
+
+def outer(delta: str, layer: str, *, before: str | None = None) -> Step:
+    """The gradient for a weight matrix: delta layerᵀ."""
+    slips: dict[str, Callable[..., Tensor]] = {
+        f"the outer product is the other way round: {delta} belongs to the rows": lambda u, h, *_: h.outer(u),
+        "the sign is turned": lambda u, h, *_: -u.outer(h),
+        f"{layer} is missing: all columns are {delta}": lambda u, h, *_: u[:, None].expand(-1, len(h)),
+        f"{delta} is missing: all rows are {layer}": lambda u, h, *_: h.expand(len(u), -1),
+    }
+    if before:
+        slips[f"taken with {before}, before the ReLU"] = lambda u, h, z: u.outer(z)
+    return Step((delta, layer, *([before] if before else [])), lambda u, h, *_: u.outer(h), slips)
+
+
+def bias(delta: str) -> Step:
+    """The gradient for a bias: delta itself."""
+    slips = {
+        f"{delta} is summed up": lambda u: u.sum(),
+        f"{delta} is averaged": lambda u: u.mean(),
+        f"{delta} is divided by its length": lambda u: u / len(u),
+        "the sign is turned": lambda u: -u,
+        "ones: that is the derivative of z for b, without the chain": lambda u: torch.ones_like(u),
+    }
+    return Step((delta,), lambda u: u, slips)
+
+
+def back_through_linear(W: str, delta: str) -> Step:
+    """Wᵀ delta."""
+    slips = {
+        f"{W} is not transposed": lambda W, u: W @ u,
+        "the sign is turned": lambda W, u: -W.T @ u,
+        f"the columns of {W} are summed without {delta}": lambda W, u: W.sum(0),
+    }
+    return Step((W, delta), lambda W, u: W.T @ u, slips)
+
+
+def back_through_relu(g: str, z: str) -> Step:
+    """g ⊙ H(z)."""
+    return Step((g, z), lambda g, z: g * (z > 0), _masks(g, z))
+
+
+def hidden(V: str, u2: str, z: str) -> Step:
+    """(Vᵀ u2) ⊙ H(z)."""
+    known = _masks(f"{V}ᵀ{u2}", z)
+    slips = {meaning: lambda V, u, z, slip=slip: slip(V.T @ u, z) for meaning, slip in known.items()}
+    untransposed = {f"{V} is not transposed": lambda V, u, z: (V @ u) * (z > 0)}
+    return Step((V, u2, z), lambda V, u, z: (V.T @ u) * (z > 0), slips | untransposed)
+
+
+def _masks(g: str, z: str) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+    return {
+        f"the mask of the ReLU is lost: units with {z} < 0 let nothing through": lambda g, z: g,
+        f"the mask is taken from the sign of {g}, not of {z}": lambda g, z: g * (g > 0),
+        f"multiplied by ReLU({z}) itself, not by its derivative": lambda g, z: g * z.relu(),
+        f"multiplied by {z} itself, not by the derivative of ReLU": lambda g, z: g * z,
+        "the mask is the wrong way round": lambda g, z: g * (z < 0),
+        f"the mask alone, without {g}": lambda g, z: (z > 0).double(),
+        f"multiplied by the sign of {z}, which is −1 and not 0 for dead units": lambda g, z: g * z.sign(),
+        "the sign is turned": lambda g, z: -g * (z > 0),
+    }
+
+
+# -- one sample ------------------------------------------------------------------------------------------
+
+FORWARD = {
+    "z": linear("W", "x", "b1"),
+    "h": relu("z"),
+    "a": linear("V", "h", "b2", before="z"),
+    "p": softmax("a"),
+    "loss": cross_entropy("p", "y"),
+}
+BACKWARD = {
+    "u2": logit_gradient("p", "y"),
+    "u1": hidden("V", "u2", "z"),
+    "dV": outer("u2", "h", before="z"),
+    "db2": bias("u2"),
+    "dW": outer("u1", "x"),
+    "db1": bias("u1"),
+    "dx": back_through_linear("W", "u1"),
+}
+
+
+def forward(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The right z, h, a, p and loss of one sample."""
+    values = Derivation(given, FORWARD).values
+    return {name: values[name] for name in FORWARD}
+
+
+class Sample:
+    """What a student's `mlp_forward` and `mlp_backward` answer for one sample, graded step by step.
+
+    Answers that are the same for another sample and network are nobody's computation: nothing is carried on from them.
+
+    Args:
+        sizes: (inputs, hidden, classes), all different. If the student's code raises there, a lost transpose for
+            instance, it is judged where all sizes are the same, so that a slip costs its own step alone.
+    """
+
+    def __init__(self, student: Student, sizes: Sequence[int], seed: int) -> None:
+        given, other = drawn(student, sizes, seed, "z", "u2")
+        self.answers = ask(student, given)
+        again, elsewhere = ask(student, given), ask(student, other)
+        self.chain = Derivation(given, from_live(FORWARD | BACKWARD, again, elsewhere))
+
+    def expect(self, name: str) -> None:
+        """The step is right, or follows from the student's own values."""
+        key = name.removeprefix("d") if name.startswith("d") else name
+        self.chain.expect(self.answers, name, called=f'"{key}"', rtol=RTOL, atol=ATOL)
+
+
+def ask(student: Student, given: Mapping[str, Tensor]) -> Answers:
+    """Answers by step. `mlp_backward` gets right values of the forward pass: it does not depend on the student's."""
+    x, y, params = given["x"], given["y"], parameters(given)
+    results: dict[str, Any] = {}
+
+    def answer(name: str) -> Any:
+        function = "mlp_forward" if name in FORWARD else "mlp_backward"
+        if function not in results:
+            cache = [] if name in FORWARD else [forward(given)]
+            results[function] = call(getattr(student, function), x, y, params, *cache)
+        return entry(results[function], name.removeprefix("d"), function)
+
+    return answer
+
+
+def drawn(student: Student, sizes: Sequence[int], seed: int, *names: str) -> Draws:
+    """The first draws where the student's code answers for these names without raising; if none, those of `sizes`."""
+    pairs = list(draws(sizes, seed))
+    return next((pair for pair in pairs if runs(ask(student, pair[0]), *names)), pairs[0])
+
+
+def runs(answers: Answers, *names: str) -> bool:
+    """The student's code answers for these names without raising anything."""
+    for name in names:
+        try:
+            answers(name)
+        except StudentError:
+            return False
+        except CheckFailed:
+            continue
+    return True
+
+
+def alive(own: Tensor, name: str, again: Answers, elsewhere: Answers) -> bool:
+    """A value is computed from the input: the same when asked again, another for another input, not one number."""
+    try:
+        repeated, other = numbers(again(name), name), numbers(elsewhere(name), name)
+    except CheckFailed:
+        return False
+    uniform = own.numel() > 1 and float(own.max() - own.min()) < TINY
+    steady = differ(alike(repeated, own), own, RTOL, ATOL) == 0
+    varies = differ(alike(other, own), own, 0, TINY) > 0
+    return not uniform and steady and varies
+
+
+def from_live(steps: Mapping[str, Step], again: Answers, elsewhere: Answers) -> dict[str, Step]:
+    """The steps, nothing being carried on from values that are not `alive`."""
+    return {
+        name: replace(step, plausible=partial(alive, name=name, again=again, elsewhere=elsewhere))
+        for name, step in steps.items()
+    }
+
+
+def expect_forward_survives(student: Student, name: Literal["p", "loss"]) -> None:
+    """Logits of ±900 lead to the right probabilities and loss, or, where `name` is wrong anyway, to finite numbers."""
+    sizes = 4, 6, 3
+    mild, other = drawn(student, sizes, 30, "z")
+    b2 = torch.full_like(mild["b2"], -900)
+    b2[0], b2[-1] = 900, 899
+    large = {**mild, "b2": b2, "y": torch.eye(len(b2), dtype=torch.float64)[1]}
+    result = call(student.mlp_forward, large["x"], large["y"], parameters(large))
+    with about("with logits of ±900"):
+        got = numbers(entry(result, name, "mlp_forward"), f'"{name}"')
+        try:
+            Sample(student, sizes, 30).expect(name)
+        except CheckFailed:
+            # its formula is paid for where the logits are small
+            own = numbers(ask(student, mild)(name), name)
+            if not alive(own, name, ask(student, mild), ask(student, other)):
+                raise CheckFailed(f'"{name}" does not depend on the input') from None
+            return
+        own_logits = numbers(entry(result, "a", "mlp_forward"), '"a"').reshape(-1)
+        for logits in (own_logits, large["V"] @ (large["W"] @ large["x"] + large["b1"]).relu() + large["b2"]):
+            if logits.shape != large["b2"].shape:
+                continue
+            log_p = logits.log_softmax(0)
+            want = log_p.exp() if name == "p" else -(large["y"] * log_p).sum()
+            if differ(alike(got, want), want, RTOL, ATOL) == 0:
+                return
+        raise CheckFailed(f'"{name}" is not right (log 0 where a probability rounds to 0?)')
+
+
+# -- a batch ---------------------------------------------------------------------------------------------
+
+BATCH_FORWARD = {
+    "z": Step(("x", "W", "b1"), lambda x, W, b1: x @ W.T + b1),
+    "h": Step(("z",), torch.relu),
+    "a": Step(("h", "V", "b2"), lambda h, V, b2: h @ V.T + b2),
+    "p": Step(("a",), lambda a: a.softmax(1)),
+}
+
+
+def _deltas() -> dict[str, Step]:
+    wrong_axis = {
+        "the softmax runs over the samples, not over the classes": lambda p, y, a: (a.softmax(0) - y) / len(y)
+    }
+    slips = {
+        meaning: lambda p, y, a, slip=slip: (
+            torch.stack([slip(*row) for row in zip(p, y, strict=True)]) / len(y)
+        )
+        for meaning, slip in logit_gradient("P", "Y").mistakes.items()
+    }
+    masks = _masks("U2 V", "Z")
+    return {
+        "U2": Step(("p", "y", "a"), lambda p, y, a: (p - y) / len(y), wrong_axis | slips),
+        "U1": Step(
+            ("V", "U2", "z"),
+            lambda V, U2, z: (U2 @ V) * (z > 0),
+            {meaning: lambda V, U2, z, slip=slip: slip(U2 @ V, z) for meaning, slip in masks.items()},
+        ),
+    }
+
+
+def _matrix(delta: str, layer: str) -> Step:
+    slips = {
+        "this is the transpose": lambda U, H: H.T @ U,
+        "only one sample's part": lambda U, H: len(U) * U[0].outer(H[0]),
+        "the sign is turned": lambda U, H: -U.T @ H,
+    }
+    return Step((delta, layer), lambda U, H: U.T @ H, slips)
+
+
+def _vector(delta: str) -> Step:
+    slips = {
+        "summed over the wrong axis: one number for each unit is left, not one for each sample": lambda U: (
+            U.sum(1)
+        ),
+        "averaged over the wrong axis: one number for each unit is left, not one for each sample": lambda U: (
+            U.mean(1) * len(U)
+        ),
+        "summed over both axes": lambda U: U.sum(),
+        "not summed over the samples": lambda U: U,
+        "only one sample's part": lambda U: len(U) * U[0],
+        "the sign is turned": lambda U: -U.sum(0),
+    }
+    return Step((delta,), lambda U: U.sum(0), slips)
+
+
+BATCH_BACKWARD = {
+    **_deltas(),
+    "dV": _matrix("U2", "h"),
+    "db2": _vector("U2"),
+    "dW": _matrix("U1", "x"),
+    "db1": _vector("U1"),
+    "dX": Step(("U1", "W"), lambda U1, W: U1 @ W, {"summed over the samples": lambda U1, W: (U1 @ W).sum(0)}),
+}
+PER_SAMPLE = {
+    "U2": "u2",
+    "U1": "u1",
+    "dX": "dx",
+}  # answers with a row for each sample, and the single sample's
+
+
+class Batch:
+    """What a student's `mlp_backward_batch` answers, its powers of N apart from everything else.
+
+    Twice the same batch leaves the gradients of a mean what they are and doubles those of a sum, whatever else may
+    be wrong with them. So the power of N in an answer is measured, taken out, and judged on its own.
+
+    Args:
+        sizes: (inputs, hidden, classes), all different; if the code raises there, it is judged where they are the same.
+        n: samples.
+    """
+
+    def __init__(self, student: Student, sizes: Sequence[int], n: int, seed: int) -> None:
+        self.student, self.n = student, n
+        for self.given, self.other in draws(sizes, seed, n):
+            with suppress(StudentError):
+                self.ask(self.given)
+                break
+        else:
+            self.given, self.other = next(draws(sizes, seed, n))
+        given = self.given
+        steps = {
+            name: replace(step, plausible=partial(self.plausible, name=name))
+            for name, step in {**BATCH_FORWARD, **BATCH_BACKWARD}.items()
+        }
+        self.chain = Derivation(given, steps)
+
+    def ask(self, given: Mapping[str, Tensor]) -> dict[str, Any]:
+        result = call(self.student.mlp_backward_batch, given["x"], given["y"], parameters(given))
+        return {name: entry(result, name.removeprefix("d"), "mlp_backward_batch") for name in BATCH_BACKWARD}
+
+    @cached_property
+    def result(self) -> dict[str, Any]:
+        return self.ask(self.given)
+
+    @cached_property
+    def again(self) -> dict[str, Any]:
+        return self.ask(self.given)
+
+    @cached_property
+    def elsewhere(self) -> dict[str, Any]:
+        return self.ask(self.other)
+
+    @cached_property
+    def twice(self) -> dict[str, Any]:
+        return self.ask({**self.given, **{name: self.given[name].repeat(2, 1) for name in ("x", "y")}})
+
+    @cached_property
+    def singles(self) -> list[Answers]:
+        """The student's functions for one sample, asked row by row."""
+        rows = zip(self.given["x"], self.given["y"], strict=True)
+        return [ask(self.student, {**self.given, "x": x, "y": y}) for x, y in rows]
+
+    def alive(self, name: str) -> bool:
+        if name in BATCH_FORWARD:  # the student's own, from the functions for one sample
+            own = numbers(self.answers(name), name)
+            return len(own.unique(dim=0)) == len(own) and len(own[0].unique()) > 1
+        own = numbers(self.result[name], name)
+        return alive(own, name, self.again.__getitem__, self.elsewhere.__getitem__)
+
+    def plausible(self, own: Tensor, name: str) -> bool:
+        return self.alive(name)
+
+    def power(self, name: str) -> int:
+        """The power of N that an answer has too much: 0 in a gradient of the mean, 1 in one of the sum."""
+        once, twice = numbers(self.result[name], name), numbers(self.twice[name], name)
+        rows = name in PER_SAMPLE
+        if rows and len(twice) == 2 * len(once):
+            twice = twice[: len(once)] * 2  # a row of the mean's gradient has 1/N
+        if once.shape == twice.shape:
+            for power in (0, 1, -1, 2, -2):
+                if differ(twice, 2.0**power * once, RTOL, ATOL) == 0:
+                    return power
+        # Samples are mixed. A row of (p − y)/N has no entry above 1/N.
+        if name in ("U2", "U1"):
+            return int(float(numbers(self.result["U2"], "U2").abs().max()) > 1 / self.n + ATOL)
+        return 0
+
+    def answers(self, name: str) -> Any:
+        """An answer as it would be with the right power of N."""
+        if name in BATCH_FORWARD:
+            return torch.stack([numbers(single(name), name).reshape(-1) for single in self.singles])
+        return numbers(self.result[name], name) / float(self.n) ** self.power(name)
+
+    def expect(self, name: str) -> None:
+        """An answer is right up to its power of N, follows from the student's own U2 and U1, or is what the
+        student's functions for one sample add up to."""
+        key = name.removeprefix("d")
+        try:
+            self.chain.expect(self.answers, name, called=f'"{key}"', rtol=RTOL, atol=ATOL)
+        except CheckFailed as failure:
+            with suppress(CheckFailed, RuntimeError):
+                rows = torch.stack(
+                    [numbers(s(PER_SAMPLE.get(name, name)), name).squeeze() for s in self.singles]
+                )
+                summed = rows if name in PER_SAMPLE else rows.sum(0)
+                own = self.answers(name)
+                computed = len(rows.unique(dim=0)) > 1 and self.alive(name)
+                if computed and differ(own.squeeze(), summed / self.n, RTOL, ATOL) == 0:
+                    return
+            raise failure from None
+
+    def expect_mean(self) -> None:
+        """The gradients for both weight matrices are those of the mean."""
+        for name in ("dV", "dW"):
+            key = name.removeprefix("d")
+            if not self.alive(name):
+                raise CheckFailed(f'"{key}" is not computed from the batch')
+            told = {1: "the 1/N is missing: this is the gradient of the sum", -1: "the 1/N is in it twice"}
+            power = self.power(name)
+            if power:
+                raise CheckFailed(f'"{key}": {told.get(power, "its power of N is wrong")}')
+
+    def expect_same_power(self, names: Iterable[str]) -> None:
+        """These answers have the power of N that the student's weight gradients have."""
+        weights = {self.power("dV"), self.power("dW")}
+        for name in names:
+            power = self.power(name)
+            if power not in weights:
+                said = "one 1/N too many: U2 has it already" if power < min(weights) else "the 1/N is missing"
+                raise CheckFailed(
+                    f'"{name.removeprefix("d")}": {said} (the weights\' gradients have another)'
+                )
+
+
+# -- functions that are checked alone, and put together --------------------------------------------------
+
+
+def normal(seed: int, **shapes: tuple[int, ...]) -> dict[str, Tensor]:
+    """Normal numbers by name and shape, none of them near 0 and some of either sign."""
+    draw = torch.Generator().manual_seed(seed)
+    drawn = {}
+    for name, shape in shapes.items():
+        while True:
+            value = torch.randn(*shape, generator=draw, dtype=torch.float64)
+            if value.abs().min() > 0.05 and bool((value > 0).any()) and bool((value < 0).any()):
+                break
+        drawn[name] = value
+    return drawn
+
+
+def prediction(seed: int, classes: int) -> dict[str, Tensor]:
+    """Probabilities "o_hat" and a one-hot target "o", (classes,) both."""
+    draw = torch.Generator().manual_seed(seed)
+    o_hat = torch.randn(classes, generator=draw, dtype=torch.float64).softmax(0)
+    label = int(torch.randint(classes, (), generator=draw))
+    return {"o_hat": o_hat, "o": torch.eye(classes, dtype=torch.float64)[label]}
+
+
+class Functions:
+    """A student's functions for single steps, each called alone with given values and graded by the step.
+
+    Args:
+        steps: by the function's name. Its arguments are what the step needs and no other function gives.
+        given: what the functions are called with.
+        other: another draw of the same, as for `Sample`.
+    """
+
+    def __init__(
+        self,
+        student: Student,
+        steps: Mapping[str, Step],
+        given: Mapping[str, Tensor],
+        other: Mapping[str, Tensor],
+    ) -> None:
+        def asking(values: Mapping[str, Tensor]) -> Answers:
+            def answer(name: str) -> Any:
+                arguments = [values[need] for need in steps[name].needs if need not in steps]
+                return call(getattr(student, name), *arguments)
+
+            return answer
+
+        self.answers = asking(given)
+        self.chain = Derivation(given, from_live(steps, self.answers, asking(other)))
+
+    def expect(self, name: str) -> None:
+        """The function's value is right, or follows from those of the student's earlier functions."""
+        self.chain.expect(self.answers, name, rtol=RTOL, atol=ATOL)
+
+
+# Problem 2's parameters, by the names that `network` and `truth` have for them.
+THETA = {"W1": "W", "b1": "b1", "W2": "V", "b2": "b2"}
+SMALL, LARGE = (
+    1e-4,
+    1.0,
+)  # learning rates: at the small one no update changes another gradient, at the large it does
+COARSE = {"rtol": 5e-3, "atol": 2e-3}  # for what is left of a float32 number after a small step
+
+
+class Descent:
+    """What a student's `descend(x, o, theta, eta)` does to the parameters.
+
+    Its gradients are right, or what the student's own functions for single steps give one after the other. A parameter
+    for which these give nothing to go by, a number for a vector, say, is left out: the slip is paid for there.
+
+    Args:
+        sizes: (n, d, K), all different; if `descend` raises there, it is judged where they are the same.
+    """
+
+    def __init__(self, student: Student, sizes: Sequence[int], seed: int) -> None:
+        self.student = student
+        for self.given, self.other in draws(sizes, seed):
+            with suppress(StudentError):
+                self.moved(self.given, SMALL)
+                break
+        else:
+            self.given, self.other = next(draws(sizes, seed))
+        given, other = self.given, self.other
+        right = truth(given)
+        gradients = {
+            f"d{name}": Step((), partial(right.__getitem__, f"d{ours}")) for name, ours in THETA.items()
+        }
+        slips: dict[str, Callable[[Tensor], Tensor]] = {
+            "this step goes uphill": torch.neg,
+            "it does not move": torch.zeros_like,
+            "a factor 2 is too much": lambda g: 2 * g,
+        }
+        moves = {name: Step((f"d{name}",), lambda g: g, slips) for name in THETA}
+        again, elsewhere = (partial(self.composed, values) for values in (given, other))
+        self.chain = Derivation({}, from_live(gradients, again, elsewhere) | moves)
+
+    def moved(self, given: Mapping[str, Tensor], eta: float) -> dict[str, Tensor]:
+        """By how much each parameter went down."""
+        theta = {name: given[ours] for name, ours in THETA.items()}
+        after = call(self.student.descend, given["x"], given["y"], theta, eta)
+        moved = {}
+        for name, before in theta.items():
+            new = alike(numbers(entry(after, name, "descend"), f'"{name}"'), before)
+            if new.shape != before.shape:
+                raise CheckFailed(
+                    f'"{name}" has shape {tuple(new.shape)} after the step, not {tuple(before.shape)}'
+                )
+            moved[name] = before - new
+        return moved
+
+    def expect_gradients(self) -> None:
+        """A small step moves every parameter against its gradient."""
+        moved = self.moved(self.given, SMALL)
+
+        def answer(name: str) -> Any:
+            return moved[name] / SMALL if name in THETA else self.composed(self.given, name)
+
+        for name in self.judged():
+            self.chain.expect(answer, name, called=f'the step of "{name}", divided by eta', **COARSE)
+
+    def judged(self) -> list[str]:
+        """The parameters with something to go by.
+
+        Raises:
+            CheckFailed: no weight matrix is among them.
+        """
+        again, elsewhere = (partial(self.composed, values) for values in (self.given, self.other))
+        names = []
+        for name, ours in THETA.items():
+            try:
+                own = self.composed(self.given, f"d{name}")
+            except CheckFailed:  # nothing of the student's own: it must be right
+                names.append(name)
+                continue
+            if own.shape == self.given[ours].shape and alive(own, f"d{name}", again, elsewhere):
+                names.append(name)
+        if not {"W1", "W2"} & set(names):
+            raise CheckFailed("your gradients for the weights do not depend on the sample")
+        return names
+
+    def composed(self, given: Mapping[str, Tensor], name: str) -> Tensor:
+        """A gradient by the student's functions, each called with what the ones before gave."""
+        z1 = given["W"] @ given["x"] + given["b1"]
+        h = z1.relu()
+        o_hat = (given["V"] @ h + given["b2"]).softmax(0)
+
+        def step(function: str, like: Tensor | None, *args: Tensor) -> Tensor:
+            value = numbers(call(getattr(self.student, function), *args), function)
+            return value if like is None else alike(value, like)
+
+        delta, layer = step("dE_dz2", o_hat, o_hat, given["y"]), h
+        if name.endswith("1"):
+            delta, layer = step("dE_dz1", z1, step("dE_dh", h, given["V"], delta), z1), given["x"]
+        like = self.given[THETA[name.removeprefix("d")]]
+        return step(f"dE_{name}", like, delta, *([layer] if "W" in name else []))
+
+    def expect_one_point(self) -> None:
+        """A large step is the small one in proportion, so every gradient was taken at the old parameters."""
+        small, large, again = (self.moved(self.given, eta) for eta in (SMALL, LARGE, LARGE))
+        elsewhere = self.moved(self.other, LARGE)
+        names = self.judged()
+        for name in names:
+            if "W" in name and not alive(large[name], name, again.__getitem__, elsewhere.__getitem__):
+                raise CheckFailed(f'the step of "{name}" does not depend on the sample')
+        top = "W2" if "W2" in names else "W1"
+        ratio = float((small[top] * large[top]).sum() / (large[top] ** 2).sum())
+        for name in reversed(names):
+            if differ(small[name] / ratio if ratio else small[name], large[name], **COARSE):
+                raise CheckFailed(
+                    f'the step of "{name}" changes its direction with eta: was another parameter updated before?'
+                )

@@ -1,0 +1,129 @@
+"""Where honest work on problem 6.2 ends up: test accuracies of the notebook's three networks after one epoch.
+
+python bench/calibrate_p6_2.py --profile quick --seeds 10
+python bench/calibrate_p6_2.py --profile quick --seeds 10 --stand-in
+
+"ours" are fresh networks after the grader's own short training (judging/csc6022_hw2/p6_2_cnn.py), for who trained
+them wrongly. The open-ended network's bars are the handout's 70 % and two lower ones, less what drawing the test
+pictures may take.
+"""
+
+import argparse
+import ast
+import contextlib
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import torch
+from calibration import Measured, calibrate
+from results import ROOT
+
+from chainrule.datasets import cifar_10
+from chainrule.datasets.cifar_10 import SIZES, STAND_IN, normalised
+from chainrule.lesson.verbs import Worker
+from judging.csc6022_hw2 import p6_2_cnn
+
+NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
+RUNS = {"barebones": "p6_2b-run", "module": "p6_2c-run", "sequential": "p6_2d-run"}
+NETWORKS = {"barebones": "barebones", "module": "module_net", "sequential": "sequential"}
+ITEMS = {"barebones": "p6_2b-accuracy", "module": "p6_2c-accuracy", "sequential": "p6_2d-accuracy"}
+
+
+def bars_in_use(cells: dict[str, str], kind: str) -> dict[str, float]:
+    """By network, as the notebook's checks have them."""
+    found = {
+        network: re.search(r"^BARS = (\{.*\})", cells[item], re.MULTILINE) for network, item in ITEMS.items()
+    }
+    return {network: ast.literal_eval(bars[1])[kind] for network, bars in found.items() if bars}
+
+
+def notebook(root: Path) -> tuple[dict[str, str], dict[str, Any]]:
+    """The notebook's code cells, and its names with all answers in them, on this data."""
+    cells = {
+        cell.metadata.nbgrader.grade_id: cell.source
+        for cell in nbformat.read(NOTEBOOK, as_version=4).cells
+        if cell.cell_type == "code"
+    }
+    names: dict[str, Any] = {}
+    for name, source in cells.items():
+        if name.endswith("-code") or name in ("p6_2-imports", "p6_2-data", "p6_2c-sgd"):
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(source.replace('"./data"', repr(str(root))), names)
+    return cells, names
+
+
+def accuracy(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
+    """Of test pictures uint8 (N, 3, 32, 32) and labels (N,)."""
+    model.eval()
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        guesses = [model(normalised(part).to(device)).argmax(1).cpu() for part in images.split(1000)]
+    return float((torch.cat(guesses) == labels).double().mean())
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--profile", choices=SIZES, default="quick")
+    options.add_argument("--seeds", type=int, default=10)
+    options.add_argument("--stand-in", action="store_true", help="on generated data")
+    options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--ours", action="store_true", help="also the grader's own training")
+    args = options.parse_args()
+
+    torch.set_num_threads(args.threads)
+    held_out, title = ROOT / "data" / "held-out", f"problem 6.2, {args.profile}"
+    root = ROOT / "data" / args.profile
+    if args.stand_in:
+        title += f", {STAND_IN}"
+        root = ROOT / "data" / f"{args.profile}-stand-in"
+        held_out = root / "held-out"
+        cifar_10.answers = lambda *_: False  # no network
+    origin = cifar_10.prepare(root, args.profile, held_out=held_out)
+    if (origin == STAND_IN) != args.stand_in:
+        raise SystemExit(
+            f"'{root}' holds {origin}: run `chainrule data cifar-10`, with --from if you have a copy"
+        )
+    cells, names = notebook(root)
+    data = cifar_10.complete(root, args.profile, held_out)
+    assert data is not None  # just prepared
+    test = [torch.from_numpy(part) for part in data.batches[cifar_10.TEST]]
+
+    def trained(network: str) -> Measured:
+        def measure(seed: int) -> float:
+            torch.manual_seed(seed)
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(cells[RUNS[network]], names)
+            return accuracy(names[NETWORKS[network]], *test)
+
+        return measure
+
+    def ours(seed: int) -> float:
+        torch.manual_seed(seed)
+        model = names["sequential_net"](3, 32, 16, 10).to(names["device"])
+        train = names["train_set"]
+        x, y = normalised(train.images[:4000]), train.labels[:4000]
+        Worker({}).do_fit(model, x, y, p6_2_cnn.STEPS, batch=64, lr=p6_2_cnn.RATES[0], momentum=0.9)
+        return accuracy(model, *test)
+
+    measured = {network: trained(network) for network in RUNS}
+    bars = bars_in_use(cells, "stand-in" if args.stand_in else args.profile)
+    if args.ours:
+        measured["trained by us"] = ours
+        bars["trained by us"] = p6_2_cnn.FLOOR
+    answers = [source for name, source in cells.items() if name.endswith(("-code", "-run"))]
+    calibrate(
+        title,
+        measured,
+        seeds=args.seeds,
+        n=len(test[1]),
+        recipe=f"{origin}{p6_2_cnn.STEPS}{p6_2_cnn.RATES}" + "".join(answers),
+        bars=bars,
+        note=f"Data: {origin}. One epoch.",
+    )
+
+
+if __name__ == "__main__":
+    main()

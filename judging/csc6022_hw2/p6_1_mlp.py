@@ -1,0 +1,1073 @@
+"""Problem 6.1 of Homework 2: the right data, gradients and updates, and what the checks say of the student's.
+
+    x → z = W x + b → a = σ(z) → f = v·a + c,    J = (1/N) Σ (f − y)² + λ (Σ W² + Σ v²)
+
+The model of the data is exercise 11.7 of Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning"; δ and
+s are the errors of its section 11.4, here with the factor 2/N of J in them. Tensors are float64; W is (H, D), b and v
+are (H,), c is (1,), X is (N, D), a and s are (N, H), f, y and δ are (N,).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cache, cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from chainrule.judging.derivation import Derivation, Step, alike, applied
+from chainrule.lesson.calls import about, call, entry
+from chainrule.lesson.checks import differ, expect, numbers
+from chainrule.lesson.student import CheckFailed, Student, StudentError
+
+RTOL, ATOL = 1e-4, 1e-7  # float32 in between is precise enough
+PARAMETERS = ("W", "b", "v", "c")
+NOISE = 0.30
+CASES = [(7, 3, 5, 61), (11, 4, 6, 62), (8, 2, 3, 63)]  # N, D, H, seed
+
+HIDDEN, EPOCHS, LAM = 10, 1000, 1e-4
+RATE, MOMENTUM = 0.1, 0.9
+DRAWS = 5
+# For the median of the normalised test error over DRAWS data sets; see bench/calibrate_p6_1.py
+BAR = 0.10
+LEARNT = 0.9  # an error above has learnt nothing: the mean of the targets has 1
+
+Params = dict[str, Tensor]
+
+# -- the data --------------------------------------------------------------------------------------------
+
+
+def conditional_mean(X: Tensor) -> Tensor:
+    """E[Y | X] = σ(a1ᵀX) + (a2ᵀX)² for inputs (n, 2), with a1 = (3, 3) and a2 = (3, −3)."""
+    return torch.sigmoid(3 * X[:, 0] + 3 * X[:, 1]) + (3 * X[:, 0] - 3 * X[:, 1]) ** 2
+
+
+def _means(X: Tensor) -> dict[str, Tensor]:
+    u, w = X @ torch.tensor([3.0, 3.0]).double(), X @ torch.tensor([3.0, -3.0]).double()
+    return {
+        "the sigmoid is missing": u + w**2,
+        "the square is missing": torch.sigmoid(u) + w,
+        "a1 and a2 are exchanged": torch.sigmoid(w) + u**2,
+        "a2 is (3, −3): the sign of its second entry is lost": torch.sigmoid(u) + u**2,
+        "the first term, σ(a1ᵀX), is missing": w**2,
+        "the second term, (a2ᵀX)², is missing": torch.sigmoid(u),
+        "the sigmoid belongs to the first term only": torch.sigmoid(u + w**2),
+    }
+
+
+def draw_inputs(n: int, seed: int, dimension: int = 2) -> Tensor:
+    return torch.randn(n, dimension, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def sample(n: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Inputs (n, 2) and targets (n,) of the model."""
+    X = draw_inputs(n, seed)
+    noise = torch.randn(n, generator=torch.Generator().manual_seed(seed + 10**6), dtype=torch.float64)
+    return X, conditional_mean(X) + NOISE * noise
+
+
+def expect_conditional_mean(student: Student) -> None:
+    for n, seed in ((9, 1), (14, 2)):
+        X = draw_inputs(n, seed) / 2
+        own = alike(numbers(call(student.conditional_mean, X), "what `conditional_mean` returns"), X[:, 0])
+        expect(own, "E[Y | X]").close_to(conditional_mean(X), rtol=RTOL, atol=ATOL, mistakes=_means(X))
+
+
+def drawn(student: Student, n: int, seed: int) -> tuple[Tensor, Tensor]:
+    """What the student's `sample` gives, as X (n, 2) and y (n,)."""
+    pair = student.sample(n, seed)
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        raise CheckFailed("`sample` should return two arrays, X and y")
+    X, y = numbers(pair[0], "X"), numbers(pair[1], "y")
+    if tuple(X.shape) != (n, 2):
+        raise CheckFailed(f"X has shape {tuple(X.shape)}, not {(n, 2)}")
+    return X, expect_vector(y, n, "y")
+
+
+def expect_inputs(student: Student) -> None:
+    """Independent standard normal inputs, other ones for another seed. Bounds are five standard errors or more."""
+    n = 4000
+    X, _ = drawn(student, n, 11)
+    if differ(X, drawn(student, n, 12)[0], 0, 1e-12) == 0:
+        raise CheckFailed("two seeds give the same X: start the generator from `seed`")
+    mean, sd = X.mean(0), X.std(0)
+    if (mean.abs() > 5 * sd / n**0.5).any():
+        raise CheckFailed(
+            f"the mean of X is {mean[mean.abs().argmax()]:.2f}, not 0: draw from the standard normal"
+        )
+    if ((sd - 1).abs() > 0.06).any():
+        worst = float(sd[(sd - 1).abs().argmax()])
+        raise CheckFailed(f"the standard deviation of X is {worst:.2f}, not 1: draw from the standard normal")
+    if abs(float((X[:, 0] * X[:, 1]).mean())) > 5 / n**0.5:
+        raise CheckFailed("X1 and X2 are not independent: draw them separately")
+    if abs(float((X**4).mean()) - 3) > 0.7:  # 9 standard errors; a uniform distribution has 1.8
+        raise CheckFailed("X has the right mean and spread, but is not normally distributed")
+
+
+def expect_noise(student: Student) -> None:
+    """Noise 0.30 Z around the conditional mean, right or the student's own."""
+    n = 4000
+    X, y = drawn(student, n, 13)
+    residuals = [y - conditional_mean(X)]
+    try:
+        own = numbers(call(student.conditional_mean, X), "what `conditional_mean` returns")
+        residuals.append(y - expect_vector(own, n, "what `conditional_mean` returns"))
+    except CheckFailed:
+        pass
+    told = ""
+    for r in residuals:
+        sd = float(r.std())
+        if sd < 1e-6:
+            told = "there is no noise in y, or the same for all points"
+        elif abs(sd - math.sqrt(NOISE)) < 0.02:
+            told = told or "the variance of the noise is 0.30, its standard deviation should be"
+        elif abs(sd - NOISE**2) < 0.005:
+            told = told or "the standard deviation of the noise is 0.09: 0.30 is not the variance"
+        elif abs(sd - NOISE) > 0.02:  # 6 standard errors
+            told = told or f"y varies by {sd:.2f} around E[Y | X], not by 0.30"
+        elif abs(float(r.mean())) > 0.03:
+            told = told or "the mean of the noise is not 0"
+        elif abs(float((r / NOISE).pow(4).mean()) - 3) > 0.8:
+            told = told or "the noise has the right spread, but is not normally distributed"
+        elif abs(float(torch.corrcoef(torch.stack([r, X[:, 0]]))[0, 1])) > 0.1:
+            told = told or "the noise depends on X"
+        else:
+            return
+    raise CheckFailed(told)
+
+
+# -- scaling ---------------------------------------------------------------------------------------------
+
+
+def expect_scaling(student: Student, what: str) -> None:
+    """`standardise(values, train)` uses the training set's mean and standard deviation, with N or N − 1.
+
+    Args:
+        what: "train" for the training set itself, "test" for other values.
+    """
+    for shape, seed in (((9, 3), 1), ((9,), 2)):
+        train = 3 + 2 * draw_inputs(shape[0], seed, 3)[:, : shape[-1]]
+        train = train * torch.tensor([1.0, 4.0, 0.5]).double()
+        test = 5 + 3 * draw_inputs(6, seed + 10, 3) ** 2
+        if len(shape) == 1:
+            train, test = train[:, 0], test[:, 0]
+        values = train if what == "train" else test
+        right = [(values - train.mean(0)) / train.std(0, correction=d) for d in (0, 1)]
+        own = alike(numbers(call(student.standardise, values, train), "what `standardise` returns"), values)
+        with about("scaling the training set" if what == "train" else "scaling a test set"):
+            if all(differ(own, one, RTOL, ATOL) for one in right):
+                mistakes = scaling_mistakes(values, train, test)
+                expect(own, "the result").close_to(right[0], rtol=RTOL, atol=ATOL, mistakes=mistakes)
+
+
+def scaling_mistakes(values: Tensor, train: Tensor, test: Tensor) -> list[tuple[str, Tensor]]:
+    """What known mistakes make of the values, with N and then with N − 1 in the standard deviations."""
+    mean, own_mean, both = train.mean(0), values.mean(0), torch.cat([train, test])
+    mistakes = []
+    for d in (0, 1):
+        sd, own_sd = train.std(0, correction=d), values.std(0, correction=d)
+        mistakes += [
+            (
+                "scaled by the statistics of the values themselves, not of the training set",
+                (values - own_mean) / own_sd,
+            ),
+            (
+                "the test set has entered mean and standard deviation",
+                (values - both.mean(0)) / both.std(0, correction=d),
+            ),
+            ("the mean of the test set is subtracted", (values - own_mean) / sd),
+            ("divided by the standard deviation of the test set", (values - mean) / own_sd),
+            ("divided by the variance", (values - mean) / sd**2),
+            (
+                "one mean and one deviation for all columns",
+                (values - train.mean()) / train.std(correction=d),
+            ),
+            ("the mean is not subtracted", values / sd),
+            ("multiplied by the standard deviation", (values - mean) * sd),
+        ]
+    return [
+        *mistakes,
+        ("the standard deviation is missing", values - mean),
+        ("nothing has changed", values),
+    ]
+
+
+# -- the network -----------------------------------------------------------------------------------------
+
+
+@cache
+def case(N: int, D: int, H: int, seed: int) -> dict[str, Tensor]:
+    """A network and data for it, in general position: "X", "y" and the parameters. Units are not saturated."""
+    draw = torch.Generator().manual_seed(seed)
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=draw, dtype=torch.float64)
+
+    given = {"W": normal(H, D), "b": normal(H), "v": normal(H), "c": normal(1), "X": normal(N, D)}
+    return {**given, "y": normal(N) * 2 + 0.5}
+
+
+def parameters(given: Mapping[str, Tensor]) -> Params:
+    return {name: given[name] for name in PARAMETERS}
+
+
+def forward(params: Params, X: Tensor) -> tuple[Tensor, Tensor]:
+    """Hidden activations (N, H) and outputs (N,)."""
+    A = torch.sigmoid(X @ params["W"].T + params["b"])
+    return A, A @ params["v"] + params["c"]
+
+
+def gradients(params: Params, X: Tensor, y: Tensor, lam: float) -> Params:
+    """Those of J, by the formulas; a test compares them with autograd's."""
+    A, f = forward(params, X)
+    delta = 2 * (f - y) / len(X)
+    s = delta[:, None] * params["v"] * A * (1 - A)
+    decay = {"W": 2 * lam * params["W"], "v": 2 * lam * params["v"]}
+    data = {"W": s.T @ X, "b": s.sum(0), "v": A.T @ delta, "c": delta.sum().reshape(1)}
+    return {name: value + decay.get(name, 0) for name, value in data.items()}
+
+
+def step(params: Params, velocity: Params, g: Params, rate: float, momentum: float) -> tuple[Params, Params]:
+    """Gradient descent with momentum: (new parameters, new velocity)."""
+    velocity = {name: momentum * velocity[name] - rate * g[name] for name in PARAMETERS}
+    return {name: params[name] + velocity[name] for name in PARAMETERS}, velocity
+
+
+def normalised_error(y: Tensor, f: Tensor) -> float:
+    return float(((f - y) ** 2).mean() / y.var(correction=0))
+
+
+def expect_vector(value: Tensor, n: int, name: str) -> Tensor:
+    """A vector of n numbers, also from a row or a column."""
+    if value.numel() != n or max(value.shape, default=1) != n:
+        raise CheckFailed(f"{name} has shape {tuple(value.shape)}, not ({n},)")
+    return value.reshape(n)
+
+
+def expect_sigmoid(student: Student) -> None:
+    """σ of moderate and of very large inputs, in an array of any shape."""
+    for t in (torch.linspace(-4, 5, 12).double().reshape(3, 4), torch.tensor([-900.0, 900.0, 0.3]).double()):
+        own = call(student.sigmoid, t)
+        try:
+            own = numbers(own, "σ")
+        except CheckFailed:
+            large = " (t = ±900: exp(900) is no float)" if t.abs().max() > 100 else ""
+            raise CheckFailed(f"σ(t) is no finite number{large}") from None
+        wrong = {
+            "this is its derivative": torch.sigmoid(t) * (1 - torch.sigmoid(t)),
+            "this is tanh": t.tanh(),
+        }
+        wrong["the sign of t is turned"] = torch.sigmoid(-t)
+        expect(own, "σ(t)").close_to(torch.sigmoid(t), rtol=1e-5, atol=1e-9, mistakes=wrong)
+
+
+def expect_forward(student: Student) -> None:
+    for sizes in CASES:
+        given = case(*sizes)
+        X, params = given["X"], parameters(given)
+        pair = call(student.forward, params, X)
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise CheckFailed("`forward` should return two arrays, A and f")
+        A, f = forward(params, X)
+        Z = X @ params["W"].T
+        own_A, own_f = numbers(pair[0], "A"), expect_vector(numbers(pair[1], "f"), len(X), "f")
+        expect(own_A, "A").close_to(
+            A,
+            rtol=RTOL,
+            atol=ATOL,
+            mistakes={"the bias b is missing": Z.sigmoid(), "the sigmoid is missing": Z + params["b"]},
+        )
+        output = {"the bias c is missing": A @ params["v"], "the output unit is linear: no σ": f.sigmoid()}
+        expect(own_f, "f").close_to(f, rtol=RTOL, atol=ATOL, mistakes=output)
+
+
+# -- backpropagation: each value up to a factor, with error carried forward; the factor in a check of its own -----
+
+
+def slope(t: Tensor) -> Tensor:
+    """σ′(t)."""
+    return torch.sigmoid(t) * (1 - torch.sigmoid(t))
+
+
+def varied(value: Tensor) -> bool:
+    """Whether a value is more than one number repeated, so that something may follow from it."""
+    return float(value.std()) > 1e-9
+
+
+BACKPROP = {
+    "A": Step(("z",), torch.sigmoid, plausible=varied),
+    "f": Step(("A", "v", "c"), lambda A, v, c: A @ v + c, plausible=varied),
+    "delta": Step(
+        ("f", "y"),
+        lambda f, y: 2 * (f - y) / len(y),
+        {
+            "the factor f(1 − f) is too much: the output unit is linear": lambda f, y: (f - y) * f * (1 - f),
+            "the factor σ′(f) is too much: the output unit is linear": lambda f, y: (f - y) * slope(f),
+            "y is not subtracted": lambda f, y: f,
+            "the square itself, not its derivative": lambda f, y: (f - y) ** 2,
+            "the sign of f − y only: that is the absolute error": lambda f, y: (f - y).sign(),
+        },
+        varied,
+    ),
+    "s": Step(
+        ("delta", "A", "v", "z"),
+        lambda d, A, v, z: d[:, None] * v * A * (1 - A),
+        {
+            "the derivative of the hidden units, σ′(z), is missing": lambda d, A, v, z: d[:, None] * v,
+            "σ′ is taken at the activation, σ(a)(1 − σ(a)), not at z": lambda d, A, v, z: (
+                d[:, None] * v * slope(A)
+            ),
+            "σ′ is taken at what comes from above, not at z": lambda d, A, v, z: (
+                d[:, None] * v * slope(d[:, None] * v)
+            ),
+            "σ′ is there twice": lambda d, A, v, z: d[:, None] * v * (A * (1 - A)) ** 2,
+            "this is z(1 − z): with the activations it is a(1 − a)": lambda d, A, v, z: (
+                d[:, None] * v * z * (1 - z)
+            ),
+            "1 − a² is the derivative of tanh": lambda d, A, v, z: d[:, None] * v * (1 - A**2),
+            "multiplied by σ(z) itself, not by its derivative": lambda d, A, v, z: d[:, None] * v * A,
+            "a mask for ReLU: these units are sigmoids": lambda d, A, v, z: d[:, None] * v * (z > 0),
+            "v, the way back to the hidden units, is missing": lambda d, A, v, z: d[:, None] * A * (1 - A),
+            "δ is missing": lambda d, A, v, z: v * A * (1 - A),
+        },
+        varied,
+    ),
+    "dv": Step(
+        ("delta", "A", "z"),
+        lambda d, A, z: A.T @ d,
+        {
+            "taken with z, before the sigmoid": lambda d, A, z: z.T @ d,
+            "the activations are summed without δ": lambda d, A, z: A.sum(0),
+            "the errors are multiplied by σ′, which belongs to the hidden layer": lambda d, A, z: (
+                (A * (1 - A)).T @ d
+            ),
+        },
+    ),
+    "dc": Step(("delta",), lambda d: d.sum().reshape(1)),
+    "dW": Step(
+        ("s", "X", "z"),
+        lambda s, X, z: s.T @ X,
+        {
+            "the inputs are summed without s": lambda s, X, z: X.sum(0).expand(s.shape[1], -1),
+            "taken without σ′(z), although s has it": lambda s, X, z: (s / slope(z)).T @ X,
+        },
+    ),
+    "db": Step(
+        ("s", "z"),
+        lambda s, z: s.sum(0),
+        {"taken without σ′(z), although s has it": lambda s, z: (s / slope(z)).sum(0)},
+    ),
+}
+
+
+class UpToFactor(Derivation):
+    """A derivation whose values may be any multiple, other than 0, of what they should be."""
+
+    def agree(self, got: Tensor, want: Tensor, rtol: float, atol: float) -> bool:
+        return multiple(got, want, rtol, atol) is not None
+
+    def reject(self, got: Tensor, right: Tensor, called: str, rtol: float, atol: float) -> None:
+        raise CheckFailed(f"{called} is not a multiple of the right gradient")
+
+
+class Backprop:
+    """What the student's `backprop` gives for one network.
+
+    Values are graded up to a factor, and the factor by itself: of the gradients, most share one.
+
+    Args:
+        N, D, H, seed: as for `case`.
+    """
+
+    def __init__(self, student: Student, N: int, D: int, H: int, seed: int) -> None:
+        self.student, self.N = student, N
+        self.given = case(N, D, H, seed)
+        W, b, X, y = (self.given[name] for name in ("W", "b", "X", "y"))
+        self.answer = call(student.backprop, parameters(self.given), X, y)
+        self.chain = UpToFactor({**self.given, "z": X @ W.T + b}, BACKPROP)
+
+    @cached_property
+    def forward(self) -> dict[str, Tensor]:
+        """The student's A and f; empty if `forward` gives something else."""
+        with suppress(CheckFailed, TypeError, ValueError):
+            pair = call(self.student.forward, parameters(self.given), self.given["X"])
+            A, f = (numbers(part, "the result") for part in pair)
+            return {"A": A, "f": expect_vector(f, self.N, "f")}
+        return {}
+
+    def answers(self, step: str) -> Tensor:
+        """The student's value of a step, in the right shape."""
+        if step in ("A", "f"):
+            if step not in self.forward:
+                raise CheckFailed(f"there is no {step}")
+            return self.forward[step]
+        key, right = key_of(step), self.chain.values[step]
+        value = alike(numbers(entry(self.answer, key, "backprop"), f'"{key}"'), right)
+        if value.shape != right.shape:
+            shape = tuple(right.shape)
+            hint = ": it is transposed" if tuple(_flipped(value).shape) == shape else _along(key)
+            raise CheckFailed(f'"{key}" has shape {tuple(value.shape)}, not {shape}{hint}')
+        return value
+
+    def factors(self, step: str) -> list[tuple[float, bool]]:
+        """Numbers k for which the value is k times what follows from the values before it, and whether the first of
+        these is the right one.
+
+        Raises:
+            CheckFailed: there is none; a known mistake is named.
+        """
+        own, rule, called = self.answers(step), self.chain.steps[step].rule, f'"{key_of(step)}"'
+        try:
+            self.chain.expect(self.answers, step, called=called, rtol=RTOL, atol=1e-12)
+        except CheckFailed:
+            if not own.any():
+                raise CheckFailed(f"{called} is 0 everywhere") from None
+            raise
+        right = self.chain.values[self.chain.steps[step].needs[0]]
+        found = []
+        for source in self.chain.sources(self.answers, step):
+            want = applied(rule, source)
+            k = None if want is None else multiple(own, want, RTOL, 1e-12)
+            if k is not None:
+                found.append((k, source[0] is right))
+        return found
+
+    def common(self) -> tuple[float, bool]:
+        """The factor that most of the gradients v, W and b share, and whether it is relative to right values.
+
+        Raises:
+            CheckFailed: fewer than two of v, W and b are a multiple of what is right.
+        """
+        found = []
+        for step in ("dv", "dW", "db"):  # any c is a multiple of the right one
+            with suppress(CheckFailed):
+                found.append(self.factors(step)[0])
+        if len(found) < 2:
+            raise CheckFailed(
+                "fewer than two of the gradients v, W, b point the right way: no factor to judge"
+            )
+
+        def votes(one: tuple[float, bool]) -> tuple[int, float]:
+            return sum(near(one[0], k) for k, _ in found), -abs(math.log(abs(one[0])))
+
+        return max(found, key=votes)
+
+    def expect(self, key: str) -> None:
+        """An entry of the student's dict is right up to a factor, which for a gradient is that of most others."""
+        if key not in PARAMETERS:
+            self.factors(key)
+            return
+        factors = [k for k, _ in self.factors(f"d{key}")]
+        try:
+            common, _ = self.common()
+        except CheckFailed:
+            if key == "c":
+                known = (1.0, 2.0, 0.5, 1 / self.N, 2 / self.N, self.N, self.N / 2, 1 / self.N**2)
+                if not any(near(abs(k), one) for k in factors for one in known):
+                    raise CheckFailed('"c" is not the sum of the δ') from None
+            return
+        if not any(near(k, common) for k in factors):
+            raise CheckFailed(
+                f'"{key}" {self._other_factor(factors[-1] / common)}'
+            )  # by the student's values
+
+    def _other_factor(self, times: float) -> str:
+        """What it means that a gradient is so many times what it should be beside the others."""
+        if near(times, 1 / self.N):
+            return "is a sum over the samples, not their average: 1/N is in δ already"
+        if near(times, self.N):
+            return "lacks the factor 1/N that the other gradients have"
+        if near(times, -1):
+            return "has its sign turned, the other gradients have not"
+        if near(times, 1 / len(self.given["v"])):
+            return "is averaged over the hidden units"
+        return f"is {times:.4g} times what it should be beside the other gradients"
+
+    def expect_factor(self) -> None:
+        """The gradients are those of J itself, with 2/N exactly once."""
+        k, absolute = self.common()
+        N = self.N
+        known = {
+            1.0: "",
+            N: "the factor 1/N of the mean is missing",
+            1 / N: "1/N is there twice",
+            0.5: "the factor 2 of the squared error's derivative is lost",
+            2.0: "a factor 2 is too much",
+            N / 2: "both factors, 2 and 1/N, are missing",
+            0.5 / N: "1/N is there twice, and the factor 2 is lost",
+            2 / N: "1/N is there twice, and a factor 2 is too much",
+        }
+        if not absolute:  # a wrong δ has no right size, so any factor that has a reason passes
+            known = dict.fromkeys((1.0, 2.0, 0.5, 1 / N, 2 / N), "")
+        for value, meaning in known.items():
+            if near(k, value):
+                if meaning:
+                    raise CheckFailed(meaning)
+                return
+            if absolute and near(k, -value):
+                rest = f"; besides, {meaning}" if meaning else ""
+                raise CheckFailed(f"the sign is turned: δ has f − y, not y − f{rest}")
+        raise CheckFailed(f"the gradients are {k:.4g} times those of J")
+
+
+def key_of(step: str) -> str:
+    """The key under which the student's `backprop` returns a step's value."""
+    return step[1:] if step[1:] in PARAMETERS else step
+
+
+def _flipped(value: Tensor) -> Tensor:
+    """A matrix transposed, anything else as it is."""
+    return value.T if value.ndim == 2 else value
+
+
+def _along(name: str) -> str:
+    """What a bias's wrong shape means."""
+    if name == "b":
+        return ": sum over the samples, one number for each hidden unit"
+    return ": sum over the samples" if name == "c" else ""
+
+
+def near(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-3 * abs(b)
+
+
+def multiple(got: Tensor, reference: Tensor, rtol: float, atol: float) -> float | None:
+    """The number k ≠ 0 with got = k · reference, None if there is none.
+
+    Args:
+        rtol, atol: if they don't differ by more than that, k is 1.
+    """
+    return 1.0 if differ(got, reference, rtol, atol) == 0 else ratio(got, reference)
+
+
+def ratio(got: Tensor, reference: Tensor) -> float | None:
+    """The number k ≠ 0 with got = k · reference, None if there is none."""
+    square = float((reference**2).sum())
+    if got.shape != reference.shape or not 0 < square < math.inf:
+        return None
+    k = float((got * reference).sum()) / square
+    return k if abs(k) > 1e-6 and differ(got, k * reference, 3e-4, 1e-12) == 0 else None
+
+
+@cache
+def cases(student: Student) -> list[Backprop]:
+    """Cached by the student's object; each graded cell has another one."""
+    return [Backprop(student, *sizes) for sizes in CASES]
+
+
+# -- weight decay ----------------------------------------------------------------------------------------
+
+LAMBDAS = 0.35, 1.15
+
+
+def own_gradients(student: Student, given: Mapping[str, Tensor], lam: float) -> Params:
+    """What the student's `gradients` gives, each in its parameter's shape."""
+    result = call(student.gradients, parameters(given), given["X"], given["y"], lam)
+    found = {}
+    for name in PARAMETERS:
+        value = alike(numbers(entry(result, name, "gradients"), f'"{name}"'), given[name])
+        if value.shape != given[name].shape:
+            value = _flipped(value)  # a slip of backprop's, paid for there
+        if value.shape != given[name].shape:
+            raise CheckFailed(f'"{name}" has shape {tuple(value.shape)}, not {tuple(given[name].shape)}')
+        found[name] = value
+    return found
+
+
+def decay_parts(student: Student, given: Mapping[str, Tensor]) -> Params:
+    """What λ adds: how the gradients change between two λ, whatever the data's part is."""
+    low, high = (own_gradients(student, given, lam) for lam in LAMBDAS)
+    return {name: high[name] - low[name] for name in PARAMETERS}
+
+
+def expect_decay(student: Student) -> None:
+    """λ adds 2λW and 2λv."""
+    for sizes in CASES:
+        given, N = case(*sizes), sizes[0]
+        more = LAMBDAS[1] - LAMBDAS[0]
+        parts = decay_parts(student, given)
+        if not any(parts[name].abs().max() > 1e-9 for name in PARAMETERS):
+            raise CheckFailed("the gradients do not change with λ: there is no weight decay in them")
+        for name in ("W", "v"):
+            own, w = parts[name], given[name]
+            expect(own, f'what λ adds to "{name}"').close_to(
+                2 * more * w,
+                rtol=RTOL,
+                atol=1e-8,
+                mistakes={
+                    "λ for 2λ: the derivative of λw² is 2λw": more * w,
+                    "the sign of the decay is turned": -2 * more * w,
+                    "the sign of the decay is turned, and it is λ for 2λ": -more * w,
+                    "λ sign(w) is the derivative of λ|w|, an L1 penalty": more * w.sign(),
+                    "2λ sign(w): an L1 penalty": 2 * more * w.sign(),
+                    "2λ/N: the penalty is not divided by N": 2 * more * w / N,
+                    "λ/N for 2λ: the penalty is not divided by N": more * w / N,
+                    "λ² for λ": 2 * (LAMBDAS[1] ** 2 - LAMBDAS[0] ** 2) * w,
+                    "the penalty itself, not its derivative": more * w**2,
+                    "the penalty itself, summed up": (more * w**2).sum().expand(w.shape),
+                    "these weights are not decayed": 0 * w,
+                },
+            )
+
+
+def expect_free_biases(student: Student) -> None:
+    """λ leaves the biases' gradients alone."""
+    for sizes in CASES:
+        given = case(*sizes)
+        parts = decay_parts(student, given)
+        if not any(parts[name].abs().max() > 1e-9 for name in PARAMETERS):
+            raise CheckFailed("the gradients do not change with λ: there is no weight decay in them")
+        for name in ("b", "c"):
+            if parts[name].abs().max() > 1e-7:
+                raise CheckFailed(f'the bias "{name}" is decayed: the penalty is on the weights W and v only')
+        if all(ratio(parts[name], torch.ones_like(parts[name])) is not None for name in ("W", "v")):
+            raise CheckFailed("what λ adds does not depend on the weights")
+
+
+def expect_data_part(student: Student) -> None:
+    """At any λ the gradients depend on the data as those of the mean squared error do, right or the student's own."""
+    for sizes in CASES:
+        given = case(*sizes)
+        params = parameters(given)
+        other = {**given, "X": given["X"].flip(1) * 0.8 + 0.3, "y": given["y"].flip(0) * 0.7 - 1}
+        change = [own_gradients(student, data, LAMBDAS[0]) for data in (given, other)]
+        right = [gradients(params, data["X"], data["y"], 0) for data in (given, other)]
+        own: list[Any] = []
+        with suppress(CheckFailed):
+            own = [call(student.backprop, params, data["X"], data["y"]) for data in (given, other)]
+        for name in PARAMETERS:
+            got = change[0][name] - change[1][name]
+            known = [right[0][name] - right[1][name]]
+            try:
+                a, b = (alike(numbers(entry(r, name, "backprop"), name), given[name]) for r in own)
+                known += [part for part in (a - b, _flipped(a - b)) if part.any() and part.shape == got.shape]
+            except (CheckFailed, ValueError, RuntimeError):
+                pass
+            if all(differ(got, want, RTOL, 1e-8) for want in known):
+                if not got.abs().max() > 1e-9:
+                    lost = "the decay stands in place of the data's gradient, and is not added to it"
+                    raise CheckFailed(f'"{name}" does not depend on the data: {lost}')
+                raise CheckFailed(f'"{name}": without the decay, it is not what `backprop` gives')
+
+
+# -- training --------------------------------------------------------------------------------------------
+
+MOVES = [(0.35, 0.17, 0.6), (0.0, 0.05, 0.9), (0.0, 0.4, 0.3)]  # lam, rate, momentum
+
+
+def expect_normalised_error(student: Student) -> None:
+    """Mean squared error over Var(y), with N or N − 1 in the variance."""
+    for n, seed in ((9, 3), (14, 4)):
+        y, f = 2 * draw_inputs(n, seed)[:, 0] + 5, 3 * draw_inputs(n, seed + 5)[:, 0] + 4
+        mse = ((f - y) ** 2).mean()
+        own = numbers(call(student.normalised_error, y, f), "what `normalised_error` returns")
+        if own.numel() != 1:
+            raise CheckFailed(f"`normalised_error` returns shape {tuple(own.shape)}, not one number")
+        own = own.reshape(())
+        if not differ(own, mse / y.var(), RTOL, ATOL):
+            continue
+        expect(own, "the normalised error").close_to(
+            mse / y.var(correction=0),
+            rtol=RTOL,
+            atol=ATOL,
+            mistakes={
+                "this is the mean squared error: divide by the variance of y": mse,
+                "divided by the standard deviation of y, not by its variance": mse / y.std(correction=0),
+                "divided by the standard deviation, with N − 1": mse / y.std(),
+                "divided by the variance of f, not of y": mse / f.var(correction=0),
+                "divided by the variance of f, not of y, with N − 1": mse / f.var(),
+                "this is its square root": (mse / y.var(correction=0)).sqrt(),
+                "this is its square root, with N − 1": (mse / y.var()).sqrt(),
+                "this is R², one minus the normalised error": 1 - mse / y.var(correction=0),
+                "this is R², one minus the normalised error, with N − 1": 1 - mse / y.var(),
+                "divided by the mean of y², which is not its variance": mse / (y**2).mean(),
+                "the mean of the absolute errors": (f - y).abs().mean() / y.var(correction=0),
+                "a sum of squares over a variance: it needs the mean": n * mse / y.var(correction=0),
+            },
+        )
+
+
+VelocityRule = Callable[[Tensor, Tensor, float, float], Tensor]  # of old velocity, gradient, rate, momentum
+ParameterRule = Callable[
+    [Tensor, Tensor, Tensor, float], Tensor
+]  # of old parameter, old and new velocity, rate
+
+VELOCITY_MISTAKES: dict[str, VelocityRule] = {
+    "the sign of the gradient is turned: this climbs": lambda m, g, rate, mu: mu * m + rate * g,
+    "the learning rate is missing": lambda m, g, rate, mu: mu * m - g,
+    "the momentum is missing": lambda m, g, rate, mu: -rate * g,
+    "the momentum is 1: the old velocity is not damped": lambda m, g, rate, mu: m - rate * g,
+    "the old velocity's sign is turned": lambda m, g, rate, mu: -mu * m - rate * g,
+    "an average with (1 − momentum), which the formula has not": lambda m, g, rate, mu: (
+        mu * m - (1 - mu) * rate * g
+    ),
+    "without −η: it is momentum · velocity + gradient": lambda m, g, rate, mu: mu * m + g,
+    "momentum and learning rate are exchanged": lambda m, g, rate, mu: rate * m - mu * g,
+    "the old velocity, unchanged": lambda m, g, rate, mu: m,
+}
+# Where some gradients belong to parameters that have moved: which ones move first.
+MOVED_EARLY = {
+    "W and b are updated with a v that has moved already: all gradients belong to the old parameters": "vc",
+    "v and c are updated with a W that has moved already: all gradients belong to the old parameters": "Wb",
+}
+PARAMETER_MISTAKES: dict[str, ParameterRule] = {
+    "the parameters have not moved": lambda p, old, new, rate: p,
+    "moved by the old velocity, not by the new one": lambda p, old, new, rate: p + old,
+    "the velocity is subtracted: its sign points downhill already": lambda p, old, new, rate: p - new,
+    "the learning rate is in the velocity already": lambda p, old, new, rate: p + rate * new,
+    "moved by − learning rate · velocity: the learning rate and the sign are in the velocity": (
+        lambda p, old, new, rate: p - rate * new
+    ),
+    "the velocity alone, without the parameters": lambda p, old, new, rate: new,
+}
+
+
+class Move:
+    """One call of the student's `step`.
+
+    Attributes:
+        params, velocity: before the step.
+        new_params, new_velocity: what the student's `step` returns.
+        gradients: the right ones, then those of the student's own `gradients` if it gives any.
+    """
+
+    def __init__(
+        self, student: Student, sizes: tuple[int, int, int, int], lam: float, rate: float, mu: float
+    ):
+        given = case(*sizes)
+        self.params, self.X, self.y = parameters(given), given["X"], given["y"]
+        self.lam, self.rate, self.mu = lam, rate, mu
+        self.velocity = {name: 0.3 * value.cos() for name, value in self.params.items()}
+        pair = call(student.step, self.params, self.velocity, self.X, self.y, lam, rate, mu)
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise CheckFailed("`step` should return two dicts, the new params and the new velocity")
+        self.new_params, self.new_velocity = (
+            self.shaped(part, name) for part, name in zip(pair, ("params", "velocity"), strict=True)
+        )
+        self.gradients = [gradients(self.params, self.X, self.y, lam)]
+        with suppress(CheckFailed):
+            self.gradients.append(own_gradients(student, given, lam))
+
+    def shaped(self, part: Any, name: str) -> Params:
+        """One of the two dicts that `step` returns, each entry in its parameter's shape."""
+        values = {}
+        for key, model in self.params.items():
+            value = alike(numbers(entry(part, key, "step"), f'the new {name} "{key}"'), model)
+            if value.shape != model.shape:
+                raise CheckFailed(
+                    f'the new {name} "{key}" has shape {tuple(value.shape)}, not {tuple(model.shape)}'
+                )
+            values[key] = value
+        return values
+
+    def right(self, g: Params) -> tuple[Params, Params]:
+        """The right (new parameters, new velocity) with these gradients."""
+        return step(self.params, self.velocity, g, self.rate, self.mu)
+
+    def expect_velocity(self) -> None:
+        """It is right, with right gradients or the student's own."""
+        if any(self.same(self.new_velocity, self.right(g)[1]) for g in self.gradients):
+            return
+        for meaning, rule in VELOCITY_MISTAKES.items():
+            for g in self.gradients:
+                wrong = {k: rule(self.velocity[k], g[k], self.rate, self.mu) for k in PARAMETERS}
+                if self.same(self.new_velocity, wrong):
+                    raise CheckFailed(meaning)
+        g = self.gradients[0]
+        for meaning, first in MOVED_EARLY.items():
+            moved, _ = self.right(g)
+            mixed = {name: (moved if name in first else self.params)[name] for name in PARAMETERS}
+            later = gradients(mixed, self.X, self.y, self.lam)
+            used = {name: (g if name in first else later)[name] for name in PARAMETERS}
+            if self.same(self.new_velocity, self.right(used)[1]):
+                raise CheckFailed(meaning)
+        for name in PARAMETERS:
+            right = self.mu * self.velocity[name] - self.rate * g[name]
+            expect(self.new_velocity[name], f'the new velocity "{name}"').close_to(
+                right, rtol=RTOL, atol=ATOL
+            )
+
+    def expect_parameters(self) -> None:
+        """They moved by the new velocity: the right one, or the student's own if it is one."""
+        constant = all(float(self.new_velocity[name].std(correction=0)) < 1e-9 for name in ("W", "v"))
+        velocities = [] if constant else [self.new_velocity]
+        velocities += [self.right(g)[1] for g in self.gradients]
+        for velocity in velocities:
+            if self.same(self.new_params, {k: self.params[k] + velocity[k] for k in PARAMETERS}):
+                if constant:
+                    raise CheckFailed("the new velocity is constant: nothing to move by")
+                return
+        for meaning, rule in PARAMETER_MISTAKES.items():
+            for velocity in velocities:
+                wrong = {
+                    k: rule(self.params[k], self.velocity[k], velocity[k], self.rate) for k in PARAMETERS
+                }
+                if self.same(self.new_params, wrong):
+                    raise CheckFailed(meaning)
+        raise CheckFailed("the new parameters are not the old ones plus the new velocity")
+
+    @staticmethod
+    def same(got: Params, want: Params) -> bool:
+        return all(differ(got[name], want[name], RTOL, 1e-8) == 0 for name in PARAMETERS)
+
+    def is_right(self) -> bool:
+        """Whether both are right with right gradients."""
+        params, velocity = self.right(self.gradients[0])
+        return self.same(self.new_params, params) and self.same(self.new_velocity, velocity)
+
+    def aligned(self) -> bool:
+        """Whether the step moves, and what the gradient adds to it is along the right gradient, up or down."""
+        right, before, momentum = (
+            flat(self.gradients[0]),
+            flat(self.params),
+            self.mu * flat(self.velocity),
+        )
+        if not (flat(self.new_params) - before).any():
+            return False
+        parts = flat(self.new_params) - before - momentum, flat(self.new_velocity) - momentum
+        return any(abs(float(own @ right)) > 0.4 * float(own.norm() * right.norm()) > 0 for own in parts)
+
+
+def flat(values: Params) -> Tensor:
+    """All numbers of a network in one vector."""
+    return torch.cat([values[name].flatten() for name in PARAMETERS])
+
+
+@cache
+def moves(student: Student) -> list[Move]:
+    return [Move(student, sizes, *move) for sizes, move in zip(CASES, MOVES, strict=True)]
+
+
+# -- fit -------------------------------------------------------------------------------------------------
+
+
+def data_set(seed: int, n_test: int = 1000) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """100 training and `n_test` test points, scaled by the training set's statistics: X, y, X_test, y_test."""
+    (X, y), (X_test, y_test) = sample(100, seed), sample(n_test, seed + 5000)
+    return (
+        (X - X.mean(0)) / X.std(0, correction=0),
+        (y - y.mean()) / y.std(correction=0),
+        (X_test - X.mean(0)) / X.std(0, correction=0),
+        (y_test - y.mean()) / y.std(correction=0),
+    )
+
+
+class Fit:
+    """What the student's `fit` makes of one data set of ours."""
+
+    def __init__(self, student: Student, seed: int, hidden: int = HIDDEN, epochs: int = EPOCHS) -> None:
+        self.data = data_set(seed)
+        self.epochs = epochs
+        pair = call(student.fit, *self.data, hidden, LAM, epochs, seed)
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise CheckFailed("`fit` should return the parameters and a history")
+        params, self.history = pair
+        self.params = {}
+        for name, shape in {"W": (hidden, 2), "b": (hidden,), "v": (hidden,), "c": (1,)}.items():
+            value = alike(numbers(entry(params, name, "fit"), f'after training "{name}"'), torch.empty(shape))
+            if tuple(value.shape) != shape:
+                raise CheckFailed(f'the parameter "{name}" has shape {tuple(value.shape)}, not {shape}')
+            self.params[name] = value
+
+    def errors(self) -> tuple[float, float]:
+        """Normalised errors on the training and the test set."""
+        X, y, X_test, y_test = self.data
+        return (
+            normalised_error(y, forward(self.params, X)[1]),
+            normalised_error(y_test, forward(self.params, X_test)[1]),
+        )
+
+    def own_error(self, student: Student) -> float:
+        """The test error by the student's own `forward`, whose slips are paid for elsewhere; infinite if it fails."""
+        X, y = self.data[2:]
+        try:
+            f = call(student.forward, self.params, X)[1]
+            return normalised_error(y, expect_vector(numbers(f, "f"), len(X), "f"))
+        except (CheckFailed, TypeError, LookupError):
+            return math.inf
+
+
+def expect_history(student: Student) -> None:
+    """The history ends at the errors of the network that `fit` returns, by our functions or by the student's own.
+
+    A slip of the step's may drive the weights away: then the first epochs are enough.
+    """
+    try:
+        _expect_history(student, 300)
+    except CheckFailed as failure:
+        try:
+            _expect_history(student, 20)
+        except CheckFailed:
+            raise failure from None
+        if "NaN" not in str(failure) and not slipped(student):
+            raise
+
+
+def _expect_history(student: Student, epochs: int) -> None:
+    fit = Fit(student, 74, hidden=4, epochs=epochs)
+    ends = {}
+    for name in ("train", "test"):
+        values = numbers(entry(fit.history, name, "fit"), f'the history "{name}"')
+        due = epochs // 10
+        if values.ndim != 1 or not due <= len(values) <= epochs + 2:
+            raise CheckFailed(
+                f'the history "{name}" should have an entry for every tenth epoch, here {due}; '
+                f"yours has shape {tuple(values.shape)}"
+            )
+        ends[name] = float(values[-1])
+    right = dict(zip(("train", "test"), fit.errors(), strict=True))
+    own = {}
+    try:  # a slip in forward or normalised_error is paid for there
+        for name, (X, y) in {"train": fit.data[:2], "test": fit.data[2:]}.items():
+            f = numbers(call(student.forward, fit.params, X)[1], "f")
+            own[name] = float(numbers(call(student.normalised_error, y, f), "the error").reshape(()))
+            own[name] = own[name] if float(f.std()) > 1e-9 else math.nan
+    except (CheckFailed, TypeError, LookupError, RuntimeError):
+        own = {}
+    for known in (right, own):
+        if known and matching(ends, known):
+            return
+        if known and matching(ends, dict(zip(("test", "train"), known.values(), strict=True))):
+            raise CheckFailed("the histories of training and test set are exchanged")
+    if abs(ends["test"] - right["train"]) < 0.02 * right["train"]:
+        raise CheckFailed('the history "test" holds errors on the training set')
+    name = max(ends, key=lambda name: abs(ends[name] - right[name]))
+    raise CheckFailed(
+        f'the history "{name}" ends at {ends[name]:.3g}; the network returned has an error of {right[name]:.3g}'
+    )
+
+
+def matching(ends: Mapping[str, float], known: Mapping[str, float]) -> bool:
+    return all(abs(ends[name] - known[name]) <= 0.03 * abs(known[name]) for name in ends)
+
+
+@cache
+def median_error(student: Student, hidden: int = HIDDEN) -> float:
+    """The median over data sets of ours of the normalised test error that the student's training reaches."""
+    errors = []
+    for draw in range(DRAWS):
+        try:
+            fit = Fit(student, 100 + draw, hidden)
+            error = fit.errors()[1]
+            errors.append(error if error <= BAR else min(error, fit.own_error(student)))
+        except StudentError:
+            raise
+        except CheckFailed as failure:
+            if "NaN" not in str(failure):
+                raise
+            errors.append(math.inf)
+    return float(torch.tensor(errors).median())
+
+
+def expect_accuracy(student: Student) -> None:
+    """The network learns; if it doesn't, because of a slip in `step` or before it, the loop around it is right."""
+    median = median_error(student)
+    if median <= BAR:
+        return
+    told = f"the median of the test errors over {DRAWS} data sets is {median:.3g}, above {BAR:g}"
+    if not (repeats_steps(student) and slipped(student)):
+        if not median < math.inf:
+            told = f"in most of {DRAWS} trainings the weights run away to NaN or infinity"
+        raise CheckFailed(told)
+    if not (median < LEARNT or all(move.aligned() for move in moves(student) if not move.lam)):
+        raise CheckFailed(f"{told}: nothing is learnt")
+
+
+def slipped(student: Student) -> bool:
+    """Whether the student's `step` is not the right one: that is paid for in its own checks."""
+    try:
+        return not all(move.is_right() for move in moves(student))
+    except CheckFailed:
+        return False
+
+
+def repeats_steps(student: Student) -> bool:
+    """Whether three epochs of `fit` are three of the student's own steps from the given start."""
+    X, y, *_ = data = data_set(72)
+    try:
+        params = start = student.initial(4, 9)
+        velocity = {name: 0 * numbers(value, name) for name, value in start.items()}
+        params = {name: numbers(value, name) for name, value in start.items()}
+        for _ in range(3):
+            params, velocity = call(student.step, params, velocity, X, y, LAM, RATE, MOMENTUM)
+            params, velocity = ({k: numbers(v, k) for k, v in part.items()} for part in (params, velocity))
+        got = call(student.fit, *data, 4, LAM, 3, 9)[0]
+        return all(
+            differ(alike(numbers(got[name], name), params[name]), params[name], RTOL, 1e-8) == 0
+            for name in PARAMETERS
+        )
+    except (CheckFailed, AttributeError, TypeError, ValueError, LookupError):
+        return False
+
+
+# -- how many hidden units -------------------------------------------------------------------------------
+
+UNITS = tuple(range(1, 11))
+WELL = 0.15  # "does well", as the notebook defines it
+
+
+def table_of(student: Student, draws: int = 1) -> dict[int, Tensor]:
+    """The student's test errors by the number of hidden units.
+
+    Raises:
+        CheckFailed: there is none, it is not complete, or has fewer draws.
+    """
+    table = student.unit_errors
+    if not isinstance(table, Mapping) or not table:
+        raise CheckFailed(
+            "`unit_errors` is empty: finish `test_errors` and run the cell that fills the table"
+        )
+    found = {}
+    for units in UNITS:
+        if units not in table:
+            raise CheckFailed(f"`unit_errors` has no entry for {units} hidden units")
+        values = numbers(table[units], f"the errors with {units} hidden units").flatten()
+        if len(values) < draws:
+            raise CheckFailed(
+                f"with {units} hidden units there are errors of {len(values)} draws, fewer than {draws}"
+            )
+        found[units] = values
+    return found
+
+
+def expect_table(student: Student) -> None:
+    """Errors over several draws, of the size that training gives: ours, or the student's own `fit`."""
+    table = table_of(student, draws=5)
+    if any(float(values.std()) < 1e-9 for values in table.values()):
+        raise CheckFailed("the draws have the same error: each needs a data set and a start of its own")
+    if len({round(float(values.median()), 9) for values in table.values()}) < 5:
+        raise CheckFailed("the errors do not depend on the number of hidden units: is it handed to `fit`?")
+    one, ten = (float(table[units].median()) for units in (1, 10))
+    if 0.35 < one < 1.1 and 0 < ten < WELL:
+        return
+    for units, told in ((1, one), (10, ten)):
+        usual = median_error(student, units)
+        if not (usual < LEARNT or units == 1) or not usual / 5 < told < 5 * usual:
+            raise CheckFailed(
+                f"the median with {units} hidden unit{'s' * (units > 1)} is {told:.3g}, and your `fit` gives "
+                f"{usual:.3g} on other data: are these normalised errors on the test set?"
+            )
+
+
+def expect_smallest(student: Student) -> None:
+    """The number is what the criterion says: of the right table, or of the student's own."""
+    value = student.smallest_number
+    own = numbers(value, "`smallest_number`")
+    if own.numel() != 1 or float(own.reshape(())) not in UNITS:
+        raise CheckFailed("`smallest_number` should be a whole number from 1 to 10")
+    number = int(own.reshape(()))
+    medians = {units: float(values.median()) for units, values in table_of(student).items()}
+    if len({round(m, 9) for m in medians.values()}) < 5:
+        raise CheckFailed(
+            "your table shows the same errors for all numbers of hidden units: nothing to choose by"
+        )
+    enough = [units for units in UNITS if medians[units] <= WELL]
+    wanted = enough[0] if enough else None
+    if number != wanted:
+        if wanted is None:
+            raise CheckFailed(f"in your table no number of hidden units has a median of {WELL:g} or less")
+        where = "is not the first" if number in enough else f"has a median of {medians[number]:.3g}"
+        raise CheckFailed(f"in your table {number} {where}: look for the first median of {WELL:g} or less")

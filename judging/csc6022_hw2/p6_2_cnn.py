@@ -1,0 +1,1007 @@
+"""Problem 6.2 of Homework 2: references and probes for the convolutional networks.
+
+Three answers are the same network of three layers: a function of pictures and parameters, a module, a sequence of
+modules. `Net` makes one of them all, and `read` finds out, stage by stage, what the student's does otherwise: how much
+it pads, what follows its last layer, how it convolves. Each stage is probed with weights that hide the later ones and
+with the earlier ones' slips in the reference, so that a slip is paid for once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+
+from chainrule.datasets.cifar_10 import CIFAR10, normalised
+from chainrule.judging import held_out
+from chainrule.judging.networks import softmax_regression_by_sgd
+from chainrule.lesson.checks import differ, expect, numbers, shorten
+from chainrule.lesson.student import CheckFailed, Model, Student
+
+Tensor = torch.Tensor
+Map = Callable[[Tensor], Tensor]
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+STRANGERS = (
+    "the network does not know its layers' weights, so they won't be trained: make layers in __init__ and assign "
+    "them to self, lists of them as nn.ModuleList"
+)
+
+
+def generator(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# -- the network -----------------------------------------------------------------------------------------
+
+
+class Sizes(NamedTuple):
+    """Of a three-layer network: channels in, filters of both convolutions, classes, the picture, the kernels."""
+
+    channels: int
+    first: int
+    second: int
+    classes: int
+    height: int
+    width: int
+    kernels: tuple[int, int] = (5, 3)
+
+    def features(self, pads: tuple[int, int]) -> int:
+        """How many numbers reach the last layer."""
+        less = sum(k - 1 - 2 * pad for k, pad in zip(self.kernels, pads, strict=True))
+        return self.second * (self.height - less) * (self.width - less)
+
+    def shapes(self, pads: tuple[int, int] = (2, 1)) -> list[tuple[int, ...]]:
+        """Of weight and bias of each layer, weights as (out, in, …)."""
+        one, two = self.kernels
+        return [
+            (self.first, self.channels, one, one),
+            (self.first,),
+            (self.second, self.first, two, two),
+            (self.second,),
+            (self.classes, self.features(pads)),
+            (self.classes,),
+        ]
+
+    def draw(self, seed: int, pads: tuple[int, int] = (2, 1)) -> list[Tensor]:
+        """Parameters in float64 that keep the values' size, biases large enough to be missed."""
+        draw = generator(seed)
+        return [
+            torch.randn(shape, generator=draw, dtype=torch.float64)
+            * (0.5 if len(shape) == 1 else math.sqrt(2 / math.prod(shape[1:])))
+            for shape in self.shapes(pads)
+        ]
+
+    def pictures(self, n: int, seed: int) -> Tensor:
+        draw = generator(seed)
+        return torch.randn(n, self.channels, self.height, self.width, generator=draw, dtype=torch.float64)
+
+
+BAREBONES = Sizes(channels=3, first=6, second=5, classes=7, height=8, width=11)
+MODULE = Sizes(channels=4, first=6, second=5, classes=7, height=32, width=32)
+PADS = ((2, 1), (0, 1), (2, 0), (0, 0), (1, 1), (2, 2))  # what people write; ours first
+
+
+def same(h: Tensor) -> Tensor:
+    return h
+
+
+def scores(
+    x: Tensor,
+    params: Sequence[Tensor],
+    *,
+    pads: tuple[int, int] = (2, 1),
+    activations: tuple[Map, Map] = (torch.relu, torch.relu),
+    biases: tuple[bool, bool, bool] = (True, True, True),
+    kernels: tuple[Map, Map] = (same, same),
+    swapped: bool = False,
+    flatten: Map = lambda h: h.flatten(1),
+    finish: Map = same,
+) -> Tensor:
+    """What the three-layer network gives, in float64: (N, channels, H, W) → (N, classes).
+
+    Args:
+        params: weight and bias of both convolutions and of the last layer.
+        pads … finish: known slips, to recognise them by what they lead to.
+    """
+    w1, b1, w2, b2, w3, b3 = (value.double() for value in params)
+    h = x.double().mT if swapped else x.double()
+    h = activations[0](F.conv2d(h, kernels[0](w1), b1 * biases[0], padding=pads[0]))
+    h = activations[1](F.conv2d(h, kernels[1](w2), b2 * biases[1], padding=pads[1]))
+    return finish(F.linear(flatten(h), w3, b3 * biases[2]))
+
+
+class Net(Protocol):
+    """A student's network of three layers as a function of pictures and of weight and bias of each layer."""
+
+    sizes: Sizes
+
+    def __call__(self, x: Tensor, params: Sequence[Tensor]) -> Tensor:
+        """Scores (N, classes), or whatever it gives.
+
+        Raises:
+            CheckFailed: it cannot work with these parameters.
+        """
+
+
+class FunctionNet:
+    """The student's `three_layer_convnet`."""
+
+    def __init__(self, student: Student) -> None:
+        self.student, self.sizes = student, BAREBONES
+
+    def __call__(self, x: Tensor, params: Sequence[Tensor]) -> Tensor:
+        return numbers(self.student.three_layer_convnet(x, list(params)), "the scores")
+
+
+class ModuleNet:
+    """A network of the student's whose layers are modules, or parameters of its own.
+
+    Raises:
+        CheckFailed: its weights are no parameters of it, or there are no two convolutions and a last layer.
+    """
+
+    def __init__(self, model: Model, wanted: Sizes = MODULE) -> None:
+        self.model = expect_network(model)
+        x = wanted.pictures(2, seed=1).float()
+        layers = [layer for layer in model.layers(x) if layer.kind in ("conv2d", "linear")]
+        self.state = model.state()
+        if [layer.kind for layer in layers] == ["conv2d", "conv2d", "linear"]:
+            if any("weight" not in layer.parameters for layer in layers):
+                raise CheckFailed(STRANGERS)
+            roles = [layer.parameters.get(role) for layer in layers for role in ("weight", "bias")]
+        else:
+            roles = self._by_size(wanted, [layer.kind for layer in layers])
+        self.roles = roles
+        one, two = (self.state[roles[i]].shape for i in (0, 2))  # type: ignore[index]
+        if len(one) == len(two) == 4:
+            classes = layers[-1].output[-1] if layers[-1].kind == "linear" else wanted.classes
+            self.sizes = wanted._replace(
+                first=one[0], second=two[0], classes=classes, channels=one[1], kernels=(one[2], two[2])
+            )
+        else:
+            self.sizes = wanted
+
+    def _by_size(self, wanted: Sizes, kinds: list[str]) -> list[str | None]:
+        """Names of parameters by how many numbers they hold, for networks that convolve in a way of their own."""
+        for pads in PADS:
+            by_size = {value.numel(): name for name, value in self.state.items()}
+            roles = [by_size.get(math.prod(shape)) for shape in wanted.shapes(pads)]
+            if None not in roles[::2]:
+                return roles
+        if not self.state:
+            raise CheckFailed(STRANGERS)
+        found = ", ".join(kinds) or "none"
+        raise CheckFailed(f"expected two Conv2d layers and a Linear one; layers with weights are: {found}")
+
+    def __call__(self, x: Tensor, params: Sequence[Tensor]) -> Tensor:
+        given = {}
+        for name, value in zip(self.roles, params, strict=True):
+            if name is not None:
+                shape = self.state[name].shape
+                if math.prod(shape) != value.numel():
+                    raise CheckFailed(f"a layer's weight has shape {tuple(shape)}, not {tuple(value.shape)}")
+                fits = value.T if value.ndim == 2 and shape == value.T.shape != value.shape else value
+                given[name] = fits.reshape(shape).float()
+        self.model.load(given)
+        return numbers(self.model.forward(x.float()), "the scores")
+
+
+# -- reading a network off -------------------------------------------------------------------------------
+
+RELU = torch.relu
+OTHERS: dict[str, Map] = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "GELU": F.gelu,
+    "LeakyReLU": F.leaky_relu,
+    "ELU": F.elu,
+}
+
+
+def turned(w: Tensor) -> Tensor:
+    return w.flip(2, 3)
+
+
+# Slips in the convolutions, by what is wrong: arguments of `scores`.
+CONVOLUTION_SLIPS: dict[str, dict[str, Any]] = {
+    "the kernels are turned by 180°; the layer slides them as they are": {"kernels": (turned, turned)},
+    "the first convolution's kernels are turned by 180°": {"kernels": (turned, same)},
+    "the second convolution's kernels are turned by 180°": {"kernels": (same, turned)},
+    # the same, as long as features are only summed up
+    "height and width are exchanged, of the picture or of the kernels": {"swapped": True},
+    "both ReLUs are missing": {"activations": (same, same)},
+    "the ReLU after the first convolution is missing": {"activations": (same, RELU)},
+    "the ReLU after the second convolution is missing": {"activations": (RELU, same)},
+    "the biases of both convolutions are not added": {"biases": (False, False, True)},
+    "the first convolution's bias is not added": {"biases": (False, True, True)},
+    "the second convolution's bias is not added": {"biases": (True, False, True)},
+    **{f"{name} takes the place of ReLU": {"activations": (f, f)} for name, f in OTHERS.items()},
+}
+
+# What may follow the last layer, by what is wrong with it.
+ENDINGS: dict[str, dict[str, Any]] = {
+    "softmax is applied to the scores; the loss does that itself": {"finish": lambda z: z.softmax(-1)},
+    "log-softmax is applied to the scores; the loss does that itself": {
+        "finish": lambda z: z.log_softmax(-1)
+    },
+    "softmax over the pictures of the batch is applied to the scores": {"finish": lambda z: z.softmax(0)},
+    "a ReLU follows the last layer; scores may be negative": {"finish": torch.relu},
+    "a sigmoid follows the last layer; scores may be any number": {"finish": torch.sigmoid},
+    "a tanh follows the last layer; scores may be any number": {"finish": torch.tanh},
+    "the last layer's bias is not added": {"biases": (True, True, False)},
+}
+
+LAYOUTS: dict[str, Map] = {
+    "features are flattened in another order than channel, row, column": lambda h: h.movedim(1, -1).flatten(
+        1
+    ),
+    "features are flattened in another order than channel, row, column: rows and columns are exchanged": (
+        lambda h: h.mT.flatten(1)
+    ),
+    "flattening mixes the pictures of a batch; its first dimension has to stay": (
+        lambda h: h.reshape(-1, len(h)).T
+    ),
+    "flattening mixes the pictures of a batch; don't transpose before it": (
+        lambda h: h.flatten(1).T.reshape(len(h), -1)
+    ),
+}
+
+
+def merged(*slips: Mapping[str, Any]) -> dict[str, Any]:
+    """Several slips' arguments of `scores` in one; a bias is added if none of them leaves it out."""
+    found: dict[str, Any] = {}
+    for slip in slips:
+        for key, value in slip.items():
+            both = zip(found.get(key, (True,) * 3), value, strict=True) if key == "biases" else ()
+            found[key] = tuple(a and b for a, b in both) if key == "biases" else value
+    return found
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A student's network and what is known of it: arguments of `scores` for each stage, empty where it is right."""
+
+    net: Net
+    fits: list[tuple[int, int]]  # paddings whose number of features it takes
+    pads: tuple[int, int]
+    ending: dict[str, Any]
+    convolution: dict[str, Any]
+
+
+def agree(got: Tensor, want: Tensor) -> bool:
+    """Equal up to what float32 loses on the way."""
+    return differ(got, want, rtol=1e-3, atol=1e-5) == 0
+
+
+def read(net: Net) -> Reading:
+    """Read a network off, stage by stage.
+
+    Raises:
+        CheckFailed: it gives no scores, whatever the padding.
+    """
+    sizes, trouble = net.sizes, None
+    fits: list[tuple[int, int]] = []
+    for pads in PADS:
+        if any(sizes.features(pads) == sizes.features(other) for other in fits):
+            fits.append(pads)  # sizes alone don't tell
+            continue
+        try:
+            got = net(sizes.pictures(3, seed=2), sizes.draw(3, pads))
+            expect(got, "the answer for 3 pictures").has_shape(3, sizes.classes)
+            fits.append(pads)
+        except CheckFailed as failure:
+            trouble = trouble or failure
+    if not fits:
+        assert trouble is not None
+        raise trouble
+
+    pads = fits[0]
+    ending = explained(net, *last_layer(sizes, pads), ENDINGS, {"pads": pads})
+    for pads in fits:
+        x, params = one_picture(sizes, pads)
+        convolution = explained(net, x, params, CONVOLUTION_SLIPS, {"pads": pads} | ending)
+        if convolution or agree(net(x, params), scores(x, params, pads=pads, **ending)):
+            return Reading(net, fits, pads, ending, convolution)
+    return Reading(net, fits, fits[0], ending, {})
+
+
+def explained(
+    net: Net,
+    x: Tensor,
+    params: Sequence[Tensor],
+    slips: Mapping[str, dict[str, Any]],
+    known: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The slip that explains a network's answer, if it isn't right and one does."""
+    got = net(x, params)
+    if agree(got, scores(x, params, **known)):
+        return {}
+    for slip in slips.values():
+        if agree(got, scores(x, params, **merged(known, slip))):
+            return slip
+    return {}
+
+
+def last_layer(sizes: Sizes, pads: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
+    """A probe that shows what follows the last layer alone: its weights are zero, its biases of both signs."""
+    params = sizes.draw(4, pads)
+    params[4] = torch.zeros_like(params[4])
+    params[5] = torch.linspace(-2, 1.7, sizes.classes).double()
+    return sizes.pictures(3, seed=5), params
+
+
+def one_picture(sizes: Sizes, pads: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
+    """A probe that shows the convolutions and hides how their features are flattened: they are only summed up."""
+    params = sizes.draw(6, pads)
+    classes, features = params[4].shape
+    params[4] = torch.linspace(-1, 1.3, classes).double()[:, None].expand(classes, features) * (3 / features)
+    return sizes.pictures(1, seed=7), params
+
+
+def layout(sizes: Sizes, pads: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
+    """A probe that shows how features are flattened: positive, so that ReLU does nothing, and each kernel only has
+    its middle, so that turning it does nothing."""
+    params = sizes.draw(8, pads)
+    for i in (0, 2):
+        middle = params[i].shape[-1] // 2
+        kernel = torch.zeros_like(params[i])
+        kernel[:, :, middle, middle] = params[i].abs().amax((2, 3))
+        params[i] = kernel
+        params[i + 1] = torch.zeros_like(params[i + 1])
+    return sizes.pictures(4, seed=9).abs(), params
+
+
+def expect_padding(reading: Reading) -> None:
+    """Both convolutions leave height and width as they are."""
+    takes = {reading.net.sizes.features(pads) for pads in reading.fits}
+    expect(len(takes) == 1).is_true("the scores don't come from the features: any number of them will do")
+    names = ("first", "second")
+    right = [(k - 1) // 2 for k in reading.net.sizes.kernels]
+    for name, pad, wanted in zip(names, reading.pads, right, strict=True):
+        expect(pad == wanted).is_true(
+            f"the {name} convolution pads by {pad}, not {wanted}: its output has another height and width"
+        )
+
+
+def expect_raw(reading: Reading) -> None:
+    """The last layer's values plus bias are the scores."""
+    x, params = last_layer(reading.net.sizes, reading.pads)
+    known: dict[str, Any] = {"pads": reading.pads}
+    mistakes = {name: scores(x, params, **merged(known, slip)) for name, slip in ENDINGS.items()}
+    expect(reading.net(x, params), "a score").close_to(
+        scores(x, params, **known), rtol=1e-3, atol=1e-5, mistakes=mistakes
+    )
+    _, others = one_picture(reading.net.sizes, reading.pads)
+    others[5] = params[5]
+    seen = not agree(reading.net(x, params), reading.net(x, others))
+    expect(seen).is_true("the scores don't depend on the last layer's weights")
+
+
+def expect_convolutions(reading: Reading) -> None:
+    """Convolution, bias and ReLU, twice: on a picture whose features are only summed up."""
+    x, params = one_picture(reading.net.sizes, reading.pads)
+    known = merged({"pads": reading.pads}, reading.ending)
+    mistakes = {name: scores(x, params, **merged(known, slip)) for name, slip in CONVOLUTION_SLIPS.items()}
+    expect(reading.net(x, params), "a score").close_to(
+        scores(x, params, **known), rtol=1e-3, atol=1e-5, mistakes=mistakes
+    )
+
+
+def expect_layout(reading: Reading, own: Callable[[Tensor], Any] | None = None) -> None:
+    """Features are flattened picture by picture, in the order channel, row, column.
+
+    Args:
+        own: the student's `flatten`, if the network may use it: its slips are paid for elsewhere.
+    """
+    x, params = layout(reading.net.sizes, reading.pads)
+    known = merged({"pads": reading.pads}, reading.ending, reading.convolution)
+    got = reading.net(x, params)
+    if "swapped" in known and not agree(got, scores(x, params, **known)):  # it may be the kernels
+        del known["swapped"]
+    if own is not None and not agree(got, scores(x, params, **known)):
+        with contextlib.suppress(CheckFailed):
+            if agree(got, scores(x, params, **known, flatten=lambda h: rearranged(own, h))):
+                return
+    mistakes = {name: scores(x, params, **known, flatten=f) for name, f in LAYOUTS.items()}
+    expect(got, "a score").close_to(scores(x, params, **known), rtol=1e-3, atol=1e-5, mistakes=mistakes)
+
+
+def rearranged(own: Callable[[Tensor], Any], h: Tensor) -> Tensor:
+    """What the student's `flatten` gives, if it keeps every number: others leave nothing to go on.
+
+    Raises:
+        CheckFailed: it doesn't.
+    """
+    flat = numbers(own(h), "flatten")
+    expect(flat, "flatten").has_shape(len(h), h[0].numel())
+    expect(torch.equal(flat.flatten().sort().values, h.flatten().sort().values)).is_true("numbers are lost")
+    return flat
+
+
+def expect_network(value: Any) -> Model:
+    """What a class or function of the student's made is a network."""
+    if not isinstance(value, Model):
+        found = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
+        raise CheckFailed(f"expected a network, found {found}")
+    return value
+
+
+def expect_parameters(model: Model, wanted: Sizes) -> None:
+    """The network knows exactly the weights and biases of its three layers."""
+    with contextlib.suppress(CheckFailed):  # lazy layers get their parameters now
+        expect_network(model).forward(wanted.pictures(2, seed=1).float())
+    shapes = [tuple(value.shape) for value in expect_network(model).state().values()]
+    expect(bool(shapes)).is_true(STRANGERS)
+    fits = [wanted.shapes(pads) for pads in PADS]  # a padding that was lost is another check's business
+    if any(sorted(map(math.prod, shapes)) == sorted(map(math.prod, known)) for known in fits):
+        return
+    left = list(map(math.prod, shapes))
+    arguments = f"in_channel={wanted.channels}, channel_1={wanted.first}, channel_2={wanted.second}"
+    for role, shape in zip(
+        ("weight of the first convolution", "its bias", "weight of the second", "its bias"),
+        fits[0],
+        strict=False,
+    ):
+        if math.prod(shape) not in left:
+            raise CheckFailed(f"with {arguments} there is no parameter of shape {shape}, the {role}")
+        left.remove(math.prod(shape))
+    raise CheckFailed(
+        f"with {arguments}, num_classes={wanted.classes} its parameters have the shapes {shorten(shapes, 160)}"
+    )
+
+
+# -- initial values --------------------------------------------------------------------------------------
+
+
+def spread(value: Any, name: str, shape: Sequence[int]) -> float:
+    """The variance of random weights around 0.
+
+    Raises:
+        CheckFailed: they have another shape, another mean, or hardly differ from unit to unit.
+    """
+    w = numbers(value, name)
+    expect(w, name).has_shape(*shape)
+    variance = float(w.var())
+    expect(variance > 0).is_true(f"{name} is the same number everywhere: units that start alike stay alike")
+    mean = abs(float(w.mean()))
+    expect(mean < 6 * math.sqrt(variance / w.numel())).is_true(f"{name} has mean {mean:.3g}: it should be 0")
+    rows = w.reshape(len(w), -1)
+    expect(float((rows - rows[:1]).abs().max()) > 0).is_true(f"{name}: all units start alike")
+    return variance
+
+
+def fans(shape: Sequence[int]) -> dict[str, float]:
+    """Variances of known wrong initialisations of a weight (out, in, …), by what is wrong."""
+    kernel = math.prod(shape[2:])
+    inputs, outputs = shape[1] * kernel, shape[0] * kernel
+    wrong = {
+        "the fan-out (filters × kernel) takes the place of the fan-in": 2 / outputs,
+        "the fan-in leaves out the kernel: every number that a unit sees counts": 2 / shape[1],
+        "the fan-in is the first size of the shape, but the shape is (out, in, …)": 2 / shape[0],
+        "all sizes are multiplied; a unit only sees the last ones": 2 / math.prod(shape),
+        "the variance is 1/fan-in; ReLU loses half, so it takes 2/fan-in": 1 / inputs,
+        "the variance is 2/(fan-in + fan-out), as Glorot's": 2 / (inputs + outputs),
+        "the square root is missing: 2/fan-in is the variance, not the standard deviation": (2 / inputs) ** 2,
+        "2/fan-in is missing: the variance is 1": 1.0,
+        "uniform numbers from 0 or -1 to 1 are scaled; their variance is not 1": 2 / inputs / 3,
+    }
+    return {meaning: value for meaning, value in wrong.items() if abs(value * inputs / 2 - 1) > 0.3}
+
+
+def expect_kaiming(value: Any, name: str, shape: Sequence[int]) -> None:
+    """Weights of variance 2/fan-in. Normal and uniform ones are fine; so is a tenth more or less."""
+    variance, right = spread(value, name, shape), 2 / math.prod(shape[1:])
+    if abs(variance / right - 1) < 0.1:
+        return
+    for meaning, wrong in fans(shape).items():
+        if abs(variance / wrong - 1) < 0.1:
+            raise CheckFailed(f"{name}: {meaning}")
+    raise CheckFailed(
+        f"{name} of shape {tuple(shape)} has variance {variance:.3g}, not 2/{math.prod(shape[1:])} = {right:.3g}"
+    )
+
+
+INIT = Sizes(channels=3, first=32, second=16, classes=10, height=32, width=32)
+
+
+def starting_values(seed: int) -> list[Tensor]:
+    """Initial parameters as `init_params` should give them, float32."""
+    params = [value if i % 2 == 0 else 0 * value for i, value in enumerate(INIT.draw(seed))]
+    params[4] = params[4] / 10
+    return [value.float() for value in params]
+
+
+def initial(student: Student) -> list[Tensor]:
+    """What `init_params` gives: six tensors.
+
+    Raises:
+        CheckFailed: it gives something else.
+    """
+    params = student.init_params()
+    expect(isinstance(params, list | tuple) and len(params) == 6).is_true(
+        "init_params should return a list of six tensors: weight and bias of each layer"
+    )
+    names = ("conv_w1", "conv_b1", "conv_w2", "conv_b2", "fc_w", "fc_b")
+    return [numbers(value, name) for value, name in zip(params, names, strict=True)]
+
+
+def expect_shapes(params: Sequence[Tensor]) -> None:
+    """Six parameters of the right shapes."""
+    for i, (value, shape) in enumerate(zip(params, INIT.shapes(), strict=True)):
+        got = tuple(value.shape)
+        name = f"the {'bias' if i % 2 else 'weight'} of layer {i // 2 + 1}"
+        turned_round = len(shape) > 1 and got == (shape[1], shape[0], *shape[2:])
+        told = ": inputs and outputs are exchanged, it is (out, in, …)" if turned_round else ""
+        expect(got == shape).is_true(f"{name} has shape {got}, not {shape}{told}")
+
+
+def expect_start(student: Student, params: Sequence[Tensor], layer: int, factor: float) -> None:
+    """A layer's weights are those of `random_weight`, times a factor: right ones, or the student's own.
+
+    Args:
+        layer: 0 to 2.
+    """
+    value = params[2 * layer]
+    name = f"the weight of layer {layer + 1}"
+    shape = tuple(value.shape)
+    variance = spread(value, name, shape) / factor**2
+    right = 2 / math.prod(shape[1:])
+    if abs(variance / right - 1) < 0.25:
+        return
+    try:
+        own = spread(student.random_weight(shape), "random_weight", shape)
+        if abs(variance / own - 1) < 0.25:
+            return
+    except CheckFailed:
+        own = right
+    if factor != 1 and min(abs(variance * factor**2 / size - 1) for size in (right, own)) < 0.25:
+        raise CheckFailed(
+            f"{name} is not made smaller: it should be {factor:g} times what random_weight gives"
+        )
+    raise CheckFailed(f"{name} has variance {variance * factor**2:.3g}, not {right * factor**2:.3g}")
+
+
+# -- training --------------------------------------------------------------------------------------------
+
+LOSSES: dict[str, Loss] = {
+    "": F.cross_entropy,
+    "the softmax is taken twice: cross_entropy wants raw scores": lambda z, y: F.cross_entropy(
+        z.softmax(1), y
+    ),
+    "the batch's losses are summed, not averaged": lambda z, y: F.cross_entropy(z, y, reduction="sum"),
+    "nll_loss wants log-softmax, not scores": F.nll_loss,
+}
+
+
+class Course(NamedTuple):
+    """Softmax regression to be trained: weights (4, 6), biases (4,), inputs (11, 6), classes (11,), in fours."""
+
+    weight: Tensor
+    bias: Tensor
+    x: Tensor
+    y: Tensor
+
+    def after(self, lr: float, *, loss: Loss = F.cross_entropy, momentum: float = 0.0, **how: Any) -> Tensor:
+        """Weights (4, 7), biases last, after the training that `softmax_regression_by_sgd` describes."""
+        how = {"epochs": 1} | how
+        return softmax_regression_by_sgd(
+            self.weight, self.bias, self.x, self.y, batch=4, lr=lr, momentum=momentum, loss=loss, **how
+        )
+
+    def batches(self) -> list[tuple[Tensor, Tensor]]:
+        return list(zip(self.x.split(4), self.y.split(4), strict=True))
+
+
+def course(seed: int) -> Course:
+    draw = generator(seed)
+    weight, bias = (torch.randn(shape, generator=draw, dtype=torch.float64) for shape in ((4, 6), (4,)))
+    x = torch.randn(11, 6, generator=draw, dtype=torch.float64)
+    return Course(weight, bias, x, torch.randint(4, (11,), generator=draw))
+
+
+def joined(params: Any) -> Tensor:
+    """Weight (4, 6) and bias (4,) as one (4, 7).
+
+    Raises:
+        CheckFailed: they are something else.
+    """
+    expect(isinstance(params, list | tuple) and len(params) == 2).is_true("two parameters should come back")
+    weight, bias = (numbers(value, "a parameter") for value in params)
+    expect(weight, "the weight").has_shape(4, 6)
+    expect(bias, "the bias").has_shape(4)
+    return torch.cat([weight, bias[:, None]], 1)
+
+
+def stepped(
+    student: Student, params: Sequence[Tensor], batches: Sequence[Any], lr: float
+) -> tuple[list[Tensor], list[Any]]:
+    """Parameters after a `train_step` for each batch, and the losses it returned."""
+    answer = student.rehearse_steps(list(params), list(batches), lr)
+    after, losses = answer
+    return list(after), list(losses)
+
+
+STAYED = (
+    "the parameters never change: backward() comes first, then the update in place, `p -= …`; "
+    "`p = p - …` makes another tensor"
+)
+
+
+def expect_step(student: Student, c: Course) -> None:
+    """One step is θ - lr · ∇ of the batch's mean cross-entropy, for every parameter."""
+    for lr in (0.1, 0.3):
+        got = joined(stepped(student, (c.weight, c.bias), c.batches()[:1], lr)[0])
+        one = slice(1)
+        start = torch.cat([c.weight, c.bias[:, None]], 1)
+        right = c.after(lr, only=one)
+        weight_only, bias_only = start.clone(), start.clone()
+        weight_only[:, :-1], bias_only[:, -1] = right[:, :-1], right[:, -1]
+        mistakes: dict[str, Any] = {
+            STAYED: start,
+            **{what: c.after(lr, only=one, loss=loss) for what, loss in LOSSES.items() if what},
+            "the step goes uphill: subtract the gradient": 2 * start - right,
+            "only the weight moves: every parameter in the list takes a step": weight_only,
+            "only the bias moves: every parameter in the list takes a step": bias_only,
+            "the argument lr is not used": start + (right - start) / lr,
+            "the step is made twice": c.after(lr, only=one, repeat=2),
+        }
+        expect(got, "a parameter after one step").close_to(right, mistakes=mistakes)
+
+
+def expect_cleared(student: Student, c: Course) -> None:
+    """Three steps at once are three steps one by one: nothing is left of the last batch's gradients."""
+    start: list[Tensor] = [c.weight, c.bias]
+    together = joined(stepped(student, start, c.batches(), 0.2)[0])
+    expect(differ(together, joined(start), rtol=1e-6, atol=1e-9) > 0).is_true(STAYED)
+    single = start
+    for batch in c.batches():
+        single = stepped(student, single, [batch], 0.2)[0]
+    if (
+        differ(joined(single), joined(start), rtol=1e-6, atol=1e-9) == 0
+    ):  # a step late, which is another check's
+        late = differ(together, c.after(0.2, stale=True), rtol=1e-5, atol=1e-8) == 0
+        expect(late).is_true("the first step changes nothing: backward() has to come before it")
+        return
+    expect(differ(together, joined(single), rtol=1e-5, atol=1e-8) == 0).is_true(
+        "old gradients pile up: clear every p.grad after the step (or before backward)"
+    )
+
+
+def expect_run(student: Student, model: Model, loader: Any) -> None:
+    """`accuracy` has the model, a linear one, look at the loader's pictures at all."""
+    ran = "linear" in student.accuracy.used(model, loader)
+    expect(ran).is_true("`accuracy` does not run the model on the loader's pictures")
+
+
+def expect_losses(student: Student, c: Course) -> None:
+    """What is returned is the batch's loss before the step, of the loss that is trained on."""
+    after, losses = stepped(student, (c.weight, c.bias), c.batches()[:1], 0.1)
+    expect_first_loss(losses[0], c, trained_loss(joined(after), c))
+
+
+def expect_first_loss(value: Any, c: Course, trained_on: Loss = F.cross_entropy) -> None:
+    """The first batch's loss at the start: a number."""
+    z, y = c.x[:4] @ c.weight.T + c.bias, c.y[:4]
+    got = numbers(value, "the loss")
+    expect(got.numel() == 1).is_true(
+        f"the loss that is returned has shape {tuple(got.shape)}: return one number"
+    )
+    expect(got.reshape(()), "the loss that is returned").close_to(
+        trained_on(z, y), mistakes={what: loss(z, y) for what, loss in LOSSES.items() if what}
+    )
+
+
+def expect_sgd(student: Student, c: Course) -> None:
+    """`train` makes one step for every batch, in every epoch, with the optimizer it is given."""
+
+    def weights(x: Tensor, y: Tensor, lr: float, **how: Any) -> Tensor:
+        state = {"0.weight": c.weight.float(), "0.bias": c.bias.float()}
+        model = student.make_network(("Linear", 6, 4), state=state)
+        optimizer = student.plain_sgd(model, lr)
+        student.train(model, optimizer, student.make_loader(x.float(), y, batch=4), **how)
+        after = model.state()
+        return torch.cat([after["0.weight"], after["0.bias"][:, None]], 1)
+
+    def slips(lr: float, epochs: int) -> dict[str, Any]:
+        return {
+            "the weights never change: backward() or step() is missing, or zero_grad() stands between them": (
+                c.after(lr, epochs=0)
+            ),
+            "old gradients pile up: optimizer.zero_grad() is missing": c.after(
+                lr, epochs=epochs, clear="never"
+            ),
+            "gradients are cleared once an epoch, not for every batch": c.after(
+                lr, epochs=epochs, clear="epoch"
+            ),
+            "the step uses the batch before's gradients: step() comes before backward()": c.after(
+                lr, epochs=epochs, stale=True
+            ),
+            **{what: c.after(lr, epochs=epochs, loss=loss) for what, loss in LOSSES.items() if what},
+            "the loss is made larger, not smaller": c.after(
+                lr, epochs=epochs, loss=lambda z, y: -F.cross_entropy(z, y)
+            ),
+            "every batch is used for two steps": c.after(lr, epochs=epochs, repeat=2),
+            "only the last batch of each epoch is used": c.after(lr, epochs=epochs, only=slice(-1, None)),
+            "only the first batch of each epoch is used": c.after(lr, epochs=epochs, only=slice(1)),
+            "the argument epochs is not used": c.after(lr, epochs=1),
+            "one epoch is missing": c.after(lr, epochs=epochs - 1),
+        }
+
+    for how, epochs in (({}, 1), ({"epochs": 3}, 3)):
+        got, right = weights(c.x, c.y, 0.2, **how), c.after(0.2, epochs=epochs)
+        try:
+            expect(got, "a weight after training").close_to(right, mistakes=slips(0.2, epochs))
+        except CheckFailed as failure:
+            # With one class for all there is nothing to mix up.
+            alike = c._replace(y=torch.full_like(c.y, 2))
+            unmixed = differ(weights(alike.x, alike.y, 0.2), alike.after(0.2), rtol=1e-4, atol=1e-5) == 0
+            if unmixed and not any(what in str(failure) for what in slips(0.2, epochs)):
+                raise CheckFailed(
+                    "pictures and labels come apart: with one label for all the training is right, otherwise not"
+                ) from None
+            raise
+
+
+def expect_all_losses(student: Student, c: Course) -> None:
+    """`train` returns a loss for every step: the first is the loss of the first batch at the start."""
+    c = c._replace(
+        y=torch.full_like(c.y, 2)
+    )  # pictures and labels that come apart are another check's business
+
+    def trained(batches: int, epochs: int) -> tuple[Tensor, Any]:
+        state = {"0.weight": c.weight.float(), "0.bias": c.bias.float()}
+        model = student.make_network(("Linear", 6, 4), state=state)
+        loader = student.make_loader(c.x[: 4 * batches].float(), c.y[: 4 * batches], batch=4)
+        losses = student.train(model, student.plain_sgd(model, 0.1), loader, epochs=epochs)
+        return joined(list(model.state().values())), losses
+
+    weights, losses = trained(batches=3, epochs=2)
+    moved = differ(weights, joined([c.weight, c.bias]), rtol=1e-6, atol=1e-9) > 0
+    expect(moved).is_true("train changes no weights yet")
+    losses = numbers(losses, "what train returns").reshape(-1)
+    expect(len(losses), "the number of losses, for two epochs of three batches,").equals(6)
+    expect_first_loss(losses[0], c, trained_loss(trained(batches=1, epochs=1)[0], c))
+
+
+def trained_loss(weights: Tensor, c: Course) -> Loss:
+    """The one of LOSSES that explains the weights after a first step with learning rate 0.1, or the right one."""
+    for loss in LOSSES.values():
+        if differ(weights, c.after(0.1, only=slice(1), loss=loss), rtol=1e-4, atol=1e-5) == 0:
+            return loss
+    return F.cross_entropy
+
+
+# Optimizers by what is wrong with them, and how they weigh gradient and velocity: momentum, whether it is Nesterov's.
+OPTIMIZERS: dict[str, tuple[float, bool]] = {
+    "": (0.9, True),
+    "the momentum is plain, not Nesterov's: nesterov=True": (0.9, False),
+    "there is no momentum": (0.0, False),
+    **{f"the momentum is {m:g}, not 0.9": (m, True) for m in (0.09, 0.1, 0.5, 0.8, 0.95, 0.99)},
+}
+
+
+def moves(gradients: Sequence[Tensor], momentum: float, nesterov: bool) -> Tensor:
+    """Where SGD with learning rate 1 goes from the origin: v ← μv + g, then -(g + μv), or -v if not Nesterov's."""
+    place, v = torch.zeros_like(gradients[0]), torch.zeros_like(gradients[0])
+    for g in gradients:
+        v = momentum * v + g
+        place = place - (g + momentum * v if nesterov else v)
+    return place
+
+
+def travelled(student: Student, lr: float | None) -> tuple[Tensor, list[Tensor]]:
+    """How far the student's optimizer goes in four steps, and the gradients it was given, in one vector each."""
+    draw = generator(21)
+    gradients = [[torch.randn(s, generator=draw) for s in ((3, 5), (3,))] for _ in range(4)]
+    start = [torch.randn(s, generator=draw) for s in ((3, 5), (3,))]
+    model = student.make_network(("Linear", 5, 3), state={"0.weight": start[0], "0.bias": start[1]})
+    optimizer = student.nesterov(model) if lr is None else student.nesterov(model, lr=lr)
+    student.steps_with(model, optimizer, gradients)
+    one = [torch.cat([value.flatten() for value in step]).double() for step in gradients]
+    end = torch.cat([value.flatten() for value in model.state().values()])
+    return end - torch.cat([value.flatten() for value in start]).double(), one
+
+
+def rates(way: Tensor, gradients: Sequence[Tensor]) -> dict[str, float]:
+    """Learning rates with which some of OPTIMIZERS explain the way, by what is wrong with them."""
+    found = {}
+    for wrong, (momentum, nesterov) in OPTIMIZERS.items():
+        unit = moves(gradients, momentum, nesterov)
+        lr = float(way @ unit / (unit @ unit))
+        if lr > 0 and differ(way, lr * unit, rtol=1e-4, atol=1e-6) == 0:
+            found[wrong] = lr
+    return found
+
+
+def expect_nesterov(student: Student) -> None:
+    """`nesterov` makes an optimizer that does SGD with Nesterov's momentum 0.9, at whatever learning rate."""
+    way, gradients = travelled(student, 0.1)
+    expect(bool(way.any())).is_true("the weights never change: give the optimizer model.parameters()")
+    found = rates(way, gradients)
+    expect("" in found).is_true(
+        next(
+            iter(found),
+            "four steps don't end where SGD with Nesterov momentum 0.9 does, at any learning rate",
+        )
+    )
+
+
+def expect_rate(student: Student) -> None:
+    """The learning rate of `nesterov` is its argument, by default 0.01, whatever the momentum is."""
+    for lr in (0.1, None):
+        way, gradients = travelled(student, lr)
+        expect(bool(way.any())).is_true("the weights never change: give the optimizer model.parameters()")
+        found, wanted = rates(way, gradients), lr or 0.01
+        expect(bool(found)).is_true("the steps are not those of SGD, so no learning rate can be read off")
+        asked = f"with lr={lr:g}" if lr else "without an argument"
+        expect(next(iter(found.values())), f"the learning rate {asked}").close_to(wanted, rtol=1e-2)
+
+
+# -- accuracy --------------------------------------------------------------------------------------------
+
+STEPS, RATES = 200, (0.01, 0.002)  # of our own training runs; the small rate is for networks with a slip
+FLOOR = 0.2  # what a network that learns anything reaches by it; guessing gets 0.1
+
+
+def accuracy_on_test(model: Model) -> float:
+    """The share of the test pictures that a model names rightly, counted with labels that only the referee has."""
+    images, labels = held_out.cifar_10()
+    guesses = torch.cat([model.predict(normalised(part)) for part in images.split(1000)])
+    return float((guesses == labels).double().mean())
+
+
+def pictures(split: str, n: int) -> tuple[Tensor, Tensor]:
+    """The first n pictures of a split as a network wants them, and their labels."""
+    data = CIFAR10("./data", split)  # type: ignore[arg-type]
+    return normalised(data.images[:n]), data.labels[:n]
+
+
+def expect_accuracy(
+    trained: Any, fresh: Callable[[], Any], learns: Callable[[], bool], bars: Mapping[str, float], name: str
+) -> None:
+    """The trained network reaches the bar on the test pictures.
+
+    If it does not, but the student's training moves weights, a fresh network of the student's may show that it
+    learns anything when it is trained by us: slips are paid for where network and training are checked.
+
+    Args:
+        trained: the student's network, None or no model if there is none.
+        fresh: makes another one.
+        learns: whether the student's training step changes weights.
+        bars: by `CIFAR10.kind`.
+    """
+    if not isinstance(trained, Model):
+        raise CheckFailed(f"there is no trained `{name}` yet: write network and training, then run that cell")
+    bar, reached = bars[CIFAR10("./data", "test").kind], accuracy_on_test(trained)
+    if reached >= bar:
+        return
+    told = f"its test accuracy is {reached:.3f}, below {bar:.3f}"
+    try:
+        learnt = learns()
+    except CheckFailed:
+        learnt = False
+    expect(learnt).is_true(f"{told}, and your training leaves weights as they are")
+    x, y = pictures("train", 4000)
+    ours = 0.0
+    for lr in RATES:
+        model = expect_network(fresh())
+        model.forward(x[:2])  # lazy layers get their parameters now
+        model.fit(x, y, steps=STEPS, batch=64, lr=lr, momentum=0.9)
+        ours = max(ours, accuracy_on_test(model))
+        if ours >= FLOOR:
+            return
+    expect(ours >= FLOOR).is_true(f"{told}; trained by our loop it is {ours:.3f}, below {FLOOR:g}")
+
+
+def expect_open_accuracy(student: Student, level: float, seen: dict[str, float]) -> None:
+    """The open-ended network reaches the level on the test pictures, less four standard deviations of drawing those.
+
+    Args:
+        seen: keeps the accuracy for the next level.
+    """
+    model = student.open_network
+    if not isinstance(model, Model):
+        raise CheckFailed("there is no `open_network` yet: run the cell that trains or loads it")
+    if "accuracy" not in seen:
+        seen["accuracy"] = accuracy_on_test(model)
+    n = len(CIFAR10("./data", "test"))
+    bar = level - 4 * math.sqrt(level * (1 - level) / n)
+    told = f"its test accuracy is {seen['accuracy']:.3f}, below {bar:.3f}"
+    if student.weights_found is not True:
+        told += "; no p6_2_open.safetensors was handed in, so it was trained here, on what data there is"
+    expect(seen["accuracy"] >= bar).is_true(told)
+
+
+def step_moves(student: Student) -> bool:
+    """Whether `train_step` changes parameters."""
+    c = course(31)
+    after = joined(stepped(student, (c.weight, c.bias), c.batches(), 0.2)[0])
+    return differ(after, joined([c.weight, c.bias]), rtol=1e-6, atol=1e-9) > 0
+
+
+def train_moves(student: Student) -> bool:
+    """Whether `train` changes weights, even if it stumbles later on."""
+    c = course(32)
+    model = student.make_network(("Linear", 6, 4))
+    before = model.state()["0.weight"]
+    with contextlib.suppress(CheckFailed):
+        student.train(model, student.plain_sgd(model, 0.1), student.make_loader(c.x.float(), c.y, batch=4))
+    return not torch.equal(before, model.state()["0.weight"])
+
+
+# -- networks of any kind --------------------------------------------------------------------------------
+
+
+def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
+    """Trained by us, a network names most of 20 training pictures rightly."""
+    x, y = pictures("train", 20)
+    best = 0
+    for lr in (0.01, 0.05, 0.002):
+        model = expect_network(make())
+        expect(bool(model.state())).is_true(STRANGERS)
+        model.forward(x[:2])  # lazy layers get their parameters now
+        model.fit(x, y, steps=100, batch=20, lr=lr, momentum=0.9)
+        try:
+            best = max(best, int((model.predict(x) == y).sum()))
+        except CheckFailed as failure:
+            if "NaN" not in str(failure):
+                raise
+        if best >= wanted:
+            return
+    raise CheckFailed(
+        f"trained by us on 20 pictures, it names {best} of them rightly: it should know them by heart"
+    )
+
+
+def expect_alone(model: Model) -> None:
+    """In eval mode a picture's scores depend on that picture alone."""
+    x, y = pictures("train", 24)
+    expect_network(model).forward(x)  # lazy layers get their parameters now
+    model.fit(x, y, steps=4, batch=24, lr=0.01, momentum=0.9)
+    once, again, few = (numbers(model.logits(part), "the scores") for part in (x, x, x[:3]))
+    expect(agree(once, again)).is_true(
+        "asked twice, it scores a picture differently: dropout, or another draw, is active in eval mode"
+    )
+    expect(not agree(once, once[:1].expand_as(once))).is_true("it scores every picture alike")
+    expect(agree(once[:3], few)).is_true(
+        "in eval mode a picture's scores depend on the others in the batch: use running statistics there"
+    )
+
+
+def expect_statistics(model: Model) -> None:
+    """Buffers, such as running statistics, follow training and stay as they are in eval mode."""
+    x, _ = pictures("train", 24)
+    model.forward(x)
+    parameters = len(model.state())
+    before = model.state()
+    model.forward(3 * x + 1)
+    after = model.state()
+    expect(len(after) == parameters and all(torch.equal(before[n], after[n]) for n in before)).is_true(
+        "a look at pictures in eval mode changes the network's running statistics"
+    )
+    model.forward(3 * x + 1, training=True)
+    trained = model.state()
+    frozen = [
+        name
+        for name in before
+        if name.endswith(("running_mean", "running_var")) and torch.equal(before[name], trained[name])
+    ]
+    expect(not frozen).is_true(
+        f"{shorten(', '.join(frozen))} stays as it was in training mode: then eval mode knows nothing of the data"
+    )
+
+
+def expect_unsure(model: Model) -> None:
+    """Before training the mean loss is near log 10."""
+    x, y = pictures("train", 100)
+    z = numbers(model.logits(x, classes=10, training=True, dropout=False), "the scores")
+    loss = float(F.cross_entropy(z, y))
+    expect(2.0 <= loss <= 3.0).is_true(
+        f"before training the loss is {loss:.3f}; a network that knows nothing yet has about log 10 = 2.303"
+    )

@@ -1,0 +1,1 @@
+"""The figures of this assignment's notebooks, a module for each subject."""

@@ -85,7 +85,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str) -
     assert graded(lost) == answer.loses, messages
     assert any(answer.says in messages[check] for check in answer.loses), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert check.message
         assert len(check.message) <= 400
         assert check.hint

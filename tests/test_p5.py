@@ -75,7 +75,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, t
     assert set(lost) == wrong[name].loses, messages
     assert any(wrong[name].says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 300
         assert check.hint
 
@@ -105,7 +105,7 @@ def test_a_slip_in_the_recursion_is_not_paid_again_in_the_generator(name: str, t
     elif name not in earned:
         assert not {"chain", "sum"} & set(lost)
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
 
 
 # -- the reference ---------------------------------------------------------------------------------------

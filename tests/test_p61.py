@@ -78,7 +78,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str) -
     assert graded(lost) == answer.loses, messages
     assert any(answer.says in messages[check] for check in answer.loses), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert check.message
         assert len(check.message) <= 400
 
@@ -198,7 +198,7 @@ def test_numbers_from_nowhere_earn_nothing(kind: str, item: str) -> None:
     lost = judge(item, changed)
     wanted = {name for name in CHECKS[item] if not name.startswith("(")}
     assert graded(lost) == wanted - LUCK.get((item, kind), set())
-    assert not any(check.trouble for check in lost.values())
+    assert not any(check.internal_error for check in lost.values())
 
 
 @pytest.mark.parametrize(
@@ -330,5 +330,5 @@ def test_surfaces(said: Any, truth: Any, fits: Any, points: Any, says: str) -> N
     ],
 )
 def test_units(said: Any, errors: Any, says: str) -> None:
-    decay_plots.units(errors, bar=0.1)
+    decay_plots.units(errors, threshold=0.1)
     assert says in said()

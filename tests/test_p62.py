@@ -92,7 +92,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, f
     assert set(lost) == wrong[name].loses, messages
     assert any(wrong[name].says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 400
         assert check.hint
 

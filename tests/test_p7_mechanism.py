@@ -82,7 +82,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, t
     assert set(lost) == wrong.loses, messages
     assert any(wrong.says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 300
         assert check.hint
 
@@ -119,7 +119,7 @@ def test_a_slip_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -
     }
     for found in lost.values():
         for check in found.values():
-            assert not check.trouble, check.trouble
+            assert not check.internal_error, check.internal_error
     assert paid == {}
 
 

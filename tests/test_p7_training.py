@@ -70,7 +70,7 @@ def judge(item: str, folder: Path, changed: dict[str, str], **names: Any) -> dic
 def test_right_answer_gets_every_point(item: str, name: str, tmp_path: Path) -> None:
     cell, right, _ = JUDGED[item]
     lost = judge(item, tmp_path, {cell: right[name]})
-    assert {name: check.message + check.trouble for name, check in lost.items()} == {}
+    assert {name: check.message + check.internal_error for name, check in lost.items()} == {}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, t
     assert set(lost) == wrong[name].loses, messages
     assert any(wrong[name].says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 300
         assert check.hint
 
@@ -125,7 +125,7 @@ def test_an_untrained_model_earns_nothing_even_where_a_part_is_wrong(
     for changed in ({}, {"p7_11-code": answers.WRONG_GREEDY["sampled"].source}):
         lost = judge(ITEMS[model], tmp_path, changed, **{model: fresh})
         assert set(lost) == {"told", "learnt"}
-        assert not lost["learnt"].trouble
+        assert not lost["learnt"].internal_error
 
 
 @pytest.mark.parametrize("model", TRAINED)
@@ -182,8 +182,8 @@ def test_no_training_is_not_made_good(tmp_path: Path, learnt: dict[str, Any]) ->
 
 
 def test_bars_are_those_of_the_notebook() -> None:
-    assert f"BAR = {p7.COPY.bar:g} " in SOURCES["p7_11-copy"]
-    assert f"BAR = {p7.DATES.bar:g} " in SOURCES["p7_12-dates"]
+    assert f"THRESHOLD = {p7.COPY.threshold:g} " in SOURCES["p7_11-copy"]
+    assert f"THRESHOLD = {p7.DATES.threshold:g} " in SOURCES["p7_12-dates"]
 
 
 # -- the reference ---------------------------------------------------------------------------------------

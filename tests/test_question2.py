@@ -36,7 +36,7 @@ def judge(changed: dict[str, str], items: list[str], folder: Path) -> dict[str, 
     lost = {}
     results = rehearse({**SOURCES, **changed}, [*RUN, "change"], items, folder)
     for item, result in results.items():
-        assert not any(check.trouble for check in result.checks), result
+        assert not any(check.internal_error for check in result.checks), result
         scored = [check for check in result.checks if check.points]
         lost |= {n: check for n, check in zip(CHECKS[item], scored, strict=True) if not check.passed}
     return lost

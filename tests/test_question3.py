@@ -80,7 +80,7 @@ def expect_loss(lost: dict[str, CheckResult], answer: Wrong) -> None:
     assert answer.loses
     assert any(answer.says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble  # the checks foresaw this form
+        assert not check.internal_error, check.internal_error  # the checks foresaw this form
         assert check.message
         assert check.hint
 

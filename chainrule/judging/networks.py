@@ -52,13 +52,13 @@ def blocks(layers: Sequence[Layer]) -> list[Block]:
     return found
 
 
-def redrawn(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
+def reinitialized(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
     """Give the network new random values and return its layers in running order.
 
     Raises:
         CheckFailed: it has layers whose weights are no parameters of it, no hidden layer, or no Linear one at the end.
     """
-    layers = model.redraw(x, generator=torch.Generator().manual_seed(seed))
+    layers = model.reinitialize(x, generator=torch.Generator().manual_seed(seed))
     weighted = [block.layer for block in blocks(layers)]
     strangers = [i for i, layer in enumerate(weighted, 1) if "weight" not in layer.values]
     if strangers:
@@ -184,8 +184,8 @@ def expect_forward(model: Model, layers: Sequence[Layer], x: torch.Tensor) -> No
     Dropout is switched off and BatchNorm may use any statistics: where those are wrong, their own checks say so.
 
     Args:
-        model: just redrawn.
-        layers: what `redrawn` returned.
+        model: just reinitialized.
+        layers: what `reinitialized` returned.
         x: a few pictures.
     """
     got = numbers(model.logits(x, dropout=False), "the output")
@@ -271,8 +271,8 @@ def expect_dropout(
     grow by 1 / 0.8, and nothing else is dropped.
 
     Args:
-        model: just redrawn.
-        layers: what `redrawn` returned.
+        model: just reinitialized.
+        layers: what `reinitialized` returned.
         picture: one picture (1, C, H, W); what it shows doesn't matter.
         after: numbers of those blocks, the last hidden block among them.
         rows: how many copies of it to look at.
@@ -321,8 +321,8 @@ def expect_batch_norm(model: Model, layers: Sequence[Layer], x: torch.Tensor) ->
     statistics follow the batches in training mode, with momentum 0.1, and are used, not changed, in eval mode.
 
     Args:
-        model: just redrawn.
-        layers: what `redrawn` returned.
+        model: just reinitialized.
+        layers: what `reinitialized` returned.
         x: a few pictures.
     """
     first, *others = blocks(layers)[:-1]

@@ -236,7 +236,7 @@ class Function:
     >>> student.double.gradients(torch.ones(2), upstream=torch.tensor([1.0, 10.0])).inputs
     [tensor([ 2., 20.], dtype=torch.float64)]
     >>> sorted(student.double.used(torch.ones(2)))
-    ['__rmul__']
+    ['mul']
     """
 
     def __init__(self, student: Student, name: str) -> None:

@@ -25,9 +25,9 @@ def todo() -> None:
 
     >>> def square(x):
     ...     todo()
-    >>> square(3)
+    >>> square(3)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    chainrule.lesson.todo.Unfinished: write `square` where it says `todo()`, then run the cell that defines it and this one again.
+    chainrule.lesson.todo.Unfinished: write `square` where it says `todo()`, then run the cell that defines it ...
     """
     name = sys._getframe(1).f_code.co_qualname
     place = "this cell" if name == "<module>" else f"`{name}`"

@@ -79,7 +79,7 @@ class Worker:
     # -- the verbs ---------------------------------------------------------------------------------------
 
     def do_get(self, name: str) -> Any:
-        """The value of a name: `{"value": …}`; or `{"missing": True}`, or `{"function": True}` for what can be called."""
+        """The value of a name, `{"value": …}`; `{"missing": True}`; or `{"function": True}` for what can be called."""
         if name not in self.namespace:
             return {"missing": True}
         value = self.namespace[name]

@@ -4,8 +4,8 @@ A message is a tree of JSON-like values, arrays and tensors, packed as a JSON he
 is pickled, so unpacking a message runs no code. The same messages are used inside a student's notebook and between the
 two processes of a grading run.
 
-Objects (models, data loaders) stay in the worker. In a message there is a `Handle` instead, a number that only the worker
-can turn back into the object.
+Objects (models, data loaders) stay in the worker. In a message there is a `Handle` instead, a number that only the
+worker can turn back into the object.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class WireError(ValueError):
 
     >>> pack(print)
     Traceback (most recent call last):
-    chainrule.lesson.wire.WireError: a builtin_function_or_method is no data
+    chainrule.lesson.wire.WireError: a builtin_function_or_method is not data
     """
 
 

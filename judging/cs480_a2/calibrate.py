@@ -1,10 +1,10 @@
-"""Where honest work ends up: test accuracies of the reference networks over many seeds, and the bars they allow.
+"""Where honest work ends up: test accuracies of the reference networks over many seeds, and the thresholds they allow.
 
 python bench/calibrate.py --profile full --seeds 10 --models MLP CNN
 python bench/calibrate.py --stand-in --seeds 10
 
 Each network is trained in two ways: "trained" by the notebook's own loop, and "followed through" by the
-grader's (judging/cs480_a2/question3.py: 470 steps on 6,000 pictures). A bar is so low that an honest run
+grader's (judging/cs480_a2/question3.py: 470 steps on 6,000 pictures). A threshold is so low that an honest run
 doesn't miss it by bad luck alone: four standard deviations below the mean, where the variance is that between
 seeds plus that of drawing the n test pictures, p (1 - p) / n.
 
@@ -94,7 +94,7 @@ def summary(network: str, way: str, outcomes: list[Outcome], n: int) -> list[Row
     for epoch, at in epochs.items():
         p = [max(o["accuracies"]) if at is None else o["accuracies"][at] for o in outcomes]
         mean, sd = statistics.mean(p), statistics.stdev(p) if len(p) > 1 else math.nan
-        bar = mean - 4 * math.sqrt(sd**2 + mean * (1 - mean) / n)
+        threshold = mean - 4 * math.sqrt(sd**2 + mean * (1 - mean) / n)
         rows.append(
             {
                 "network": network,
@@ -104,7 +104,7 @@ def summary(network: str, way: str, outcomes: list[Outcome], n: int) -> list[Row
                 "mean": f"{mean:.4f}",
                 "sd": f"{sd:.4f}",
                 "lowest": f"{min(p):.4f}",
-                "bar": f"{bar:.4f}",
+                "bar": f"{threshold:.4f}",
                 "seconds each": f"{statistics.mean(o['seconds'] for o in outcomes):.1f}",
             }
         )

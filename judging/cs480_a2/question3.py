@@ -27,9 +27,14 @@ def trains(student: Student) -> bool:
 
 
 def expect_accuracy(
-    student: Student, trained: Any, build: Function, test: FashionMNIST, train_set: FashionMNIST, bar: float
+    student: Student,
+    trained: Any,
+    build: Function,
+    test: FashionMNIST,
+    train_set: FashionMNIST,
+    threshold: float,
 ) -> None:
-    """The trained model reaches the bar on the test pictures.
+    """The trained model reaches the threshold on the test pictures.
 
     If it does not, but the student's training loop moves weights, a fresh network of the student's may reach 0.7
     after 470 steps of ours on 6,000 pictures, where the reference ends at 0.86 and more: a slip is paid for where
@@ -42,8 +47,8 @@ def expect_accuracy(
         return float((model.predict(pictures(test)) == test.labels).double().mean())
 
     reached = accuracy(trained)
-    if reached >= bar or not trains(student):
-        expect(reached, "its test accuracy").at_least(bar)
+    if reached >= threshold or not trains(student):
+        expect(reached, "its test accuracy").at_least(threshold)
         return
     fresh: Any = build()
     x, y = pictures(train_set)[:6000], train_set.labels[:6000]
@@ -51,7 +56,7 @@ def expect_accuracy(
     for steps, lr in FOLLOW_THROUGH:
         fresh.fit(x, y, steps=steps, batch=128, lr=lr, momentum=0.9)
     name = f"its test accuracy ({reached:.4g} as you trained it), trained by our loop,"
-    expect(accuracy(fresh), name).at_least(min(bar, 0.7))
+    expect(accuracy(fresh), name).at_least(min(threshold, 0.7))
 
 
 def pictures(data: FashionMNIST) -> torch.Tensor:

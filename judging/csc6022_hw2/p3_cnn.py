@@ -281,7 +281,7 @@ class Parameters:
     def count(self, layer: str) -> int:
         """Raises CheckFailed if there is no count of this layer."""
         value = answers.entry(self.student.parameters, layer, "parameters")
-        return answers.whole(value, f'parameters["{layer}"]')
+        return answers.whole_number(value, f'parameters["{layer}"]')
 
     def explained(self, layer: str) -> tuple[str, str]:
         """What is wrong about weights and about biases in the count of a layer that has both, "" if nothing is.

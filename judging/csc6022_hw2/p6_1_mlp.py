@@ -32,7 +32,7 @@ HIDDEN, EPOCHS, LAM = 10, 1000, 1e-4
 RATE, MOMENTUM = 0.1, 0.9
 DRAWS = 5
 # For the median of the normalised test error over DRAWS data sets; see bench/calibrate_p6_1.py
-BAR = 0.10
+THRESHOLD = 0.10
 LEARNT = 0.9  # an error above has learnt nothing: the mean of the targets has 1
 
 Params = dict[str, Tensor]
@@ -952,7 +952,7 @@ def median_error(student: Student, hidden: int = HIDDEN) -> float:
         try:
             fit = Fit(student, 100 + draw, hidden)
             error = fit.errors()[1]
-            errors.append(error if error <= BAR else min(error, fit.own_error(student)))
+            errors.append(error if error <= THRESHOLD else min(error, fit.own_error(student)))
         except StudentError:
             raise
         except CheckFailed as failure:
@@ -965,9 +965,9 @@ def median_error(student: Student, hidden: int = HIDDEN) -> float:
 def expect_accuracy(student: Student) -> None:
     """The network learns; if it doesn't, because of a slip in `step` or before it, the loop around it is right."""
     median = median_error(student)
-    if median <= BAR:
+    if median <= THRESHOLD:
         return
-    told = f"the median of the test errors over {DRAWS} data sets is {median:.3g}, above {BAR:g}"
+    told = f"the median of the test errors over {DRAWS} data sets is {median:.3g}, above {THRESHOLD:g}"
     if not (repeats_steps(student) and slipped(student)):
         if not median < math.inf:
             told = f"in most of {DRAWS} trainings the weights run away to NaN or infinity"

@@ -863,9 +863,13 @@ def pictures(split: str, n: int) -> tuple[Tensor, Tensor]:
 
 
 def expect_accuracy(
-    trained: Any, fresh: Callable[[], Any], learns: Callable[[], bool], bars: Mapping[str, float], name: str
+    trained: Any,
+    fresh: Callable[[], Any],
+    learns: Callable[[], bool],
+    thresholds: Mapping[str, float],
+    name: str,
 ) -> None:
-    """The trained network reaches the bar on the test pictures.
+    """The trained network reaches the threshold on the test pictures.
 
     If it does not, but the student's training moves weights, a fresh network of the student's may show that it
     learns anything when it is trained by us: slips are paid for where network and training are checked.
@@ -874,14 +878,14 @@ def expect_accuracy(
         trained: the student's network, None or no model if there is none.
         fresh: makes another one.
         learns: whether the student's training step changes weights.
-        bars: by `CIFAR10.kind`.
+        thresholds: by `CIFAR10.kind`.
     """
     if not isinstance(trained, Model):
         raise CheckFailed(f"there is no trained `{name}` yet: write network and training, then run that cell")
-    bar, reached = bars[CIFAR10("./data", "test").kind], accuracy_on_test(trained)
-    if reached >= bar:
+    threshold, reached = thresholds[CIFAR10("./data", "test").kind], accuracy_on_test(trained)
+    if reached >= threshold:
         return
-    told = f"its test accuracy is {reached:.3f}, below {bar:.3f}"
+    told = f"its test accuracy is {reached:.3f}, below {threshold:.3f}"
     try:
         learnt = learns()
     except CheckFailed:
@@ -911,11 +915,11 @@ def expect_open_accuracy(student: Student, level: float, seen: dict[str, float])
     if "accuracy" not in seen:
         seen["accuracy"] = accuracy_on_test(model)
     n = len(CIFAR10("./data", "test"))
-    bar = level - 4 * math.sqrt(level * (1 - level) / n)
-    told = f"its test accuracy is {seen['accuracy']:.3f}, below {bar:.3f}"
+    threshold = level - 4 * math.sqrt(level * (1 - level) / n)
+    told = f"its test accuracy is {seen['accuracy']:.3f}, below {threshold:.3f}"
     if student.weights_found is not True:
         told += "; no p6_2_open.safetensors was handed in, so it was trained here, on what data there is"
-    expect(seen["accuracy"] >= bar).is_true(told)
+    expect(seen["accuracy"] >= threshold).is_true(told)
 
 
 def step_moves(student: Student) -> bool:

@@ -243,12 +243,12 @@ def expect_dropout(student: Student) -> None:
     """The dropout given acts on the weights. A threshold takes its place, which needs no luck."""
     asked = attend(student)
     expect_recognised(asked)
-    bar = float(asked.weights.median())
-    layer = student.make_network(("Threshold", bar, 0.0))
+    threshold = float(asked.weights.median())
+    layer = student.make_network(("Threshold", threshold, 0.0))
     output, _ = pair(student.attention(asked.query, asked.key, asked.value, None, layer))
 
     def cut(x: Tensor) -> Tensor:
-        return torch.where(x > bar, x, 0.0)
+        return torch.where(x > threshold, x, 0.0)
 
     wanted = asked.weights, asked.value
     if differ(asked.output, wanted[0] @ wanted[1], RTOL, ATOL) > 0:  # paid for by another check
@@ -1147,7 +1147,7 @@ SHARES = (
 
 
 def mixed(shares: Sequence[float], query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-    """What `lesson.worker.Mixer` computes."""
+    """What `chainrule.lesson.verbs.StubAttention` computes."""
     allowed = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool)
     allowed = allowed if mask is None else mask & allowed
     share = allowed / allowed.sum(-1, keepdim=True).clamp(min=1)
@@ -1225,7 +1225,7 @@ def decoder_layer(student: Student) -> tuple[Model, Tensor, Tensor]:
     draw = generator(121)
     weight, bias = drawn(draw, FEATURES, FEATURES), drawn(draw, FEATURES)
     feed = student.make_network(("Linear", FEATURES, FEATURES), state={"0.weight": weight, "0.bias": bias})
-    first, second = (student.make_mixer(*shares) for shares in SHARES)
+    first, second = (student.make_stub_attention(*shares) for shares in SHARES)
     made = student.DecoderLayer(FEATURES, first, second, feed, 0.0)
     return model_of(made, "DecoderLayer"), weight, bias
 

@@ -854,7 +854,7 @@ class Task:
     batches: Callable[[], Iterable[Batch]]
     warmup: int
     factor: float
-    bar: float  # share of whole sequences
+    threshold: float  # share of whole sequences
     low: float  # share of single tokens, well above what guessing gives
 
 
@@ -876,20 +876,20 @@ def dating() -> Iterator[Batch]:
         yield from zip(source[order].split(64), target[order].split(64), strict=True)
 
 
-COPY = Task((11, 11, 1, 32, 64, 4, 0.0), copying, warmup=60, factor=0.7, bar=0.9, low=0.3)
+COPY = Task((11, 11, 1, 32, 64, 4, 0.0), copying, warmup=60, factor=0.7, threshold=0.9, low=0.3)
 DATES = Task(
     (dates.SOURCE_SIZE, dates.TARGET_SIZE, 1, 48, 96, 4, 0.0),
     dating,
     warmup=150,
     factor=0.6,
-    bar=0.85,
+    threshold=0.85,
     low=0.65,
 )
 TRAINING_PARTS = {"shift", "smoothing", "loss", "learning rate", "training loop", "batches"}
 
 
 def expect_learnt(student: Student, model: Any, source: Tensor, target: Tensor, task: Task) -> None:
-    """Whole sequences right, a share of `bar` of them.
+    """Whole sequences right, a share of `threshold` of them.
 
     Where a part that the training used is wrong, and so has been paid for, single tokens do, a share of `low`: of the
     trained model or, if that learnt nothing because of its training, of the student's architecture trained by us. A
@@ -904,7 +904,7 @@ def expect_learnt(student: Student, model: Any, source: Tensor, target: Tensor, 
 
     found = right(model)
     share = float(found.all(1).double().mean())
-    if share >= task.bar:
+    if share >= task.threshold:
         return
     paid = slips(student)
     if paid and float(found.double().mean()) >= task.low:
@@ -914,7 +914,7 @@ def expect_learnt(student: Student, model: Any, source: Tensor, target: Tensor, 
         if float(right(ours).double().mean()) >= task.low:
             return
     told = f" (wrong parts: {', '.join(paid[:3])}{', …' * (len(paid) > 3)})" if paid else ""
-    expect(share, f"the share of whole sequences that are right{told}").at_least(task.bar)
+    expect(share, f"the share of whole sequences that are right{told}").at_least(task.threshold)
 
 
 def moves(student: Student) -> bool:

@@ -31,7 +31,7 @@ from results import ROOT, Row, record
 from chainrule.datasets import fashion_mnist
 from chainrule.datasets.fashion_mnist import REAL, SIZES, STAND_IN, prepare
 from chainrule.lesson.verbs import Worker
-from judging.cs480_a2.question3 import FOLLOW_THROUGH, pictures
+from judging.cs480_a2.question3 import OUR_TRAINING, inputs_of
 
 SOLUTION = {"MLP": "q3_1-mlp", "CNN": "q3_2-cnn"}
 WAYS = ("trained", "followed through")
@@ -58,9 +58,9 @@ def follow_through(names: Names, network: str, seed: int) -> list[float]:
     torch.manual_seed(seed)
     model = names[network]().to(names["device"])
     data = names["train_loader"].dataset
-    for steps, lr in FOLLOW_THROUGH:  # on 6,000 pictures, as in expect_accuracy
+    for steps, lr in OUR_TRAINING:  # on 6,000 pictures, as in expect_accuracy
         Worker({}).do_fit(
-            model, pictures(data)[:6000], data.labels[:6000], steps, batch=128, lr=lr, momentum=0.9
+            model, inputs_of(data)[:6000], data.labels[:6000], steps, batch=128, lr=lr, momentum=0.9
         )
     return [names["compute_accuracy"](model, names["test_loader"], names["device"])]
 
@@ -76,7 +76,7 @@ def skip_training_set(names: Names) -> None:
 def recipe(names: Names, network: str, way: str) -> str:
     """A fingerprint of what an outcome depends on, so that none outlives a change of the solution or the data."""
     sources = cells()
-    how = sources["q3_1-train"] if way == "trained" else f"{inspect.getsource(Worker.do_fit)}{FOLLOW_THROUGH}"
+    how = sources["q3_1-train"] if way == "trained" else f"{inspect.getsource(Worker.do_fit)}{OUR_TRAINING}"
     digest = hashlib.sha256(f"{sources[SOLUTION[network]]}{how}".encode())
     for loader in (names["train_loader"], names["test_loader"]):
         digest.update(loader.dataset.images.numpy())

@@ -34,7 +34,7 @@ def hand_in(course: CourseFolder, assignment: str, *, blank: bool) -> None:
             notebook, _ = ClearSolutions(config=course.config).preprocess(notebook, {})
         else:
             for name in declared(notebook):
-                shutil.copy(ROOT / "chainrule" / "reference" / name, submitted)
+                shutil.copy(ROOT / "judging" / assignment.replace("-", "_") / name, submitted)
         nbformat.write(notebook, submitted / path.name)
 
 

@@ -39,7 +39,7 @@ console = Console(width=None if sys.stdout.isatty() else 140)
 CourseOption = Annotated[
     Path | None, typer.Option("--course", help="Course folder; the nearest one by default.")
 ]
-Assignment = Annotated[str, typer.Argument(help="A folder of source/, such as cs480-a2.")]
+Assignment = Annotated[str, typer.Argument(help="A folder of source/, such as homework1.")]
 
 
 def open_course(course: Path | None) -> CourseFolder:
@@ -486,7 +486,7 @@ def table(report: ClassReport) -> Table:
 
 
 def grouped(items: Sequence[str]) -> dict[str, list[str]]:
-    """Items by the columns they are shown in: each its own, or by question (q2_2), or by problem (p5)."""
+    """Items by the columns they are shown in: each its own, or by question, or by problem."""
     columns: dict[str, list[str]] = {}
     for question in (r".*", r"[a-z]+\d+_\d+", r"[a-z]+\d+"):
         columns = {}

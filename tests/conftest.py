@@ -77,7 +77,7 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(root: Path) -> None:
         for module in DATA_SETS.values():
             import_module(module).prepare(root / "data", "quick")
-        for path in (ROOT / "chainrule" / "reference").glob("*.safetensors"):
+        for path in (ROOT / "judging" / "csc6022_hw2").glob("*.safetensors"):
             shutil.copy(path, root)
 
     return once(tmp_path_factory, "classroom", make)

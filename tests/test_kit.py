@@ -201,7 +201,7 @@ def results(nb: NotebookNode) -> str:
 def test_the_instructors_package_is_not_there(python: Path, kits: Path, tmp_path: Path) -> None:
     assert "No module named 'chainrule'" in run(python, tmp_path, "-c", "import chainrule", code=1)
     folder = unzip(kits, TINY, tmp_path / "home")
-    for name in ("grading", "reference", "release", "intake", "course", "cli"):
+    for name in ("grading", "judging", "release", "intake", "course", "cli"):
         said = run(python, folder, "-c", f"import chainrule.lesson, chainrule.{name}", code=1)
         assert f"No module named 'chainrule.{name}'" in said
 

@@ -31,7 +31,7 @@ p6_2_cnn = load(HW2, "judging.csc6022_hw2.p6_2_cnn")
 torch.set_num_threads(1)
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
-WEIGHTS = ROOT / "chainrule" / "reference" / "p6_2_open.safetensors"
+WEIGHTS = ROOT / "judging" / "csc6022_hw2" / "p6_2_open.safetensors"
 SOURCES = cells(NOTEBOOK)
 ANSWERS = [name for name in SOURCES if name.endswith("-code")]
 GIVEN = ["p6_2-imports", "p6_2b-rehearsal", "p6_2c-mode", "p6_2c-sgd", "p6_2d-steps"]

@@ -72,7 +72,7 @@ class Points:
 
 
 def question(item: str) -> str:
-    """What an item's question is called: "Question 2.2b" for q2_2b-logits; other items are called by their names."""
+    """What an item's question is called: "Question 1.3b" for q1_3b-slope; other items are called by their names."""
     found = re.match(r"([qp])(\d+)(?:_(\w+))?-", item)
     if not found:
         return item

@@ -1,7 +1,7 @@
 """Graded cells run here, in a process that never runs student code.
 
 The student's objects stay in the kernel. For each graded cell the kernel is asked to attend: it connects to a
-socket of ours and answers requests (see `lesson.worker`) until we hang up. Hidden checks, expected values
+socket of ours and answers requests (see `lesson.verbs`) until we hang up. Hidden checks, expected values
 and the verdict never leave this side.
 """
 

@@ -306,7 +306,7 @@ class Run(Execute):
         """The outputs of a graded cell that runs here while the kernel answers its requests."""
         line = self.room.line if self.room is not None else str(self.folder / "line" / "referee")
         attend = (
-            "__import__('chainrule.lesson.verbs').lesson.worker.attend("
+            "__import__('chainrule.lesson.verbs').lesson.verbs.attend("
             f"__import__('IPython').get_ipython().user_ns, {line!r})"
         )
         request = self.kc.execute(attend, silent=True, store_history=False)

@@ -78,8 +78,8 @@ def plain(markdown: str) -> str:
 
 
 def _title(notebooks: Sequence[Mapping[str, Any]]) -> str:
-    """The first heading of a notebook; of several, what these have in common: "Homework 2" of "Homework 2 ·
-    Problem 1" and "Homework 2 · Problem 2"."""
+    """The first heading of a notebook; of several, what these have in common: "Homework" of "Homework ·
+    Problem 1" and "Homework · Problem 2"."""
     headings = [next(_headings(notebook), "") for notebook in notebooks]
     if len(headings) == 1:
         return headings[0]

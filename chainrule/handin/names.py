@@ -1,7 +1,7 @@
 """What handed-in files are called.
 
 A pattern is a file name in which {last} and {first} stand for the student's names and * for both and the
-assignment. `*.zip/p6_2*.py` is a zip, and what is to be in it.
+assignment. `*.zip/main*.py` is a zip, and what is to be in it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Pattern:
 
     Attributes:
         name: what it is called.
-        inside: if it is a zip, which files are in it: `p6_2*.py`.
+        inside: if it is a zip, which files are in it: `main*.py`.
     """
 
     name: str

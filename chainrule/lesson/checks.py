@@ -1,6 +1,6 @@
 """Graded cells as lists of named checks.
 
-    item = Item("q3_1-network", points=0.75)
+    item = Item("q1_1-classifier", points=0.75)
 
     @item.check("ten logits for every image", points=0.1, hint="the last layer has ten outputs")
     def _(student):

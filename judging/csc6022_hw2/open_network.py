@@ -9,6 +9,7 @@ real pictures. The stand-in's pictures are of another seed than those that it is
 import argparse
 import contextlib
 import time
+from pathlib import Path
 
 import nbformat
 import safetensors.torch

@@ -1,4 +1,4 @@
-"""Problem 6.1 of Homework 2: the right data, gradients and updates, and what the checks say of the student's.
+"""Homework 2, problem 6.1: right data, gradients and updates, and how the student's are judged.
 
     x → z = W x + b → a = σ(z) → f = v·a + c,    J = (1/N) Σ (f − y)² + λ (Σ W² + Σ v²)
 
@@ -23,7 +23,7 @@ from chainrule.lesson.calls import about, call, entry
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
 
-RTOL, ATOL = 1e-4, 1e-7  # float32 in between is precise enough
+RTOL, ATOL = 1e-4, 1e-7  # answers may be computed in float32
 PARAMETERS = ("W", "b", "v", "c")
 NOISE = 0.30
 CASES = [(7, 3, 5, 61), (11, 4, 6, 62), (8, 2, 3, 63)]  # N, D, H, seed
@@ -33,7 +33,7 @@ RATE, MOMENTUM = 0.1, 0.9
 DRAWS = 5
 # For the median of the normalised test error over DRAWS data sets; see bench/calibrate_p6_1.py
 THRESHOLD = 0.10
-LEARNT = 0.9  # an error above has learnt nothing: the mean of the targets has 1
+LEARNT = 0.9  # with a larger error nothing is learnt: the mean of the targets has an error of 1
 
 Params = dict[str, Tensor]
 
@@ -76,8 +76,12 @@ def expect_conditional_mean(student: Student) -> None:
         expect(own, "E[Y | X]").close_to(conditional_mean(X), rtol=RTOL, atol=ATOL, mistakes=_means(X))
 
 
-def drawn(student: Student, n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """What the student's `sample` gives, as X (n, 2) and y (n,)."""
+def own_sample(student: Student, n: int, seed: int) -> tuple[Tensor, Tensor]:
+    """X (n, 2) and y (n,) by the student's `sample`.
+
+    Raises:
+        CheckFailed: it returns something else.
+    """
     pair = student.sample(n, seed)
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise CheckFailed("`sample` should return two arrays, X and y")
@@ -88,10 +92,11 @@ def drawn(student: Student, n: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def expect_inputs(student: Student) -> None:
-    """Independent standard normal inputs, other ones for another seed. Bounds are five standard errors or more."""
+    """Inputs are independent and standard normal, and others for another seed. Tolerances are five standard errors or
+    more."""
     n = 4000
-    X, _ = drawn(student, n, 11)
-    if differ(X, drawn(student, n, 12)[0], 0, 1e-12) == 0:
+    X, _ = own_sample(student, n, 11)
+    if differ(X, own_sample(student, n, 12)[0], 0, 1e-12) == 0:
         raise CheckFailed("two seeds give the same X: start the generator from `seed`")
     mean, sd = X.mean(0), X.std(0)
     if (mean.abs() > 5 * sd / n**0.5).any():
@@ -108,35 +113,35 @@ def expect_inputs(student: Student) -> None:
 
 
 def expect_noise(student: Student) -> None:
-    """Noise 0.30 Z around the conditional mean, right or the student's own."""
+    """y is the conditional mean, right or the student's own, plus noise 0.30 Z."""
     n = 4000
-    X, y = drawn(student, n, 13)
+    X, y = own_sample(student, n, 13)
     residuals = [y - conditional_mean(X)]
     try:
         own = numbers(call(student.conditional_mean, X), "what `conditional_mean` returns")
         residuals.append(y - expect_vector(own, n, "what `conditional_mean` returns"))
     except CheckFailed:
         pass
-    told = ""
+    message = ""  # about the right conditional mean, if there is one
     for r in residuals:
         sd = float(r.std())
         if sd < 1e-6:
-            told = "there is no noise in y, or the same for all points"
+            message = "there is no noise in y, or the same for all points"
         elif abs(sd - math.sqrt(NOISE)) < 0.02:
-            told = told or "the variance of the noise is 0.30, its standard deviation should be"
+            message = message or "the variance of the noise is 0.30, its standard deviation should be"
         elif abs(sd - NOISE**2) < 0.005:
-            told = told or "the standard deviation of the noise is 0.09: 0.30 is not the variance"
+            message = message or "the standard deviation of the noise is 0.09: 0.30 is not the variance"
         elif abs(sd - NOISE) > 0.02:  # 6 standard errors
-            told = told or f"y varies by {sd:.2f} around E[Y | X], not by 0.30"
+            message = message or f"y varies by {sd:.2f} around E[Y | X], not by 0.30"
         elif abs(float(r.mean())) > 0.03:
-            told = told or "the mean of the noise is not 0"
+            message = message or "the mean of the noise is not 0"
         elif abs(float((r / NOISE).pow(4).mean()) - 3) > 0.8:
-            told = told or "the noise has the right spread, but is not normally distributed"
+            message = message or "the noise has the right spread, but is not normally distributed"
         elif abs(float(torch.corrcoef(torch.stack([r, X[:, 0]]))[0, 1])) > 0.1:
-            told = told or "the noise depends on X"
+            message = message or "the noise depends on X"
         else:
             return
-    raise CheckFailed(told)
+    raise CheckFailed(message)
 
 
 # -- scaling ---------------------------------------------------------------------------------------------
@@ -200,7 +205,7 @@ def scaling_mistakes(values: Tensor, train: Tensor, test: Tensor) -> list[tuple[
 
 @cache
 def case(N: int, D: int, H: int, seed: int) -> dict[str, Tensor]:
-    """A network and data for it, in general position: "X", "y" and the parameters. Units are not saturated."""
+    """A random network and data for it: "X" (N, D), "y" (N,) and the parameters. Units are not saturated."""
     draw = torch.Generator().manual_seed(seed)
 
     def normal(*shape: int) -> Tensor:
@@ -221,7 +226,7 @@ def forward(params: Params, X: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gradients(params: Params, X: Tensor, y: Tensor, lam: float) -> Params:
-    """Those of J, by the formulas; a test compares them with autograd's."""
+    """The gradients of J by the formulas; a test compares them with autograd's."""
     A, f = forward(params, X)
     delta = 2 * (f - y) / len(X)
     s = delta[:, None] * params["v"] * A * (1 - A)
@@ -241,14 +246,18 @@ def normalised_error(y: Tensor, f: Tensor) -> float:
 
 
 def expect_vector(value: Tensor, n: int, name: str) -> Tensor:
-    """A vector of n numbers, also from a row or a column."""
+    """The value as a vector of n numbers; it may be a row or a column.
+
+    Raises:
+        CheckFailed: it has another shape.
+    """
     if value.numel() != n or max(value.shape, default=1) != n:
         raise CheckFailed(f"{name} has shape {tuple(value.shape)}, not ({n},)")
     return value.reshape(n)
 
 
 def expect_sigmoid(student: Student) -> None:
-    """σ of moderate and of very large inputs, in an array of any shape."""
+    """σ is right for moderate and for very large inputs, in arrays of several shapes."""
     for t in (torch.linspace(-4, 5, 12).double().reshape(3, 4), torch.tensor([-900.0, 900.0, 0.3]).double()):
         own = call(student.sigmoid, t)
         try:
@@ -427,13 +436,13 @@ class Backprop:
                 raise CheckFailed(f"{called} is 0 everywhere") from None
             raise
         right = self.chain.values[self.chain.steps[step].needs[0]]
-        found = []
+        factors = []
         for source in self.chain.sources(self.answers, step):
             want = applied(rule, source)
             k = None if want is None else multiple(own, want, RTOL, 1e-12)
             if k is not None:
-                found.append((k, source[0] is right))
-        return found
+                factors.append((k, source[0] is right))
+        return factors
 
     def common(self) -> tuple[float, bool]:
         """The factor that most of the gradients v, W and b share, and whether it is relative to right values.
@@ -441,19 +450,19 @@ class Backprop:
         Raises:
             CheckFailed: fewer than two of v, W and b are a multiple of what is right.
         """
-        found = []
+        factors = []
         for step in ("dv", "dW", "db"):  # any c is a multiple of the right one
             with suppress(CheckFailed):
-                found.append(self.factors(step)[0])
-        if len(found) < 2:
+                factors.append(self.factors(step)[0])
+        if len(factors) < 2:
             raise CheckFailed(
                 "fewer than two of the gradients v, W, b point the right way: no factor to judge"
             )
 
         def votes(one: tuple[float, bool]) -> tuple[int, float]:
-            return sum(near(one[0], k) for k, _ in found), -abs(math.log(abs(one[0])))
+            return sum(near(one[0], k) for k, _ in factors), -abs(math.log(abs(one[0])))
 
-        return max(found, key=votes)
+        return max(factors, key=votes)
 
     def expect(self, key: str) -> None:
         """An entry of the student's dict is right up to a factor, which for a gradient is that of most others."""
@@ -564,21 +573,25 @@ LAMBDAS = 0.35, 1.15
 
 
 def own_gradients(student: Student, given: Mapping[str, Tensor], lam: float) -> Params:
-    """What the student's `gradients` gives, each in its parameter's shape."""
+    """What the student's `gradients` returns, each in its parameter's shape.
+
+    Raises:
+        CheckFailed: it returns something else.
+    """
     result = call(student.gradients, parameters(given), given["X"], given["y"], lam)
-    found = {}
+    values = {}
     for name in PARAMETERS:
         value = alike(numbers(entry(result, name, "gradients"), f'"{name}"'), given[name])
         if value.shape != given[name].shape:
-            value = _flipped(value)  # a slip of backprop's, paid for there
+            value = _flipped(value)  # a mistake of `backprop`, judged there
         if value.shape != given[name].shape:
             raise CheckFailed(f'"{name}" has shape {tuple(value.shape)}, not {tuple(given[name].shape)}')
-        found[name] = value
-    return found
+        values[name] = value
+    return values
 
 
 def decay_parts(student: Student, given: Mapping[str, Tensor]) -> Params:
-    """What λ adds: how the gradients change between two λ, whatever the data's part is."""
+    """What λ adds: the difference of the gradients with two λ. The data's part cancels."""
     low, high = (own_gradients(student, given, lam) for lam in LAMBDAS)
     return {name: high[name] - low[name] for name in PARAMETERS}
 
@@ -628,7 +641,7 @@ def expect_free_biases(student: Student) -> None:
 
 
 def expect_data_part(student: Student) -> None:
-    """At any λ the gradients depend on the data as those of the mean squared error do, right or the student's own."""
+    """With other data the gradients change as those of the mean squared error do, right ones or the student's own."""
     for sizes in CASES:
         given = case(*sizes)
         params = parameters(given)
@@ -648,8 +661,8 @@ def expect_data_part(student: Student) -> None:
                 pass
             if all(differ(got, want, RTOL, 1e-8) for want in known):
                 if not got.abs().max() > 1e-9:
-                    lost = "the decay stands in place of the data's gradient, and is not added to it"
-                    raise CheckFailed(f'"{name}" does not depend on the data: {lost}')
+                    reason = "the decay stands in place of the data's gradient, and is not added to it"
+                    raise CheckFailed(f'"{name}" does not depend on the data: {reason}')
                 raise CheckFailed(f'"{name}": without the decay, it is not what `backprop` gives')
 
 
@@ -659,7 +672,7 @@ MOVES = [(0.35, 0.17, 0.6), (0.0, 0.05, 0.9), (0.0, 0.4, 0.3)]  # lam, rate, mom
 
 
 def expect_normalised_error(student: Student) -> None:
-    """Mean squared error over Var(y), with N or N − 1 in the variance."""
+    """It is the mean squared error divided by Var(y), with N or N − 1 in the variance."""
     for n, seed in ((9, 3), (14, 4)):
         y, f = 2 * draw_inputs(n, seed)[:, 0] + 5, 3 * draw_inputs(n, seed + 5)[:, 0] + 4
         mse = ((f - y) ** 2).mean()
@@ -856,7 +869,13 @@ def data_set(seed: int, n_test: int = 1000) -> tuple[Tensor, Tensor, Tensor, Ten
 
 
 class Fit:
-    """What the student's `fit` makes of one data set of ours."""
+    """What the student's `fit` returns for one of our data sets.
+
+    Attributes:
+        data: as from `data_set`.
+        params: the student's parameters after training, in their shapes.
+        history: as `fit` returned it.
+    """
 
     def __init__(self, student: Student, seed: int, hidden: int = HIDDEN, epochs: int = EPOCHS) -> None:
         self.data = data_set(seed)
@@ -873,7 +892,7 @@ class Fit:
             self.params[name] = value
 
     def errors(self) -> tuple[float, float]:
-        """Normalised errors on the training and the test set."""
+        """The network's normalised errors on the training and the test set."""
         X, y, X_test, y_test = self.data
         return (
             normalised_error(y, forward(self.params, X)[1]),
@@ -881,7 +900,7 @@ class Fit:
         )
 
     def own_error(self, student: Student) -> float:
-        """The test error by the student's own `forward`, whose slips are paid for elsewhere; infinite if it fails."""
+        """The test error by the student's own `forward`, which another check judges; infinite if that fails."""
         X, y = self.data[2:]
         try:
             f = call(student.forward, self.params, X)[1]
@@ -893,7 +912,7 @@ class Fit:
 def expect_history(student: Student) -> None:
     """The history ends at the errors of the network that `fit` returns, by our functions or by the student's own.
 
-    A slip of the step's may drive the weights away: then the first epochs are enough.
+    With a wrong `step` the weights may diverge: then it is enough that the history is right after few epochs.
     """
     try:
         _expect_history(student, 300)
@@ -902,7 +921,7 @@ def expect_history(student: Student) -> None:
             _expect_history(student, 20)
         except CheckFailed:
             raise failure from None
-        if "NaN" not in str(failure) and not slipped(student):
+        if "NaN" not in str(failure) and not step_is_wrong(student):
             raise
 
 
@@ -920,7 +939,7 @@ def _expect_history(student: Student, epochs: int) -> None:
         ends[name] = float(values[-1])
     right = dict(zip(("train", "test"), fit.errors(), strict=True))
     own = {}
-    try:  # a slip in forward or normalised_error is paid for there
+    try:  # other checks judge `forward` and `normalised_error`
         for name, (X, y) in {"train": fit.data[:2], "test": fit.data[2:]}.items():
             f = numbers(call(student.forward, fit.params, X)[1], "f")
             own[name] = float(numbers(call(student.normalised_error, y, f), "the error").reshape(()))
@@ -963,21 +982,22 @@ def median_error(student: Student, hidden: int = HIDDEN) -> float:
 
 
 def expect_accuracy(student: Student) -> None:
-    """The network learns; if it doesn't, because of a slip in `step` or before it, the loop around it is right."""
+    """The network learns. If it doesn't because of a mistake in `step` or before, it is enough that the training loop
+    is right and learns anything."""
     median = median_error(student)
     if median <= THRESHOLD:
         return
-    told = f"the median of the test errors over {DRAWS} data sets is {median:.3g}, above {THRESHOLD:g}"
-    if not (repeats_steps(student) and slipped(student)):
+    message = f"the median of the test errors over {DRAWS} data sets is {median:.3g}, above {THRESHOLD:g}"
+    if not (repeats_steps(student) and step_is_wrong(student)):
         if not median < math.inf:
-            told = f"in most of {DRAWS} trainings the weights run away to NaN or infinity"
-        raise CheckFailed(told)
+            message = f"in most of {DRAWS} trainings the weights run away to NaN or infinity"
+        raise CheckFailed(message)
     if not (median < LEARNT or all(move.aligned() for move in moves(student) if not move.lam)):
-        raise CheckFailed(f"{told}: nothing is learnt")
+        raise CheckFailed(f"{message}: nothing is learnt")
 
 
-def slipped(student: Student) -> bool:
-    """Whether the student's `step` is not the right one: that is paid for in its own checks."""
+def step_is_wrong(student: Student) -> bool:
+    """Whether the student's `step` gives a wrong result; its own checks judge that."""
     try:
         return not all(move.is_right() for move in moves(student))
     except CheckFailed:
@@ -985,7 +1005,7 @@ def slipped(student: Student) -> bool:
 
 
 def repeats_steps(student: Student) -> bool:
-    """Whether three epochs of `fit` are three of the student's own steps from the given start."""
+    """Whether three epochs of `fit` are three of the student's own steps from the initial parameters."""
     X, y, *_ = data = data_set(72)
     try:
         params = start = student.initial(4, 9)
@@ -1013,14 +1033,14 @@ def table_of(student: Student, draws: int = 1) -> dict[int, Tensor]:
     """The student's test errors by the number of hidden units.
 
     Raises:
-        CheckFailed: there is none, it is not complete, or has fewer draws.
+        CheckFailed: there is none, it is not complete, or it has fewer draws.
     """
     table = student.unit_errors
     if not isinstance(table, Mapping) or not table:
         raise CheckFailed(
             "`unit_errors` is empty: finish `test_errors` and run the cell that fills the table"
         )
-    found = {}
+    errors = {}
     for units in UNITS:
         if units not in table:
             raise CheckFailed(f"`unit_errors` has no entry for {units} hidden units")
@@ -1029,12 +1049,12 @@ def table_of(student: Student, draws: int = 1) -> dict[int, Tensor]:
             raise CheckFailed(
                 f"with {units} hidden units there are errors of {len(values)} draws, fewer than {draws}"
             )
-        found[units] = values
-    return found
+        errors[units] = values
+    return errors
 
 
 def expect_table(student: Student) -> None:
-    """Errors over several draws, of the size that training gives: ours, or the student's own `fit`."""
+    """The table has errors of several draws, of a size that our training or the student's own `fit` gives."""
     table = table_of(student, draws=5)
     if any(float(values.std()) < 1e-9 for values in table.values()):
         raise CheckFailed("the draws have the same error: each needs a data set and a start of its own")
@@ -1043,17 +1063,17 @@ def expect_table(student: Student) -> None:
     one, ten = (float(table[units].median()) for units in (1, 10))
     if 0.35 < one < 1.1 and 0 < ten < WELL:
         return
-    for units, told in ((1, one), (10, ten)):
+    for units, median in ((1, one), (10, ten)):
         usual = median_error(student, units)
-        if not (usual < LEARNT or units == 1) or not usual / 5 < told < 5 * usual:
+        if not (usual < LEARNT or units == 1) or not usual / 5 < median < 5 * usual:
             raise CheckFailed(
-                f"the median with {units} hidden unit{'s' * (units > 1)} is {told:.3g}, and your `fit` gives "
+                f"the median with {units} hidden unit{'s' * (units > 1)} is {median:.3g}, and your `fit` gives "
                 f"{usual:.3g} on other data: are these normalised errors on the test set?"
             )
 
 
 def expect_smallest(student: Student) -> None:
-    """The number is what the criterion says: of the right table, or of the student's own."""
+    """The number is the smallest one that does well in the student's own table."""
     value = student.smallest_number
     own = numbers(value, "`smallest_number`")
     if own.numel() != 1 or float(own.reshape(())) not in UNITS:

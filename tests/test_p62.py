@@ -244,7 +244,7 @@ def test_handed_in_weights_are_loaded_and_reach_the_bar(folder: Path, tmp_path: 
 
 def test_reference_agrees_with_loops() -> None:
     sizes = p6_2_cnn.BAREBONES
-    x, params = sizes.pictures(2, seed=1), sizes.draw(2)
+    x, params = sizes.images(2, seed=1), sizes.draw(2)
 
     def convolve(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, pad: int) -> torch.Tensor:
         n, _, height, width = x.shape
@@ -278,7 +278,7 @@ def test_reference_of_nesterov_agrees_with_pytorch() -> None:
 def test_slips_differ_from_each_other() -> None:
     """A message names a slip only if no other one explains the answer."""
     for probe, slips in (
-        (p6_2_cnn.one_picture, p6_2_cnn.CONVOLUTION_SLIPS),
+        (p6_2_cnn.summed_features, p6_2_cnn.CONVOLUTION_MISTAKES),
         (p6_2_cnn.last_layer, p6_2_cnn.ENDINGS),
         (p6_2_cnn.layout, {name: {"flatten": f} for name, f in p6_2_cnn.LAYOUTS.items()}),
     ):

@@ -22,7 +22,9 @@ from chainrule.modules import load
 
 transformer_plots = load(HW2, "figures.transformer")
 dates = load(HW2, "given.dates")
-p7 = load(HW2, "judging.csc6022_hw2.p7_training")
+decoding = load(HW2, "judging.csc6022_hw2.p7.decoding")
+tasks = load(HW2, "judging.csc6022_hw2.p7.learnt")
+reference = load(HW2, "judging.csc6022_hw2.p7.reference")
 
 torch.set_num_threads(1)
 
@@ -177,13 +179,13 @@ def test_a_slip_in_training_is_not_paid_again_in_the_copy_task(name: str, tmp_pa
 def test_no_training_is_not_made_good(tmp_path: Path, learnt: dict[str, Any]) -> None:
     torch.manual_seed(0)
     changed = {"p7_10-epoch-code": answers.WRONG_EPOCH["no backward"].source}
-    fresh = learnt["make_model"](*p7.COPY.sizes)
+    fresh = learnt["make_model"](*tasks.COPY.sizes)
     assert set(judge("p7_11-copy", tmp_path, changed, copy_model=fresh)) == {"told", "learnt"}
 
 
-def test_bars_are_those_of_the_notebook() -> None:
-    assert f"THRESHOLD = {p7.COPY.threshold:g} " in SOURCES["p7_11-copy"]
-    assert f"THRESHOLD = {p7.DATES.threshold:g} " in SOURCES["p7_12-dates"]
+def test_thresholds_are_those_of_the_notebook() -> None:
+    assert f"THRESHOLD = {tasks.COPY.threshold:g} " in SOURCES["p7_11-copy"]
+    assert f"THRESHOLD = {tasks.DATES.threshold:g} " in SOURCES["p7_12-dates"]
 
 
 # -- the reference ---------------------------------------------------------------------------------------
@@ -193,35 +195,36 @@ def test_the_small_model_is_the_notebooks() -> None:
     names: dict[str, Any] = {}
     for source in RUN:
         exec(source, names)
-    tiny, source, mask = p7.decoding_task(3)
-    model = names["tiny_model"](*p7.GREEDY).double()
+    tiny, source, mask = decoding.decoding_task(3)
+    model = names["tiny_model"](*decoding.GREEDY).double()
     model.load_state_dict(tiny.state())
     target = torch.tensor([[4, 2, 0], [4, 1, 7], [4, 4, 4]])
-    seen = p7.target_mask(target)
+    seen = reference.target_mask(target)
     with torch.no_grad():
         log_probs = model.generator(model(source, target, mask, seen))
     torch.testing.assert_close(log_probs, tiny.log_probs(source, target, mask, seen))
 
 
-@pytest.mark.parametrize("told", p7.PATHS)
-def test_known_ways_to_decode_wrongly_show(told: str) -> None:
+@pytest.mark.parametrize("mistake", decoding.PATHS)
+def test_known_ways_to_decode_wrongly_show(mistake: str) -> None:
     found = [
         not torch.equal(
-            p7.greedy(*task, p7.LENGTH, p7.FIRST), p7.greedy(*task, p7.LENGTH, p7.FIRST, p7.PATHS[told])
+            decoding.greedy(*task, decoding.LENGTH, decoding.FIRST),
+            decoding.greedy(*task, decoding.LENGTH, decoding.FIRST, decoding.PATHS[mistake]),
         )
-        for task in map(p7.decoding_task, p7.DECODING_SEEDS)
+        for task in map(decoding.decoding_task, decoding.DECODING_SEEDS)
     ]
     assert any(found)
 
 
-@pytest.mark.parametrize("seed", p7.DECODING_SEEDS)
+@pytest.mark.parametrize("seed", decoding.DECODING_SEEDS)
 def test_right_paths_vary_and_are_clear(seed: int) -> None:
     """The best token is ahead of the next by more than float32's rounding."""
-    tiny, source, mask = p7.decoding_task(seed)
-    path = p7.greedy(tiny, source, mask, p7.LENGTH, p7.FIRST)
+    tiny, source, mask = decoding.decoding_task(seed)
+    path = decoding.greedy(tiny, source, mask, decoding.LENGTH, decoding.FIRST)
     assert (path[:, 1:] != 0).all()
     assert all(len(set(row)) >= 3 for row in path[:, 1:].tolist())
-    log_probs = tiny.log_probs(source, path, mask, p7.target_mask(path))[:, :-1]
+    log_probs = tiny.log_probs(source, path, mask, reference.target_mask(path))[:, :-1]
     best = log_probs.topk(2).values
     assert float((best[..., 0] - best[..., 1]).min()) > 1e-3
 

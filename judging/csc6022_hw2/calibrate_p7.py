@@ -17,7 +17,7 @@ from results import ROOT
 from chainrule.lesson.student import Student
 from chainrule.lesson.verbs import Worker
 from given import dates
-from judging.csc6022_hw2.p7_training import COPY, DATES, written
+from judging.csc6022_hw2.p7.learnt import COPY, DATES, written
 
 NOTEBOOKS = sorted((ROOT / "source" / "csc6022-hw2").glob("p7*.ipynb"))
 THRESHOLDS = {"copy task, trained": COPY.threshold, "dates, chosen epoch": DATES.threshold}

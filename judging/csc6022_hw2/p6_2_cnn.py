@@ -168,7 +168,7 @@ class ModuleNet:
             self.sizes = wanted
 
     def _by_size(self, wanted: Sizes, kinds: list[str]) -> list[str | None]:
-        """Names of the parameters, recognised by their numbers of entries, for networks that convolve in another way."""
+        """Names of the parameters by their numbers of entries, for networks that convolve in another way."""
         for pads in PADS:
             by_size = {value.numel(): name for name, value in self.state.items()}
             roles = [by_size.get(math.prod(shape)) for shape in wanted.shapes(pads)]
@@ -776,7 +776,7 @@ def expect_all_losses(student: Student, c: Regression) -> None:
 
 
 def trained_loss(weights: Tensor, c: Regression) -> Loss:
-    """The one of LOSSES that explains the weights after a first step with learning rate 0.1; by default the right one."""
+    """The one of LOSSES that explains the weights after a step with learning rate 0.1; by default the right one."""
     for loss in LOSSES.values():
         if differ(weights, c.after(0.1, only=slice(1), loss=loss), rtol=1e-4, atol=1e-5) == 0:
             return loss

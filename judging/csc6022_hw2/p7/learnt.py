@@ -102,9 +102,9 @@ TRAINING_PARTS = {"shift", "smoothing", "loss", "learning rate", "training loop"
 def expect_learnt(student: Student, model: Any, source: Tensor, target: Tensor, task: Task) -> None:
     """The share of whole sequences that are right reaches the task's threshold.
 
-    Error carried forward: if a part that the training uses is wrong, it is enough that a share of `low` of single tokens
-    is right: by the trained model or, if that learnt nothing because of its training, by a new model of the student's
-    that we train. But the student's training must change weights.
+    Error carried forward: if a part that the training uses is wrong, it is enough that a share of `low` of single
+    tokens is right: by the trained model or, if that learnt nothing because of its training, by a new model of the
+    student's that we train. But the student's training must change weights.
 
     Args:
         model: the student's trained model; None or something else if there is none.

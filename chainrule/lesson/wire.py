@@ -27,16 +27,10 @@ import torch
 MAX_BYTES = 1 << 28  # 256 MiB: a whole Fashion-MNIST test set in float64 is 63 MB
 MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much memory; arrays don't count
 MAX_DEPTH = 32
-MAX_KEYS = (
-    10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
-)
-EXACT = {
-    "fractions",
-    "decimal",
-    "sympy",
-    "mpmath",
-    "pandas",
-}  # a student's own class has no say in what it is
+# In sets and dicts, apart from texts: numbers can be chosen so that all their hashes are equal.
+MAX_KEYS = 10_000
+# Libraries whose numbers are sent as floats. The `__float__` of a student's own class is never called.
+EXACT = {"fractions", "decimal", "sympy", "mpmath", "pandas"}
 TOO_LARGE = "more than {} MiB of data"
 _HEADER = struct.Struct("<Q")
 
@@ -84,25 +78,27 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
     >>> unpack(pack({"x": (1, 2.5), "y": torch.ones(2)}))
     {'x': (1, 2.5), 'y': tensor([1., 1.])}
     """
-    tensors: dict[str, torch.Tensor] = {}
+    packer = _Packer(handle_for)
+    try:
+        header = json.dumps(packer.node(value, 0)).encode()
+    except ValueError as error:  # WireError, and Python's refusal of integers with thousands of digits
+        raise WireError(str(error)) from None
+    if len(header) > MAX_TREE:
+        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
+    block = safetensors.torch.save(packer.tensors)
+    if len(header) + len(block) > MAX_BYTES:
+        raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+    return _HEADER.pack(len(header)) + header + block
 
-    def tensor_node(tensor: torch.Tensor) -> dict[str, Any]:
-        with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what it is
-            plain = torch.Tensor.detach(tensor)
-            if plain.layout is not torch.strided or plain.is_complex() or plain.is_quantized or plain.is_meta:
-                raise WireError(
-                    f"a {plain.layout} tensor of {plain.dtype} on {plain.device} is not plain numbers"
-                )
-            if plain.nbytes + sum(t.nbytes for t in tensors.values()) > MAX_BYTES:
-                raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
-            rows = len(plain) if plain.ndim and plain.stride(0) == 0 else 1  # `expand` repeats one row
-            plain = plain[:1] if rows > 1 else plain
-            name = str(len(tensors))
-            # clone: safetensors refuses two tensors that share memory
-            tensors[name] = plain.cpu().clone(memory_format=torch.contiguous_format)
-        return {"rows": [name, rows]} if rows > 1 else {"tensor": name}
 
-    def walk(value: Any, depth: int) -> Any:
+class _Packer:
+    """Turns a value into a tree of JSON values, and collects its tensors."""
+
+    def __init__(self, handle_for: Callable[[Any], Handle] | None) -> None:
+        self.handle_for = handle_for
+        self.tensors: dict[str, torch.Tensor] = {}
+
+    def node(self, value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise WireError(f"nested more than {MAX_DEPTH} levels deep")
         if value is None or value is True or value is False:
@@ -114,17 +110,9 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         if is_a(Handle):
             return {"handle": [value.id, value.kind, value.label]}
         if is_a(torch.Tensor):
-            return tensor_node(value)
+            return self.tensor_node(value)
         if is_a(np.ndarray, np.generic):
-            plain = np.asarray(value)
-            if plain.dtype.kind in "biuf" and plain.dtype.itemsize <= 8:
-                if is_a(np.generic):
-                    return walk(plain.item(), depth)
-                native = np.array(plain, dtype=plain.dtype.newbyteorder("="), order="C")
-                return {"array": tensor_node(torch.from_numpy(native))["tensor"]}
-            if plain.dtype.kind in "OU":
-                return walk(plain.tolist(), depth + 1)
-            raise WireError(f"an array of dtype {plain.dtype} is not plain numbers")
+            return self.array_node(np.asarray(value), is_a(np.generic), depth)
         if is_a(str):
             return str.__str__(value)
         if is_a(int):
@@ -132,34 +120,60 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         if is_a(float):
             return float.__float__(value)
         if is_a(list):
-            return [walk(v, depth + 1) for v in list.__iter__(value)]
+            return [self.node(v, depth + 1) for v in list.__iter__(value)]
         if is_a(tuple):
-            return {"tuple": [walk(v, depth + 1) for v in tuple.__iter__(value)]}
+            return {"tuple": [self.node(v, depth + 1) for v in tuple.__iter__(value)]}
         if is_a(set, frozenset):
-            return {"set": [walk(v, depth + 1) for v in (set if is_a(set) else frozenset).__iter__(value)]}
+            kind = set if is_a(set) else frozenset
+            return {"set": [self.node(v, depth + 1) for v in kind.__iter__(value)]}
         if is_a(dict):
-            return {"dict": [[walk(k, depth + 1), walk(v, depth + 1)] for k, v in dict.items(value)]}
+            items = dict.items(value)
+            return {"dict": [[self.node(k, depth + 1), self.node(v, depth + 1)] for k, v in items]}
+        return self.other_node(value, depth)
+
+    def tensor_node(self, value: torch.Tensor) -> dict[str, Any]:
+        with torch._C.DisableTorchFunctionSubclass():  # no method of a subclass runs
+            tensor = torch.Tensor.detach(value)
+            if (
+                tensor.layout is not torch.strided
+                or tensor.is_complex()
+                or tensor.is_quantized
+                or tensor.is_meta
+            ):
+                raise WireError(
+                    f"a {tensor.layout} tensor of {tensor.dtype} on {tensor.device} is not plain numbers"
+                )
+            if tensor.nbytes + sum(t.nbytes for t in self.tensors.values()) > MAX_BYTES:
+                raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+            rows = len(tensor) if tensor.ndim and tensor.stride(0) == 0 else 1  # `expand` repeats one row
+            tensor = tensor[:1] if rows > 1 else tensor
+            name = str(len(self.tensors))
+            # clone: safetensors refuses two tensors that share memory
+            self.tensors[name] = tensor.cpu().clone(memory_format=torch.contiguous_format)
+        return {"rows": [name, rows]} if rows > 1 else {"tensor": name}
+
+    def array_node(self, array: np.ndarray, scalar: bool, depth: int) -> Any:
+        if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:
+            if scalar:
+                return self.node(array.item(), depth)
+            native = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+            return {"array": self.tensor_node(torch.from_numpy(native))["tensor"]}
+        if array.dtype.kind in "OU":
+            return self.node(array.tolist(), depth + 1)
+        raise WireError(f"an array of dtype {array.dtype} is not plain numbers")
+
+    def other_node(self, value: Any, depth: int) -> Any:
+        """Numbers and matrices of the libraries in `EXACT`, then handles."""
         if type(value).__module__.partition(".")[0] in EXACT:
             if hasattr(value, "__float__"):
                 with contextlib.suppress(TypeError, ValueError, ArithmeticError):
                     return float.__float__(float(value))
             if hasattr(value, "__array__"):
                 with contextlib.suppress(TypeError, ValueError):
-                    return walk(np.array(value), depth + 1)
-        if handle_for is not None:
-            return walk(handle_for(value), depth)
+                    return self.node(np.array(value), depth + 1)
+        if self.handle_for is not None:
+            return self.node(self.handle_for(value), depth)
         raise WireError(f"a {type(value).__name__} is not data")
-
-    try:
-        header = json.dumps(walk(value, 0)).encode()
-    except ValueError as error:  # WireError, and Python's refusal of integers with thousands of digits
-        raise WireError(str(error)) from None
-    if len(header) > MAX_TREE:
-        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
-    block = safetensors.torch.save(tensors)
-    if len(header) + len(block) > MAX_BYTES:
-        raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
-    return _HEADER.pack(len(header)) + header + block
 
 
 def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> Any:

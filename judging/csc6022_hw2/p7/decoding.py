@@ -24,8 +24,8 @@ class Path:
 
     causal: bool = True
     hide_padding: bool = True
-    # What argmax runs over: "vocabulary", "positions" or "batch". "first" takes the first position's prediction, "least"
-    # the least probable token.
+    # What argmax runs over: "vocabulary", "positions" or "batch". "first" takes the first position's prediction,
+    # "least" the least probable token.
     pick: str = "vocabulary"
     forget: bool = False  # each token from the last one only
 

@@ -479,38 +479,15 @@ class Backprop:
                     raise CheckFailed('"c" is not the sum of the δ') from None
             return
         if not any(near(k, common) for k in factors):
-            raise CheckFailed(
-                f'"{key}" {self._other_factor(factors[-1] / common)}'
-            )  # by the student's values
-
-    def _other_factor(self, times: float) -> str:
-        """What it means that a gradient is so many times what it should be beside the others."""
-        if near(times, 1 / self.N):
-            return "is a sum over the samples, not their average: 1/N is in δ already"
-        if near(times, self.N):
-            return "lacks the factor 1/N that the other gradients have"
-        if near(times, -1):
-            return "has its sign turned, the other gradients have not"
-        if near(times, 1 / len(self.given["v"])):
-            return "is averaged over the hidden units"
-        return f"is {times:.4g} times what it should be beside the other gradients"
+            times = factors[-1] / common  # by the student's own values
+            raise CheckFailed(f'"{key}" {relative_factor(times, self.N, len(self.given["v"]))}')
 
     def expect_factor(self) -> None:
         """The gradients are those of J itself, with 2/N exactly once."""
         k, absolute = self.common()
         N = self.N
-        known = {
-            1.0: "",
-            N: "the factor 1/N of the mean is missing",
-            1 / N: "1/N is there twice",
-            0.5: "the factor 2 of the squared error's derivative is lost",
-            2.0: "a factor 2 is too much",
-            N / 2: "both factors, 2 and 1/N, are missing",
-            0.5 / N: "1/N is there twice, and the factor 2 is lost",
-            2 / N: "1/N is there twice, and a factor 2 is too much",
-        }
-        if not absolute:  # a wrong δ has no right size, so any factor that has a reason passes
-            known = dict.fromkeys((1.0, 2.0, 0.5, 1 / N, 2 / N), "")
+        # A wrong δ has no right size, so any factor that has a reason passes.
+        known = common_factors(N) if absolute else dict.fromkeys((1.0, 2.0, 0.5, 1 / N, 2 / N), "")
         for value, meaning in known.items():
             if near(k, value):
                 if meaning:
@@ -520,6 +497,33 @@ class Backprop:
                 rest = f"; besides, {meaning}" if meaning else ""
                 raise CheckFailed(f"the sign is turned: δ has f − y, not y − f{rest}")
         raise CheckFailed(f"the gradients are {k:.4g} times those of J")
+
+
+def common_factors(N: int) -> dict[float, str]:
+    """What a factor of all gradients means; "" for the right one."""
+    return {
+        1.0: "",
+        N: "the factor 1/N of the mean is missing",
+        1 / N: "1/N is there twice",
+        0.5: "the factor 2 of the squared error's derivative is lost",
+        2.0: "a factor 2 is too much",
+        N / 2: "both factors, 2 and 1/N, are missing",
+        0.5 / N: "1/N is there twice, and the factor 2 is lost",
+        2 / N: "1/N is there twice, and a factor 2 is too much",
+    }
+
+
+def relative_factor(times: float, N: int, H: int) -> str:
+    """What it means that one gradient is so many times what it should be beside the others."""
+    if near(times, 1 / N):
+        return "is a sum over the samples, not their average: 1/N is in δ already"
+    if near(times, N):
+        return "lacks the factor 1/N that the other gradients have"
+    if near(times, -1):
+        return "has its sign turned, the other gradients have not"
+    if near(times, 1 / H):
+        return "is averaged over the hidden units"
+    return f"is {times:.4g} times what it should be beside the other gradients"
 
 
 def key_of(step: str) -> str:
@@ -703,10 +707,10 @@ def expect_normalised_error(student: Student) -> None:
         )
 
 
-VelocityRule = Callable[[Tensor, Tensor, float, float], Tensor]  # of old velocity, gradient, rate, momentum
-ParameterRule = Callable[
-    [Tensor, Tensor, Tensor, float], Tensor
-]  # of old parameter, old and new velocity, rate
+# of old velocity, gradient, rate, momentum
+VelocityRule = Callable[[Tensor, Tensor, float, float], Tensor]
+# of old parameter, old velocity, new velocity, rate
+ParameterRule = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 VELOCITY_MISTAKES: dict[str, VelocityRule] = {
     "the sign of the gradient is turned: this climbs": lambda m, g, rate, mu: mu * m + rate * g,

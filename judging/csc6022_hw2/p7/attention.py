@@ -27,7 +27,7 @@ def queries_keys_values(seed: int, *leading: int) -> tuple[Tensor, Tensor, Tenso
     return normal(draw, *leading, 4, 6), normal(draw, *leading, 7, 6), normal(draw, *leading, 7, 5)
 
 
-def pair(result: Any, shapes: Sequence[Sequence[int]] = ()) -> tuple[Tensor, Tensor]:
+def output_and_weights(result: Any, shapes: Sequence[Sequence[int]] = ()) -> tuple[Tensor, Tensor]:
     """Output and weights, as float64.
 
     Args:
@@ -101,7 +101,9 @@ def attend(student: Student, seed: int = 71, leading: Sequence[int] = (3, 2)) ->
         CheckFailed: it does not return output and weights in their shapes.
     """
     query, key, value = queries_keys_values(seed, *leading)
-    output, weights = pair(student.attention(query, key, value), [(*leading, 4, 5), (*leading, 4, 7)])
+    output, weights = output_and_weights(
+        student.attention(query, key, value), [(*leading, 4, 5), (*leading, 4, 7)]
+    )
     return Attended(query, key, value, output, weights, softmax_of(weights, query @ key.mT))
 
 
@@ -173,7 +175,7 @@ def expect_mask(student: Student) -> None:
     """Keys where the mask is False get no weight, the others share all of it; the output follows."""
     asked = attend(student)
     mask = open_mask(72, 3, 2, 4, 7)
-    output, weights = pair(
+    output, weights = output_and_weights(
         student.attention(asked.query, asked.key, asked.value, mask), [(3, 2, 4, 5), (3, 2, 4, 7)]
     )
     unmasked, scores = asked.weights, asked.query @ asked.key.mT
@@ -212,7 +214,7 @@ def expect_broadcast(student: Student) -> None:
         mask = open_mask(74, 4, 7) if small == (4, 7) else torch.rand(small, generator=generator(75)) < 0.6
         mask[..., 2] |= ~mask.any(-1)
         rows = [
-            pair(student.attention(asked.query, asked.key, asked.value, m))
+            output_and_weights(student.attention(asked.query, asked.key, asked.value, m))
             for m in (mask, mask.expand(*leading, 4, 7).clone())
         ]
         for got, want, what in zip(*rows, ("the output", "the weights"), strict=True):
@@ -225,7 +227,7 @@ def expect_dropout(student: Student) -> None:
     expect_recognised(asked)
     threshold = float(asked.weights.median())
     layer = student.make_network(("Threshold", threshold, 0.0))
-    output, _ = pair(student.attention(asked.query, asked.key, asked.value, None, layer))
+    output, _ = output_and_weights(student.attention(asked.query, asked.key, asked.value, None, layer))
 
     def cut(x: Tensor) -> Tensor:
         return torch.where(x > threshold, x, 0.0)
@@ -276,7 +278,7 @@ def expect_gradients(student: Student) -> None:
             continue
         # The code may compute another function, which other checks judge: compare with its finite differences.
         ends = [
-            pair(
+            output_and_weights(
                 student.attention(
                     *[x.detach() + sign * 1e-5 * steps[j] * (i == j) for j, x in enumerate(inputs)]
                 )

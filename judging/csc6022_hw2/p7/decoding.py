@@ -12,7 +12,7 @@ from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p7.loop import tiny_model
 from judging.csc6022_hw2.p7.reference import padding_mask
 from judging.csc6022_hw2.p7.tiny import Tiny
-from judging.csc6022_hw2.p7.tokens import whole
+from judging.csc6022_hw2.p7.tokens import as_tokens
 
 GREEDY = (13, 5)  # vocabulary and width
 LENGTH, FIRST = 8, 4
@@ -82,7 +82,9 @@ def decoded(student: Student, model: Model, source: Tensor, mask: Tensor) -> Ten
     Raises:
         CheckFailed: it returns something else.
     """
-    tokens = whole(student.greedy_decode(model, source, mask, LENGTH, FIRST), "what `greedy_decode` returns")
+    tokens = as_tokens(
+        student.greedy_decode(model, source, mask, LENGTH, FIRST), "what `greedy_decode` returns"
+    )
     if tokens.ndim != 2 or len(tokens) != len(source) or tokens.shape[1] < 3:
         raise CheckFailed(f"`greedy_decode` returns shape {tuple(tokens.shape)}, not {(len(source), LENGTH)}")
     return tokens

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
-from judging.csc6022_hw2.p7.attention import expect_dropout, pair, queries_keys_values
+from judging.csc6022_hw2.p7.attention import expect_dropout, output_and_weights, queries_keys_values
 from judging.csc6022_hw2.p7.probes import (
     MODULE_ATOL,
     MODULE_RTOL,
@@ -176,7 +176,7 @@ class Heads:
         first, second = self.split
         arguments = (first(q), first(k), second(v))
         extra = () if mask is None else (mask.unsqueeze(1),)
-        output, weights = pair(self.attention(*arguments, *extra))
+        output, weights = output_and_weights(self.attention(*arguments, *extra))
         output = self.merge(output)
         return [(output @ w.T, weights) for w in own.outputs] if self.project else [(output, weights)]
 

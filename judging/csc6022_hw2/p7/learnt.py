@@ -36,7 +36,7 @@ from judging.csc6022_hw2.p7.targets import (
     smoothed_loss,
 )
 from judging.csc6022_hw2.p7.tiny import Tiny
-from judging.csc6022_hw2.p7.tokens import whole
+from judging.csc6022_hw2.p7.tokens import as_tokens
 
 
 def written(student: Student, model: Any, source: Tensor, length: int, start: int) -> Tensor:
@@ -49,7 +49,7 @@ def written(student: Student, model: Any, source: Tensor, length: int, start: in
         raise CheckFailed("there is no trained model yet: run the cell that trains it")
     mask, tokens = padding_mask(source), torch.full((len(source), 1), start)
     while tokens.shape[1] < length:
-        following = whole(
+        following = as_tokens(
             student.next_tokens(model, source, tokens, mask, target_mask(tokens, -1)), "a next token"
         )
         expect(following, "what the model predicts").has_shape(*tokens.shape)
@@ -239,7 +239,7 @@ def expect_choice(student: Student) -> None:
         {"loss": [0.8, 0.6, 0.1, 0.3], "validation": [0.1, 0.7, 0.3, 0.5], "test": [0.5, 0.4, 0.2, 0.6]},
     ]
     for history in histories:
-        answer = whole(student.best_epoch(history), "`best_epoch`").reshape(-1)
+        answer = as_tokens(student.best_epoch(history), "`best_epoch`").reshape(-1)
         expect(answer.numel(), "the number of epochs chosen").equals(1)
         values = history["validation"]
         best = values.index(max(values))

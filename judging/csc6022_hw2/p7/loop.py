@@ -16,7 +16,7 @@ from judging.csc6022_hw2.p7.probes import ATOL
 from judging.csc6022_hw2.p7.reference import padding_mask, target_mask
 from judging.csc6022_hw2.p7.targets import loss_gradient, shift, shifted, smoothed_loss
 from judging.csc6022_hw2.p7.tiny import Tiny
-from judging.csc6022_hw2.p7.tokens import pair
+from judging.csc6022_hw2.p7.tokens import token_pair
 
 Batch = tuple[Tensor, Tensor]  # of source and target
 Batches = list[Batch]
@@ -33,7 +33,7 @@ def expect_batches(student: Student) -> None:
         answer = student.shuffled_batches(source, target, size)
         if not isinstance(answer, list | tuple) or not answer:
             raise CheckFailed("`shuffled_batches` returns no list of batches")
-        batches = [pair(batch, "a batch of `shuffled_batches`") for batch in answer]
+        batches = [token_pair(batch, "a batch of `shuffled_batches`") for batch in answer]
         for a, b in batches:
             if a.ndim != 2 or b.ndim != 2 or a.shape[1] != 3 or b.shape[1] != 2:
                 raise CheckFailed(

@@ -13,7 +13,7 @@ from chainrule.lesson.calls import about
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Student
 from judging.csc6022_hw2.p7.probes import ATOL, RTOL
-from judging.csc6022_hw2.p7.tokens import pair
+from judging.csc6022_hw2.p7.tokens import token_pair
 
 
 def shift(tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -51,7 +51,7 @@ def shifted(student: Student, tokens: Tensor) -> tuple[Tensor, Tensor]:
     Raises:
         CheckFailed: it does not return two tensors of tokens.
     """
-    return pair(student.shift(tokens), "`shift`")
+    return token_pair(student.shift(tokens), "`shift`")
 
 
 SHIFTS: dict[str, Callable[[Tensor], Tensor]] = {

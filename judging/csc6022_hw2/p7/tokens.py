@@ -10,7 +10,7 @@ from chainrule.lesson.checks import numbers
 from chainrule.lesson.student import CheckFailed
 
 
-def pair(value: Any, name: str) -> tuple[Tensor, Tensor]:
+def token_pair(value: Any, name: str) -> tuple[Tensor, Tensor]:
     """Two tensors of tokens, int64.
 
     Args:
@@ -21,12 +21,12 @@ def pair(value: Any, name: str) -> tuple[Tensor, Tensor]:
     if not isinstance(value, list | tuple) or len(value) != 2:
         form = "nothing (is a `return` missing?)" if value is None else "something else"
         raise CheckFailed(f"{name} returns {form}, not a pair")
-    return whole(value[0], f"the first of what {name} returns"), whole(
+    return as_tokens(value[0], f"the first of what {name} returns"), as_tokens(
         value[1], f"the second of what {name} returns"
     )
 
 
-def whole(value: Any, name: str) -> Tensor:
+def as_tokens(value: Any, name: str) -> Tensor:
     """The value as tokens, int64.
 
     Raises:

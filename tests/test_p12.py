@@ -97,23 +97,23 @@ def test_there_are_many_answers() -> None:
         assert len(wrong) >= 11
 
 
-# -- slips that are carried on ---------------------------------------------------------------------------
+# -- error carried forward -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", sorted(set(WRONG_FORWARD) - {"no loss"}))
-def test_slip_in_the_forward_pass_costs_nothing_in_the_backward_pass(name: str) -> None:
+def test_mistake_in_the_forward_pass_costs_nothing_in_the_backward_pass(name: str) -> None:
     slip = WRONG_FORWARD[name].source
     own = answers.RIGHT_BACKWARD["own forward pass instead of the cache"]
     assert graded(judge("p1_3-backward", p1_2__mlp_forward=slip)) == set()
     assert graded(judge("p1_3-backward", p1_2__mlp_forward=slip, p1_3__mlp_backward=own)) == set()
 
 
-# Nothing can be carried on from a sum that is 0, from ones, or where there is nothing.
+# Nothing follows from a sum that is 0, from ones, or where there is nothing.
 NOT_CARRIED = {"db2 summed": {"b"}, "db2 averaged": {"b"}, "db1 with ones": {"b"}, "dx as column sums": {"X"}}
 
 
 @pytest.mark.parametrize("name", sorted(set(answers.WRONG_BACKWARD) - {"dx missing", "NaN"}))
-def test_slip_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> None:
+def test_mistake_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> None:
     slip, loop = answers.WRONG_BACKWARD[name].source, answers.RIGHT_BATCH["loop over mlp_backward"]
     lost = judge("p1_4-batch", p1_3__mlp_backward=slip, p1_4__mlp_backward_batch=loop)
     messages = {check: result.message for check, result in lost.items()}
@@ -128,7 +128,7 @@ def test_slip_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> 
         ("H = torch.relu(Z) → H = Z", {"U", "V"}),
     ],
 )
-def test_slip_of_the_batch_is_followed_through(slip: str, loses: set[str]) -> None:
+def test_mistake_of_the_batch_is_followed_through(slip: str, loses: set[str]) -> None:
     lost = judge("p1_4-batch", p1_4__mlp_backward_batch=change(BATCH, slip))
     assert graded(lost) == loses, {check: result.message for check, result in lost.items()}
 
@@ -138,10 +138,12 @@ RAISING = {"nothing", "terms not summed", "transposed shapes"}  # whoever calls 
 
 
 @pytest.mark.parametrize("name", USED)
-def test_slip_of_a_function_costs_nothing_where_it_is_used(name: str) -> None:
-    cell_of_slip = {"1a": answers.WRONG_OUTPUT, "2b": answers.WRONG_LAYER2, "3c": answers.WRONG_HIDDEN}
+def test_mistake_of_a_function_costs_nothing_where_it_is_used(name: str) -> None:
+    cell_of_mistake = {"1a": answers.WRONG_OUTPUT, "2b": answers.WRONG_LAYER2, "3c": answers.WRONG_HIDDEN}
     changed = {
-        f"p2_{part}__functions": wrong[name].source for part, wrong in cell_of_slip.items() if name in wrong
+        f"p2_{part}__functions": wrong[name].source
+        for part, wrong in cell_of_mistake.items()
+        if name in wrong
     }
     lost = judge("p2_4d-input-layer", **changed, p2_4d__functions=answers.COMPOSED)
     messages = {check: result.message for check, result in lost.items()}

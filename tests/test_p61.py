@@ -92,14 +92,14 @@ def test_there_are_many_answers() -> None:
         assert any(name.startswith(f"{number}:") for name in known), number
 
 
-# -- slips that are carried on ---------------------------------------------------------------------------
+# -- error carried forward -------------------------------------------------------------------------------
 
 # Not those that leave no numbers of the right size to go on with.
 UNUSABLE = {"NaN", "no c", "4: db over the wrong axis", "4: db summed up to one number", "3: transposed dW"}
 
 
 @pytest.mark.parametrize("name", sorted(set(answers.WRONG_BACKPROP) - UNUSABLE))
-def test_slip_in_backprop_costs_nothing_later(name: str) -> None:
+def test_mistake_in_backprop_costs_nothing_later(name: str) -> None:
     slip = {"p6_1c-functions": answers.WRONG_BACKPROP[name].source}
     for item in ("p6_1d-decay", "p6_1e-training"):
         lost = judge(item, slip)
@@ -122,7 +122,7 @@ NOTHING_LEARNT = {
 
 
 @pytest.mark.parametrize("name", sorted(answers.WRONG_DECAY))
-def test_slip_in_the_decay_costs_nothing_in_training(name: str) -> None:
+def test_mistake_in_the_decay_costs_nothing_in_training(name: str) -> None:
     lost = judge("p6_1e-training", {"p6_1d-functions": answers.WRONG_DECAY[name].source})
     allowed = {"accuracy"} if name in NOTHING_LEARNT else set()
     assert graded(lost) <= allowed, {check: result.message for check, result in lost.items()}

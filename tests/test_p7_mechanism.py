@@ -108,7 +108,7 @@ SLIPS = [(item, name) for item, (_, wrong) in JUDGED.items() for name in wrong i
 
 
 @pytest.mark.parametrize(("item", "name"), SLIPS)
-def test_a_slip_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -> None:
+def test_a_mistake_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -> None:
     later = [*list(JUDGED)[list(JUDGED).index(item) + 1 :], "p7_7-model"]
     lost = judge(later, tmp_path, **{part(item): JUDGED[item][1][name].source})
     paid = {

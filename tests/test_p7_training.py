@@ -147,7 +147,7 @@ def weaker(model: Any, noise: float) -> Any:
     return other
 
 
-def test_a_model_that_learnt_a_little_passes_only_where_a_slip_is_paid_for(
+def test_a_model_that_learnt_a_little_passes_only_after_a_mistake(
     learnt: dict[str, Any], tmp_path: Path
 ) -> None:
     model = weaker(learnt["copy_model"], 0.3)
@@ -156,7 +156,7 @@ def test_a_model_that_learnt_a_little_passes_only_where_a_slip_is_paid_for(
     assert set(judge("p7_11-copy", tmp_path, changed, copy_model=model)) == {"told"}
 
 
-# Slips of one part with which the copy task is trained from the start: none is paid for twice.
+# Mistakes in one part, with which the copy task is trained from the start: they cost nothing there.
 CARRIED = {
     "shift": ("p7_8-shift-code", "56 unshifted target", answers.WRONG_SHIFT),
     "max": ("p7_9-code", "max for min", answers.WRONG_RATE),
@@ -166,7 +166,7 @@ CARRIED = {
 
 
 @pytest.mark.parametrize("name", CARRIED)
-def test_a_slip_in_training_is_not_paid_again_in_the_copy_task(name: str, tmp_path: Path) -> None:
+def test_a_mistake_in_training_costs_nothing_in_the_copy_task(name: str, tmp_path: Path) -> None:
     cell, wrong, many = CARRIED[name]
     names: dict[str, Any] = {"__name__": "__main__"}
     for source in RUN:

@@ -70,7 +70,7 @@ RIGHT_WARM_UP = {
 
 WRONG_WARM_UP = {
     "24 flatten mixes the batch": Wrong(
-        {"flatten"}, "mixes the pictures", warm_up("x.flatten(1) → x.reshape(-1, len(x)).T")
+        {"flatten"}, "mixes the images", warm_up("x.flatten(1) → x.reshape(-1, len(x)).T")
     ),
     "24 flatten transposes first": Wrong(
         {"flatten"}, "don't transpose", warm_up("x.flatten(1) → x.flatten(1).T.reshape(len(x), -1)")
@@ -234,9 +234,7 @@ WRONG_CONVNET = {
     "24 channels last": Wrong(
         {"layout"}, "another order", convnet("flatten(h) → h.permute(0, 2, 3, 1).reshape(len(h), -1)")
     ),
-    "24 batch mixed": Wrong(
-        {"layout"}, "mixes the pictures", convnet("flatten(h) → h.reshape(-1, len(h)).T")
-    ),
+    "24 batch mixed": Wrong({"layout"}, "mixes the images", convnet("flatten(h) → h.reshape(-1, len(h)).T")),
     "27 softmax": Wrong(
         {"raw"},
         "softmax is applied",
@@ -582,13 +580,13 @@ WRONG_MODULE = {
     "24 channels last": Wrong(
         {"layout"}, "another order", module("flatten(h) → h.permute(0, 2, 3, 1).flatten(1)")
     ),
-    "24 batch mixed": Wrong({"layout"}, "mixes the pictures", module("flatten(h) → h.reshape(-1, len(h)).T")),
+    "24 batch mixed": Wrong({"layout"}, "mixes the images", module("flatten(h) → h.reshape(-1, len(h)).T")),
     "27 softmax": Wrong(
         {"raw"}, "softmax is applied", module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(1)")
     ),
     "27 softmax over the batch": Wrong(
         {"raw", "by heart"},
-        "over the pictures",
+        "over the images",
         module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(0)"),
     ),
     "40 layers in a plain list": Wrong(
@@ -813,13 +811,13 @@ WRONG_TRAIN = {
     ),
     "44 labels shuffled apart": Wrong(
         {"learns", "sgd"},
-        "pictures and labels come apart",
+        "images and labels come apart",
         loop("            loss = F →             y = y.roll(1)\n            loss = F").replace(
             "model(x), y)", "model(x), y)"
         ),
     ),
     "44 pictures turned round": Wrong(
-        {"learns", "sgd"}, "pictures and labels come apart", loop("model(x), y → model(x.flip(0)), y")
+        {"learns", "sgd"}, "images and labels come apart", loop("model(x), y → model(x.flip(0)), y")
     ),
     "no step": Wrong(
         {"learns", "sgd", "mode", "losses"}, "never change", loop("            optimizer.step()\n → ")

@@ -399,7 +399,7 @@ WRONG_MLP = {
     ),
     # flattening
     "flattening mixes pictures": Wrong(
-        {"forward"}, "mixes the pictures", mlp("x.view(x.size(0), -1) → x.reshape(-1, len(x)).T")
+        {"forward"}, "mixes the images", mlp("x.view(x.size(0), -1) → x.reshape(-1, len(x)).T")
     ),
     "height and width exchanged": Wrong(
         {"forward"}, "height and width", mlp("x.view(x.size(0), -1) → x.transpose(2, 3).flatten(1)")
@@ -712,7 +712,7 @@ WRONG_CNN = {
         {"forward"}, "another order", cnn("self.flatten(x) → self.flatten(x.permute(0, 2, 3, 1))")
     ),
     "flattening mixes pictures": Wrong(
-        {"forward"}, "mixes the pictures", cnn("self.flatten(x) → x.permute(1, 2, 3, 0).reshape(len(x), -1)")
+        {"forward"}, "mixes the images", cnn("self.flatten(x) → x.permute(1, 2, 3, 0).reshape(len(x), -1)")
     ),
     # what PyTorch doesn't see, and what doesn't run
     "convolutions in a plain list": Wrong(_INSIDE, "nn.ModuleList", change(CNN_LOOP, "nn.ModuleList() → []")),

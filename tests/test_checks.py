@@ -70,6 +70,14 @@ def test_a_result_survives_json() -> None:
     assert bundle[RESULT_TYPE] == result.to_dict()
 
 
+def test_older_records_are_read() -> None:
+    record = score((1, lambda student: 1 / 0)).to_dict()
+    (check,) = record["checks"]
+    older = {**record, "checks": [{**check, "trouble": check["internal_error"]}]}
+    del older["checks"][0]["internal_error"]
+    assert Result.from_dict(older) == Result.from_dict(record)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -147,13 +155,13 @@ def test_a_students_error_is_escaped(namespace: dict[str, Any]) -> None:
     ],
 )
 def test_disclosure(disclose: Any, due: bool, told: bool) -> None:
-    failed = CheckResult("the name", 1, False, "the hint", disclose, "the message", "the trouble")
+    failed = CheckResult("the name", 1, False, "the hint", disclose, "the message", "the traceback")
     passed = CheckResult("another name", 1, True, "another hint", disclose)
     html = Result("q1", 2, [failed, passed]).table(due=due, graded=True)
     for secret in ("the name", "the hint", "the message", "another name"):
         assert (secret in html) == told
     assert "another hint" not in html
-    assert "the trouble" not in html
+    assert "the traceback" not in html
     assert html.count("a hidden check") == (0 if told else 2)
     assert ("explained after the due date" in html) == (disclose == "after due" and not due)
     assert text(html).startswith("q1 : 1 of 2 points")
@@ -226,7 +234,7 @@ def test_an_unexpected_error_is_a_failed_check_with_a_trace_for_the_author() -> 
     assert result.score == 1
     assert not failed.passed
     assert "unexpected form (ZeroDivisionError)" in failed.message
-    assert "1 / 0" in failed.trouble
+    assert "1 / 0" in failed.internal_error
     assert passed.passed
     assert "Traceback" not in result.table()
 
@@ -319,6 +327,13 @@ def test_known_mistakes_are_named() -> None:
     with pytest.raises(CheckFailed, match="off by"):
         expect([7.0, 7.0], "dx").close_to(right, mistakes=mistakes)
     expect(right).close_to(right, mistakes=mistakes)
+
+
+def test_mistakes_may_be_pairs_with_equal_texts() -> None:
+    mistakes = [("divided by the variance", 0.25), ("divided by the variance", 0.26)]
+    for wrong in (0.25, 0.26):
+        with pytest.raises(CheckFailed, match=r"^z: divided by the variance$"):
+            expect(wrong, "z").close_to(0.5, rtol=0, mistakes=mistakes)
 
 
 def test_other_expectations() -> None:

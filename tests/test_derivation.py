@@ -1,4 +1,4 @@
-"""A derivation's steps are graded from the student's own earlier values, so that one slip is paid for once."""
+"""A derivation's steps are graded from the student's own earlier values, with error carried forward."""
 
 from typing import Any
 
@@ -63,13 +63,13 @@ def test_other_forms_of_right_answers_lose_nothing(form: dict[str, Any]) -> None
     assert judged(**form) == {}
 
 
-def test_a_slip_that_is_carried_on_costs_its_own_step() -> None:
+def test_an_error_carried_forward_costs_its_own_step() -> None:
     slip = torch.tensor([2.0, 2.5, -1.5])
     h = torch.relu(slip)
     assert set(judged(z=slip, h=h, n=(h * slip).sum(), G=torch.outer(h, torch.tensor([2.0, 0.5])))) == {"z"}
 
 
-def test_a_slip_costs_nothing_else_where_it_is_not_carried_on() -> None:
+def test_a_mistake_costs_nothing_else_if_the_later_steps_are_right() -> None:
     assert set(judged(z=[2.0, 2.5, -1.5])) == {"z"}
     assert set(judged(z=[2.0, 2.5, -1.5], n=8.25)) == {"z"}  # computed from the wrong z and the right h
 
@@ -79,7 +79,7 @@ def test_a_missing_step_leaves_the_later_ones_to_be_right() -> None:
     assert set(judged(h=None, G=torch.ones(3, 2))) == {"h", "G"}
 
 
-def test_known_mistakes_are_named_also_after_a_slip() -> None:
+def test_known_mistakes_are_named_also_after_a_mistake() -> None:
     assert judged(h=RIGHT["z"])["h"] == "h: the activation is missing"
     assert judged(z=[2.0, 1.0, -1.0], h=[2.0, 1.0, -1.0])["h"] == "h: the activation is missing"
     assert judged(z=[-1.0, 3.5, 0.0])["z"] == "z: the input is forgotten"
@@ -92,7 +92,7 @@ def test_what_follows_from_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize("nothing", [torch.zeros(3), [0, 0, 0]])
-def test_zeros_earn_nothing_by_being_carried_on(nothing: Any) -> None:
+def test_nothing_follows_from_zeros(nothing: Any) -> None:
     assert set(judged(z=nothing, h=nothing, n=0, G=torch.zeros(3, 2))) == {"z", "h", "n", "G"}
 
 
@@ -109,11 +109,11 @@ def test_the_wrong_form_is_said(answer: Any, says: str) -> None:
     assert says in judged(G=answer)["G"]
 
 
-def test_an_answer_of_another_shape_is_not_carried_on() -> None:
+def test_nothing_follows_from_an_answer_of_another_shape() -> None:
     assert set(judged(h=[1.0, 2.5])) == {"h"}
 
 
-def test_an_implausible_answer_is_not_carried_on() -> None:
+def test_nothing_follows_from_an_implausible_answer() -> None:
     chain = Derivation(
         {"a": 3.0},
         {

@@ -58,4 +58,6 @@ def test_junk_in_every_answer_earns_nothing_and_is_foreseen(problem: str, junk: 
             sources[name] = "\n".join([*answer, *(f"{value} = {junk}" for value in values)])
     done = rehearse(sources, [name for name in sources if name not in items], items, classroom)
     assert {name: result.score for name, result in done.items()} == dict.fromkeys(items, 0.0)
-    assert [check.trouble for result in done.values() for check in result.checks if check.trouble] == []
+    assert [
+        check.internal_error for result in done.values() for check in result.checks if check.internal_error
+    ] == []

@@ -14,7 +14,7 @@ from answers_question3 import Wrong, change
 from course_modules import HW2
 from rehearsal import ROOT, cells, rehearse
 
-from chainrule.judging.derivation import matches
+from chainrule.judging.derivation import Derivation
 from chainrule.lesson.checks import CheckResult, expect
 from chainrule.modules import load
 
@@ -85,7 +85,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str) -
     assert graded(lost) == answer.loses, messages
     assert any(answer.says in messages[check] for check in answer.loses), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert check.message
         assert len(check.message) <= 400
         assert check.hint
@@ -97,23 +97,23 @@ def test_there_are_many_answers() -> None:
         assert len(wrong) >= 11
 
 
-# -- slips that are carried on ---------------------------------------------------------------------------
+# -- error carried forward -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", sorted(set(WRONG_FORWARD) - {"no loss"}))
-def test_slip_in_the_forward_pass_costs_nothing_in_the_backward_pass(name: str) -> None:
+def test_mistake_in_the_forward_pass_costs_nothing_in_the_backward_pass(name: str) -> None:
     slip = WRONG_FORWARD[name].source
     own = answers.RIGHT_BACKWARD["own forward pass instead of the cache"]
     assert graded(judge("p1_3-backward", p1_2__mlp_forward=slip)) == set()
     assert graded(judge("p1_3-backward", p1_2__mlp_forward=slip, p1_3__mlp_backward=own)) == set()
 
 
-# Nothing can be carried on from a sum that is 0, from ones, or where there is nothing.
+# Nothing follows from a sum that is 0, from ones, or where there is nothing.
 NOT_CARRIED = {"db2 summed": {"b"}, "db2 averaged": {"b"}, "db1 with ones": {"b"}, "dx as column sums": {"X"}}
 
 
 @pytest.mark.parametrize("name", sorted(set(answers.WRONG_BACKWARD) - {"dx missing", "NaN"}))
-def test_slip_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> None:
+def test_mistake_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> None:
     slip, loop = answers.WRONG_BACKWARD[name].source, answers.RIGHT_BATCH["loop over mlp_backward"]
     lost = judge("p1_4-batch", p1_3__mlp_backward=slip, p1_4__mlp_backward_batch=loop)
     messages = {check: result.message for check, result in lost.items()}
@@ -128,7 +128,7 @@ def test_slip_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> 
         ("H = torch.relu(Z) → H = Z", {"U", "V"}),
     ],
 )
-def test_slip_of_the_batch_is_followed_through(slip: str, loses: set[str]) -> None:
+def test_mistake_of_the_batch_is_followed_through(slip: str, loses: set[str]) -> None:
     lost = judge("p1_4-batch", p1_4__mlp_backward_batch=change(BATCH, slip))
     assert graded(lost) == loses, {check: result.message for check, result in lost.items()}
 
@@ -138,10 +138,12 @@ RAISING = {"nothing", "terms not summed", "transposed shapes"}  # whoever calls 
 
 
 @pytest.mark.parametrize("name", USED)
-def test_slip_of_a_function_costs_nothing_where_it_is_used(name: str) -> None:
-    cell_of_slip = {"1a": answers.WRONG_OUTPUT, "2b": answers.WRONG_LAYER2, "3c": answers.WRONG_HIDDEN}
+def test_mistake_of_a_function_costs_nothing_where_it_is_used(name: str) -> None:
+    cell_of_mistake = {"1a": answers.WRONG_OUTPUT, "2b": answers.WRONG_LAYER2, "3c": answers.WRONG_HIDDEN}
     changed = {
-        f"p2_{part}__functions": wrong[name].source for part, wrong in cell_of_slip.items() if name in wrong
+        f"p2_{part}__functions": wrong[name].source
+        for part, wrong in cell_of_mistake.items()
+        if name in wrong
     }
     lost = judge("p2_4d-input-layer", **changed, p2_4d__functions=answers.COMPOSED)
     messages = {check: result.message for check, result in lost.items()}
@@ -245,12 +247,12 @@ SIZES = [(seed, *size) for seed, size in enumerate([(4, 7, 3), (6, 5, 8), (3, 9,
 @pytest.mark.parametrize(("seed", "inputs", "hidden", "classes"), SIZES)
 def test_steps_are_the_gradients_of_autograd(seed: int, inputs: int, hidden: int, classes: int) -> None:
     given = backprop.network(seed, inputs, hidden, classes)
-    chain = backprop.Derivation(given, backprop.FORWARD | backprop.BACKWARD)
+    chain = Derivation(given, backprop.FORWARD | backprop.BACKWARD)
     for name, value in backprop.truth(given).items():
         expect(chain.values[name], name).close_to(value, rtol=1e-12, atol=1e-12)
 
     given = backprop.network(seed, inputs, hidden, classes, batch=6)
-    chain = backprop.Derivation(given, backprop.BATCH_FORWARD | backprop.BATCH_BACKWARD)
+    chain = Derivation(given, backprop.BATCH_FORWARD | backprop.BATCH_BACKWARD)
     names = {"u2": "U2", "u1": "U1", "dx": "dX"}
     for name, value in backprop.truth(given).items():
         expect(chain.values[names.get(name, name)], name).close_to(value, rtol=1e-12, atol=1e-12)
@@ -263,19 +265,16 @@ def test_known_mistakes_differ_from_what_is_right() -> None:
             (backprop.network(seed, *sizes, batch=6), backprop.BATCH_FORWARD | backprop.BATCH_BACKWARD),
             (backprop.prediction(seed, sizes[2]), {"J": backprop.softmax_jacobian("o_hat")}),
         ]:
-            values: dict[str, Any] = backprop.Derivation(given, steps).values
+            chain = Derivation(given, steps)
             for name, step in steps.items():
-                source = [values[need] for need in step.needs]
-                for meaning, slip in step.mistakes.items():
-                    assert not matches(values[name], slip, tuple(source), 1e-3, 1e-3), (
-                        name,
-                        meaning,
-                    )
+                source = tuple(chain.values[need] for need in step.needs)
+                for meaning, mistake in step.mistakes.items():
+                    assert not chain.follows(chain.values[name], mistake, source, 1e-3, 1e-3), (name, meaning)
 
 
 def test_softmax_jacobian_is_that_of_autograd() -> None:
     z = torch.randn(5, dtype=torch.float64)
-    chain = backprop.Derivation({"p": z.softmax(0)}, {"J": backprop.softmax_jacobian("p")})
+    chain = Derivation({"p": z.softmax(0)}, {"J": backprop.softmax_jacobian("p")})
     expect(chain.values["J"]).close_to(torch.func.jacrev(lambda z: z.softmax(0))(z))
 
 

@@ -82,7 +82,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, t
     assert set(checks) == answer.loses, messages(checks)
     assert any(answer.says in check.message for check in checks.values()), messages(checks)
     for check in checks.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 200
         assert check.hint
 

@@ -75,7 +75,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, t
     assert set(lost) == wrong[name].loses, messages
     assert any(wrong[name].says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 300
         assert check.hint
 
@@ -96,7 +96,7 @@ def test_there_are_many_answers() -> None:
 @pytest.mark.parametrize(
     "name", [name for name, wrong in answers.WRONG_BACK.items() if "by hand" not in wrong.loses]
 )
-def test_a_slip_in_the_recursion_is_not_paid_again_in_the_generator(name: str, tmp_path: Path) -> None:
+def test_a_mistake_in_the_recursion_costs_nothing_in_the_generator(name: str, tmp_path: Path) -> None:
     """Where the recursion gives something to go on."""
     lost = judge("p5_6-generator", tmp_path, **{"4": answers.WRONG_BACK[name].source})
     earned = {"W not transposed", "W of layer l", "W of layer l, transposed"}  # raise where sizes differ
@@ -105,7 +105,7 @@ def test_a_slip_in_the_recursion_is_not_paid_again_in_the_generator(name: str, t
     elif name not in earned:
         assert not {"chain", "sum"} & set(lost)
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
 
 
 # -- the reference ---------------------------------------------------------------------------------------

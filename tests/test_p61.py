@@ -78,7 +78,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str) -
     assert graded(lost) == answer.loses, messages
     assert any(answer.says in messages[check] for check in answer.loses), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert check.message
         assert len(check.message) <= 400
 
@@ -92,14 +92,14 @@ def test_there_are_many_answers() -> None:
         assert any(name.startswith(f"{number}:") for name in known), number
 
 
-# -- slips that are carried on ---------------------------------------------------------------------------
+# -- error carried forward -------------------------------------------------------------------------------
 
 # Not those that leave no numbers of the right size to go on with.
 UNUSABLE = {"NaN", "no c", "4: db over the wrong axis", "4: db summed up to one number", "3: transposed dW"}
 
 
 @pytest.mark.parametrize("name", sorted(set(answers.WRONG_BACKPROP) - UNUSABLE))
-def test_slip_in_backprop_costs_nothing_later(name: str) -> None:
+def test_mistake_in_backprop_costs_nothing_later(name: str) -> None:
     slip = {"p6_1c-functions": answers.WRONG_BACKPROP[name].source}
     for item in ("p6_1d-decay", "p6_1e-training"):
         lost = judge(item, slip)
@@ -122,7 +122,7 @@ NOTHING_LEARNT = {
 
 
 @pytest.mark.parametrize("name", sorted(answers.WRONG_DECAY))
-def test_slip_in_the_decay_costs_nothing_in_training(name: str) -> None:
+def test_mistake_in_the_decay_costs_nothing_in_training(name: str) -> None:
     lost = judge("p6_1e-training", {"p6_1d-functions": answers.WRONG_DECAY[name].source})
     allowed = {"accuracy"} if name in NOTHING_LEARNT else set()
     assert graded(lost) <= allowed, {check: result.message for check, result in lost.items()}
@@ -198,7 +198,7 @@ def test_numbers_from_nowhere_earn_nothing(kind: str, item: str) -> None:
     lost = judge(item, changed)
     wanted = {name for name in CHECKS[item] if not name.startswith("(")}
     assert graded(lost) == wanted - LUCK.get((item, kind), set())
-    assert not any(check.trouble for check in lost.values())
+    assert not any(check.internal_error for check in lost.values())
 
 
 @pytest.mark.parametrize(
@@ -330,5 +330,5 @@ def test_surfaces(said: Any, truth: Any, fits: Any, points: Any, says: str) -> N
     ],
 )
 def test_units(said: Any, errors: Any, says: str) -> None:
-    decay_plots.units(errors, bar=0.1)
+    decay_plots.units(errors, threshold=0.1)
     assert says in said()

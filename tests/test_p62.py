@@ -92,7 +92,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, f
     assert set(lost) == wrong[name].loses, messages
     assert any(wrong[name].says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 400
         assert check.hint
 
@@ -112,7 +112,7 @@ def test_numbered_mistakes_are_covered(number: int) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in answers.WRONG_WARM_UP if "flatten" in name])
-def test_a_slip_in_flatten_is_not_paid_again_in_the_networks(name: str, folder: Path) -> None:
+def test_a_mistake_in_flatten_costs_nothing_in_the_networks(name: str, folder: Path) -> None:
     lost: set[str] = set()
     for item in ("p6_2b-convnet", "p6_2c-network"):
         lost |= set(judge(item, folder, {"p6_2a-code": answers.WRONG_WARM_UP[name].source}))
@@ -121,7 +121,7 @@ def test_a_slip_in_flatten_is_not_paid_again_in_the_networks(name: str, folder: 
 
 
 @pytest.mark.parametrize("name", [name for name in answers.WRONG_WARM_UP if name.startswith("28")])
-def test_a_slip_in_the_fan_in_is_not_paid_again(name: str, folder: Path) -> None:
+def test_a_mistake_in_the_fan_in_costs_nothing_more(name: str, folder: Path) -> None:
     lost = judge("p6_2b-init", folder, {"p6_2a-code": answers.WRONG_WARM_UP[name].source})
     assert set(lost) <= {"first loss"}
     assert sum(check.points for check in lost.values()) == 0
@@ -199,7 +199,7 @@ def test_training_that_moves_nothing_earns_no_accuracy(
         ("d", "p6_2d-code", answers.WRONG_SEQUENTIAL["27 LogSoftmax"].source),
     ],
 )
-def test_a_slip_in_the_network_is_not_paid_again_in_its_accuracy(
+def test_a_mistake_in_the_network_costs_nothing_in_its_accuracy(
     part: str, cell: str, source: str, folder: Path
 ) -> None:
     assert judge_trained(part, folder, {cell: source}) == {"told"}
@@ -244,7 +244,7 @@ def test_handed_in_weights_are_loaded_and_reach_the_bar(folder: Path, tmp_path: 
 
 def test_reference_agrees_with_loops() -> None:
     sizes = p6_2_cnn.BAREBONES
-    x, params = sizes.pictures(2, seed=1), sizes.draw(2)
+    x, params = sizes.images(2, seed=1), sizes.draw(2)
 
     def convolve(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, pad: int) -> torch.Tensor:
         n, _, height, width = x.shape
@@ -275,17 +275,17 @@ def test_reference_of_nesterov_agrees_with_pytorch() -> None:
         torch.testing.assert_close(p.detach(), 0.3 * p6_2_cnn.moves(gradients, momentum, nesterov))
 
 
-def test_slips_differ_from_each_other() -> None:
-    """A message names a slip only if no other one explains the answer."""
-    for probe, slips in (
-        (p6_2_cnn.one_picture, p6_2_cnn.CONVOLUTION_SLIPS),
+def test_mistakes_differ_from_each_other() -> None:
+    """A message names a mistake only if no other one explains the answer."""
+    for probe, mistakes in (
+        (p6_2_cnn.summed_features, p6_2_cnn.CONVOLUTION_MISTAKES),
         (p6_2_cnn.last_layer, p6_2_cnn.ENDINGS),
         (p6_2_cnn.layout, {name: {"flatten": f} for name, f in p6_2_cnn.LAYOUTS.items()}),
     ):
         x, params = probe(p6_2_cnn.BAREBONES, (2, 1))
         outcomes = [
             p6_2_cnn.scores(x, params),
-            *(p6_2_cnn.scores(x, params, **slip) for slip in slips.values()),
+            *(p6_2_cnn.scores(x, params, **mistake) for mistake in mistakes.values()),
         ]
         for i, one in enumerate(outcomes):
             assert not any(p6_2_cnn.agree(one, other) for other in outcomes[:i])

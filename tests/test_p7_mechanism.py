@@ -21,7 +21,7 @@ from chainrule.lesson.checks import CheckResult
 from chainrule.modules import load
 
 attention_plots = load(HW2, "figures.attention")
-p7_attention = load(HW2, "judging.csc6022_hw2.p7_attention")
+reference = load(HW2, "judging.csc6022_hw2.p7.reference")
 
 torch.set_num_threads(1)
 
@@ -82,7 +82,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, t
     assert set(lost) == wrong.loses, messages
     assert any(wrong.says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 300
         assert check.hint
 
@@ -108,7 +108,7 @@ SLIPS = [(item, name) for item, (_, wrong) in JUDGED.items() for name in wrong i
 
 
 @pytest.mark.parametrize(("item", "name"), SLIPS)
-def test_a_slip_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -> None:
+def test_a_mistake_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -> None:
     later = [*list(JUDGED)[list(JUDGED).index(item) + 1 :], "p7_7-model"]
     lost = judge(later, tmp_path, **{part(item): JUDGED[item][1][name].source})
     paid = {
@@ -119,7 +119,7 @@ def test_a_slip_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -
     }
     for found in lost.values():
         for check in found.values():
-            assert not check.trouble, check.trouble
+            assert not check.internal_error, check.internal_error
     assert paid == {}
 
 
@@ -139,13 +139,13 @@ def test_reference_attention_is_pytorchs() -> None:
     q, k, v = (torch.randn(2, 3, n, d).double() for n, d in ((4, 6), (7, 6), (7, 5)))
     mask = torch.rand(2, 1, 4, 7) < 0.7
     mask[..., 0] = True
-    output, weights = p7_attention.attention(q, k, v, mask)
+    output, weights = reference.attention(q, k, v, mask)
     torch.testing.assert_close(output, nn.functional.scaled_dot_product_attention(q, k, v, mask))
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 4).double())
 
 
 def test_reference_heads_are_pytorchs() -> None:
-    ours = p7_attention.MultiHeadAttention(3, 12, 0.0)
+    ours = reference.MultiHeadAttention(3, 12, 0.0)
     theirs = nn.MultiheadAttention(12, 3, batch_first=True)
     names = ["to_query", "to_key", "to_value"]
     state = ours.state_dict()
@@ -166,7 +166,7 @@ def test_reference_heads_are_pytorchs() -> None:
 
 def test_reference_norm_is_pytorchs() -> None:
     x = torch.randn(2, 3, 5)
-    torch.testing.assert_close(p7_attention.LayerNorm(5, 0.3)(x), nn.LayerNorm(5, 0.3)(x))
+    torch.testing.assert_close(reference.LayerNorm(5, 0.3)(x), nn.LayerNorm(5, 0.3)(x))
 
 
 def test_the_notebooks_model_is_the_references() -> None:
@@ -174,12 +174,12 @@ def test_the_notebooks_model_is_the_references() -> None:
     for cell in RUN:
         exec(SOURCES[cell], names)
     torch.manual_seed(1)
-    ours = p7_attention.make_model(11, 13)
+    ours = reference.make_model(11, 13)
     theirs = names["make_model"](11, 13)
     for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
         q.data.copy_(p.data)
     source, target = torch.randint(1, 11, (3, 7)), torch.randint(0, 13, (3, 5))
-    masks = p7_attention.padding_mask(source), p7_attention.target_mask(target)
+    masks = reference.padding_mask(source), reference.target_mask(target)
     outputs = [model.eval()(source, target, *masks) for model in (ours, theirs)]
     torch.testing.assert_close(*outputs)
     torch.testing.assert_close(ours.generator(outputs[0]), theirs.generator(outputs[1]))
@@ -214,14 +214,14 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Image]:
 
 
 GOOD = {
-    name: getattr(p7_attention, name) for name in ("attention", "padding_mask", "causal_mask", "target_mask")
+    name: getattr(reference, name) for name in ("attention", "padding_mask", "causal_mask", "target_mask")
 }
 
 
 def test_figures_tell_what_they_show(shown: list[Image]) -> None:
     attention_plots.masks(GOOD)
     attention_plots.example(GOOD)
-    attention_plots.positions(p7_attention.PositionalEncoding)
+    attention_plots.positions(reference.PositionalEncoding)
     attention_plots.heads(torch.eye(3).expand(5, 3, 3), list("abc"), ["x", "y", "long word"], "Five heads")
     assert [image.data[:4] for image in shown] == [b"\x89PNG"] * 4
     alts = [image.alt for image in shown]

@@ -49,7 +49,7 @@ def judge(part: str, source: str, folder: Path) -> dict[str, CheckResult]:
 )
 def test_right_answer_gets_every_point(part: str, name: str, tmp_path: Path) -> None:
     lost = judge(part, ANSWERS[part][0][name], tmp_path)
-    assert {name: (check.message, check.trouble) for name, check in lost.items()} == {}
+    assert {name: (check.message, check.internal_error) for name, check in lost.items()} == {}
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(part: str, name: str, t
     assert answer.loses
     assert any(answer.says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 150
         assert check.hint
 
@@ -73,7 +73,7 @@ def told(part: str, source: str, folder: Path) -> list[str]:
     written, items = PARTS[part]
     results = rehearse({**SOURCES, "changed": source}, ["q1-imports", *written, "changed"], items, folder)
     checks = [check for result in results.values() for check in result.checks if not check.points]
-    assert not any(check.trouble for check in checks)
+    assert not any(check.internal_error for check in checks)
     return [check.message for check in checks if not check.passed]
 
 

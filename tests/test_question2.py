@@ -36,7 +36,7 @@ def judge(changed: dict[str, str], items: list[str], folder: Path) -> dict[str, 
     lost = {}
     results = rehearse({**SOURCES, **changed}, [*RUN, "change"], items, folder)
     for item, result in results.items():
-        assert not any(check.trouble for check in result.checks), result
+        assert not any(check.internal_error for check in result.checks), result
         scored = [check for check in result.checks if check.points]
         lost |= {n: check for n, check in zip(CHECKS[item], scored, strict=True) if not check.passed}
     return lost
@@ -73,7 +73,7 @@ def test_wrong_code_loses_its_own_check_and_no_other(name: str, tmp_path: Path) 
     expect_loss(judge({"change": answer.source}, ["q2_2-code"], tmp_path), answer)
 
 
-# -- one slip, paid for once -----------------------------------------------------------------------------
+# -- error carried forward -------------------------------------------------------------------------------
 
 SLIPS = {
     "dtheta turned round": ("q2_2b-answers", "dtheta = torch.tensor([0.5, -0.5]).double()", {"dtheta"}),
@@ -106,13 +106,13 @@ SLIPS = {
 
 
 @pytest.mark.parametrize("name", SLIPS)
-def test_slip_carried_through_the_notebook_costs_its_own_step(name: str, tmp_path: Path) -> None:
+def test_mistake_carried_through_the_notebook_costs_its_own_step(name: str, tmp_path: Path) -> None:
     cell, source, loses = SLIPS[name]
     lost = judge({cell: source, "change": ""}, list(CHECKS), tmp_path)
     assert set(lost) == loses, {name: check.message for name, check in lost.items()}
 
 
-def test_slip_in_b_costs_dtheta_once_in_values_and_once_in_code(tmp_path: Path) -> None:
+def test_mistake_in_b_costs_dtheta_once_in_values_and_once_in_code(tmp_path: Path) -> None:
     changed = {
         "q2_2b-answers": SLIPS["dtheta turned round"][1],
         "change": answers.WRONG_CODE["sign turned round"].source,

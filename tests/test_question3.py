@@ -80,7 +80,7 @@ def expect_loss(lost: dict[str, CheckResult], answer: Wrong) -> None:
     assert answer.loses
     assert any(answer.says in message for message in messages.values()), messages
     for check in lost.values():
-        assert not check.trouble, check.trouble  # the checks foresaw this form
+        assert not check.internal_error, check.internal_error  # the checks foresaw this form
         assert check.message
         assert check.hint
 
@@ -228,14 +228,14 @@ def test_trained_network_earns_the_accuracy_even_if_train_is_lost(folder: Path, 
     "name",
     [name for name, answer in answers.WRONG_TRAIN.items() if answer.loses != {"accuracy"}] + ["per cent"],
 )
-def test_slip_in_train_is_not_paid_again_in_the_accuracy(name: str, folder: Path) -> None:
+def test_mistake_in_train_costs_nothing_in_the_accuracy(name: str, folder: Path) -> None:
     """The network stays untrained here, as badly as a slip can end."""
     lost = judge_accuracy("mlp", folder, answers.MLP, answers.WRONG_TRAIN[name].source)
     assert ("reached" in lost) == (name in IDLE), lost
     assert "told" in lost
 
 
-def test_slip_in_train_is_not_paid_again_in_the_accuracy_of_the_cnn(folder: Path) -> None:
+def test_mistake_in_train_costs_nothing_in_the_accuracy_of_the_cnn(folder: Path) -> None:
     lost = judge_accuracy("cnn", folder, answers.CNN, answers.WRONG_TRAIN["no zero_grad"].source)
     assert set(lost) == {"told"}
 
@@ -255,7 +255,7 @@ def test_right_network_is_followed_through_however_it_is_written(name: str, fold
     "name",
     [*sorted(HOPELESS), *LEARNING],
 )
-def test_slip_in_the_network_costs_the_accuracy_only_if_it_cannot_learn(name: str, folder: Path) -> None:
+def test_mistake_in_the_network_costs_the_accuracy_only_if_it_cannot_learn(name: str, folder: Path) -> None:
     lost = judge_accuracy("mlp", folder, answers.WRONG_MLP[name].source, answers.TRAIN)
     assert ("reached" in lost) == (name in HOPELESS), lost
 

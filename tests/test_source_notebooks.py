@@ -250,7 +250,7 @@ def test_shares_add_up_to_the_points_and_an_empty_notebook_gets_none(
         assert shares == pytest.approx(result.points)
     assert result.score == 0
     for check in result.checks:
-        assert not check.trouble, check.trouble
+        assert not check.internal_error, check.internal_error
         assert 0 < len(check.message) <= 200
 
 
@@ -271,7 +271,9 @@ def results(notebook: NotebookNode, classroom: Path) -> Mapping[str, Result]:
 def test_reference_gets_every_point(path: Path, classroom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")
     for grade_id, result in results(read(path), classroom).items():
-        failed = [(check.name, check.message, check.trouble) for check in result.checks if not check.passed]
+        failed = [
+            (check.name, check.message, check.internal_error) for check in result.checks if not check.passed
+        ]
         assert failed == [], grade_id
         assert result.score == pytest.approx(result.points), grade_id
 
@@ -286,6 +288,6 @@ def test_blank_release_gets_nothing_and_is_told_why(
     for grade_id, result in results(blank, classroom).items():
         for check in result.checks:
             assert not check.passed, (grade_id, check.name)
-            assert not check.trouble, (grade_id, check.trouble)
+            assert not check.internal_error, (grade_id, check.internal_error)
             assert 0 < len(check.message) <= 150, (grade_id, check.message)
         assert result.score == 0

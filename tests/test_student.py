@@ -249,9 +249,9 @@ def test_layers_in_the_order_they_ran(net: Net) -> None:
     assert layers[3].settings["p"] == 0.5
 
 
-def test_redrawn_layers_know_their_values(net: Net) -> None:
+def test_reinitialized_layers_know_their_values(net: Net) -> None:
     model = student(net=net).net
-    layers = model.redraw(X, generator=torch.Generator().manual_seed(3))
+    layers = model.reinitialize(X, generator=torch.Generator().manual_seed(3))
     state = model.state()
     for layer in layers:
         for role, name in layer.parameters.items():
@@ -259,7 +259,7 @@ def test_redrawn_layers_know_their_values(net: Net) -> None:
     norm = layers[1].values
     assert norm["running_var"].min() > 0.4
     assert norm["weight"].abs().min() > 0.4
-    again = model.redraw(X, generator=torch.Generator().manual_seed(3))
+    again = model.reinitialize(X, generator=torch.Generator().manual_seed(3))
     assert torch.equal(again[0].values["weight"], layers[0].values["weight"])
     h = X.flatten(1).double() @ layers[0].values["weight"].T + layers[0].values["bias"]
     h = (h - norm["running_mean"]) / (norm["running_var"] + 1e-5).sqrt() * norm["weight"] + norm["bias"]
@@ -368,10 +368,10 @@ def test_attributes_that_are_data(net: Net) -> None:
     assert model.attribute("unseen") is None
 
 
-def test_a_mixer_takes_the_place_of_attention() -> None:
-    someone = student(f=lambda mixer, q, k, v, m: mixer(q, k, v, mask=m))
+def test_a_stub_takes_the_place_of_attention() -> None:
+    someone = student(f=lambda stub, q, k, v, m: stub(q, k, v, mask=m))
     q, k, v = torch.randn(2, 3, 4), torch.randn(2, 5, 4), torch.randn(2, 5, 4)
     mask = torch.arange(5) < torch.tensor([[2], [5]])
-    mixed = someone.f(someone.make_mixer(2.0, 0.5, -1.0), q, k, v, mask[:, None])
+    mixed = someone.f(someone.make_stub_attention(2.0, 0.5, -1.0), q, k, v, mask[:, None])
     assert torch.allclose(mixed[0], 2 * q[0] + (0.5 * k[0, :2] - v[0, :2]).mean(0), atol=1e-5)
     assert torch.allclose(mixed[1], 2 * q[1] + (0.5 * k[1] - v[1]).mean(0), atol=1e-5)

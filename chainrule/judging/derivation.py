@@ -1,4 +1,4 @@
-"""Derivations as chains of steps, each graded from the student's own earlier values.
+"""Derivations as chains of steps, graded with error carried forward.
 
     chain = Derivation(
         {"x": x, "W": W, "b": b},
@@ -7,9 +7,11 @@
             "h": Step(("z",), torch.relu),
         },
     )
-    chain.expect(answers, "h")  # right, or ReLU of the student's own z
+    chain.expect(answers, "h")  # right, or the ReLU of the student's own z
 
-So a slip is paid for once, where it was made.
+Error carried forward (ECF) is how derivations are marked by hand: a step is also right if it follows from the student's
+own earlier values. So a mistake loses the points of the step where it is made, and no others. Judging modules do the
+same beyond chains of steps: where a check fails because of a mistake that another check finds, it passes.
 """
 
 from __future__ import annotations
@@ -35,11 +37,11 @@ class Step:
     """One step: what it is computed from, how, and what known mistakes give instead.
 
     Args:
-        needs: names of given values or earlier steps, in the order `rule` and each mistake take them.
+        needs: names of given values or earlier steps, in the order in which `rule` and each mistake take them.
         rule: from float64 tensors to a number or tensor.
-        mistakes: functions of the same arguments, by what the student is told.
-        plausible: whether a wrong value of this step may be carried on. One that leaves nothing to compute
-            (zeros, unless the right value is zero) never is.
+        mistakes: functions of the same arguments, by what the student reads about them.
+        plausible: whether later steps may follow from this wrong value. Zeros never count, unless the right value is
+            zero: everything that follows from them is zero.
     """
 
     needs: tuple[str, ...]
@@ -53,7 +55,7 @@ class Derivation:
 
     Args:
         given: what the question states.
-        steps: in order; each needs only what stands before it.
+        steps: in order; each needs only given values and steps before it.
     """
 
     def __init__(self, given: Mapping[str, Any], steps: Mapping[str, Step]) -> None:
@@ -71,69 +73,88 @@ class Derivation:
         rtol: float = 0.0,
         atol: float = FOUR_DECIMALS,
     ) -> None:
-        """The student's value of a step is right, or follows from values of earlier steps that are the student's.
+        """The student's value of a step is right, or follows from the student's own earlier values.
 
         Vectors may be given as rows or columns, numbers as tensors with one entry.
 
         Args:
-            called: what to call it in messages; the name if not said.
+            called: the value's name in messages; `name` by default.
+            rtol, atol: as for `Expectation.close_to`.
         Raises:
             CheckFailed: it is neither; a known mistake is named.
         """
         step, right, called = self.steps[name], self.values[name], called or name
         got = alike(numbers(answers(name), called), right)
-        sources = list(self._sources(answers, step))
-        for source in sources:
-            if matches(got, step.rule, source, rtol, atol):
-                return
-        for meaning, slip in step.mistakes.items():
-            for source in reversed(sources):  # from the student's own values first
-                if matches(got, slip, source, rtol, atol):
-                    raise CheckFailed(f"{called}: {meaning}")
+        sources = list(self.sources(answers, name))
+        if any(self.follows(got, step.rule, source, rtol, atol) for source in sources):
+            return
+        for meaning, mistake in step.mistakes.items():
+            # from the student's own values first
+            if any(self.follows(got, mistake, source, rtol, atol) for source in reversed(sources)):
+                raise CheckFailed(f"{called}: {meaning}")
         carried = [
             need
             for need, own in zip(step.needs, sources[-1], strict=True)
-            if differ(own, self.values[need], rtol, atol)
+            if not self.agree(own, self.values[need], rtol, atol)
         ]
         if carried:
             raise CheckFailed(
                 f"{called} is not right, and does not follow from your {' and '.join(carried)} either"
             )
-        expect(got, called).close_to(right, rtol=rtol, atol=atol)
+        self.reject(got, right, called, rtol, atol)
 
-    def _sources(self, answers: Answers, step: Step) -> Iterator[tuple[torch.Tensor, ...]]:
-        """What a step may have been computed from: the right values first, the student's own last, mixtures between."""
+    def sources(self, answers: Answers, name: str) -> Iterator[tuple[torch.Tensor, ...]]:
+        """The values a step may have been computed from: the right ones first, the student's own last, mixtures
+        between."""
         choices = []
-        for need in step.needs:
+        for need in self.steps[name].needs:
             right = self.values[need]
             own = self._own(answers, need) if need in self.steps else None
             choices.append([right] if own is None else [right, own])
         yield from product(*choices)
 
+    def follows(
+        self, got: torch.Tensor, rule: Rule, source: tuple[torch.Tensor, ...], rtol: float, atol: float
+    ) -> bool:
+        """Whether a rule gives, from this source, what the student got; False if it can't be applied."""
+        want = applied(rule, source)
+        return want is not None and self.agree(alike(got, want), want, rtol, atol)
+
+    def agree(self, got: torch.Tensor, want: torch.Tensor, rtol: float, atol: float) -> bool:
+        """Whether two values count as the same."""
+        return differ(got, want, rtol, atol) == 0
+
+    def reject(self, got: torch.Tensor, right: torch.Tensor, called: str, rtol: float, atol: float) -> None:
+        """Say how a value that nothing explains differs from the right one.
+
+        Raises:
+            CheckFailed: always.
+        """
+        expect(got, called).close_to(right, rtol=rtol, atol=atol)
+
     def _own(self, answers: Answers, name: str) -> torch.Tensor | None:
-        """The student's value of an earlier step, None if nothing can be carried on from it."""
+        """The student's value of an earlier step, None if nothing can follow from it."""
         right = self.values[name]
         try:
             own = alike(numbers(answers(name), name), right)
         except CheckFailed:
             return None
-        idle = bool(right.any()) and not bool(own.any())
-        return own if own.shape == right.shape and not idle and self.steps[name].plausible(own) else None
+        zero = bool(right.any()) and not bool(own.any())
+        return own if own.shape == right.shape and not zero and self.steps[name].plausible(own) else None
 
 
-def matches(
-    got: torch.Tensor, rule: Rule, source: tuple[torch.Tensor, ...], rtol: float, atol: float
-) -> bool:
-    """Whether a rule, applied to this source, gives what the student got. A rule that can't be applied doesn't."""
+def applied(rule: Rule, source: tuple[torch.Tensor, ...]) -> torch.Tensor | None:
+    """What a rule gives from a source, in float64; None if it can't be applied or gives no finite numbers."""
     try:
         want = torch.as_tensor(rule(*source), dtype=torch.float64)
     except (ValueError, ArithmeticError, RuntimeError, IndexError):
-        return False
-    return bool(torch.isfinite(want).all()) and differ(alike(got, want), want, rtol, atol) == 0
+        return None
+    return want if bool(torch.isfinite(want).all()) else None
 
 
 def alike(value: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
-    """A vector's row or column, or a single number's tensor, in the shape of its model; others as they are."""
+    """A row, a column or a tensor with a single entry in the shape of its model, if they have as many entries; other
+    values as they are."""
     if model.ndim <= 1 and value.numel() == model.numel() and max(value.shape, default=1) == value.numel():
         return value.reshape(model.shape)
     return value

@@ -1,4 +1,4 @@
-"""Pictures whose labels only the referee has."""
+"""Images whose labels only the referee has."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ import torch
 from chainrule.datasets import cifar_10 as cifar
 from chainrule.datasets.cifar_10 import CIFAR10
 
-FOLDER = Path(
-    "held-out"
-)  # beside ./data in a referee's folder; in a notebook of one's own ./data has the labels
+# Beside ./data in a referee's folder. In a student's or instructor's notebook ./data has the labels itself.
+FOLDER = Path("held-out")
 
 
 def cifar_10() -> tuple[torch.Tensor, torch.Tensor]:
-    """CIFAR-10's test pictures uint8 (N, 3, 32, 32) and their labels int64 (N,); N is 10,000, or 1,000 in "quick".
+    """CIFAR-10's test images, uint8 (N, 3, 32, 32), and their labels, int64 (N,); N is 10,000, or 1,000 in "quick".
 
     Raises:
         RuntimeError: the labels are neither in ./data nor kept beside it.
@@ -24,7 +23,7 @@ def cifar_10() -> tuple[torch.Tensor, torch.Tensor]:
     data = cifar.complete("./data", profile, FOLDER)
     if data is None:
         raise RuntimeError(
-            "the labels of CIFAR-10's test pictures are not there: run `chainrule data cifar-10`"
+            "the labels of CIFAR-10's test images are not there: run `chainrule data cifar-10`"
         )
     images, labels = data.batches[cifar.TEST]
     return torch.from_numpy(images.copy()), torch.from_numpy(labels)

@@ -1,9 +1,9 @@
 """References and probes for feed-forward networks of Linear, Conv2d and BatchNorm layers.
 
-A probe sets weights so that the output *shows* what is asked about. To see dropout, for instance, the layer
-before it is made to put out 1 everywhere, and the last layer to copy single units to the logits: a logit is
-then 0 where its unit was dropped. Nothing is assumed about how the student wrote or named the layers, and
-each probe is blind to what the others look at, so that one slip is paid for once.
+A probe sets weights so that the output shows one property of the network. For dropout, for instance, the layer before
+it gets weights that give 1 everywhere, and the last layer copies single units to the logits: a logit is then 0 where
+its unit was dropped. A probe needs no names of the student's, and does not depend on what the other probes judge
+(error carried forward, see `chainrule.judging.derivation`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ Map = Callable[[torch.Tensor], torch.Tensor]
 class Block:
     """A Linear or Conv2d layer with the BatchNorm and the pooling between it and the next one.
 
-    `pool` holds the pooling's window, 2 × 2 if values get fewer by an operation that was not seen.
+    Attributes:
+        pool: the pooling's settings; a 2 × 2 window if the values become fewer without a known pooling.
     """
 
     layer: Layer
@@ -40,36 +41,37 @@ class Block:
 def blocks(layers: Sequence[Layer]) -> list[Block]:
     """A network's blocks in running order; the last one makes the logits, those before it are hidden."""
     starts = [i for i, layer in enumerate(layers) if layer.kind in WEIGHTED]
-    found = []
+    result = []
     for start, end in zip(starts, [*starts, len(layers)][1:], strict=True):
         layer, between = layers[start], layers[start + 1 : end]
         norm = next((other for other in between if other.kind == "batch_norm"), None)
         pool = next((other.settings for other in between if other.kind in POOLS), None)
         if pool is None and end < len(layers):
-            unseen = math.prod(layers[end].input[1:]) < math.prod(layer.output[1:])
-            pool = {"kernel_size": 2} if unseen else None
-        found.append(Block(layer, norm, pool))
-    return found
+            fewer = math.prod(layers[end].input[1:]) < math.prod(layer.output[1:])
+            pool = {"kernel_size": 2} if fewer else None
+        result.append(Block(layer, norm, pool))
+    return result
 
 
-def redrawn(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
+def reinitialized(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
     """Give the network new random values and return its layers in running order.
 
     Raises:
-        CheckFailed: it has layers whose weights are no parameters of it, no hidden layer, or no Linear one at the end.
+        CheckFailed: the weights of some layers are not its parameters, it has no hidden layer, or the last layer is
+            not Linear.
     """
-    layers = model.redraw(x, generator=torch.Generator().manual_seed(seed))
+    layers = model.reinitialize(x, generator=torch.Generator().manual_seed(seed))
     weighted = [block.layer for block in blocks(layers)]
-    strangers = [i for i, layer in enumerate(weighted, 1) if "weight" not in layer.values]
-    if strangers:
+    unregistered = [i for i, layer in enumerate(weighted, 1) if "weight" not in layer.values]
+    if unregistered:
         raise CheckFailed(
-            f"the network does not know the weights of layers {strangers}, so they won't be trained: "
+            f"the network does not know the weights of layers {unregistered}, so they won't be trained: "
             "make layers in __init__ and assign them to self, lists of them as nn.ModuleList"
         )
     if len(weighted) < 2 or weighted[-1].kind != "linear":
-        found = ", ".join(layer.kind for layer in weighted) or "none"
+        kinds = ", ".join(layer.kind for layer in weighted) or "none"
         raise CheckFailed(
-            f"hidden layers and a last Linear layer are expected, layers with weights are: {found}"
+            f"hidden layers and a last Linear layer are expected, layers with weights are: {kinds}"
         )
     return layers
 
@@ -89,13 +91,13 @@ def feed_forward(
 ) -> torch.Tensor:
     """Logits in float64 and eval mode: hidden blocks of layer, BatchNorm, ReLU and pooling, then the last layer.
 
-    Sizes, strides, paddings and windows are the student's own, and a BatchNorm or a pooling that isn't there is
-    skipped: those are other checks' business.
+    Sizes, strides, paddings and windows are the student's own, and a missing BatchNorm or pooling is skipped: other
+    checks judge those.
 
     Args:
         layers: a network's layers with their values.
-        x: pictures (N, C, H, W).
-        activations … batch_statistics: known slips, to recognise them by what they lead to.
+        x: images (N, C, H, W).
+        activations … batch_statistics: known mistakes, to recognise them by their results.
     """
     *hidden, last = blocks(layers)
     h = x.double()
@@ -113,7 +115,7 @@ def feed_forward(
 
 
 def apply(layer: Layer, h: torch.Tensor) -> torch.Tensor:
-    """One Linear or Conv2d layer on the values it holds."""
+    """The output of one Linear or Conv2d layer with its values."""
     weight, bias = layer.values["weight"], layer.values.get("bias")
     if layer.kind == "linear":
         return F.linear(h, weight, bias)
@@ -122,19 +124,21 @@ def apply(layer: Layer, h: torch.Tensor) -> torch.Tensor:
 
 
 def normalise(norm: Layer, h: torch.Tensor, batch_statistics: bool = False) -> torch.Tensor:
-    """A BatchNorm layer on the values it holds, by running statistics if it has them."""
+    """The output of a BatchNorm layer with its values, by running statistics if it has them."""
     v = norm.values
     if batch_statistics or "running_mean" not in v:
         return F.batch_norm(h, None, None, v.get("weight"), v.get("bias"), training=True)
     return F.batch_norm(h, v["running_mean"], v["running_var"], v.get("weight"), v.get("bias"))
 
 
-def slips(layers: Sequence[Layer], x: torch.Tensor) -> dict[str, torch.Tensor | Callable[[], torch.Tensor]]:
-    """What known wrong forward passes put out, by what is wrong with them."""
+def known_mistakes(
+    layers: Sequence[Layer], x: torch.Tensor
+) -> dict[str, torch.Tensor | Callable[[], torch.Tensor]]:
+    """The outputs of known wrong forward passes, by what is wrong with them."""
     right = feed_forward(layers, x)
     hidden = len(blocks(layers)) - 1
 
-    def slip(**how: Any) -> Callable[[], torch.Tensor]:
+    def computed(**how: Any) -> Callable[[], torch.Tensor]:
         return lambda: feed_forward(layers, x, **how)
 
     def same(h: torch.Tensor) -> torch.Tensor:
@@ -153,44 +157,49 @@ def slips(layers: Sequence[Layer], x: torch.Tensor) -> dict[str, torch.Tensor | 
         "a ReLU follows the last layer; logits may be negative": right.relu(),
         "a sigmoid follows the last layer; logits may be any number": right.sigmoid(),
         "a tanh follows the last layer; logits may be any number": right.tanh(),
-        "the ReLU is missing": slip(activations=[same] * hidden),
+        "the ReLU is missing": computed(activations=[same] * hidden),
         **{
-            f"the ReLU of hidden layer {i + 1} is missing": slip(
+            f"the ReLU of hidden layer {i + 1} is missing": computed(
                 activations=[same if j == i else torch.relu for j in range(hidden)]
             )
             for i in range(hidden)
         },
-        **{f"{name} takes the place of ReLU": slip(activations=[f] * hidden) for name, f in others.items()},
-        "ReLU comes before BatchNorm": slip(order=("relu", "norm", "pool")),
-        "pooling comes before BatchNorm": slip(order=("pool", "norm", "relu")),
-        "ReLU and pooling come before BatchNorm": slip(order=("relu", "pool", "norm")),
-        "average pooling takes the place of max pooling": slip(pooling=F.avg_pool2d),
-        "height and width of the picture are exchanged": lambda: feed_forward(layers, x.mT),
-        "features are flattened in another order than channel, row, column": slip(
+        **{
+            f"{name} takes the place of ReLU": computed(activations=[f] * hidden)
+            for name, f in others.items()
+        },
+        "ReLU comes before BatchNorm": computed(order=("relu", "norm", "pool")),
+        "pooling comes before BatchNorm": computed(order=("pool", "norm", "relu")),
+        "ReLU and pooling come before BatchNorm": computed(order=("relu", "pool", "norm")),
+        "average pooling takes the place of max pooling": computed(pooling=F.avg_pool2d),
+        "height and width of the image are exchanged": lambda: feed_forward(layers, x.mT),
+        "features are flattened in another order than channel, row, column": computed(
             flatten=lambda h: h.movedim(1, -1).flatten(1)
         ),
-        "flattening mixes the pictures of a batch; its first dimension has to stay": slip(
+        "flattening mixes the images of a batch; its first dimension has to stay": computed(
             flatten=lambda h: h.reshape(-1, len(h)).T
         ),
-        "flattening mixes the pictures of a batch; don't transpose before it": slip(
+        "flattening mixes the images of a batch; don't transpose before it": computed(
             flatten=lambda h: h.flatten(1).T.reshape(len(h), -1)
         ),
     }
 
 
 def expect_forward(model: Model, layers: Sequence[Layer], x: torch.Tensor) -> None:
-    """The network is the handout's on the layers it has.
+    """The network computes what the handout's does, with the layers that it has.
 
-    Dropout is switched off and BatchNorm may use any statistics: where those are wrong, their own checks say so.
+    Dropout is switched off and BatchNorm may use any statistics: other checks judge those.
 
     Args:
-        model: just redrawn.
-        layers: what `redrawn` returned.
-        x: a few pictures.
+        model: just reinitialized.
+        layers: what `reinitialized` returned.
+        x: a few images.
     """
     got = numbers(model.logits(x, dropout=False), "the output")
     if differ(got, feed_forward(layers, x, batch_statistics=True), rtol=1e-3, atol=1e-6) > 0:
-        expect(got, "the output").close_to(feed_forward(layers, x), rtol=1e-3, mistakes=slips(layers, x))
+        expect(got, "the output").close_to(
+            feed_forward(layers, x), rtol=1e-3, mistakes=known_mistakes(layers, x)
+        )
 
 
 # -- dropout ---------------------------------------------------------------------------------------------
@@ -207,11 +216,12 @@ def fill(layer: Layer, weight: torch.Tensor | float, bias: float) -> dict[str, t
 
 
 def show_units(model: Model, layers: Sequence[Layer], block: int) -> None:
-    """Set weights so that a hidden block puts out the same number everywhere, whatever it is given, that unit j
-    of each hidden block after it grows with unit j of the one before, and that all logits but the last show one
-    unit each of the last hidden block: the first few units of one channel, the last shown one the first again.
+    """Set weights so that the logits show units of the last hidden block.
 
-    They are shown small: near 0 a softmax or a sigmoid that shouldn't be there is as good as linear.
+    The given block gives the same number everywhere, for any input, and unit j of each later hidden block grows with
+    unit j of the block before it. Each logit but the last shows one unit, multiplied by a small number: near 0 a
+    softmax or sigmoid that is there by mistake is nearly linear. Half of the units are the first ones of one channel,
+    the others are spread; the last one shown is the first again.
     """
     *hidden, last = blocks(layers)
     source, *copies = hidden[block:]
@@ -232,7 +242,12 @@ def show_units(model: Model, layers: Sequence[Layer], block: int) -> None:
 
 @dataclass(frozen=True)
 class Survivors:
-    """What dropout leaves of the shown units: which ones (N, C - 1), and how much larger than without it."""
+    """What dropout leaves of the units that are shown.
+
+    Attributes:
+        alive: which units survive, bool (N, C - 1).
+        growth: how much larger they are than without dropout.
+    """
 
     alive: torch.Tensor
     growth: float
@@ -243,41 +258,45 @@ class Survivors:
 
     @property
     def together(self) -> float:
-        """The share of pictures where the units of one channel all survive or all fall."""
+        """The share of images for which the units of one channel all survive or are all dropped."""
         near = self.alive[:, : (self.alive.shape[1] + 1) // 2]
         return float((near.all(1) | ~near.any(1)).double().mean())
 
 
 def survivors(
-    model: Model, layers: Sequence[Layer], picture: torch.Tensor, block: int = -1, rows: int = 2000
+    model: Model, layers: Sequence[Layer], image: torch.Tensor, block: int = -1, rows: int = 2000
 ) -> Survivors:
-    """What the dropouts from a hidden block on do to its units in training mode, for many copies of a picture."""
+    """What the dropouts after a hidden block do to its units in training mode.
 
-    def heights(**mode: bool) -> torch.Tensor:
-        logits = numbers(model.logits(picture.expand(rows, *picture.shape[1:]), **mode), "the output")
+    Args:
+        image: any image (1, C, H, W), of which `rows` copies are used.
+    """
+
+    def units(**mode: bool) -> torch.Tensor:
+        logits = numbers(model.logits(image.expand(rows, *image.shape[1:]), **mode), "the output")
         return logits[:, :-1] - logits[:, -1:]
 
     show_units(model, layers, block)
-    whole, shown = heights(dropout=False), heights(training=True)
-    peak = float(shown.max()) if shown.numel() else 0.0
-    alive = shown > max(peak / 2, 1e-6)
-    return Survivors(alive, float(shown[alive].mean() / whole.mean()))
+    full, dropped = units(dropout=False), units(training=True)
+    largest = float(dropped.max()) if dropped.numel() else 0.0
+    alive = dropped > max(largest / 2, 1e-6)
+    return Survivors(alive, float(dropped[alive].mean() / full.mean()))
 
 
 def expect_dropout(
-    model: Model, layers: Sequence[Layer], picture: torch.Tensor, after: Sequence[int], rows: int = 2000
+    model: Model, layers: Sequence[Layer], image: torch.Tensor, after: Sequence[int], rows: int = 2000
 ) -> None:
-    """One unit in five is dropped after some hidden blocks, each by itself and in training mode only, survivors
+    """One unit in five is dropped after these hidden blocks, each unit by itself and in training mode only; survivors
     grow by 1 / 0.8, and nothing else is dropped.
 
     Args:
-        model: just redrawn.
-        layers: what `redrawn` returned.
-        picture: one picture (1, C, H, W); what it shows doesn't matter.
+        model: just reinitialized.
+        layers: what `reinitialized` returned.
+        image: any image (1, C, H, W).
         after: numbers of those blocks, the last hidden block among them.
-        rows: how many copies of it to look at.
+        rows: how many copies of the image to use.
     """
-    many = picture.expand(200, *picture.shape[1:])
+    many = image.expand(200, *image.shape[1:])
     once, again = (numbers(model.logits(many), "the output") for _ in range(2))
     expect(differ(once, again, rtol=1e-4, atol=1e-6) == 0).is_true(
         "dropout is active in eval mode too: nn.Dropout heeds the mode by itself, F.dropout wants self.training"
@@ -286,7 +305,7 @@ def expect_dropout(
     expect(count <= len(after)).is_true(f"the network has {count} dropouts, not {len(after)}")
     last = len(blocks(layers)) - 2
     for later, block in enumerate(sorted(after, reverse=True)):
-        left = survivors(model, layers, picture, block, rows)
+        left = survivors(model, layers, image, block, rows)
         expect(bool(left.alive.any())).is_true("hidden units do not show in the output, whatever the weights")
         place = "before the last layer" if block == last else f"after hidden layer {block + 1}"
         others = 0.8**later  # what the dropouts after this one leave
@@ -317,13 +336,13 @@ def expect_dropout(
 
 
 def expect_batch_norm(model: Model, layers: Sequence[Layer], x: torch.Tensor) -> None:
-    """Every hidden layer (of a convolutional network: every convolution) has a BatchNorm whose running
-    statistics follow the batches in training mode, with momentum 0.1, and are used, not changed, in eval mode.
+    """Every hidden layer (of a convolutional network: every convolution) has a BatchNorm. Its running statistics follow
+    the batches in training mode, with momentum 0.1; in eval mode they are used and don't change.
 
     Args:
-        model: just redrawn.
-        layers: what `redrawn` returned.
-        x: a few pictures.
+        model: just reinitialized.
+        layers: what `reinitialized` returned.
+        x: a few images.
     """
     first, *others = blocks(layers)[:-1]
     hidden = [first, *(block for block in others if block.layer.kind == first.layer.kind)]
@@ -356,7 +375,7 @@ def expect_batch_norm(model: Model, layers: Sequence[Layer], x: torch.Tensor) ->
         )
         model.load({name: state[name]})
 
-    # Layers of zeros put out zeros: from such a batch, running statistics shrink to 0.9 of what they were.
+    # Layers of zeros give zeros: with such a batch, running statistics become 0.9 of what they were.
     model.load({name: value for block in hidden for name, value in fill(block.layer, 0.0, 0.0).items()})
     model.forward(x, training=True)
     after = model.state()
@@ -401,9 +420,9 @@ def softmax_regression_by_sgd(
     Args:
         weight, bias: where training starts, (C, D) and (C,).
         x, y: inputs (N, D) and classes (N,), taken in order in batches.
-        loss … only: known slips of a training loop, to recognise them by what they lead to: another loss,
-            gradients cleared every "batch", every "epoch" or "never", a step before the backward pass, several
-            steps for each batch, some batches only.
+        loss … only: known mistakes of a training loop, to recognise them by their results: another loss, gradients
+            cleared every "batch", every "epoch" or "never", a step before the backward pass, several steps for each
+            batch, some batches only.
     """
     w = torch.cat([weight, bias[:, None]], 1).double()
     x = torch.cat([x, torch.ones(len(x), 1)], 1).double()

@@ -1,4 +1,4 @@
-"""Short answers, read kindly: sizes, whole numbers and choices in the spellings people use."""
+"""Read short answers: sizes, whole numbers and choices, in any of their usual spellings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ def entry(table: Any, key: str, name: str) -> Any:
         table: the student's dict.
         name: what the student calls it.
     Raises:
-        CheckFailed: it is no dict, or the entry is missing or None.
+        CheckFailed: it is not a dict, or the entry is missing or None.
+
+    >>> entry({"conv1": None}, "conv1", "volumes")
+    Traceback (most recent call last):
+    chainrule.lesson.student.CheckFailed: there is no volumes["conv1"] yet
     """
     if table is None:
         raise CheckFailed(f"there is no `{name}` yet: finish the cell that defines it and run it")
@@ -34,7 +38,10 @@ def sizes(value: Any, name: str) -> tuple[int, ...]:
     """Sizes as positive whole numbers: from a tuple, list or array, a single number, or a text like "28 x 28 x 3".
 
     Raises:
-        CheckFailed: it is nothing of that kind.
+        CheckFailed: it is none of these.
+
+    >>> sizes("28 x 28 x 3", "the input")
+    (28, 28, 3)
     """
     if isinstance(value, str):
         text = re.sub(r"\\times|\\cdot|[()\[\]$]", " ", value)
@@ -46,42 +53,50 @@ def sizes(value: Any, name: str) -> tuple[int, ...]:
 
 
 def volume(value: Any, name: str) -> tuple[int, int, int]:
-    """An activation volume (height, width, channels).
+    """An activation volume (height, width, channels), written as for `sizes`.
 
     Raises:
-        CheckFailed: it is none.
+        CheckFailed: it does not have three sizes.
+
+    >>> volume([28, 28, 3], "the input")
+    (28, 28, 3)
     """
-    found = sizes(value, name)
-    if len(found) != 3:
-        told = "one number" if len(found) == 1 else f"{len(found)} numbers"
-        raise CheckFailed(f"{name} is {told}: write three sizes, (height, width, channels)")
-    return found[0], found[1], found[2]
+    written = sizes(value, name)
+    if len(written) != 3:
+        count = "one number" if len(written) == 1 else f"{len(written)} numbers"
+        raise CheckFailed(f"{name} is {count}: write three sizes, (height, width, channels)")
+    return written[0], written[1], written[2]
 
 
 def flat(value: Any, name: str) -> tuple[int, int, int]:
     """A layer of neurons as a volume (1, 1, neurons): written like that, as (neurons,), or as a number.
 
     Raises:
-        CheckFailed: it is neither.
+        CheckFailed: it is none of these.
+
+    >>> flat(10, "the output")
+    (1, 1, 10)
     """
-    found = sizes(value, name)
-    beyond = [size for size in found if size > 1] or [1]
+    beyond = [size for size in sizes(value, name) if size > 1] or [1]
     return (1, 1, beyond[0]) if len(beyond) == 1 else volume(value, name)
 
 
-def whole(value: Any, name: str) -> int:
+def whole_number(value: Any, name: str) -> int:
     """A whole number from 0 on: as a number, or as a text like "5*5*3 + 1" or "14 x 14" or "1,234".
 
     Raises:
-        CheckFailed: it is none.
+        CheckFailed: it is not a whole number.
+
+    >>> whole_number("5 x 5 x 3 + 1", "the parameters")
+    76
     """
     if isinstance(value, str):
         value = re.sub(r"(?<=[\d)])\s*[xX]\s*(?=[\d(])", "*", value)
         value = re.sub(r"(?<=\d),(?=\d{3}\b)", "", value)
-    found = numbers(value, name)
-    if found.numel() != 1:
-        raise CheckFailed(f"{name} is {found.numel()} numbers: write one")
-    number = float(found.reshape(()))
+    tensor = numbers(value, name)
+    if tensor.numel() != 1:
+        raise CheckFailed(f"{name} is {tensor.numel()} numbers: write one")
+    number = float(tensor.reshape(()))
     if number != round(number) or number < 0:
         raise CheckFailed(f"{name} is {number:g}, no whole number from 0 on")
     return round(number)
@@ -91,20 +106,27 @@ def chosen(value: Any, options: Mapping[str, Sequence[str]], name: str) -> str:
     """The option that an answer names.
 
     Args:
-        options: other spellings of each option, by the option itself. Case, plurals, brackets and words that
-            say nothing ("only", "option") don't matter.
+        options: other spellings of each option, by the option itself. Case, plurals, brackets and `FILLERS` don't
+            matter.
     Raises:
-        CheckFailed: it names none.
+        CheckFailed: it names none of them.
+
+    >>> chosen("vision transformer", {"CNNs only": ["cnn"], "Vision Transformers only": ["vit"]}, "the answer")
+    'Vision Transformers only'
     """
     for option, spellings in options.items():
         known = {option, *spellings, *(f"{option}: {text}" for text in spellings)}
-        if isinstance(value, str) and plain(value) in map(plain, known):
+        if isinstance(value, str) and stems(value) in map(stems, known):
             return option
     raise CheckFailed(f"{name} is {shorten(value, 30)}, not one of: {', '.join(options)}")
 
 
-def plain(text: str) -> str:
-    """The words of a text that matter, in lower case and singular; all of them if none does."""
+def stems(text: str) -> str:
+    """The words of a text in lower case and singular, without `FILLERS` unless nothing else is there.
+
+    >>> stems("(The) CNNs only")
+    'cnn'
+    """
     words = re.findall(r"[a-z]+", re.sub(r"['’]", "", text.lower()))
-    stems = [word.removesuffix("s") if len(word) > 2 else word for word in words]
-    return " ".join([stem for stem in stems if stem not in FILLERS] or stems)
+    singular = [word.removesuffix("s") if len(word) > 2 else word for word in words]
+    return " ".join([word for word in singular if word not in FILLERS] or singular)

@@ -1,7 +1,7 @@
-"""Whether a function that should hold a derivation leaves the differentiation to a library.
+"""Signs that a function which should be derived by hand leaves the differentiation to a library.
 
-A person decides what that means for the marks: what is found here can be honest (a comparison left in the code),
-and who wants to hide it can.
+They cost no points: a person decides. They may be honest, such as a comparison with autograd that was left in the code;
+and a student who wants to hide the use of a library can.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch.autograd import forward_ad
 
-# Names that code has no use for unless something is differentiated for it.
-TELLING = {
+# Names that are used for automatic differentiation only.
+SIGNS = {
     "autograd",
     "requires_grad",
     "requires_grad_",
@@ -31,19 +31,28 @@ TELLING = {
     "tensorflow",
     "approx_fprime",
 }
-# What every reverse pass of PyTorch goes through, `backward`, `grad` and `torch.func` alike; then every forward one.
+# The function through which every reverse pass of PyTorch goes, by `backward`, `grad` or `torch.func`; then the one for
+# forward passes.
 ENGINES = [(torch.autograd, "_engine_run_backward"), (forward_ad, "enter_dual_level")]
 
 
 @contextmanager
 def watch(function: Any, namespace: Mapping[str, Any]) -> Iterator[set[str]]:
-    """Collect signs of automatic differentiation, in the function's code at once and in what runs in the block.
+    """Collect signs of automatic differentiation: of the function's code at once, of what runs in the block as it runs.
 
     Args:
-        function: whose code is read, with that of the functions of the namespace it names.
-        namespace: the student's names. A name of the student's own is no sign.
+        function: its code is read, and the code of the functions of the namespace that it names.
+        namespace: the student's names; what the student defines is not a sign.
+
+    >>> def slope(x):
+    ...     x.requires_grad_()
+    ...     return torch.autograd.grad((x**2).sum(), x)[0]
+    >>> with watch(slope, {"slope": slope, "torch": torch}) as signs:
+    ...     _ = slope(torch.ones(2))
+    >>> sorted(signs)
+    ["PyTorch's autograd ran", '`autograd` in its code', '`requires_grad_` in its code']
     """
-    signs = {f"`{name}` in its code" for name in names(function, namespace) & TELLING - set(namespace)}
+    signs = {f"`{name}` in its code" for name in names(function, namespace) & SIGNS - set(namespace)}
     before = [(module, name, getattr(module, name)) for module, name in ENGINES]
     for module, name, engine in before:
         setattr(module, name, noted(engine, signs))
@@ -55,7 +64,12 @@ def watch(function: Any, namespace: Mapping[str, Any]) -> Iterator[set[str]]:
 
 
 def noted(engine: Any, signs: set[str]) -> Any:
-    """The engine, with a sign left whenever it is used."""
+    """The engine, which adds a sign whenever it is used.
+
+    >>> signs = set()
+    >>> noted(abs, signs)(-2), signs
+    (2, {"PyTorch's autograd ran"})
+    """
 
     @functools.wraps(engine)
     def run(*args: Any, **kwargs: Any) -> Any:
@@ -66,15 +80,19 @@ def noted(engine: Any, signs: set[str]) -> Any:
 
 
 def names(function: Any, namespace: Mapping[str, Any]) -> set[str]:
-    """Every global or attribute that a function names, and the functions of the namespace among them in turn."""
-    found: set[str] = set()
+    """Every global and attribute that a function names, and what the functions of the namespace among them name.
+
+    >>> sorted(names(lambda x: torch.relu(x), {}))
+    ['relu', 'torch']
+    """
+    result: set[str] = set()
     waiting, seen = [getattr(function, "__code__", None)], set()
     while waiting:
         code = waiting.pop()
         if not isinstance(code, CodeType) or code in seen:
             continue
         seen.add(code)
-        found.update(code.co_names)
+        result.update(code.co_names)
         waiting += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
         waiting += [getattr(namespace.get(name), "__code__", None) for name in code.co_names]
-    return found
+    return result

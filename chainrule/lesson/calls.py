@@ -1,4 +1,4 @@
-"""Ask a student's functions in the library they are written in, and take entries out of what they return."""
+"""Call a student's functions with tensors or NumPy arrays, and take entries out of what they return."""
 
 from __future__ import annotations
 
@@ -13,26 +13,33 @@ from chainrule.lesson.student import CheckFailed, StudentError
 
 
 def call(function: Callable[..., Any], *args: Any) -> Any:
-    """What a function of the student's gives for these tensors or, if it raises on them, for NumPy arrays.
+    """What a function of the student's returns for these tensors or, if it raises for them, for NumPy arrays.
 
     Args:
         function: `student.f`, or its `expect_by_hand`.
         args: tensors, numbers, and dicts of tensors.
     Raises:
-        StudentError: it raises on both; told is what it said of the tensors.
+        StudentError: it raises for both; the message is the one about tensors.
+
+    >>> call(lambda x: x.sum(), torch.ones(2))
+    tensor(2.)
     """
     try:
         return function(*args)
     except StudentError as failure:
-        told = failure
+        error = failure
     try:
         return function(*map(as_arrays, args))
     except StudentError:
-        raise told from None
+        raise error from None
 
 
 def as_arrays(value: Any) -> Any:
-    """The same with NumPy arrays for tensors."""
+    """The value with NumPy arrays for tensors, also in dicts.
+
+    >>> as_arrays({"W": torch.ones(2)})
+    {'W': array([1., 1.], dtype=float32)}
+    """
     if isinstance(value, torch.Tensor):
         return value.numpy()
     return {name: as_arrays(entry) for name, entry in value.items()} if isinstance(value, dict) else value
@@ -43,20 +50,26 @@ def entry(result: Any, key: str, function: str) -> Any:
 
     Raises:
         CheckFailed: it returned no dict, or one without this key.
+
+    >>> entry({"W": [1, 2]}, "b", "backprop")
+    Traceback (most recent call last):
+    chainrule.lesson.student.CheckFailed: what `backprop` returns has no entry "b"
     """
     if not isinstance(result, Mapping):
-        found = "nothing (is a `return` missing?)" if result is None else f"a {type(result).__name__}"
-        raise CheckFailed(f"`{function}` returns {found}, not a dict")
+        form = "nothing (is a `return` missing?)" if result is None else f"a {type(result).__name__}"
+        raise CheckFailed(f"`{function}` returns {form}, not a dict")
     if key not in result:
         raise CheckFailed(f'what `{function}` returns has no entry "{key}"')
     return result[key]
 
 
 def expect_size(value: Any, name: str, shape: Sequence[int]) -> None:
-    """Finite numbers of this shape. A vector may be a row or a column, a single number a tensor with one entry.
+    """The value is finite numbers of this shape. A vector may be a row or a column, a number a tensor with one entry.
 
     Raises:
-        CheckFailed: something else; the message names both shapes.
+        CheckFailed: it is something else; the message names both shapes.
+
+    >>> expect_size([[1.0], [2.0]], "b", (2,))
     """
     got = tuple(numbers(value, name).shape)
     long = [size for size in got if size != 1]
@@ -67,7 +80,13 @@ def expect_size(value: Any, name: str, shape: Sequence[int]) -> None:
 
 @contextmanager
 def about(subject: str) -> Iterator[None]:
-    """Failures in the block name their subject first."""
+    """Failures in the block begin with this subject.
+
+    >>> with about("the second batch"):
+    ...     raise CheckFailed("the loss is 0")
+    Traceback (most recent call last):
+    chainrule.lesson.student.CheckFailed: the second batch: the loss is 0
+    """
     try:
         yield
     except CheckFailed as failure:

@@ -8,7 +8,8 @@
 
     item.score()
 
-The cell's value is a `Result`: a number to nbgrader, a table to the reader, a record to Chainrule's grader.
+The cell's value is a `Result`: nbgrader reads it as a number, Jupyter shows it as a table, and Chainrule's grader
+stores it as a record.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 import math
 import random
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
@@ -36,13 +37,22 @@ RESULT_TYPE = "application/vnd.chainrule.item+json"
 CELL = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
 
 Disclosure = Literal["always", "after due", "never"]
+RENAMED = {"trouble": "internal_error"}  # keys of older records
 
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How one check ended. `message` says what was wrong, `trouble` holds a traceback for the author.
+    """How one check ended.
 
-    With `review` it found what a person should look at before the item's score counts.
+    Attributes:
+        name, points, hint, disclose: as in `Item.check`.
+        passed: whether the check earned its points.
+        message: what was wrong, for the student.
+        internal_error: the traceback of an exception that the check did not expect, for the author of the check.
+        review: a person should look at the answer before the item's score counts.
+
+    >>> CheckResult("the gradient", points=2, passed=True).earned
+    2
     """
 
     name: str
@@ -51,7 +61,7 @@ class CheckResult:
     hint: str = ""
     disclose: Disclosure = "always"
     message: str = ""
-    trouble: str = ""
+    internal_error: str = ""
     review: bool = False
 
     @property
@@ -61,7 +71,15 @@ class CheckResult:
 
 @dataclass(frozen=True)
 class Result:
-    """How a graded cell ended: its checks, and their sum as the cell's value."""
+    """How a graded cell ended: its checks, and the sum of the points they earned as the cell's value.
+
+    >>> checks = [CheckResult("z", 1, True), CheckResult("h", 1.5, False, message="h is 2, off by 1")]
+    >>> result = Result("p1-forward", 2.5, checks)
+    >>> result
+    1.0
+    >>> Result.from_dict(result.to_dict()) == result
+    True
+    """
 
     grade_id: str
     points: float
@@ -88,19 +106,21 @@ class Result:
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Result:
-        """The inverse of `to_dict`.
+        """The inverse of `to_dict`. Reads older records, where `internal_error` is called "trouble".
 
         Raises:
-            ValueError: the record is not one of ours.
+            ValueError: the record was not made by `to_dict`.
         """
         try:
-            result = cls(
-                record["grade_id"], float(record["points"]), [CheckResult(**c) for c in record["checks"]]
-            )
-        except (KeyError, TypeError, ValueError) as error:
+            checks = [
+                CheckResult(**{RENAMED.get(key, key): value for key, value in check.items()})
+                for check in record["checks"]
+            ]
+            result = cls(record["grade_id"], float(record["points"]), checks)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"not a check result: {error}") from None
         for check in result.checks:
-            texts = (result.grade_id, check.name, check.hint, check.message, check.trouble)
+            texts = (result.grade_id, check.name, check.hint, check.message, check.internal_error)
             if not (
                 all(isinstance(text, str) for text in texts)
                 and isinstance(check.points, int | float)
@@ -119,8 +139,8 @@ class Result:
         """The result drawn as an HTML table, with every text escaped.
 
         Args:
-            due: the due date is over, so checks disclosed "after due" explain themselves.
-            graded: all checks ran; otherwise a footer says that hidden ones come at grading.
+            due: the due date is over, so names, messages and hints of checks disclosed "after due" are shown.
+            graded: all checks ran; otherwise the caption says how many points hidden checks have.
         """
         rows = "".join(_row(check, due) for check in self.checks)
         shown = sum(check.points for check in self.checks)
@@ -139,20 +159,19 @@ class Result:
 
 
 def _row(check: CheckResult, due: bool) -> str:
-    told = check.disclose == "always" or (check.disclose == "after due" and due)
-    name = check.name if told else "a hidden check"
-    said = "✓ passed" if check.passed else "✗ not yet"
-    if not check.passed and told:
-        said += "".join(
-            f"<br>{escape(text)}" for text in (check.message, check.hint and f"Hint: {check.hint}") if text
-        )
+    disclosed = check.disclose == "always" or (check.disclose == "after due" and due)
+    name = check.name if disclosed else "a hidden check"
+    verdict = "✓ passed" if check.passed else "✗ not yet"
+    if not check.passed and disclosed:
+        texts = (check.message, check.hint and f"Hint: {check.hint}")
+        verdict += "".join(f"<br>{escape(text)}" for text in texts if text)
     elif not check.passed and check.disclose == "after due":
-        said += "<br>explained after the due date"
+        verdict += "<br>explained after the due date"
     colour = "#1b7f4b" if check.passed else "#b3261e"  # both at least 4.5:1 on white; the words say it too
     share = f"{check.earned:g}/{check.points:g}" if check.points else "–"
     return (
         f"<tr><td {CELL}>{escape(name)}</td><td {CELL}>{share}</td>"
-        f'<td {CELL}><span style="color:{colour}">{said[:1]}</span>{said[1:]}</td></tr>'
+        f'<td {CELL}><span style="color:{colour}">{verdict[:1]}</span>{verdict[1:]}</td></tr>'
     )
 
 
@@ -161,7 +180,20 @@ class Item:
 
     Args:
         grade_id: the cell's nbgrader id.
-        points: the cell's points; the shares of its checks add up to them.
+        points: the cell's points; the shares of its checks add up to them, or to less.
+    Raises:
+        ValueError: the points are not a positive number.
+
+    >>> from chainrule.lesson.student import connect
+    >>> from chainrule.lesson.verbs import Worker
+    >>> connect(Worker({"double": lambda x: 2 * x}).serve)  # in a notebook this is not needed
+    >>> item = Item("p1-double", points=1)
+    >>> @item.check("doubles whole numbers", points=1, hint="multiply by 2")
+    ... def _(student):
+    ...     expect(student.double(3), "double(3)").equals(6)
+    >>> item.score()
+    1.0
+    >>> connect(None)
     """
 
     def __init__(self, grade_id: str, points: float) -> None:
@@ -180,7 +212,9 @@ class Item:
             name: what is checked, as the student reads it.
             points: its share of the item's points; 0 for a check that only informs.
             hint: what to look at when it fails.
-            disclose: whether the student is told name, finding and hint: always, after the due date, never.
+            disclose: when the student sees name, message and hint: always, after the due date, or never.
+        Raises:
+            ValueError: the points are negative or not a number, or another check has this name.
         """
         if not (math.isfinite(points) and points >= 0):
             raise ValueError(f"{self.grade_id}: check {name!r} has impossible points {points}")
@@ -193,10 +227,10 @@ class Item:
         return add
 
     def score(self) -> Result:
-        """Run all checks and return the result. Seeds, modes and output of the notebook stay as they were.
+        """Run all checks and return the result. Random states and output of the notebook stay as they were.
 
         Raises:
-            ValueError: the shares add up to more than the item's points, an author's mistake.
+            ValueError: the shares add up to more than the item's points.
         """
         total = sum(check.points for check, _ in self._checks)
         if total > self.points + 1e-9:
@@ -210,8 +244,9 @@ class Item:
 
 
 def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:
-    """Run one check. Nothing it prints, warns or draws reaches the cell, so stderr costs nothing."""
-    passed, message, trouble, review = False, "", "", False
+    """Run one check. Nothing that it prints, warns of or displays reaches the cell: nbgrader gives no points to a cell
+    that writes to stderr."""
+    passed, message, internal_error, review = False, "", "", False
     try:
         with capture_output(), untouched_seeds():
             function(student)
@@ -220,15 +255,22 @@ def _run(check: CheckResult, function: Callable[[Student], None], student: Stude
         message = printable(str(failure), MESSAGE_LENGTH)  # a value of the student's may be part of it
         review = isinstance(failure, NeedsReview)
     except Exception as error:
-        # Every check passes on the reference solution, so this is an answer of a form nobody thought of.
+        # Every check passes on the reference solution, so this answer has a form that the check did not expect.
         message = f"the answer has an unexpected form ({type(error).__name__})"
-        trouble = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
-    return replace(check, passed=passed, message=message, trouble=trouble, review=review)
+        internal_error = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
+    return replace(check, passed=passed, message=message, internal_error=internal_error, review=review)
 
 
 @contextmanager
 def untouched_seeds() -> Iterator[None]:
-    """The random states of torch, numpy and random are afterwards what they were before."""
+    """Restore the random states of torch, numpy and random at the end of the block.
+
+    >>> before = torch.get_rng_state()
+    >>> with untouched_seeds():
+    ...     _ = torch.rand(3)
+    >>> torch.equal(torch.get_rng_state(), before)
+    True
+    """
     with torch.random.fork_rng():
         before = np.random.get_state(), random.getstate()
         try:
@@ -240,31 +282,44 @@ def untouched_seeds() -> Iterator[None]:
 
 # -- what checks say about values ------------------------------------------------------------------------
 
+Mistakes = Mapping[str, Any] | Iterable[tuple[str, Any]]  # what known mistakes mean, with what they give
+
 
 def expect(value: Any, name: str = "the answer") -> Expectation:
-    """Say what a value should be: `expect(dW, "dW").close_to(reference)`.
+    """Say what a value should be.
 
     Args:
         value: what the student's code gave.
         name: what to call it in messages.
+
+    >>> expect([0.5, 1.0], "dW").close_to(torch.tensor([0.5, 1.0]))
     """
     return Expectation(value, name)
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """A value under test. Each method raises `CheckFailed` with a message for the student, or returns."""
+    """A value under test. Each method returns if the value is as it should be.
+
+    Raises:
+        CheckFailed: it is not; the message is for the student.
+
+    >>> expect(0.93, "its accuracy").at_least(0.9)
+    >>> expect(torch.zeros(2, 3), "z").has_shape(3, 2)
+    Traceback (most recent call last):
+    chainrule.lesson.student.CheckFailed: z has shape (2, 3), not (3, 2)
+    """
 
     value: Any
     name: str
 
     def is_true(self, message: str) -> None:
-        """The value is true; otherwise the message is what the student reads."""
+        """The value is true; otherwise the student reads this message."""
         if not bool(self.value):
             raise CheckFailed(message)
 
     def equals(self, reference: Any) -> None:
-        """Equal plain values: numbers, strings, tuples."""
+        """Equal to the reference, by `==`: for numbers, strings, tuples."""
         if self.value != reference:
             raise CheckFailed(f"{self.name} is {shorten(self.value)}, not {shorten(reference)}")
 
@@ -274,11 +329,11 @@ class Expectation:
         if tuple(array.shape) != shape:
             raise CheckFailed(f"{self.name} has shape {tuple(array.shape)}, not {shape}")
 
-    def at_least(self, bar: float) -> None:
-        """A single number not below the bar."""
+    def at_least(self, threshold: float) -> None:
+        """A single number not below the threshold."""
         value = float(numbers(self.value, self.name))
-        if value < bar:
-            raise CheckFailed(f"{self.name} is {value:.4g}, below {bar:.4g}")
+        if value < threshold:
+            raise CheckFailed(f"{self.name} is {value:.4g}, below {threshold:.4g}")
 
     def close_to(
         self,
@@ -286,30 +341,34 @@ class Expectation:
         *,
         rtol: float = 1e-4,
         atol: float = 1e-6,
-        mistakes: Mapping[str, Any] | None = None,
+        mistakes: Mistakes = (),
     ) -> None:
-        """Equal to the reference up to `atol + rtol · max|reference|`, shape included.
+        """Equal to the reference up to `atol + rtol · max|reference|`, and of the same shape.
 
-        The scale is the reference's largest entry rather than each entry's own, so that a value near zero
-        does not ask for more digits than float32 has.
+        The tolerance is relative to the reference's largest entry, not to each entry, so that a value near zero does
+        not need more digits than float32 has.
 
         Args:
             reference: numbers of any real dtype; compared in float64.
-            mistakes: known wrong values (or functions that compute them) by what they mean; the first that
-                explains the answer is named.
+            mistakes: what known mistakes mean, with the wrong values they give or functions that compute them: pairs,
+                or a dict. The first one that explains the answer is named.
+
+        >>> expect(0.5, "dx").close_to(1.0, mistakes=[("the factor 2 is missing", 0.5)])
+        Traceback (most recent call last):
+        chainrule.lesson.student.CheckFailed: dx: the factor 2 is missing
         """
         got, want = numbers(self.value, self.name), numbers(reference, "the reference")
         if differ(got, want, rtol, atol) == 0:
             return
-        for meaning, wrong in (mistakes or {}).items():
+        for meaning, wrong in mistakes.items() if isinstance(mistakes, Mapping) else mistakes:
             wrong = numbers(wrong() if callable(wrong) else wrong, meaning)
             if differ(got, wrong, rtol, atol) == 0 and differ(wrong, want, rtol, atol) != 0:
                 raise CheckFailed(f"{self.name}: {meaning}")
         if got.shape != want.shape:
-            what = f"{self.name} has shape {tuple(got.shape)}, not {tuple(want.shape)}"
+            message = f"{self.name} has shape {tuple(got.shape)}, not {tuple(want.shape)}"
             if got.ndim == 2 and differ(got.T, want, rtol, atol) == 0:
-                what += ": it is the transpose of the right answer"
-            raise CheckFailed(what)
+                message += ": it is the transpose of the right answer"
+            raise CheckFailed(message)
         difference = (got - want).abs()
         worst = tuple(int(i) for i in np.unravel_index(int(difference.argmax()), difference.shape))
         place = f" at index {worst if len(worst) > 1 else worst[0]}" if worst else ""
@@ -317,18 +376,24 @@ class Expectation:
 
 
 def numbers(value: Any, name: str) -> torch.Tensor:
-    """The value as a finite float64 tensor. Texts are read as exact forms: "ln 2", "-1/8".
+    """The value as a finite float64 tensor on the CPU. Texts are read as exact forms: "ln 2", "-1/8".
 
+    Args:
+        value: a number, a text, an array or tensor of any real dtype, or nested lists or tuples of numbers and texts.
+        name: what to call it in messages.
     Raises:
-        CheckFailed: it is no number or array of numbers, or holds NaN or infinity.
+        CheckFailed: it is not a number or array of numbers, or contains NaN or infinity.
+
+    >>> numbers([1, "-1/8"], "the answer")
+    tensor([ 1.0000, -0.1250], dtype=torch.float64)
     """
     value = exact(value, name)
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
         kind = value.label if isinstance(value, Opaque) else type(value).__name__
-        found = "nothing (is a `return` missing?)" if value is None else f"a {kind}"
-        raise CheckFailed(f"{name} is {found}, expected numbers")
+        form = "nothing (is a `return` missing?)" if value is None else f"a {kind}"
+        raise CheckFailed(f"{name} is {form}, expected numbers")
     try:
         tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
     except (TypeError, ValueError, RuntimeError, OverflowError):
@@ -339,10 +404,13 @@ def numbers(value: Any, name: str) -> torch.Tensor:
 
 
 def exact(value: Any, name: str) -> Any:
-    """The value with every text in it replaced by the number it spells.
+    """The value with every text in it, also in nested lists and tuples, replaced by its number.
 
     Raises:
-        CheckFailed: a text is no arithmetic expression.
+        CheckFailed: a text is not an arithmetic expression.
+
+    >>> exact(["1/2", 3], "the answer")
+    [0.5, 3]
     """
     if isinstance(value, list | tuple):
         return [exact(entry, name) for entry in value]
@@ -351,12 +419,19 @@ def exact(value: Any, name: str) -> Any:
     try:
         return value_of(value)
     except ValueError:
-        told = f"{name} has the text {shorten(value)}, which is no number"
-        raise CheckFailed(f'{told}: write 0.5 or, as a text, "1/2" or "ln(2)"') from None
+        raise CheckFailed(
+            f"{name} has the text {shorten(value)}, which is no number: "
+            'write 0.5 or, as a text, "1/2" or "ln(2)"'
+        ) from None
 
 
 def differ(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> float:
-    """By how much `a` leaves the tolerance around `b`: 0 inside, infinite for another shape."""
+    """By how much `a` is outside the tolerance around `b`, `atol + rtol · max|b|`: 0 if inside, infinite if the shapes
+    differ.
+
+    >>> differ(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.1]), rtol=0, atol=0.2)
+    0.0
+    """
     if a.shape != b.shape:
         return math.inf
     if a.numel() == 0:
@@ -365,7 +440,11 @@ def differ(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> float:
 
 
 def shorten(value: Any, length: int = 60) -> str:
-    """A value's JSON or repr, cut to a length that fits a table."""
+    """A value's JSON or repr, cut to a length that fits into a table.
+
+    >>> shorten(list(range(100)), 10)
+    '[0, 1, 2,…'
+    """
     try:
         text = json.dumps(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Exact forms as answers: the text "ln 2", "-1/8", "e^0.5 / (1 + e^0.5)" is a number, too."""
+"""Exact forms as answers: the texts "ln 2", "-1/8" and "e^0.5 / (1 + e^0.5)" are numbers, too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FUNCTIONS = {
 }  # log is natural, as in the course
 CONSTANTS = {"e": math.e, "pi": math.pi}
 
-# What people write and Python spells otherwise, TeX included. Each pattern is tried on the text the one before left.
+# Usual spellings, TeX's too, and Python's. The patterns are applied one after the other.
 SPELLINGS = [
     (r"[−–]", "-"),
     (r"[·×]|\\cdot|\\times", "*"),
@@ -46,12 +46,15 @@ SPELLINGS = [
 
 
 def value_of(text: str) -> float:
-    """The number that an arithmetic expression stands for.
+    """The value of an arithmetic expression.
 
-    Numbers, + - * / ^, brackets, e, pi, ln (log is the same), exp, sqrt; also in TeX's spelling.
-
+    Args:
+        text: numbers, + - * / ^, brackets, e, pi, ln (log is the same), exp, sqrt; also in TeX's spelling.
     Raises:
-        ValueError: it is no such expression, or has no finite value.
+        ValueError: it is not such an expression, or its value is not finite.
+
+    >>> value_of(r"\\frac{1}{2} + sqrt(4)")
+    2.5
     """
     if len(text) > MAX_LENGTH:
         raise ValueError("it is too long")
@@ -67,6 +70,14 @@ def value_of(text: str) -> float:
 
 
 def evaluated(node: ast.AST) -> float:
+    """The value of a node of the syntax tree.
+
+    Raises:
+        ValueError: the node is something other than arithmetic.
+
+    >>> evaluated(ast.parse("2 * e ** 0", mode="eval").body)
+    2.0
+    """
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return float(value)

@@ -1,4 +1,4 @@
-"""Whether a mechanism that students write themselves is left to a library."""
+"""Whether students leave to a library what they should write themselves."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ NORM = {"layer_norm", "native_layer_norm", "rms_norm"}
 
 
 def expect_own(used: Iterable[str], name: str, ready_made: Iterable[str]) -> None:
-    """None of PyTorch's ready-made functions for it ran.
+    """None of PyTorch's ready-made functions ran.
 
     Args:
-        used: what `Function.used` or `Model.used` gave.
-        name: what the student calls the function or class.
-        ready_made: names of the functions.
+        used: what `Function.used` or `Model.used` returned.
+        name: of the student's function or class.
+        ready_made: names of PyTorch's functions, such as `ATTENTION`.
     Raises:
-        NeedsReview: one did. A person decides, since it may be a comparison left in the code.
+        NeedsReview: one ran. A person decides what that means: the student may only have compared results.
+
+    >>> expect_own({"softmax", "matmul"}, "attention", ATTENTION)
     """
-    found = sorted(set(used) & set(ready_made))
-    if found:
-        raise NeedsReview(f"`{name}` leaves its work to PyTorch ({', '.join(found)}): write it yourself")
+    ran = sorted(set(used) & set(ready_made))
+    if ran:
+        raise NeedsReview(f"`{name}` leaves its work to PyTorch ({', '.join(ran)}): write it yourself")

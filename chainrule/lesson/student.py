@@ -1,9 +1,11 @@
-"""The end of a check that holds the verdict: what a check sees of a student's notebook.
+"""What a check sees of a student's notebook.
 
 A check gets one object, `student`. Its attributes are the names of the student's notebook: numbers, strings,
-containers, arrays and tensors come as copies, functions and classes can be called with data, models come as
-a `Model` that can be run and inspected but not reached into. Everything passes through `wire`, whether
-student code lives in this process (a notebook) or in another one (a grading run): only the transport differs.
+containers, arrays and tensors are copies, functions and classes can be called with data, and a model is a `Model`,
+which can be run and inspected. Nothing else of the student's objects is reachable.
+
+Everything goes through `wire` to the verbs of `verbs.Worker`. In a student's notebook they are called in the same
+process, in a grading run in another process: only the transport differs.
 """
 
 from __future__ import annotations
@@ -20,38 +22,61 @@ from chainrule.lesson.wire import Handle, WireError, pack, unpack
 
 Transport = Callable[[bytes, float], bytes]  # (request, limit in seconds) -> reply
 
-MESSAGE_LENGTH = 600  # of what the student's side says about an error
+MESSAGE_LENGTH = 600  # of an error's message that comes from the student's side
 CALL_SECONDS = 30.0  # far above what any call of a check needs
 FIT_SECONDS = 600.0  # a training run
 
 
 class CheckFailed(Exception):
-    """The student's answer is not right. The message is written for the student."""
+    """The student's answer is not right. The message is for the student.
+
+    >>> raise CheckFailed("the loss is negative")
+    Traceback (most recent call last):
+    chainrule.lesson.student.CheckFailed: the loss is negative
+    """
 
 
 class NeedsReview(CheckFailed):
-    """A person should look at this before the item's score counts. Checks that may find it have no points."""
+    """A person should look at the answer before the item's score counts. Checks that may raise this have no points.
+
+    >>> issubclass(NeedsReview, CheckFailed)
+    True
+    """
 
 
 class StudentError(CheckFailed):
-    """The student's code raised, or ran too long."""
+    """The student's code raised an exception, or ran too long.
+
+    >>> issubclass(StudentError, CheckFailed)
+    True
+    """
 
 
 class Student:
-    """A student's notebook as checks see it.
+    """A student's notebook as checks see it. Its attributes are the notebook's names.
 
     Args:
-        transport: carries a packed request to the worker and brings back its packed reply.
+        transport: sends a packed request to the worker and returns its packed reply.
+    Raises:
+        CheckFailed: by an attribute that the notebook does not define.
+
+    >>> from chainrule.lesson.verbs import Worker
+    >>> student = Student(Worker({"lr": 0.1, "double": lambda x: 2 * x}).serve)
+    >>> student.lr, student.double(torch.ones(2))
+    (0.1, tensor([2., 2.]))
+    >>> student.accuracy
+    Traceback (most recent call last):
+    chainrule.lesson.student.CheckFailed: there is no `accuracy` yet: finish the cell that defines it and run it
     """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._stuck: set[str] = set()  # what ran into the time limit once is not waited for again
+        self._stuck: set[str] = set()  # what ran into its time limit: it is not called again
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        match self._ask("look", name=name):
+        match self._ask("get", name=name):
             case {"value": value}:
                 return value
             case {"function": True}:
@@ -64,26 +89,49 @@ class Student:
         Args:
             layers: each (name, arguments…), for instance ("Linear", 6, 4).
             state: values for some or all of its parameters, under `nn.Sequential`'s names ("0.weight").
+
+        >>> from chainrule.lesson.verbs import Worker
+        >>> student = Student(Worker({}).serve)
+        >>> network = student.make_network(("Linear", 6, 4), ("ReLU",), state={"0.bias": torch.zeros(4)})
+        >>> network.state()["0.bias"]
+        tensor([0., 0., 0., 0.], dtype=torch.float64)
         """
         return self._ask("network", layers=list(layers), state=dict(state or {}))
 
     def make_loader(self, x: torch.Tensor, y: torch.Tensor, batch: int) -> Any:
-        """A data loader on the student's side that serves (x, y) in order, the last batch perhaps short."""
+        """A data loader on the student's side, to hand to the student's functions.
+
+        Args:
+            x, y: inputs (N, …) and labels (N,), served in this order.
+            batch: rows of a batch; the last one may have fewer.
+
+        >>> from chainrule.lesson.verbs import Worker
+        >>> student = Student(Worker({"sizes": lambda loader: [len(x) for x, y in loader]}).serve)
+        >>> student.sizes(student.make_loader(torch.rand(5, 3), torch.arange(5), batch=2))
+        [2, 2, 1]
+        """
         return self._ask("loader", x=x, y=y, batch=batch)
 
-    def make_mixer(self, query: float, key: float, value: float) -> Model:
-        """A stand-in for an attention layer on the student's side, for judging apart from it what calls it.
+    def make_stub_attention(self, query: float, key: float, value: float) -> Model:
+        """A stub of an attention layer on the student's side, so that a layer that uses attention is judged apart
+        from it.
 
-        It gives `query` times the query, plus the mean over the allowed keys of `key` · key + `value` · value.
+        It returns `query` times the query, plus the mean over the allowed keys of `key` · key + `value` · value.
+
+        >>> from chainrule.lesson.verbs import Worker
+        >>> stub = Student(Worker({}).serve).make_stub_attention(1.0, 0.0, 2.0)
+        >>> query, keys = torch.zeros(1, 1, 2), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])  # (B, n_q, d), (B, n_k, d)
+        >>> stub.forward(query, keys, keys)
+        tensor([[[4., 6.]]])
         """
-        return self._ask("mixer", query=query, key=key, value=value)
+        return self._ask("stub_attention", query=query, key=key, value=value)
 
     def _ask(self, verb: str, *, seconds: float = CALL_SECONDS, **args: Any) -> Any:
         """Send one request.
 
         Raises:
-            StudentError: the student's code raised, took more than `seconds`, or answered with something
-                that is no data.
+            StudentError: the student's code raised, took more than `seconds`, or returned something that is
+                not data.
         """
         model = args.get("model")
         subject = f"`{args.get('name') or getattr(model, 'label', verb)}`"
@@ -102,8 +150,8 @@ class Student:
             case {"error": {"type": "Unfinished"}}:
                 raise StudentError("not written yet")
             case {"error": {"type": kind, "message": message, "where": where}}:
-                told = f"{printable(kind)}: {printable(message)}"
-                raise StudentError(f"your code raised {told}" + (f" ({printable(where)})" if where else ""))
+                line = f" ({printable(where)})" if where else ""
+                raise StudentError(f"your code raised {printable(kind)}: {printable(message)}{line}")
         raise StudentError(f"{subject} did not answer")
 
     def _proxy(self, handle: Handle) -> Any:
@@ -112,7 +160,18 @@ class Student:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer-like operation of a forward pass: see `worker.Tracer`. `values` holds float64 parameters by role."""
+    """One layer of a forward pass, written as a module or as a function.
+
+    Attributes:
+        kind: a key of `verbs.Tracer.ARGUMENTS`, such as "linear".
+        input, output: shapes.
+        parameters: the student's name of each parameter or buffer by its role, such as "weight".
+        settings: other arguments, such as the stride.
+        values: float64 parameters by role, if known.
+
+    >>> Layer("linear", (8, 6), (8, 4), {"weight": "fc.weight"}, {}).parameters["weight"]
+    'fc.weight'
+    """
 
     kind: str
     input: tuple[int, ...]
@@ -124,17 +183,25 @@ class Layer:
 
 @dataclass(frozen=True)
 class Gradients:
-    """Gradients in float64, by position of the input and by name of the parameter. None: not reached."""
+    """Gradients in float64.
+
+    Attributes:
+        inputs: in the order of the arguments; None for an argument that does not affect the output, or is no tensor.
+        parameters: by the student's names; None as for inputs.
+
+    >>> Gradients.of({"inputs": [torch.ones(2)], "parameters": {"0.bias": None}}).inputs
+    [tensor([1., 1.], dtype=torch.float64)]
+    """
 
     inputs: list[torch.Tensor | None]
     parameters: dict[str, torch.Tensor | None]
 
     @classmethod
     def of(cls, reply: Any) -> Gradients:
-        """What the worker's `do_gradients` replied.
+        """From what `verbs.Worker.do_gradients` replied.
 
         Raises:
-            StudentError: no gradients.
+            StudentError: the reply has another form.
         """
         match reply:
             case {"inputs": list(inputs), "parameters": dict(parameters)} if all(
@@ -148,7 +215,11 @@ class Gradients:
 
 
 class Opaque:
-    """A live object of the student's that can only be handed back. `label` is the name of its type."""
+    """An object of the student's that can only be passed to the student's functions. `label` is its type's name.
+
+    >>> Opaque(Handle(0, "object", "Adam")).label
+    'Adam'
+    """
 
     def __init__(self, handle: Handle) -> None:
         self.handle = handle
@@ -156,7 +227,17 @@ class Opaque:
 
 
 class Function:
-    """A function or class of the student's. Calling it copies the arguments there and the result back."""
+    """A function or class of the student's. Calling it copies the arguments to the student's side and the result back.
+
+    >>> from chainrule.lesson.verbs import Worker
+    >>> student = Student(Worker({"double": lambda x: 2 * x}).serve)
+    >>> student.double([1, 2])
+    [1, 2, 1, 2]
+    >>> student.double.gradients(torch.ones(2), upstream=torch.tensor([1.0, 10.0])).inputs
+    [tensor([ 2., 20.], dtype=torch.float64)]
+    >>> sorted(student.double.used(torch.ones(2)))
+    ['mul']
+    """
 
     def __init__(self, student: Student, name: str) -> None:
         self._student = student
@@ -166,20 +247,21 @@ class Function:
         return self._student._ask("call", name=self._name, args=list(args), kwargs=kwargs)
 
     def expect_by_hand(self, *args: Any, **kwargs: Any) -> None:
-        """It computes its answer for these arguments without automatic differentiation, as far as can be seen.
+        """Its code for these arguments shows no sign of automatic differentiation.
 
         Raises:
-            NeedsReview: it doesn't; the message says by what sign.
+            NeedsReview: it does; the message names the signs.
         """
         signs = self._student._ask("autograd", name=self._name, args=list(args), kwargs=kwargs)
         if signs:
-            told = printable(", ".join(map(str, signs)), 200)
-            raise NeedsReview(f"`{self._name}` leaves the differentiation to a library ({told})")
+            listed = printable(", ".join(map(str, signs)), 200)
+            raise NeedsReview(f"`{self._name}` leaves the differentiation to a library ({listed})")
 
     def gradients(self, *args: Any, upstream: torch.Tensor, **kwargs: Any) -> Gradients:
         """Gradients of the sum of output · upstream with respect to the arguments, by autograd on the student's side.
 
-        Of several outputs the first counts.
+        Args:
+            upstream: of the shape of the output; of several outputs the first counts.
         """
         return Gradients.of(
             self._student._ask(
@@ -193,16 +275,33 @@ class Function:
 
 
 class Model(Opaque):
-    """A `torch.nn.Module` of the student's. Running it changes neither its mode nor its gradients."""
+    """A `torch.nn.Module` of the student's. Running it changes neither its mode nor its gradients.
+
+    >>> from chainrule.lesson.verbs import Worker
+    >>> network = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU())
+    >>> model = Student(Worker({"network": network}).serve).network
+    >>> x = torch.ones(4, 3)
+    >>> model.forward(x).shape, model.predict(x).shape
+    (torch.Size([4, 2]), torch.Size([4]))
+    >>> [(layer.kind, layer.output) for layer in model.layers(x)]
+    [('linear', (4, 2)), ('relu', (4, 2))]
+    >>> model.load({"0.weight": torch.zeros(2, 3), "0.bias": torch.tensor([1.0, -1.0])})
+    >>> model.logits(x[:1])
+    tensor([[1., 0.]], dtype=torch.float64)
+    >>> model.gradients(x, upstream=torch.ones(4, 2)).parameters["0.bias"]
+    tensor([4., 0.], dtype=torch.float64)
+    """
 
     def __init__(self, student: Student, handle: Handle) -> None:
         super().__init__(handle)
         self._student = student
 
     def forward(self, *inputs: Any, training: bool = False, dropout: bool = True) -> Any:
-        """What the model returns for these inputs, computed without gradients in eval (or train) mode.
+        """What the model returns for these inputs, computed without gradients.
 
-        With `dropout=False` PyTorch's dropouts let everything through, whatever the mode.
+        Args:
+            training: in train mode; by default in eval mode.
+            dropout: False switches PyTorch's dropouts off, in either mode.
         """
         return self._student._ask(
             "forward", model=self, inputs=list(inputs), training=training, dropout=dropout
@@ -214,23 +313,27 @@ class Model(Opaque):
         """Like `forward` for one input of N rows, as float64 (N, classes).
 
         Raises:
-            CheckFailed: the output is no tensor of that shape.
+            CheckFailed: the output is not a tensor of that shape.
         """
         y = self.forward(x, training=training, dropout=dropout)
         if not isinstance(y, torch.Tensor):
-            found = "nothing (is a `return` missing?)" if y is None else f"a {type(y).__name__}"
-            raise CheckFailed(f"the network returns {found}, not a tensor")
+            form = "nothing (is a `return` missing?)" if y is None else f"a {type(y).__name__}"
+            raise CheckFailed(f"the network returns {form}, not a tensor")
         if y.ndim != 2 or len(y) != len(x) or (classes is not None and y.shape[1] != classes):
             wanted = f"({len(x)}, {classes or 'classes'})"
             raise CheckFailed(f"for {len(x)} images the network returns shape {tuple(y.shape)}, not {wanted}")
         return y.double()
 
     def predict(self, x: torch.Tensor, *, batch: int = 1000) -> torch.Tensor:
-        """Predicted classes (N,) for N inputs, in eval mode, asked for in pieces of `batch` rows."""
+        """Predicted classes (N,), int64, for N inputs, in eval mode and in batches of `batch` rows."""
         return torch.cat([self.logits(part).argmax(1) for part in x.split(batch)])
 
     def gradients(self, *inputs: Any, upstream: torch.Tensor) -> Gradients:
-        """Gradients of the sum of output · upstream in eval mode, with respect to inputs and parameters."""
+        """Gradients of the sum of output · upstream in eval mode, with respect to inputs and parameters.
+
+        Args:
+            upstream: of the shape of the output; of several outputs the first counts.
+        """
         return Gradients.of(self._student._ask("gradients", model=self, args=list(inputs), upstream=upstream))
 
     def used(self, *inputs: Any) -> set[str]:
@@ -238,7 +341,7 @@ class Model(Opaque):
         return names_in(self._student._ask("used", model=self, args=list(inputs)))
 
     def attribute(self, name: str) -> Any:
-        """A copy of an attribute that is data, None if there is none of that name."""
+        """A copy of an attribute that is data; None if the model has no such attribute."""
         return self._student._ask("attribute", model=self, attribute=name)
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -247,7 +350,7 @@ class Model(Opaque):
         return {name: t.double() if t.is_floating_point() else t for name, t in state.items()}
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """Overwrite the named parameters and buffers."""
+        """Overwrite these parameters and buffers, named as in `state`."""
         self._student._ask("load", model=self, state=dict(state))
 
     def layers(self, *inputs: torch.Tensor) -> list[Layer]:
@@ -255,17 +358,20 @@ class Model(Opaque):
         operations = self._student._ask("trace", model=self, inputs=list(inputs), training=False)
         return [Layer(**operation) for operation in operations]
 
-    def redraw(self, *inputs: torch.Tensor, generator: torch.Generator) -> list[Layer]:
-        """Give every layer of one forward pass new random values, so that no lucky initialisation hides a slip.
+    def reinitialize(self, *inputs: torch.Tensor, generator: torch.Generator) -> list[Layer]:
+        """Give every layer of one forward pass new random values, so that no lucky initialisation hides a mistake.
 
         Weights keep the variance of their inputs, scales take both signs, running variances stay positive.
 
         Returns:
             The layers in the order they ran, with the `values` their parameters have now.
         """
-        layers, state = self.layers(*inputs), self.state()
-        drawn = []
-        for layer in layers:
+        traced, state = (
+            self.layers(*inputs),
+            self.state(),
+        )  # in this order: tracing gives lazy layers their parameters
+        layers = []
+        for layer in traced:
             values = {}
             for role, name in layer.parameters.items():
                 shape = state[name].shape
@@ -276,15 +382,20 @@ class Model(Opaque):
                 elif role == "weight":
                     value = value / shape[1:].numel() ** 0.5
                 values[role] = value.double()
-            drawn.append(replace(layer, values=values))
-        self.load({name: layer.values[role] for layer in drawn for role, name in layer.parameters.items()})
-        return drawn
+            layers.append(replace(layer, values=values))
+        self.load({name: layer.values[role] for layer in layers for role, name in layer.parameters.items()})
+        return layers
 
     def fit(
         self, x: torch.Tensor, y: torch.Tensor, *, steps: int, batch: int, lr: float, momentum: float
     ) -> None:
-        """Train the model on (x, y) by our own SGD with momentum, for judging a network apart from the
-        student's training loop."""
+        """Train the model on (x, y) by SGD with momentum, so that a network is judged apart from the student's
+        training loop.
+
+        Args:
+            x, y: inputs (N, …) and classes (N,), taken in order in batches of `batch` rows.
+            steps: how many batches.
+        """
         self._student._ask(
             "fit",
             seconds=FIT_SECONDS,
@@ -299,14 +410,22 @@ class Model(Opaque):
 
 
 def printable(text: Any, length: int = MESSAGE_LENGTH) -> str:
-    """A text that came from the other side, cut, and without control characters and halves of characters."""
+    """A text from the student's side, cut, with a replacement character for whatever can't be printed.
+
+    >>> printable("line 3\x07", 6)
+    'line 3'
+    """
     if not isinstance(text, str):
         return f"a {type(text).__name__}"
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[:length])
 
 
 def names_in(reply: Any) -> set[str]:
-    """The texts of a list that came from the other side."""
+    """The texts of a list from the student's side; an empty set if it is no list.
+
+    >>> names_in(["softmax"])
+    {'softmax'}
+    """
     return {printable(name, 80) for name in reply} if isinstance(reply, list) else set()
 
 
@@ -316,22 +435,33 @@ def _handle(value: Any) -> Handle:
     raise TypeError(f"a check sends data and the student's own objects, not a {type(value).__name__}")
 
 
-# -- who carries the requests ----------------------------------------------------------------------------
+# -- the transport of this process -----------------------------------------------------------------------
 
 _connected: Transport | None = None
 
 
 def connect(transport: Transport | None) -> None:
-    """Let checks in this process reach the student through `transport`; None goes back to the notebook."""
+    """Let checks in this process reach the student through `transport`; None: in the notebook they run in.
+
+    >>> from chainrule.lesson.verbs import Worker
+    >>> connect(Worker({"lr": 0.1}).serve)
+    >>> current_student().lr
+    0.1
+    >>> connect(None)
+    """
     global _connected
     _connected = transport
 
 
 def current_student() -> Student:
-    """The student behind the checks of this process.
+    """The student whose notebook the checks of this process judge.
 
     Raises:
-        RuntimeError: there is neither a transport nor a notebook.
+        RuntimeError: `connect` was not called, and this is not a notebook.
+
+    >>> current_student()
+    Traceback (most recent call last):
+    RuntimeError: checks run in a notebook, or after connect(transport)
     """
     if _connected is not None:
         return Student(_connected)

@@ -1,4 +1,4 @@
-"""The stub students replace: it says in one line what is still to be written."""
+"""The stub that students replace: it says in one line what is still to be written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import sys
 
 
 class Unfinished(NotImplementedError):
-    """A part of the notebook nobody has written yet. Jupyter shows its one line instead of a traceback."""
+    """A part of the notebook that is not written yet. Jupyter shows one line instead of a traceback.
+
+    >>> issubclass(Unfinished, NotImplementedError)
+    True
+    """
 
     def _render_traceback_(self) -> list[str]:
         # IPython's documented hook for exceptions that draw themselves
@@ -14,10 +18,16 @@ class Unfinished(NotImplementedError):
 
 
 def todo() -> None:
-    """Stand in for code still to be written.
+    """A placeholder for code that is still to be written.
 
     Raises:
-        Unfinished: always, naming the function it was called from.
+        Unfinished: always; the message names the function that calls it.
+
+    >>> def square(x):
+    ...     todo()
+    >>> square(3)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    chainrule.lesson.todo.Unfinished: write `square` where it says `todo()`, then run the cell that defines it ...
     """
     name = sys._getframe(1).f_code.co_qualname
     place = "this cell" if name == "<module>" else f"`{name}`"

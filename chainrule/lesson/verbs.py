@@ -1,8 +1,7 @@
-"""The end of a check that touches student code: a namespace behind a dozen verbs.
+"""What a check can ask of student code: a dozen verbs over the names of a notebook.
 
-`Worker.serve` takes a packed request and returns a packed reply. In a student's own notebook it is called
-directly; in a grading run it sits in another process than the checks. It computes no verdict and knows no
-expected value.
+`Worker.serve` takes a packed request and returns a packed reply. In a student's notebook it is called directly; in a
+grading run it is in another process than the checks. It judges nothing and knows no expected value.
 """
 
 from __future__ import annotations
@@ -28,17 +27,21 @@ from chainrule.lesson import by_hand
 from chainrule.lesson.todo import Unfinished
 from chainrule.lesson.wire import Handle, WireError, pack, receive_request, send_reply, unpack
 
-# frames of these folders are not the student's own lines
+# frames of files in these folders are not the student's own lines
 _NOT_STUDENT = tuple(
     os.path.dirname(path) for path in (os.path.dirname(torch.__file__), os.__file__, __file__)
 )
 
 
 class Worker:
-    """Serves the verbs below over one namespace.
+    """Serves the verbs below: a request for the verb "get" is answered by `do_get`.
 
     Args:
         namespace: the student's names, for instance a notebook's `user_ns`.
+
+    >>> request = pack({"verb": "call", "args": {"name": "double", "args": [3], "kwargs": {}}})
+    >>> unpack(Worker({"double": lambda x: 2 * x}).serve(request, seconds=1.0))
+    {'value': 6}
     """
 
     def __init__(self, namespace: Mapping[str, Any]) -> None:
@@ -48,8 +51,8 @@ class Worker:
     def serve(self, request: bytes, seconds: float) -> bytes:
         """Answer one request: `{"value": …}` or, if student code raised, `{"error": {type, message, where}}`.
 
-        What the student's code prints or displays meanwhile is dropped: output is no answer. After `seconds`
-        it is interrupted and the error's type is "TimeLimit".
+        What the student's code prints or displays is dropped. After `seconds` it is interrupted, and the error's type
+        is "TimeLimit".
         """
         try:
             message = unpack(request, self._object)
@@ -75,8 +78,8 @@ class Worker:
 
     # -- the verbs ---------------------------------------------------------------------------------------
 
-    def do_look(self, name: str) -> Any:
-        """What a name stands for: `{"missing"}`, `{"function"}` or `{"value": …}`."""
+    def do_get(self, name: str) -> Any:
+        """The value of a name, `{"value": …}`; `{"missing": True}`; or `{"function": True}` for what can be called."""
         if name not in self.namespace:
             return {"missing": True}
         value = self.namespace[name]
@@ -89,13 +92,13 @@ class Worker:
         return self.namespace[name](*args, **kwargs)
 
     def do_autograd(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
-        """Signs that a function of the student's has a library differentiate: see `by_hand.watch`."""
+        """Signs that a function of the student's leaves the differentiation to a library: see `by_hand.watch`."""
         with by_hand.watch(self.namespace[name], self.namespace) as signs:
             self.namespace[name](*args, **kwargs)
         return sorted(signs)
 
     def do_forward(self, model: nn.Module, inputs: Sequence[Any], training: bool, dropout: bool) -> Any:
-        """The model's output, without gradients, in the mode asked for, perhaps with dropout switched off."""
+        """The model's output, without gradients, in train or eval mode; `dropout=False` switches dropout off."""
         with torch.no_grad(), in_mode(model, training), nullcontext() if dropout else NoDropout():
             return model(*on_device_of(model, inputs))
 
@@ -107,13 +110,13 @@ class Worker:
         model: nn.Module | None = None,
         kwargs: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Gradients of the sum of output · upstream, by a function of the student's or by a model in eval mode.
+        """Gradients of the sum of output · upstream, of a function of the student's or of a model in eval mode.
 
-        Of several outputs the first counts.
-
+        Args:
+            upstream: of the shape of the output; of several outputs the first counts.
         Returns:
-            "inputs": one entry for each argument, None for those that are no float tensors or do not reach the output;
-            "parameters": the model's by name, None again where the output does not depend on them.
+            "inputs": one entry for each argument, None for those that are no float tensors or don't affect the output;
+            "parameters": the model's by name, None for those that don't affect the output.
         """
         args = on_device_of(model, args) if model else args
         leaves = [
@@ -127,18 +130,17 @@ class Worker:
         output = result[0] if isinstance(result, tuple | list) else result
         parameters = dict(model.named_parameters()) if model else {}
         wanted = [x for x in (*leaves, *parameters.values()) if getattr(x, "requires_grad", False)]
-        found: dict[int, torch.Tensor | None] = {}
+        gradients: dict[int, torch.Tensor | None] = {}
         if isinstance(output, torch.Tensor) and output.requires_grad:
-            upstream = upstream.to(output)
-            gradients = torch.autograd.grad(output, wanted, upstream, allow_unused=True)
-            found = {id(x): g for x, g in zip(wanted, gradients, strict=True)}
+            values = torch.autograd.grad(output, wanted, upstream.to(output), allow_unused=True)
+            gradients = {id(x): g for x, g in zip(wanted, values, strict=True)}
         return {
-            "inputs": [found.get(id(x)) for x in leaves],
-            "parameters": {name: found.get(id(p)) for name, p in parameters.items()},
+            "inputs": [gradients.get(id(x)) for x in leaves],
+            "parameters": {name: gradients.get(id(p)) for name, p in parameters.items()},
         }
 
     def do_attribute(self, model: nn.Module, attribute: str) -> Any:
-        """An attribute of a model that is data, None if there is none of that name."""
+        """An attribute of a model that is data; None if there is none of that name."""
         return getattr(model, attribute, None)
 
     def do_used(
@@ -148,29 +150,29 @@ class Worker:
         model: nn.Module | None = None,
         kwargs: Mapping[str, Any] | None = None,
     ) -> list[str]:
-        """Names of PyTorch's functions that a call of the student's function, or a pass of a model, goes through."""
+        """Names of PyTorch's functions that run in a call of a function, or in a forward pass of a model."""
         args = on_device_of(model, args) if model else args
-        with torch.no_grad(), in_mode(model, False) if model else nullcontext(), Names() as names:
+        with torch.no_grad(), in_mode(model, False) if model else nullcontext(), Names() as mode:
             (model or self.namespace[name])(*args, **(kwargs or {}))
-        return sorted(names.found)
+        return sorted(mode.names)
 
-    def do_mixer(self, query: float, key: float, value: float) -> nn.Module:
-        """A stand-in for attention: see `Mixer`."""
-        return Mixer(query, key, value)
+    def do_stub_attention(self, query: float, key: float, value: float) -> nn.Module:
+        """See `StubAttention`."""
+        return StubAttention(query, key, value)
 
     def do_state(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """Parameters and buffers by name."""
         return dict(model.state_dict())
 
     def do_load(self, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
-        """Overwrite the named parameters and buffers, leave the others."""
+        """Overwrite these parameters and buffers, leave the others."""
         model.load_state_dict(model.state_dict() | state)
 
     def do_trace(self, model: nn.Module, inputs: Sequence[Any], training: bool) -> list[dict[str, Any]]:
-        """Every layer-like operation of one forward pass in the order it ran, as `Tracer` describes it."""
+        """The layers of one forward pass in the order they ran, as `Tracer` describes them."""
         inputs = on_device_of(model, inputs)
         with torch.no_grad(), in_mode(model, training):
-            model(*inputs)  # lazy layers get their parameters now
+            model(*inputs)  # gives lazy layers their parameters
             with Tracer(model) as tracer:
                 model(*inputs)
         return tracer.operations
@@ -185,7 +187,7 @@ class Worker:
         lr: float,
         momentum: float,
     ) -> None:
-        """Minimise cross-entropy on batches in order, `steps` times: a training run the student did not write."""
+        """Minimise cross-entropy by SGD with momentum, on `steps` batches in order."""
         x, y = on_device_of(model, (x, y))
         parameters = list(model.parameters())
         velocity = [torch.zeros_like(p) for p in parameters]
@@ -210,20 +212,41 @@ class Worker:
 
 
 def attend(namespace: Mapping[str, Any], address: str) -> None:
-    """Answer the requests that come over a Unix socket until the other end hangs up."""
+    """Answer the requests that come over a Unix socket until the other end closes it.
+
+    Args:
+        namespace: as for `Worker`.
+        address: the path of a socket on which the referee listens.
+
+    >>> import tempfile
+    >>> from chainrule.lesson.wire import receive_reply, send_request
+    >>> with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
+    ...     listening.bind(f"{folder}/referee")
+    ...     listening.listen()
+    ...     threading.Thread(target=attend, args=({"lr": 0.1}, f"{folder}/referee")).start()
+    ...     line, _ = listening.accept()
+    >>> send_request(line, pack({"verb": "get", "args": {"name": "lr"}}), seconds=5.0)
+    >>> unpack(receive_reply(line, seconds=5.0))
+    {'value': {'value': 0.1}}
+    >>> line.close()
+    """
     worker = Worker(namespace)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
         line.connect(address)
         while (received := receive_request(line)) is not None:
             try:
                 reply = worker.serve(*received)
-            except KeyboardInterrupt:  # the other end's last resort before it kills this process
+            except KeyboardInterrupt:  # by the referee, which kills this process if that does not help
                 reply = pack({"error": {"type": "TimeLimit", "message": "interrupted", "where": ""}})
             send_reply(line, reply)
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """An exception of student code as three short strings: its type, its message, the student's own line."""
+    """An exception of student code as three short strings: its type, its message, the student's own line.
+
+    >>> describe(ValueError("a negative size"))
+    {'type': 'ValueError', 'message': 'a negative size', 'where': ''}
+    """
     where = ""
     for frame in traceback.extract_tb(error.__traceback__):
         if not frame.filename.startswith(_NOT_STUDENT) and frame.line:
@@ -232,21 +255,33 @@ def describe(error: BaseException) -> dict[str, str]:
         message = str(error)
     except Exception:
         message = ""
-    # A bare NotImplementedError is a stub, too; PyTorch raises it with a message for dtypes it can't handle.
+    # A NotImplementedError without a message is a stub, too; PyTorch raises it with one for dtypes it can't handle.
     stub = isinstance(error, Unfinished) or (isinstance(error, NotImplementedError) and not message)
     kind = "Unfinished" if stub else type(error).__name__
     return {"type": kind[:80], "message": message[:400], "where": where[:200]}
 
 
 def on_device_of(model: nn.Module, inputs: Sequence[Any]) -> list[Any]:
-    """Tensors among the inputs moved to where the model's parameters are."""
+    """The inputs, tensors among them moved to the device of the model's parameters.
+
+    >>> on_device_of(nn.Linear(2, 1), [torch.ones(2), 3])
+    [tensor([1., 1.]), 3]
+    """
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
     return [x.to(device) if isinstance(x, torch.Tensor) else x for x in inputs]
 
 
 @contextmanager
 def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
-    """Train or eval mode for a while; afterwards every module has its own mode back."""
+    """Train or eval mode in the block; at its end every module has its own mode again.
+
+    >>> model = nn.Linear(2, 1)
+    >>> with in_mode(model, training=False):
+    ...     model.training
+    False
+    >>> model.training
+    True
+    """
     before = [(module, module.training) for module in model.modules()]
     model.train(training)
     try:
@@ -257,14 +292,27 @@ def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
 
 
 class TimeLimit(BaseException):
-    """Raised inside student code that runs too long. No Exception, so that `except Exception` lets it pass."""
+    """Raised inside student code that runs too long. Not an Exception, so that `except Exception` does not catch it.
+
+    >>> issubclass(TimeLimit, Exception)
+    False
+    """
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the block after `seconds`, then again every second until it gives way.
+    """Interrupt the block after `seconds`, and then every second until it ends.
 
-    Only in the main thread of systems with POSIX signals; elsewhere the reader interrupts the kernel himself.
+    This works in the main thread of systems with POSIX signals; elsewhere there is no limit.
+
+    Raises:
+        TimeLimit: the time was over.
+
+    >>> with time_limit(0.01):
+    ...     while True:
+    ...         pass
+    Traceback (most recent call last):
+    chainrule.lesson.verbs.TimeLimit
     """
     if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
         yield
@@ -283,7 +331,12 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 class NoDropout(TorchFunctionMode):
-    """Dropout lets everything through, even where student code forgets to switch it off in eval mode."""
+    """Switches PyTorch's dropouts off, also where student code forgets to do so in eval mode.
+
+    >>> with NoDropout():
+    ...     F.dropout(torch.ones(3), 0.5)
+    tensor([1., 1., 1.])
+    """
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
@@ -295,26 +348,42 @@ class NoDropout(TorchFunctionMode):
 
 
 class Names(TorchFunctionMode):
-    """Collects the names of the functions of PyTorch that run."""
+    """Collects the names of PyTorch's functions that run.
+
+    >>> with Names() as mode:
+    ...     _ = torch.ones(3).softmax(0)
+    >>> sorted(mode.names)
+    ['ones', 'softmax']
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.found: set[str] = set()
+        self.names: set[str] = set()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        self.found.add(str(getattr(func, "__name__", "")))
+        self.names.add(str(getattr(func, "__name__", "")))
         return func(*args, **(kwargs or {}))
 
 
-class Mixer(nn.Module):
-    """Takes what an attention layer takes, and is easier to foresee: the query's vector and the means of the keys and
-    values that it may look at, each times a number."""
+class StubAttention(nn.Module):
+    """Takes what an attention layer takes, and its result is easy to predict: a weighted sum of the query, the mean of
+    the keys and the mean of the values, over the keys that the mask allows.
+
+    Args:
+        query, key, value: the three weights.
+
+    >>> stub = StubAttention(1.0, 0.0, 2.0)
+    >>> query, keys = torch.zeros(1, 1, 2), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])  # (B, n_q, d), (B, n_k, d)
+    >>> stub(query, keys, keys, torch.tensor([[[True, False]]])).tolist()
+    [[[2.0, 4.0]]]
+    """
 
     def __init__(self, query: float, key: float, value: float) -> None:
         super().__init__()
-        self.shares = nn.Parameter(torch.tensor([query, key, value]))  # seen in the state of who keeps it
+        # a parameter, so that it shows in the state of a module that keeps the stub
+        self.shares = nn.Parameter(torch.tensor([query, key, value]))
 
     def forward(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None = None
@@ -331,12 +400,18 @@ class Mixer(nn.Module):
 class Tracer(TorchFunctionMode):
     """Records layers as they run, written as modules or as functions: `nn.ReLU()(x)`, `F.relu(x)`, `x.relu()`.
 
-    `operations` holds one dict per call: `kind` (a key of `ARGUMENTS`), `input` and `output` (shapes),
-    `parameters` (role, such as "weight", to the name the student gave that parameter or buffer), and
-    `settings` (the plain arguments, such as stride and padding).
+    `operations` has one dict for each: `kind` (a key of `ARGUMENTS`), `input` and `output` (shapes), `parameters` (the
+    student's name of each parameter or buffer by its role, such as "weight"), and `settings` (other arguments, such as
+    stride and padding).
+
+    >>> model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
+    >>> with Tracer(model) as tracer:
+    ...     _ = model(torch.ones(4, 3))
+    >>> [(operation["kind"], operation["output"]) for operation in tracer.operations]
+    [('linear', (4, 2)), ('relu', (4, 2))]
     """
 
-    # The arguments worth telling, by position: torch.nn.functional's documented order.
+    # The arguments that are recorded, by position: torch.nn.functional's documented order.
     ARGUMENTS: ClassVar[dict[str, dict[str, int]]] = {
         "linear": {"weight": 1, "bias": 2},
         "conv2d": {"weight": 1, "bias": 2, "stride": 3, "padding": 4},

@@ -1,4 +1,4 @@
-"""A trained network's weights in a file that can be handed in: numbers only, nothing in it can run."""
+"""A trained network's weights in a file that can be handed in. Safetensors files hold numbers and no code."""
 
 from pathlib import Path
 
@@ -9,16 +9,29 @@ from torch import nn
 
 
 def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write all parameters and buffers of the model to a safetensors file."""
+    """Write all parameters and buffers of the model to a safetensors file.
+
+    >>> import tempfile
+    >>> model = nn.Linear(2, 1)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_weights(model, f"{folder}/model.safetensors")
+    ...     load_weights(nn.Linear(2, 1), f"{folder}/model.safetensors")
+    True
+    """
     state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
     safetensors.torch.save_file(state, str(path))
 
 
 def load_weights(model: nn.Module, path: str | Path) -> bool:
-    """Put the weights of a file into the model; False, and nothing done, if there is no such file.
+    """Put the weights of a file into the model.
 
+    Returns:
+        Whether there is such a file.
     Raises:
-        ValueError: the file is none of weights, or its weights are another network's.
+        ValueError: the file can't be read, or its weights are those of another network.
+
+    >>> load_weights(nn.Linear(2, 1), "no-such-file.safetensors")
+    False
     """
     if not Path(path).exists():
         return False

@@ -1,11 +1,11 @@
-"""What may pass between student code and checks: data, never objects.
+"""Messages between student code and checks: data, never objects.
 
-A message is a tree of JSON-like values, arrays and tensors, packed as a JSON header and one
-safetensors block. Nothing is pickled, so unpacking a message runs no code. Both ends of a check use it:
-in a student's notebook and between the two processes of a grading run, a value looks the same.
+A message is a tree of JSON-like values, arrays and tensors, packed as a JSON header and one safetensors block. Nothing
+is pickled, so unpacking a message runs no code. The same messages are used inside a student's notebook and between the
+two processes of a grading run.
 
-Live objects (models, data loaders) stay where they are. Their place in a message is taken by a
-`Handle`, a number that only the worker can turn back into the object.
+Objects (models, data loaders) stay in the worker. In a message there is a `Handle` instead, a number that only the
+worker can turn back into the object.
 """
 
 from __future__ import annotations
@@ -25,29 +25,37 @@ import safetensors.torch
 import torch
 
 MAX_BYTES = 1 << 28  # 256 MiB: a whole Fashion-MNIST test set in float64 is 63 MB
-MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much in memory; arrays don't count
+MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much memory; arrays don't count
 MAX_DEPTH = 32
-MAX_KEYS = (
-    10_000  # in sets and dicts, apart from texts: numbers can be chosen so that all their hashes collide
-)
-EXACT = {
-    "fractions",
-    "decimal",
-    "sympy",
-    "mpmath",
-    "pandas",
-}  # a student's own class has no say in what it is
+# In sets and dicts, apart from texts: numbers can be chosen so that all their hashes are equal.
+MAX_KEYS = 10_000
+# Libraries whose numbers are sent as floats. The `__float__` of a student's own class is never called.
+EXACT = {"fractions", "decimal", "sympy", "mpmath", "pandas"}
 TOO_LARGE = "more than {} MiB of data"
 _HEADER = struct.Struct("<Q")
 
 
 class WireError(ValueError):
-    """A value that cannot travel, or bytes that are not a message."""
+    """A value that cannot be packed, or bytes that are not a message.
+
+    >>> pack(print)
+    Traceback (most recent call last):
+    chainrule.lesson.wire.WireError: a builtin_function_or_method is not data
+    """
 
 
 @dataclass(frozen=True)
 class Handle:
-    """Stands for a live object of the worker. `kind` is "model" or "object", `label` names its type."""
+    """An object of the worker in a message.
+
+    Attributes:
+        id: the object's number in the worker.
+        kind: "model" or "object".
+        label: the name of its type.
+
+    >>> unpack(pack([1, Handle(0, "model", "Linear")]))
+    [1, Handle(id=0, kind='model', label='Linear')]
+    """
 
     id: int
     kind: str
@@ -57,35 +65,40 @@ class Handle:
 def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes:
     """Turn a value into bytes.
 
-    Subclasses of str, int, float, list, dict, ndarray and Tensor travel as their plain base, so an overridden
-    `__eq__` or `__float__` stays behind. Tensors arrive on the CPU, detached, with their dtype.
+    Instances of subclasses of str, int, float, list, dict, ndarray and Tensor arrive as instances of the base class,
+    without overridden methods such as `__eq__`. Tensors arrive on the CPU, detached, with their dtype.
 
     Args:
         value: None, bool, int, float, str, list, tuple, set, dict, array, tensor, nested as you like; numbers
-            and matrices of the libraries in `EXACT` travel as floats and arrays.
-        handle_for: asked for anything else; without it anything else raises.
+            and matrices of the libraries in `EXACT` are sent as floats and arrays.
+        handle_for: makes handles for other objects; without it they raise.
     Raises:
-        WireError: the value holds something that is no data, is nested too deeply, or is too large.
+        WireError: the value contains something that is not data, is nested too deeply, or is too large.
+
+    >>> unpack(pack({"x": (1, 2.5), "y": torch.ones(2)}))
+    {'x': (1, 2.5), 'y': tensor([1., 1.])}
     """
-    tensors: dict[str, torch.Tensor] = {}
+    packer = _Packer(handle_for)
+    try:
+        header = json.dumps(packer.node(value, 0)).encode()
+    except ValueError as error:  # WireError, and Python's refusal of integers with thousands of digits
+        raise WireError(str(error)) from None
+    if len(header) > MAX_TREE:
+        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
+    block = safetensors.torch.save(packer.tensors)
+    if len(header) + len(block) > MAX_BYTES:
+        raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+    return _HEADER.pack(len(header)) + header + block
 
-    def tensor_node(tensor: torch.Tensor) -> dict[str, Any]:
-        with torch._C.DisableTorchFunctionSubclass():  # a subclass has no say in what it is
-            plain = torch.Tensor.detach(tensor)
-            if plain.layout is not torch.strided or plain.is_complex() or plain.is_quantized or plain.is_meta:
-                raise WireError(
-                    f"a {plain.layout} tensor of {plain.dtype} on {plain.device} is not plain numbers"
-                )
-            if plain.nbytes + sum(t.nbytes for t in tensors.values()) > MAX_BYTES:
-                raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
-            rows = len(plain) if plain.ndim and plain.stride(0) == 0 else 1  # `expand` repeats one row
-            plain = plain[:1] if rows > 1 else plain
-            name = str(len(tensors))
-            # clone: safetensors refuses two tensors that share memory
-            tensors[name] = plain.cpu().clone(memory_format=torch.contiguous_format)
-        return {"rows": [name, rows]} if rows > 1 else {"tensor": name}
 
-    def walk(value: Any, depth: int) -> Any:
+class _Packer:
+    """Turns a value into a tree of JSON values, and collects its tensors."""
+
+    def __init__(self, handle_for: Callable[[Any], Handle] | None) -> None:
+        self.handle_for = handle_for
+        self.tensors: dict[str, torch.Tensor] = {}
+
+    def node(self, value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise WireError(f"nested more than {MAX_DEPTH} levels deep")
         if value is None or value is True or value is False:
@@ -97,17 +110,9 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         if is_a(Handle):
             return {"handle": [value.id, value.kind, value.label]}
         if is_a(torch.Tensor):
-            return tensor_node(value)
+            return self.tensor_node(value)
         if is_a(np.ndarray, np.generic):
-            plain = np.asarray(value)
-            if plain.dtype.kind in "biuf" and plain.dtype.itemsize <= 8:
-                if is_a(np.generic):
-                    return walk(plain.item(), depth)
-                native = np.array(plain, dtype=plain.dtype.newbyteorder("="), order="C")
-                return {"array": tensor_node(torch.from_numpy(native))["tensor"]}
-            if plain.dtype.kind in "OU":
-                return walk(plain.tolist(), depth + 1)
-            raise WireError(f"an array of dtype {plain.dtype} is not plain numbers")
+            return self.array_node(np.asarray(value), is_a(np.generic), depth)
         if is_a(str):
             return str.__str__(value)
         if is_a(int):
@@ -115,34 +120,60 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         if is_a(float):
             return float.__float__(value)
         if is_a(list):
-            return [walk(v, depth + 1) for v in list.__iter__(value)]
+            return [self.node(v, depth + 1) for v in list.__iter__(value)]
         if is_a(tuple):
-            return {"tuple": [walk(v, depth + 1) for v in tuple.__iter__(value)]}
+            return {"tuple": [self.node(v, depth + 1) for v in tuple.__iter__(value)]}
         if is_a(set, frozenset):
-            return {"set": [walk(v, depth + 1) for v in (set if is_a(set) else frozenset).__iter__(value)]}
+            kind = set if is_a(set) else frozenset
+            return {"set": [self.node(v, depth + 1) for v in kind.__iter__(value)]}
         if is_a(dict):
-            return {"dict": [[walk(k, depth + 1), walk(v, depth + 1)] for k, v in dict.items(value)]}
+            items = dict.items(value)
+            return {"dict": [[self.node(k, depth + 1), self.node(v, depth + 1)] for k, v in items]}
+        return self.other_node(value, depth)
+
+    def tensor_node(self, value: torch.Tensor) -> dict[str, Any]:
+        with torch._C.DisableTorchFunctionSubclass():  # no method of a subclass runs
+            tensor = torch.Tensor.detach(value)
+            if (
+                tensor.layout is not torch.strided
+                or tensor.is_complex()
+                or tensor.is_quantized
+                or tensor.is_meta
+            ):
+                raise WireError(
+                    f"a {tensor.layout} tensor of {tensor.dtype} on {tensor.device} is not plain numbers"
+                )
+            if tensor.nbytes + sum(t.nbytes for t in self.tensors.values()) > MAX_BYTES:
+                raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+            rows = len(tensor) if tensor.ndim and tensor.stride(0) == 0 else 1  # `expand` repeats one row
+            tensor = tensor[:1] if rows > 1 else tensor
+            name = str(len(self.tensors))
+            # clone: safetensors refuses two tensors that share memory
+            self.tensors[name] = tensor.cpu().clone(memory_format=torch.contiguous_format)
+        return {"rows": [name, rows]} if rows > 1 else {"tensor": name}
+
+    def array_node(self, array: np.ndarray, scalar: bool, depth: int) -> Any:
+        if array.dtype.kind in "biuf" and array.dtype.itemsize <= 8:
+            if scalar:
+                return self.node(array.item(), depth)
+            native = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+            return {"array": self.tensor_node(torch.from_numpy(native))["tensor"]}
+        if array.dtype.kind in "OU":
+            return self.node(array.tolist(), depth + 1)
+        raise WireError(f"an array of dtype {array.dtype} is not plain numbers")
+
+    def other_node(self, value: Any, depth: int) -> Any:
+        """Numbers and matrices of the libraries in `EXACT`, then handles."""
         if type(value).__module__.partition(".")[0] in EXACT:
             if hasattr(value, "__float__"):
                 with contextlib.suppress(TypeError, ValueError, ArithmeticError):
                     return float.__float__(float(value))
             if hasattr(value, "__array__"):
                 with contextlib.suppress(TypeError, ValueError):
-                    return walk(np.array(value), depth + 1)
-        if handle_for is not None:
-            return walk(handle_for(value), depth)
+                    return self.node(np.array(value), depth + 1)
+        if self.handle_for is not None:
+            return self.node(self.handle_for(value), depth)
         raise WireError(f"a {type(value).__name__} is not data")
-
-    try:
-        header = json.dumps(walk(value, 0)).encode()
-    except ValueError as error:  # WireError, and Python's refusal of integers with thousands of digits
-        raise WireError(str(error)) from None
-    if len(header) > MAX_TREE:
-        raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
-    block = safetensors.torch.save(tensors)
-    if len(header) + len(block) > MAX_BYTES:
-        raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
-    return _HEADER.pack(len(header)) + header + block
 
 
 def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> Any:
@@ -150,9 +181,13 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
 
     Args:
         message: untrusted bytes.
-        resolve: turns a handle into what this end shows for it; without it the `Handle` itself is returned.
+        resolve: makes from a handle the object that stands for it here; without it the `Handle` itself is returned.
     Raises:
         WireError: the bytes are not a message.
+
+    >>> unpack(b"not packed")
+    Traceback (most recent call last):
+    chainrule.lesson.wire.WireError: more than 16 MiB of data outside arrays and tensors
     """
     if not _HEADER.size <= len(message) <= MAX_BYTES + _HEADER.size:
         raise WireError("not a message: wrong size")
@@ -178,7 +213,7 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
     try:
         tree = json.loads(message[_HEADER.size : _HEADER.size + length])
         tensors = safetensors.torch.load(message[_HEADER.size + length :])
-    except Exception as error:  # whatever the two parsers stumble over
+    except Exception as error:  # whatever the two parsers raise
         raise WireError(f"not a message: {error}") from None
 
     def walk(node: Any, depth: int) -> Any:
@@ -219,17 +254,31 @@ _REPLY = struct.Struct("<Q")  # bytes that follow
 
 
 def send_request(line: socket.socket, request: bytes, seconds: float) -> None:
-    """Send a packed request and the time it may take, which is also the time for taking it in.
+    """Send a packed request.
 
+    Args:
+        line: a connected socket.
+        seconds: the time the request may take; the same time is the limit for sending it.
     Raises:
         TimeoutError: the other end does not read.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> send_request(ours, b"a request", seconds=5.0)
+    >>> receive_request(theirs)
+    (b'a request', 5.0)
     """
     line.settimeout(seconds)
     line.sendall(_REQUEST.pack(len(request), seconds) + request)
 
 
 def receive_request(line: socket.socket) -> tuple[bytes, float] | None:
-    """The next request and the seconds it may take; None when the other end has hung up."""
+    """The next request and the seconds it may take; None when the other end has closed the socket.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> ours.close()
+    >>> receive_request(theirs) is None
+    True
+    """
     try:
         length, seconds = _REQUEST.unpack(_receive(line, _REQUEST.size, math.inf))
     except ConnectionError:
@@ -238,7 +287,13 @@ def receive_request(line: socket.socket) -> tuple[bytes, float] | None:
 
 
 def send_reply(line: socket.socket, reply: bytes) -> None:
-    """Send a packed reply."""
+    """Send a packed reply.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> send_reply(theirs, b"a reply")
+    >>> receive_reply(ours, seconds=5.0)
+    b'a reply'
+    """
     line.sendall(_REPLY.pack(len(reply)) + reply)
 
 
@@ -246,9 +301,14 @@ def receive_reply(line: socket.socket, seconds: float) -> bytes:
     """The reply to a request.
 
     Raises:
-        TimeoutError: it was not complete within `seconds`, however slowly it dripped.
-        ConnectionError: the other end hung up.
-        WireError: it is larger than any message may be.
+        TimeoutError: it was not complete within `seconds`.
+        ConnectionError: the other end closed the socket.
+        WireError: it is larger than a message may be.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> receive_reply(ours, seconds=0.01)
+    Traceback (most recent call last):
+    TimeoutError: timed out
     """
     deadline = time.monotonic() + seconds
     (length,) = _REPLY.unpack(_receive(line, _REPLY.size, deadline))
@@ -266,7 +326,7 @@ def _receive(line: socket.socket, count: int, deadline: float) -> bytes:
         line.settimeout(None if math.isinf(left) else left)
         part = line.recv(min(count, 1 << 20))
         if not part:
-            raise ConnectionError("the other end hung up")
+            raise ConnectionError("the other end closed the socket")
         parts.append(part)
         count -= len(part)
     return b"".join(parts)

@@ -1,10 +1,10 @@
-"""Where honest work ends up: test accuracies of the reference networks over many seeds, and the bars they allow.
+"""Where honest work ends up: test accuracies of the reference networks over many seeds, and the thresholds they allow.
 
 python -m judging.cs480_a2.calibrate --profile full --seeds 10 --models MLP CNN
 python -m judging.cs480_a2.calibrate --stand-in --seeds 10
 
 Each network is trained in two ways: "trained" by the notebook's own loop, and "followed through" by the
-grader's (judging/cs480_a2/question3.py: 470 steps on 6,000 pictures). A bar is so low that an honest run
+grader's (judging/cs480_a2/question3.py: 470 steps on 6,000 pictures). A threshold is so low that an honest run
 doesn't miss it by bad luck alone: four standard deviations below the mean, where the variance is that between
 seeds plus that of drawing the n test pictures, p (1 - p) / n.
 
@@ -30,7 +30,7 @@ from results import ROOT, Row, record
 from chainrule.datasets import fashion_mnist
 from chainrule.datasets.fashion_mnist import REAL, SIZES, STAND_IN, prepare
 from chainrule.lesson.verbs import Worker
-from judging.cs480_a2.question3 import FOLLOW_THROUGH, pictures
+from judging.cs480_a2.question3 import OUR_TRAINING, inputs_of
 from judging.cs480_a2.reference_run import cells, question3
 
 SOLUTION = {"MLP": "q3_1-mlp", "CNN": "q3_2-cnn"}
@@ -58,9 +58,9 @@ def follow_through(names: Names, network: str, seed: int) -> list[float]:
     torch.manual_seed(seed)
     model = names[network]().to(names["device"])
     data = names["train_loader"].dataset
-    for steps, lr in FOLLOW_THROUGH:  # on 6,000 pictures, as in expect_accuracy
+    for steps, lr in OUR_TRAINING:  # on 6,000 pictures, as in expect_accuracy
         Worker({}).do_fit(
-            model, pictures(data)[:6000], data.labels[:6000], steps, batch=128, lr=lr, momentum=0.9
+            model, inputs_of(data)[:6000], data.labels[:6000], steps, batch=128, lr=lr, momentum=0.9
         )
     return [names["compute_accuracy"](model, names["test_loader"], names["device"])]
 
@@ -76,7 +76,7 @@ def skip_training_set(names: Names) -> None:
 def recipe(names: Names, network: str, way: str) -> str:
     """A fingerprint of what an outcome depends on, so that none outlives a change of the solution or the data."""
     sources = cells()
-    how = sources["q3_1-train"] if way == "trained" else f"{inspect.getsource(Worker.do_fit)}{FOLLOW_THROUGH}"
+    how = sources["q3_1-train"] if way == "trained" else f"{inspect.getsource(Worker.do_fit)}{OUR_TRAINING}"
     digest = hashlib.sha256(f"{sources[SOLUTION[network]]}{how}".encode())
     for loader in (names["train_loader"], names["test_loader"]):
         digest.update(loader.dataset.images.numpy())
@@ -94,7 +94,7 @@ def summary(network: str, way: str, outcomes: list[Outcome], n: int) -> list[Row
     for epoch, at in epochs.items():
         p = [max(o["accuracies"]) if at is None else o["accuracies"][at] for o in outcomes]
         mean, sd = statistics.mean(p), statistics.stdev(p) if len(p) > 1 else math.nan
-        bar = mean - 4 * math.sqrt(sd**2 + mean * (1 - mean) / n)
+        threshold = mean - 4 * math.sqrt(sd**2 + mean * (1 - mean) / n)
         rows.append(
             {
                 "network": network,
@@ -104,7 +104,7 @@ def summary(network: str, way: str, outcomes: list[Outcome], n: int) -> list[Row
                 "mean": f"{mean:.4f}",
                 "sd": f"{sd:.4f}",
                 "lowest": f"{min(p):.4f}",
-                "bar": f"{bar:.4f}",
+                "bar": f"{threshold:.4f}",
                 "seconds each": f"{statistics.mean(o['seconds'] for o in outcomes):.1f}",
             }
         )

@@ -1,7 +1,7 @@
-"""Question 1 of Assignment 2: right values, known mistakes and numbers for it.
+"""Question 1 of Assignment 2: right values, known mistakes, and the numbers that vary.
 
-Three derivations (gradient descent, the CNN's table, the Transformer layer), what to take as a student's answer
-to each step, and references for the attention experiment. Every function takes the question's numbers.
+Three derivations (gradient descent, the CNN's table, the Transformer layer), how a student's answer to each of their
+steps is read, and right results for the attention experiment. Every function takes the question's numbers.
 """
 
 from __future__ import annotations
@@ -23,25 +23,28 @@ Vector = torch.Tensor
 
 THREE_DIGITS = 0.005  # relative; rounded or cut off after the third
 TWO_DIGITS = 0.05
-SIDE = 28  # of a Fashion-MNIST picture
+SIDE = 28  # of a Fashion-MNIST image
 CLASSES = 10
 
 
 def by_name(student: Student) -> Answers:
-    """A student's answers, each under its own name in the notebook."""
+    """A student's answers, each under the step's name in the notebook."""
     return lambda name: getattr(student, name)
 
 
 def unless_alike(answers: Answers, names: Sequence[str], step: str) -> Answers:
-    """The answers, those of these names missing if they are all the same.
+    """The answers, without those of these names if they are all the same.
 
-    Nothing is carried on from one value typed in everywhere. The step being graded itself always counts.
+    So no error is carried forward from one number that was typed in everywhere.
+
+    Args:
+        step: the step that is graded: its answer always counts.
     """
 
     def alike() -> bool:
         try:
             values = [numbers(answers(name), name).flatten().tolist() for name in names]
-        except CheckFailed:  # one is missing
+        except CheckFailed:  # there is no such answer
             return False
         return all(value == values[0] for value in values)
 
@@ -57,148 +60,189 @@ def unless_alike(answers: Answers, names: Sequence[str], step: str) -> Answers:
 
 
 def quadratic(a: float, b: float, x0: Sequence[float], epsilon: float) -> Derivation:
-    """Curvature, steps and iterations for f(x) = ½ (a x₁² + b x₂²), a > b > 0.
-
-    The iterations k_convex and k_strongly are those real numbers plus one half, the middle between a bound and
-    its successor: whatever is at most one half away comes from rounding the bound up. k_convex_from_L is
-    k_convex where the step is taken from L.
+    """Curvature, step sizes and numbers of iterations for f(x) = ½ (a x₁² + b x₂²), a > b > 0.
 
     Args:
         x0: where gradient descent starts; the minimum is at 0.
         epsilon: how close f has to come to its minimum.
     """
     squared = float(sum(x * x for x in x0))
+    return Derivation(
+        {},
+        {
+            "H": hessian_step(a, b),
+            "verdict": VERDICT,
+            "L": LARGEST,
+            "m": SMALLEST,
+            "t_convex": convex_step_size(squared, epsilon),
+            "t_strongly": STRONGLY_CONVEX_STEP_SIZE,
+            **convex_iterations(squared, epsilon),
+            "k_strongly": strongly_convex_iterations(squared, epsilon),
+        },
+    )
 
-    def curvature(H: Vector, which: int) -> Vector:
-        return torch.linalg.eigvalsh(H)[which]
 
-    def verdict(H: Vector) -> Vector:
-        smallest = curvature(H, 0)
-        return torch.tensor([smallest > -1e-9, smallest > 1e-9], dtype=torch.float64)
+def hessian_step(a: float, b: float) -> Step:
+    """The Hessian of ½ (a x₁² + b x₂²)."""
 
-    def plausible_hessian(H: Vector) -> bool:
+    def plausible(H: Vector) -> bool:
         low, high = torch.linalg.eigvalsh(H).tolist()
         return bool(torch.equal(H, H.T)) and high - low > 0.01 * abs(high) and abs(low) > 1e-6
 
-    def convex(t: float | Vector, squared: float = squared) -> float | Vector:
+    return Step(
+        (),
+        lambda: torch.tensor([[a, 0], [0, b]]),
+        {
+            "it is twice the Hessian: the 1/2 in f cancels the 2 of the derivative": lambda: torch.tensor(
+                [[2 * a, 0], [0, 2 * b]]
+            ),
+            "it is half the Hessian: the square's derivative brings a factor 2": lambda: torch.tensor(
+                [[a / 2, 0], [0, b / 2]]
+            ),
+            "the two second derivatives are exchanged": lambda: torch.tensor([[b, 0], [0, a]]),
+        },
+        plausible,
+    )
+
+
+def eigenvalue(H: Vector, which: int) -> Vector:
+    """An eigenvalue of the Hessian: 0 for the smallest, -1 for the largest."""
+    return torch.linalg.eigvalsh(H)[which]
+
+
+def verdict(H: Vector) -> Vector:
+    """Convex and strongly convex, as 1 or 0 each."""
+    smallest = eigenvalue(H, 0)
+    return torch.tensor([smallest > -1e-9, smallest > 1e-9], dtype=torch.float64)
+
+
+def positive(value: Vector) -> bool:
+    return bool(value > 0)
+
+
+VERDICT = Step(
+    ("H",),
+    verdict,
+    {
+        "strongly convex means that all eigenvalues of H are positive": lambda H: (
+            verdict(H) - torch.tensor([0, 1])
+        ).abs(),
+        "convex means that no eigenvalue of H is negative": lambda H: (
+            verdict(H) - torch.tensor([1, 0])
+        ).abs(),
+        "the signs of the eigenvalues of H decide both": lambda H: 1 - verdict(H),
+    },
+)
+LARGEST = Step(
+    ("H",),
+    lambda H: eigenvalue(H, -1),
+    {
+        "this is the smallest eigenvalue of H, which is m": lambda H: eigenvalue(H, 0),
+        "this is half the largest eigenvalue of H": lambda H: eigenvalue(H, -1) / 2,
+        "this is twice the largest eigenvalue of H": lambda H: eigenvalue(H, -1) * 2,
+        "this is the sum of the eigenvalues of H": torch.trace,
+    },
+    positive,
+)
+SMALLEST = Step(
+    ("H",),
+    lambda H: eigenvalue(H, 0),
+    {
+        "this is the largest eigenvalue of H, which is L": lambda H: eigenvalue(H, -1),
+        "this is half the smallest eigenvalue of H": lambda H: eigenvalue(H, 0) / 2,
+        "this is twice the smallest eigenvalue of H": lambda H: eigenvalue(H, 0) * 2,
+    },
+    positive,
+)
+STRONGLY_CONVEX_STEP_SIZE = Step(
+    ("m", "L"),
+    lambda m, L: 2 / (m + L),
+    {
+        "this is the bound of the convex theorem": lambda m, L: 1 / L,
+        "the numerator is 2": lambda m, L: 1 / (m + L),
+        "m is missing in the denominator": lambda m, L: 2 / L,
+        "this is (m + L)/2, and the bound is its reciprocal": lambda m, L: (m + L) / 2,
+        "m and L are added, not subtracted": lambda m, L: 2 / (L - m),
+    },
+    positive,
+)
+
+
+def convex_step_size(squared: float, epsilon: float) -> Step:
+    """The bound 1/L.
+
+    Args:
+        squared: ‖x⁽⁰⁾ − x*‖².
+    """
+    return Step(
+        ("L", "m"),
+        lambda L, m: 1 / L,
+        {
+            "this is the bound of the strongly convex theorem": lambda L, m: 2 / (m + L),
+            "the largest curvature limits the step, not the smallest": lambda L, m: 1 / m,
+            "this is 2/L, where gradient descent stops converging": lambda L, m: 2 / L,
+            "this is L, and the bound is its reciprocal": lambda L, m: L,
+        },
+        lambda t: bool(0 < t < squared / (20 * epsilon)),  # at least ten iterations
+    )
+
+
+# The numbers of iterations below are real numbers plus one half, the middle between a bound and the next number: the
+# bound rounded up is at most one half away.
+
+
+def convex_iterations(squared: float, epsilon: float) -> dict[str, Step]:
+    """ "k_convex" from the step size, and "k_convex_from_L" if the step size is taken from L."""
+
+    def count(t: float | Vector, squared: float = squared) -> float | Vector:
         return squared / (2 * t * epsilon) + 0.5
 
-    def strongly(L: Vector, m: Vector, start: float = squared, half: float = 0.5) -> float:
-        return by_rate(1 - m / L, half * L * start)
+    mistakes = {
+        "the 2 of 2tk is missing": lambda t: count(t / 2),
+        "‖x⁽⁰⁾ − x*‖² is the sum of the squares of both entries": lambda t: count(t, 1.0),
+        "the norm is to be squared": lambda t: count(t, squared**0.5),
+        "with this k the bound is still above ε: round up": lambda t: count(t) - 1,
+    }
+    return {
+        "k_convex": Step(("t_convex",), count, mistakes),
+        "k_convex_from_L": Step(("L",), lambda L: count(1 / L)),
+    }
+
+
+def strongly_convex_iterations(squared: float, epsilon: float) -> Step:
+    """The k with γᵏ (L/2) ‖x⁽⁰⁾ − x*‖² = ε, plus one half."""
 
     def by_rate(rate: Vector, first: Vector | float) -> float:
         """The k with rate**k · first = epsilon, plus one half."""
         return math.log(float(first) / epsilon) / -math.log(float(rate)) + 0.5
 
-    def positive(value: Vector) -> bool:
-        return bool(value > 0)
+    def count(L: Vector, m: Vector, start: float = squared, half: float = 0.5) -> float:
+        return by_rate(1 - m / L, half * L * start)
 
-    routes = {
-        "the 2 of 2tk is missing": lambda t: convex(t / 2),
-        "‖x⁽⁰⁾ − x*‖² is the sum of the squares of both entries": lambda t: convex(t, 1.0),
-        "the norm is to be squared": lambda t: convex(t, squared**0.5),
-        "with this k the bound is still above ε: round up": lambda t: convex(t) - 1,
-    }
-    return Derivation(
-        {},
+    return Step(
+        ("L", "m"),
+        count,
         {
-            "H": Step(
-                (),
-                lambda: torch.tensor([[a, 0], [0, b]]),
-                {
-                    "it is twice the Hessian: the 1/2 in f cancels the 2 of the derivative": lambda: (
-                        torch.tensor([[2 * a, 0], [0, 2 * b]])
-                    ),
-                    "it is half the Hessian: the square's derivative brings a factor 2": lambda: torch.tensor(
-                        [[a / 2, 0], [0, b / 2]]
-                    ),
-                    "the two second derivatives are exchanged": lambda: torch.tensor([[b, 0], [0, a]]),
-                },
-                plausible_hessian,
-            ),
-            "verdict": Step(
-                ("H",),
-                verdict,
-                {
-                    "strongly convex means that all eigenvalues of H are positive": lambda H: (
-                        verdict(H) - torch.tensor([0, 1])
-                    ).abs(),
-                    "convex means that no eigenvalue of H is negative": lambda H: (
-                        verdict(H) - torch.tensor([1, 0])
-                    ).abs(),
-                    "the signs of the eigenvalues of H decide both": lambda H: 1 - verdict(H),
-                },
-            ),
-            "L": Step(
-                ("H",),
-                lambda H: curvature(H, -1),
-                {
-                    "this is the smallest eigenvalue of H, which is m": lambda H: curvature(H, 0),
-                    "this is half the largest eigenvalue of H": lambda H: curvature(H, -1) / 2,
-                    "this is twice the largest eigenvalue of H": lambda H: curvature(H, -1) * 2,
-                    "this is the sum of the eigenvalues of H": torch.trace,
-                },
-                positive,
-            ),
-            "m": Step(
-                ("H",),
-                lambda H: curvature(H, 0),
-                {
-                    "this is the largest eigenvalue of H, which is L": lambda H: curvature(H, -1),
-                    "this is half the smallest eigenvalue of H": lambda H: curvature(H, 0) / 2,
-                    "this is twice the smallest eigenvalue of H": lambda H: curvature(H, 0) * 2,
-                },
-                positive,
-            ),
-            "t_convex": Step(
-                ("L", "m"),
-                lambda L, m: 1 / L,
-                {
-                    "this is the bound of the strongly convex theorem": lambda L, m: 2 / (m + L),
-                    "the largest curvature limits the step, not the smallest": lambda L, m: 1 / m,
-                    "this is 2/L, where gradient descent stops converging": lambda L, m: 2 / L,
-                    "this is L, and the bound is its reciprocal": lambda L, m: L,
-                },
-                lambda t: bool(0 < t < squared / (20 * epsilon)),  # at least ten iterations
-            ),
-            "t_strongly": Step(
-                ("m", "L"),
-                lambda m, L: 2 / (m + L),
-                {
-                    "this is the bound of the convex theorem": lambda m, L: 1 / L,
-                    "the numerator is 2": lambda m, L: 1 / (m + L),
-                    "m is missing in the denominator": lambda m, L: 2 / L,
-                    "this is (m + L)/2, and the bound is its reciprocal": lambda m, L: (m + L) / 2,
-                    "m and L are added, not subtracted": lambda m, L: 2 / (L - m),
-                },
-                positive,
-            ),
-            "k_convex": Step(("t_convex",), convex, routes),
-            "k_convex_from_L": Step(("L",), lambda L: convex(1 / L)),
-            "k_strongly": Step(
-                ("L", "m"),
-                strongly,
-                {
-                    "with this k the bound is still above ε: round up": lambda L, m: strongly(L, m) - 1,
-                    "‖x⁽⁰⁾ − x*‖² is the sum of the squares of both entries": lambda L, m: strongly(
-                        L, m, 1.0
-                    ),
-                    "the norm is to be squared": lambda L, m: strongly(L, m, squared**0.5),
-                    "the factor L/2 is missing": lambda L, m: by_rate(1 - m / L, squared),
-                    "the factor is L/2, not L": lambda L, m: strongly(L, m, half=1.0),
-                    "the factor is L/2, not 1/2": lambda L, m: by_rate(1 - m / L, squared / 2),
-                    "γ is 1 − m/L, not m/L": lambda L, m: by_rate(m / L, L / 2 * squared),
-                    "this γ belongs to the step 2/(m + L), not to 1/L": lambda L, m: by_rate(
-                        (L - m) / (L + m), L / 2 * squared
-                    ),
-                },
+            "with this k the bound is still above ε: round up": lambda L, m: count(L, m) - 1,
+            "‖x⁽⁰⁾ − x*‖² is the sum of the squares of both entries": lambda L, m: count(L, m, 1.0),
+            "the norm is to be squared": lambda L, m: count(L, m, squared**0.5),
+            "the factor L/2 is missing": lambda L, m: by_rate(1 - m / L, squared),
+            "the factor is L/2, not L": lambda L, m: count(L, m, half=1.0),
+            "the factor is L/2, not 1/2": lambda L, m: by_rate(1 - m / L, squared / 2),
+            "γ is 1 − m/L, not m/L": lambda L, m: by_rate(m / L, L / 2 * squared),
+            "this γ belongs to the step 2/(m + L), not to 1/L": lambda L, m: by_rate(
+                (L - m) / (L + m), L / 2 * squared
             ),
         },
     )
 
 
 def truth(value: Any, name: str) -> float:
-    """A yes or no as 1 or 0."""
+    """A yes or no as 1 or 0.
+
+    Raises:
+        CheckFailed: it is neither.
+    """
     if isinstance(value, torch.Tensor) and value.numel() == 1:
         value = value.item()
     text = str(value).strip().rstrip(".!").lower()
@@ -226,13 +270,13 @@ def expect_step_size(chain: Derivation, student: Student, name: str) -> None:
 
 
 def expect_iterations(chain: Derivation, student: Student, name: str) -> None:
-    """A number of iterations comes from rounding its bound up, with the student's step size, L and m.
+    """A number of iterations is its bound rounded up, from the student's step size, L and m.
 
-    The convex bound is a whole number for a right step: that number counts, and the next one, which a strict
-    inequality or floating point gives. For the strongly convex bound every k counts that three-digit
-    logarithms lead to.
+    For the right step size the convex bound is a whole number: that number counts, and the next one, which a strict
+    inequality or floating point gives. For the strongly convex bound every k counts that follows from logarithms of
+    three digits.
     """
-    k = whole(getattr(student, name), name)
+    k = iteration_count(getattr(student, name), name)
     answers = unless_alike(by_name(student), ("L", "m"), name)
     if name == "k_convex":
         with contextlib.suppress(CheckFailed):  # the step may have been taken from L, whatever t_convex is
@@ -252,11 +296,11 @@ def expect_iterations(chain: Derivation, student: Student, name: str) -> None:
         raise CheckFailed(f"{name} is {k:g}, not the smallest k whose bound is at most ε") from None
 
 
-def whole(value: Any, name: str) -> float:
-    """A number of iterations as the student gives it.
+def iteration_count(value: Any, name: str) -> float:
+    """The student's number of iterations.
 
     Raises:
-        CheckFailed: it is no single whole number above 0.
+        CheckFailed: it is not a single whole number above 0.
     """
     got = numbers(value, name)
     if got.numel() != 1:
@@ -277,7 +321,7 @@ LEARNING = (1, 2, 4, 5, 8)
 
 
 def slide(size: Vector, window: int, stride: int, channels: float | Vector, fit: Any = torch.floor) -> Vector:
-    """The size (H, W, C) after a window × window kernel: 1 + (m − a)/s by 1 + (n − b)/s, a rest dropped.
+    """The size (H, W, C) after a window × window kernel: 1 + (m − a)/s by 1 + (n − b)/s, rounded down.
 
     Raises:
         ValueError: the kernel is larger than the input.
@@ -289,7 +333,7 @@ def slide(size: Vector, window: int, stride: int, channels: float | Vector, fit:
 
 
 def conv_size(kernel: int, filters: int) -> Step:
-    """The size step of a convolution with stride 1, its input's size yet to be named."""
+    """The size after a convolution with stride 1; the step's needs are added by `layer_steps`."""
 
     def sides(size: Vector, less: int) -> Vector:
         return torch.stack([size[0] - less, size[1] - less, torch.tensor(float(filters))])
@@ -298,7 +342,7 @@ def conv_size(kernel: int, filters: int) -> Step:
         (),
         lambda size: slide(size, kernel, 1, filters),
         {
-            "without padding the picture gets smaller": lambda size: sides(size, 0),
+            "without padding the image gets smaller": lambda size: sides(size, 0),
             "the 1 + of the formula is missing": lambda size: sides(size, kernel),
             "the stride is 1": lambda size: slide(size, kernel, 2, filters),
             "every filter makes one channel": lambda size: slide(size, kernel, 1, size[2]),
@@ -313,7 +357,7 @@ def conv_size(kernel: int, filters: int) -> Step:
 
 
 def pool_size(window: int) -> Step:
-    """The size step of max-pooling, its input's size yet to be named."""
+    """The size after max-pooling; the step's needs are added by `layer_steps`."""
 
     def pooled(size: Vector, stride: int = window, channels: float = 1.0, fit: Any = torch.floor) -> Vector:
         return slide(size, window, stride, size[2] * channels, fit)
@@ -328,14 +372,14 @@ def pool_size(window: int) -> Step:
             "every channel is pooled on its own, so their number stays": lambda size: pooled(
                 size, channels=1 / window
             ),
-            "pooling makes the picture smaller": lambda size: size,
+            "pooling makes the image smaller": lambda size: size,
             "height and width come first, channels last: (H, W, C)": lambda size: pooled(size).roll(1),
         },
     )
 
 
 def conv_count(kernel: int, filters: int) -> Step:
-    """The parameters of a convolution, its input's size yet to be named."""
+    """The parameters of a convolution; the step's needs are added by `layer_steps`."""
 
     def count(size: Vector, bias: float | Vector = filters) -> Vector:
         return kernel * kernel * size[2] * filters + bias
@@ -368,7 +412,7 @@ NORM_COUNT = Step(
 
 
 def linear_count(units: int) -> Step:
-    """The parameters of the last layer, its input's size yet to be named."""
+    """The parameters of the last layer; the step's needs are added by `layer_steps`."""
     return Step(
         (),
         lambda size: size.prod() * units + units,
@@ -384,7 +428,7 @@ def linear_count(units: int) -> Step:
 def network(
     filters: Sequence[int], kernels: Sequence[int], pool: int, classes: int, hidden: int
 ) -> Derivation:
-    """Sizes and parameters of the CNN, layer by layer, and of a network with one hidden layer.
+    """Sizes and parameters of the CNN, layer by layer, and parameters of a network with one hidden layer.
 
     Steps are "size 1" to "size 8", (H, W, C) each; "count 1" to "count 8"; "counts", all of them; "total";
     "fully_connected" and "times_as_many".
@@ -395,7 +439,37 @@ def network(
         pool: side and stride of the pooling windows.
         hidden: units of the other network's hidden layer.
     """
-    inputs = SIDE * SIDE
+    given = {"size 0": [SIDE, SIDE, 1]}
+    steps = layer_steps(filters, kernels, pool, classes)
+    values = Derivation(given, steps).values
+    right = torch.stack([values[f"count {layer}"] for layer in range(1, 9)])
+    norms = torch.tensor([0.0, 1, 0, 0, 1, 0, 0, 0])
+    total = Step(
+        ("counts",),
+        torch.sum,
+        {"the BatchNorm layers are left out": lambda counts: (counts * (1 - norms)).sum()},
+        lambda total: bool(total > right.sum() / 100),
+    )
+    times_as_many = Step(
+        ("fully_connected", "total"),
+        lambda dense, total: dense / total,
+        {
+            "it is upside down": lambda dense, total: total / dense,
+            "this is how many times more; the question is how many times as many": lambda dense, total: (
+                dense / total - 1
+            ),
+            "this is the difference; the question is how many times as many": lambda dense, total: (
+                dense - total
+            ),
+        },
+    )
+    steps |= {"counts": counted(right), "total": total}
+    steps |= {"fully_connected": fully_connected(hidden, classes), "times_as_many": times_as_many}
+    return Derivation(given, steps)
+
+
+def layer_steps(filters: Sequence[int], kernels: Sequence[int], pool: int, classes: int) -> dict[str, Step]:
+    """The CNN's sizes and counts, "size 1" to "size 8" and "count 1" to "count 8"."""
     same = Step((), lambda size: size, {})
     nothing = Step((), lambda: 0.0)
     sizes = [
@@ -423,56 +497,41 @@ def network(
     }
     for layer in range(1, 9):
         step = counts.get(layer, nothing)
-        # A BatchNorm's input is as large as its output; the other counts need what comes in.
+        # A BatchNorm's output has the size of its input; the other counts need the size of the input.
         needs = (f"size {layer - 1}",) if layer in counts else ()
         steps[f"count {layer}"] = Step(needs, step.rule, step.mistakes)
+    return steps
 
-    chain = Derivation({"size 0": [SIDE, SIDE, 1]}, steps)
-    right = torch.stack([chain.values[f"count {layer}"] for layer in range(1, 9)])
-    norms = torch.tensor([0.0, 1, 0, 0, 1, 0, 0, 0])
-    steps["counts"] = counted(right)
-    steps["total"] = Step(
-        ("counts",),
-        torch.sum,
-        {"the BatchNorm layers are left out": lambda counts: (counts * (1 - norms)).sum()},
-        lambda total: bool(total > right.sum() / 100),
-    )
-    dense = inputs * hidden + hidden + hidden * classes + classes
-    steps["fully_connected"] = Step(
+
+def fully_connected(hidden: int, classes: int) -> Step:
+    """The parameters of the network with one hidden layer."""
+    inputs = SIDE * SIDE
+    count = inputs * hidden + hidden + hidden * classes + classes
+    return Step(
         (),
-        lambda: float(dense),
+        lambda: float(count),
         {
-            "the biases are forgotten": lambda: float(dense - hidden - classes),
-            "the output layer's biases are forgotten": lambda: float(dense - classes),
-            "the hidden layer's biases are forgotten": lambda: float(dense - hidden),
+            "the biases are forgotten": lambda: float(count - hidden - classes),
+            "the output layer's biases are forgotten": lambda: float(count - classes),
+            "the hidden layer's biases are forgotten": lambda: float(count - hidden),
             "the output layer is missing": lambda: float(inputs * hidden + hidden),
             "the hidden layer is missing": lambda: float(inputs * classes + classes),
         },
-        lambda value: bool(value > dense / 10),
+        lambda value: bool(value > count / 10),
     )
-    steps["times_as_many"] = Step(
-        ("fully_connected", "total"),
-        lambda dense, total: dense / total,
-        {
-            "it is upside down": lambda dense, total: total / dense,
-            "this is how many times more; the question is how many times as many": lambda dense, total: (
-                dense / total - 1
-            ),
-            "this is the difference; the question is how many times as many": lambda dense, total: (
-                dense - total
-            ),
-        },
-    )
-    return Derivation({"size 0": [SIDE, SIDE, 1]}, steps)
 
 
 def counted(right: Vector) -> Step:
-    """A table of parameter counts, to be summed. A table with hardly a right entry is not carried on."""
+    """A table of parameter counts. Its sum follows from a wrong table only if two entries or more are right."""
     return Step((), lambda: right, {}, lambda own: bool((own >= 0).all()) and int((own == right).sum()) >= 2)
 
 
 def table(value: Any, name: str, length: int) -> list[Any]:
-    """The entries of a table given as a list, tuple, array, or dict by layer; the input may stand before them."""
+    """The entries of a table: from a list, tuple or array, or from a dict by layer. The input may be its first entry.
+
+    Raises:
+        CheckFailed: it is none of these.
+    """
     if isinstance(value, Mapping):
         keys = list(value)
         value = [value[key] for key in (sorted(keys) if all(isinstance(key, int) for key in keys) else keys)]
@@ -484,7 +543,11 @@ def table(value: Any, name: str, length: int) -> list[Any]:
 
 
 def entry(entries: Sequence[Any], layer: int) -> Any:
-    """A layer's entry of a table."""
+    """A layer's entry of a table. Layers are counted from 1.
+
+    Raises:
+        CheckFailed: there is none.
+    """
     if layer > len(entries):
         raise CheckFailed(f"layer {layer} is missing: the table has {len(entries)} entries")
     return entries[layer - 1]
@@ -493,13 +556,14 @@ def entry(entries: Sequence[Any], layer: int) -> Any:
 class CnnAnswers:
     """A student's table of the CNN, by the names of the steps of `network`.
 
-    `rolled` says that all sizes are in the order (C, H, W): then they are read that way, and it costs one layer.
+    `rolled` says that all sizes are in the order (C, H, W): then they are read in this order, and only the first layer
+    loses its points.
     """
 
     def __init__(self, chain: Derivation, student: Student) -> None:
         self.chain = chain
         self.student = student
-        # The layers whose size has two equal sides by necessity; those not given have no say.
+        # Layers 1 to 6 have square sizes; missing ones don't count.
         triples = [triple for layer in range(1, 7) if (triple := self._triple(layer)) is not None]
         self.rolled = len(triples) > 1 and all(c != h and h == w for c, h, w in triples)
 
@@ -525,8 +589,8 @@ class CnnAnswers:
                 if float(pooled.prod()) == float(given[-1]):
                     return pooled
             return torch.stack([torch.ones(()), torch.ones(()), given[-1]]).double()
-        found = shorten(self._given(layer), 30)
-        raise CheckFailed(f"layer {layer} is {found}, expected three numbers (H, W, C)")
+        answer = shorten(self._given(layer), 30)
+        raise CheckFailed(f"layer {layer} is {answer}, expected three numbers (H, W, C)")
 
     def _pooled(self) -> list[Vector]:
         try:
@@ -546,7 +610,7 @@ class CnnAnswers:
 
 
 def expect_size(chain: Derivation, student: Student, layer: int) -> None:
-    """A layer's size is right or follows from the student's size before it."""
+    """A layer's size is right or follows from the student's size of the layer before it."""
     answers = CnnAnswers(chain, student)
     answers.size(layer)
     if layer == 1 and answers.rolled:
@@ -562,7 +626,7 @@ def expect_count(chain: Derivation, student: Student, layer: int) -> None:
 
 
 def expect_no_parameters(chain: Derivation, student: Student) -> None:
-    """Pooling and dropout have nothing to learn, in a table where other layers have."""
+    """Pooling and dropout have no parameters, in a table where other layers have some."""
     answers = CnnAnswers(chain, student)
     counts = {layer: numbers(answers(f"count {layer}"), f"layer {layer}") for layer in range(1, 9)}
     if not any(bool(counts[layer].any()) for layer in LEARNING):
@@ -665,11 +729,11 @@ def expect_encoder(chain: Derivation, student: Student, name: str) -> None:
         given = student.encoder_parameters
         if not isinstance(given, Mapping):
             raise CheckFailed("encoder_parameters should be a dict such as the one in the stub")
-        plain = {re.sub(r"[\W_]", "", str(key)).lower(): value for key, value in given.items()}
+        by_letters = {re.sub(r"[\W_]", "", str(key)).lower(): value for key, value in given.items()}
         key = name.replace("_", "").lower()
         for spelling in (key, key.replace("norm", "layernorm"), key.replace("norm", "ln")):
-            if spelling in plain:
-                return plain[spelling]
+            if spelling in by_letters:
+                return by_letters[spelling]
         raise CheckFailed(f'there is no encoder_parameters["{name}"]')
 
     def answer(name: str) -> Any:
@@ -695,12 +759,16 @@ def entropy(p: Vector) -> Vector:
 
 
 def draw(random: Random | None) -> dict[str, object]:
-    """Numbers of the question, and the texts that mark schemes show: the handout's, or others as difficult."""
+    """The question's numbers, and the texts of mark schemes with them: the handout's, or others of equal difficulty.
+
+    Args:
+        random: None for the handout's.
+    """
     return draw_quadratic(random) | draw_network(random) | draw_encoder(random)
 
 
 def draw_quadratic(random: Random | None) -> dict[str, object]:
-    """Curvatures a > b and ε, with a whole convex bound and a strongly convex one clearly between two numbers."""
+    """Curvatures a > b and ε. The convex bound is a whole number, the strongly convex one is not close to one."""
     a, b, epsilon = 10, 1, 0.01
     start = (1, 1)
     while random:
@@ -745,7 +813,7 @@ def draw_network(random: Random | None) -> dict[str, object]:
         hidden = random.choice([128, 200, 256, 300])
     values = network(filters, kernels, 2, CLASSES, hidden).values
     (c1, c2), (a1, a2) = filters, kernels
-    drawn: dict[str, object] = {
+    variables: dict[str, object] = {
         "q1_2_c1": c1,
         "q1_2_c2": c2,
         "q1_2_a1": a1,
@@ -754,13 +822,17 @@ def draw_network(random: Random | None) -> dict[str, object]:
     }
     for layer in range(1, 9):
         height, width, channels = (int(x) for x in values[f"size {layer}"])
-        drawn[f"q1_2_s{layer}"] = height
-        drawn[f"q1_2_size{layer}"] = f"{height} × {width} × {channels}"
-        drawn[f"q1_2_n{layer}"] = int(values[f"count {layer}"])
+        variables[f"q1_2_s{layer}"] = height
+        variables[f"q1_2_size{layer}"] = f"{height} × {width} × {channels}"
+        variables[f"q1_2_n{layer}"] = int(values[f"count {layer}"])
     dense, total = int(values["fully_connected"]), int(values["total"])
-    drawn["q1_2_flat"] = int(values["size 7"].prod())
-    drawn |= {"q1_2_total": f"{total:,}", "q1_2_dense": f"{dense:,}", "q1_2_times": f"{dense / total:.1f}"}
-    return drawn
+    variables["q1_2_flat"] = int(values["size 7"].prod())
+    variables |= {
+        "q1_2_total": f"{total:,}",
+        "q1_2_dense": f"{dense:,}",
+        "q1_2_times": f"{dense / total:.1f}",
+    }
+    return variables
 
 
 def draw_encoder(random: Random | None) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Question 2 of Assignment 2, backpropagation by hand: its numbers, its right answers, its known mistakes.
+"""Question 2 of Assignment 2, backpropagation by hand: right values, known mistakes, and the numbers that vary.
 
 Shapes, with D inputs, K hidden neurons, C classes: x (D,), W (K, D), b1, z, h (K,), U (C, K), b2, theta, p_hat (C,).
 Everything is float64. A gradient is called d… and has the shape of what it belongs to. Classes and neurons are
@@ -26,7 +26,7 @@ ROUNDED = "rounded too early, four decimals are asked for"
 
 
 def one_hot(y: Tensor, like: Tensor) -> Tensor:
-    """1 at entry y, 0 elsewhere.
+    """1 at entry y, 0 elsewhere, of the shape of `like`.
 
     Raises:
         IndexError: there is no such entry.
@@ -42,7 +42,7 @@ def entry(values: Tensor, y: Tensor) -> Tensor:
 
 
 def varied(value: Tensor) -> bool:
-    """Whether a wrong value is more than one number repeated, so that something may follow from it."""
+    """Whether a value is more than one number repeated, so that something may follow from it."""
     return bool((value != value.flatten()[0]).any())
 
 
@@ -181,107 +181,142 @@ def forward_steps() -> dict[str, Step]:
     }
 
 
+def weight_step(
+    delta: str, layer: str, weight: str, above: str, units: str, more: Mapping[str, Rule]
+) -> Step:
+    """The gradient for a weight matrix, an outer product.
+
+    Args:
+        delta, layer: names of the upstream gradient and of the layer's input.
+        weight, above, units: how messages call the matrix, the upstream gradient and the layer's outputs.
+        more: further known mistakes.
+    """
+    return Step(
+        (delta, layer),
+        torch.outer,
+        {
+            f"the transpose: it must have the shape of {weight}": lambda d, h: torch.outer(h, d),
+            "a minus sign too many": lambda d, h: -torch.outer(d, h),
+            f"{layer} is forgotten: every column is {above}": lambda d, h: torch.outer(d, torch.ones_like(h)),
+            f"{above} is forgotten: every row is {layer}": lambda d, h: torch.outer(torch.ones_like(d), h),
+            f"divided by the number of {units}": lambda d, h: torch.outer(d, h) / len(d),
+            **more,
+        },
+        varied,
+    )
+
+
+def bias_step(delta: str, above: str, units: str, more: Mapping[str, Rule]) -> Step:
+    """The gradient for a bias, which is the upstream gradient. Arguments as for `weight_step`."""
+    return Step(
+        (delta,),
+        lambda d: d,
+        {
+            "a minus sign too many": lambda d: -d,
+            f"averaged over the {units}": lambda d: d.mean().expand_as(d),
+            f"the mean of {above}, one number for all {units}": lambda d: d.mean(),
+            f"summed over the {units}": lambda d: d.sum().expand_as(d),
+            f"the sum of {above}, one number for all {units}": lambda d: d.sum(),
+            f"divided by the number of {units}": lambda d: d / len(d),
+            **more,
+        },
+    )
+
+
+def hidden_step(U_new: Tensor | None) -> Step:
+    """∂J/∂h = Uᵀ ∂J/∂θ."""
+    through_new: dict[str, Rule] = {}
+    if U_new is not None:
+        meaning = "computed with the updated U: propagate first, update afterwards"
+        through_new[meaning] = lambda U, d: U_new.T @ d
+    return Step(
+        ("U", "dtheta"),
+        lambda U, d: U.T @ d,
+        {
+            **through_new,
+            "a minus sign too many": lambda U, d: -(U.T @ d),
+            "signs in U are lost": lambda U, d: U.abs().T @ d,
+            "only the sum of U's rows, ∂J/∂θ is missing": lambda U, d: U.sum(0),
+            "only the true class's row of U is used": lambda U, d: U.T @ (d * (d < 0)),
+            "the classes' contributions are averaged, not summed": lambda U, d: U.T @ d / len(d),
+            "U is used without its transpose": lambda U, d: U @ d,
+        },
+        varied,
+    )
+
+
+BACK_THROUGH_RELU = Step(
+    ("dh", "z"),
+    lambda d, z: d * (z > 0),
+    {
+        "ReLU's derivative is lost: it is 0 where z < 0": lambda d, z: d,
+        "ReLU's mask is that of z > 0, not the sign of ∂J/∂h": lambda d, z: d * (d > 0),
+        "multiplied by ReLU(z), not by its derivative": lambda d, z: d * z.relu(),
+        "multiplied by z, not by ReLU's derivative": lambda d, z: d * z,
+        "the mask is turned round: gradients pass where z > 0": lambda d, z: d * (z <= 0),
+        "this is the mask alone; ∂J/∂h is missing": lambda d, z: (z > 0).double(),
+        "a minus sign too many": lambda d, z: -d * (z > 0),
+        "the sigmoid's derivative, not ReLU's": lambda d, z: d * z.sigmoid() * (1 - z.sigmoid()),
+    },
+    varied,
+)
+
+
 def backward_steps(
-    p_hat: Tensor, U_new: Tensor | None = None, slips: Mapping[str, Rule] | None = None
+    p_hat: Tensor, U_new: Tensor | None = None, mistakes: Mapping[str, Rule] | None = None
 ) -> dict[str, Step]:
     """The backward pass from p_hat, y, h, z, x and U.
 
     Args:
-        p_hat: the right probabilities. Where they are all equal, so is a ∂J/∂θ without its one-hot vector:
-            the only constant one that is carried on.
+        p_hat: the right probabilities. A ∂J/∂θ without its one-hot vector is equal to them. Where they are all equal,
+            this is the only constant ∂J/∂θ from which later steps may follow.
         U_new: U after the step, to recognise a backward pass through it.
-        slips: further known wrong ∂J/∂θ.
+        mistakes: further known wrong ∂J/∂θ.
     """
-    through_new = {} if U_new is None else {
-        "computed with the updated U: propagate first, update afterwards": lambda U, d: U_new.T @ d
-    }  # fmt: skip
+
+    def plausible(d: Tensor) -> bool:
+        return varied(d) or differ(d, p_hat, 0, FOUR_DECIMALS) == 0
+
     return {
-        "dtheta": logits_step(
-            "p_hat", lambda d: varied(d) or differ(d, p_hat, 0, FOUR_DECIMALS) == 0, **(slips or {})
-        ),
-        "dU": Step(
-            ("dtheta", "h"),
-            torch.outer,
+        "dtheta": logits_step("p_hat", plausible, **(mistakes or {})),
+        "dU": weight_step(
+            "dtheta",
+            "h",
+            "U",
+            "∂J/∂θ",
+            "classes",
             {
-                "the transpose: it must have the shape of U": lambda d, h: torch.outer(h, d),
-                "a minus sign too many": lambda d, h: -torch.outer(d, h),
-                "h is forgotten: every column is ∂J/∂θ": lambda d, h: torch.outer(d, torch.ones_like(h)),
-                "∂J/∂θ is forgotten: every row is h": lambda d, h: torch.outer(torch.ones_like(d), h),
-                "divided by the number of classes": lambda d, h: torch.outer(d, h) / len(d),
-                "only the sizes are multiplied, the sign of ∂J/∂θ is lost": lambda d, h: torch.outer(d.abs(), h),
-            },
-            varied,
-        ),
-        "db2": Step(
-            ("dtheta",),
-            lambda d: d,
-            {
-                "a minus sign too many": lambda d: -d,
-                "averaged over the classes": lambda d: d.mean().expand_as(d),
-                "the mean of ∂J/∂θ, one number for all classes": lambda d: d.mean(),
-                "summed over the classes": lambda d: d.sum().expand_as(d),
-                "the sum of ∂J/∂θ, one number for all classes": lambda d: d.sum(),
-                "divided by the number of classes": lambda d: d / len(d),
-                "1 everywhere: that is ∂θ/∂b2, the upstream ∂J/∂θ is missing": torch.ones_like,
+                "only the sizes are multiplied, the sign of ∂J/∂θ is lost": lambda d, h: torch.outer(
+                    d.abs(), h
+                )
             },
         ),
-        "dh": Step(
-            ("U", "dtheta"),
-            lambda U, d: U.T @ d,
-            {
-                **through_new,
-                "a minus sign too many": lambda U, d: -(U.T @ d),
-                "signs in U are lost": lambda U, d: U.abs().T @ d,
-                "only the sum of U's rows, ∂J/∂θ is missing": lambda U, d: U.sum(0),
-                "only the true class's row of U is used": lambda U, d: U.T @ (d * (d < 0)),
-                "the classes' contributions are averaged, not summed": lambda U, d: U.T @ d / len(d),
-                "U is used without its transpose": lambda U, d: U @ d,
-            },
-            varied,
+        "db2": bias_step(
+            "dtheta",
+            "∂J/∂θ",
+            "classes",
+            {"1 everywhere: that is ∂θ/∂b2, the upstream ∂J/∂θ is missing": torch.ones_like},
         ),
-        "dz": Step(
-            ("dh", "z"),
-            lambda d, z: d * (z > 0),
-            {
-                "ReLU's derivative is lost: it is 0 where z < 0": lambda d, z: d,
-                "ReLU's mask is that of z > 0, not the sign of ∂J/∂h": lambda d, z: d * (d > 0),
-                "multiplied by ReLU(z), not by its derivative": lambda d, z: d * z.relu(),
-                "multiplied by z, not by ReLU's derivative": lambda d, z: d * z,
-                "the mask is turned round: gradients pass where z > 0": lambda d, z: d * (z <= 0),
-                "this is the mask alone; ∂J/∂h is missing": lambda d, z: (z > 0).double(),
-                "a minus sign too many": lambda d, z: -d * (z > 0),
-                "the sigmoid's derivative, not ReLU's": lambda d, z: d * z.sigmoid() * (1 - z.sigmoid()),
-            },
-            varied,
+        "dh": hidden_step(U_new),
+        "dz": BACK_THROUGH_RELU,
+        "dW": weight_step(
+            "dz",
+            "x",
+            "W",
+            "∂J/∂z",
+            "neurons",
+            {"the entries of x are exchanged": lambda d, x: torch.outer(d, x.flip(0))},
         ),
-        "dW": Step(
-            ("dz", "x"),
-            torch.outer,
+        "db1": bias_step(
+            "dz",
+            "∂J/∂z",
+            "neurons",
             {
-                "the transpose: it must have the shape of W": lambda d, x: torch.outer(x, d),
-                "a minus sign too many": lambda d, x: -torch.outer(d, x),
-                "x is forgotten: every column is ∂J/∂z": lambda d, x: torch.outer(d, torch.ones_like(x)),
-                "∂J/∂z is forgotten: every row is x": lambda d, x: torch.outer(torch.ones_like(d), x),
-                "the entries of x are exchanged": lambda d, x: torch.outer(d, x.flip(0)),
-                "divided by the number of neurons": lambda d, x: torch.outer(d, x) / len(d),
-            },
-            varied,
-        ),
-        "db1": Step(
-            ("dz",),
-            lambda d: d,
-            {
-                "a minus sign too many": lambda d: -d,
-                "averaged over the neurons": lambda d: d.mean().expand_as(d),
-                "the mean of ∂J/∂z, one number for all neurons": lambda d: d.mean(),
-                "summed over the neurons": lambda d: d.sum().expand_as(d),
-                "the sum of ∂J/∂z, one number for all neurons": lambda d: d.sum(),
-                "divided by the number of neurons": lambda d: d / len(d),
                 "1 everywhere: that is ∂z/∂b1, the upstream ∂J/∂z is missing": torch.ones_like,
                 "1 for every live neuron: ∂J/∂z itself is missing": lambda d: (d != 0).double(),
             },
         ),
-    }  # fmt: skip
+    }
 
 
 def step_down(weight: str, gradient: str) -> Step:
@@ -333,18 +368,19 @@ def network(
 def answers_of(student: Student, chain: Derivation) -> Answers:
     """The student's values by name.
 
-    A notebook in which one number is repeated everywhere holds no derivation, so that a zero or a half that
-    happens to be right is none of its merits: such values are none.
+    Raises:
+        CheckFailed: every vector and matrix repeats one number. Such a notebook has no derivation, and a zero or a half
+            that happens to be right earns no points.
     """
 
     @cache
-    def look(name: str) -> Any:
+    def get(name: str) -> Any:
         return getattr(student, name)
 
     def repeated(name: str) -> bool | None:
-        """Whether all entries are the same; None where there are none."""
+        """Whether all entries are the same; None if the student has no such value."""
         try:
-            value = numbers(look(name), name)
+            value = numbers(get(name), name)
         except CheckFailed:
             return None
         return not (value.numel() and varied(value))
@@ -358,7 +394,7 @@ def answers_of(student: Student, chain: Derivation) -> Answers:
         return all(repeated(name) is not False for name in shapes)
 
     def answer(name: str) -> Any:
-        value = look(name)
+        value = get(name)
         if empty():
             raise CheckFailed("your vectors and matrices repeat one number, and that is no derivation")
         return value
@@ -367,12 +403,12 @@ def answers_of(student: Student, chain: Derivation) -> Answers:
 
 
 def expect_value(chain: Derivation, student: Student, name: str) -> None:
-    """A name of the student's holds the right value, or the one that follows from the student's earlier ones."""
+    """The student's value of a step is right, or follows from the student's own earlier values."""
     expect_step(chain, answers_of(student, chain), name)
 
 
 def expect_step(chain: Derivation, answers: Answers, name: str, **tolerance: float) -> None:
-    """`Derivation.expect`, whose message ends with the first value that is wrong, where that is an earlier one."""
+    """`Derivation.expect`; its message also names the first wrong value before this step, if there is one."""
     try:
         chain.expect(answers, name, **tolerance)  # type: ignore[arg-type]
     except CheckFailed as failure:
@@ -383,7 +419,7 @@ def expect_step(chain: Derivation, answers: Answers, name: str, **tolerance: flo
 
 
 def first_wrong(chain: Derivation, answers: Answers, name: str) -> str | None:
-    """The first step before `name`, among those it follows from, at which the student's value is wrong."""
+    """The first step, of those that `name` follows from, at which the student's value is wrong; None if none is."""
 
     def sources(name: str) -> set[str]:
         needs = {need for need in chain.steps[name].needs if need in chain.steps}
@@ -423,8 +459,8 @@ def forward(
     return {"z": z, "h": h, "p_hat": (U @ h + b2).softmax(0)}
 
 
-# Forward passes of code with a slip. What it computes from them is right, as far as it is derived rightly.
-FORWARD_SLIPS: dict[str, Forward] = {
+# Wrong forward passes. A backward pass that is right otherwise follows from their values.
+FORWARD_MISTAKES: dict[str, Forward] = {
     "the forward pass leaves out b1": lambda x, W, b1, U, b2: forward(x, W, 0 * b1, U, b2),
     "the forward pass leaves out b2": lambda x, W, b1, U, b2: forward(x, W, b1, U, 0 * b2),
     "the forward pass leaves out both biases": lambda x, W, b1, U, b2: forward(x, W, 0 * b1, U, 0 * b2),
@@ -440,8 +476,8 @@ FORWARD_SLIPS: dict[str, Forward] = {
 def sample(sizes: tuple[int, int, int], seed: int) -> dict[str, Any]:
     """Float64 arguments of `backward` at D, K, C, away from ReLU's kink.
 
-    Among the dead neurons and among the live ones, ∂J/∂h takes both signs at every size but the notebook's, so that
-    a mask that is lost or taken from elsewhere shows; the true class is neither of the first two.
+    At every size but the notebook's, ∂J/∂h has both signs among the dead neurons and among the live ones, so that a
+    lost or wrong mask shows; the true class is neither of the first two.
     """
     D, K, C = sizes
     generator = torch.Generator().manual_seed(seed)
@@ -472,22 +508,24 @@ def gradients(
 ) -> Derivation:
     """The backward pass as a chain, from the values of a forward pass."""
     right = forward(x, W, b1, U, b2)
-    slips = {told: (lambda p, y, run=run: run(x, W, b1, U, b2)["p_hat"] - one_hot(y, p))
-             for told, run in FORWARD_SLIPS.items()}  # fmt: skip
+    mistakes = {
+        meaning: lambda p, y, wrong=wrong: wrong(x, W, b1, U, b2)["p_hat"] - one_hot(y, p)
+        for meaning, wrong in FORWARD_MISTAKES.items()
+    }
     given = {"x": x, "y": y, "U": U, **passed(x, W, b1, U, b2)}
-    return Derivation(given, backward_steps(right["p_hat"], slips=slips))
+    return Derivation(given, backward_steps(right["p_hat"], mistakes=mistakes))
 
 
 @cache
 def samples() -> list[dict[str, Any]]:
-    """What `backward` is tried on."""
+    """Arguments on which `backward` is judged."""
     return [sample(sizes, seed) for seed, sizes in enumerate(SIZES)]
 
 
 def expect_gradient(student: Student, name: str) -> None:
     """The student's `backward` gives this gradient at every sample, or what follows from earlier ones in the same dict.
 
-    A slip in the forward pass is recognised by its ∂J/∂θ, costs that one, and is carried on.
+    A wrong forward pass is recognised by its ∂J/∂θ: only ∂J/∂θ loses its points.
     """
     for given in samples():
         arguments = [given[key] for key in ARGUMENTS]
@@ -495,23 +533,23 @@ def expect_gradient(student: Student, name: str) -> None:
         try:
             expect_step(gradients(**given), answers, name, rtol=1e-5, atol=1e-7)
         except CheckFailed:
-            passed = slip_in(answers, given)
+            passed = wrong_forward(answers, given)
             if name == "dtheta" or passed is None:
                 raise
             expect_step(gradients(**given, passed=passed), answers, name, rtol=1e-5, atol=1e-7)
 
 
-def slip_in(answers: Answers, given: Mapping[str, Any]) -> Forward | None:
-    """The forward pass with a slip that explains the student's ∂J/∂θ."""
+def wrong_forward(answers: Answers, given: Mapping[str, Any]) -> Forward | None:
+    """The wrong forward pass that explains the student's ∂J/∂θ; None if none does."""
     tensors = {key: value for key, value in given.items() if key != "y"}
-    for run in FORWARD_SLIPS.values():
-        p = run(**tensors)["p_hat"]
+    for wrong in FORWARD_MISTAKES.values():
+        p = wrong(**tensors)["p_hat"]
         try:
             dtheta = alike(numbers(answers("dtheta"), "dtheta"), p)
         except CheckFailed:
             return None
         if differ(dtheta, p - one_hot(torch.tensor(given["y"]), p), 1e-5, 1e-7) == 0:
-            return run
+            return wrong
     return None
 
 
@@ -526,7 +564,7 @@ def answers_in(student: Student, arguments: Sequence[Any]) -> Answers:
     if not callable(backward):
         raise CheckFailed(f"`backward` should be a function, and is a {type(backward).__name__}")
     try:
-        found = backward(*arguments)
+        gradients = backward(*arguments)
     except StudentError as failure:
         if str(failure) == "not written yet":
             raise
@@ -537,14 +575,14 @@ def answers_in(student: Student, arguments: Sequence[Any]) -> Answers:
         except StudentError:
             raise CheckFailed(f"{where}: {failure}") from None
         raise CheckFailed(f"it runs with the notebook's sizes only; {where}: {failure}") from None
-    if not isinstance(found, dict):
-        kind = "nothing" if found is None else f"a {type(found).__name__}"
+    if not isinstance(gradients, dict):
+        kind = "nothing" if gradients is None else f"a {type(gradients).__name__}"
         raise CheckFailed(f"`backward` returns {kind}, expected a dict of gradients")
 
     def answer(name: str) -> Any:
-        if name not in found:
+        if name not in gradients:
             raise CheckFailed(f'the dict that `backward` returns has no "{name}"')
-        return found[name]
+        return gradients[name]
 
     return answer
 
@@ -553,22 +591,25 @@ def answers_in(student: Student, arguments: Sequence[Any]) -> Answers:
 
 
 def draw(random: random.Random | None) -> dict[str, object]:
-    """The question's numbers and what its texts show of them: the handout's, or others of the same difficulty.
+    """The question's numbers, and its texts with them: the handout's, or others of equal difficulty.
 
     In 2.2 exactly one neuron is dead and its column of U is zero; the two live ones have the same value, and the
     rows of U add up to 0, so that both logits are 0 and J = ln 2.
+
+    Args:
+        random: None for the handout's.
     """
     if random is None:
         logits, y = [0, 0.5, 0.25, 0.75], 2
         x, W, b1 = [1, 0.5], [[0.2, 0.4], [-0.3, 0.1], [0.5, -0.2]], [0.1, 0.2, 0.1]
         U: list[list[float]] = [[0.2, 0, -0.2], [-0.3, 0, 0.3]]
     else:
-        logits, y = [plain(k / 4) for k in random.sample(range(6), 4)], random.randrange(4)
+        logits, y = [tidied(k / 4) for k in random.sample(range(6), 4)], random.randrange(4)
         x, W, b1, U = draw_network(random)
     given: dict[str, Any] = {"x": x, "W": W, "b1": b1, "U": U, "b2": [0, 0], "y": 0}
     values = network(**given).values
     dead = int(values["dead"])
-    sum_ = " + ".join(f"{bracketed(w)} \\cdot {plain(v)}" for w, v in zip(W[dead], x, strict=True))
+    sum_ = " + ".join(f"{bracketed(w)} \\cdot {tidied(v)}" for w, v in zip(W[dead], x, strict=True))
     shown = {f"q2_2_{name}": value for name, value in given.items() if name not in ("y", "b2")}
     shown |= {f"q2_2_{name}_tex": tex(given[name]) for name in ("x", "W", "b1", "U")}
     for name in ("z", "h", "dtheta", "dU", "dh", "dz", "dW", "W_new", "U_new"):
@@ -582,7 +623,7 @@ def draw(random: random.Random | None) -> dict[str, object]:
         **shown,
         "q2_2_dead": dead,
         "q2_2_dead_sum": f"{sum_} + {bracketed(b1[dead])}",
-        "q2_2_dead_z": plain(values["z"][dead].item()),
+        "q2_2_dead_z": tidied(values["z"][dead].item()),
     }
 
 
@@ -592,7 +633,7 @@ def draw_network(
     """x, W, b1, U; everything in tenths, x in halves, so that z comes in twentieths."""
 
     def tenths(*values: int) -> list[float]:
-        return [plain(value / 10) for value in values]
+        return [tidied(value / 10) for value in values]
 
     steps = [k for k in range(-5, 6) if k]
     while True:
@@ -611,25 +652,25 @@ def draw_network(
     for row, size in zip(U, (sign * first, -sign * second), strict=True):
         row[live[0]], row[live[1]] = size, -size
     return (
-        [plain(v / 2) for v in halves],
+        [tidied(v / 2) for v in halves],
         [tenths(*row) for row in W],
         tenths(*b1),
         [tenths(*row) for row in U],
     )
 
 
-def plain(value: float) -> float:
-    """The value without noise in its last digits, as an int where it is whole."""
-    tidy = float(Fraction(value).limit_denominator(10_000))
-    return int(tidy) if tidy == int(tidy) else tidy
+def tidied(value: float) -> float:
+    """The value rounded to a fraction with a denominator up to 10,000; an int if it is a whole number."""
+    rounded = float(Fraction(value).limit_denominator(10_000))
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def bracketed(value: float) -> str:
-    """The value in brackets where it is negative, to stand behind an operator."""
+    """The value, in brackets if it is negative, for use after an operator."""
     return f"({value})" if value < 0 else f"{value}"
 
 
 def tex(value: Sequence[Any]) -> str:
-    """A vector as a column, or a matrix, as TeX between the ends of a pmatrix."""
+    """A vector as a column, or a matrix, as the TeX inside a pmatrix."""
     rows: Iterator[Sequence[float]] = (row if isinstance(row, list) else [row] for row in value)
-    return r" \\ ".join(" & ".join(str(plain(entry)) for entry in row) for row in rows)
+    return r" \\ ".join(" & ".join(str(tidied(entry)) for entry in row) for row in rows)

@@ -1,10 +1,10 @@
-"""Backpropagation through a network with one hidden layer: draws, the true gradients, and steps to grade by.
+"""Backpropagation through a network with one hidden layer: random networks, true gradients, and steps of derivations.
 
     x → z = W x + b1 → h = ReLU(z) → a = V h + b2 → p = softmax(a) → L = −Σ y log p
 
-The steps are functions that take the names of what they need, so that questions with names of their own share them.
-Vectors are one-dimensional, tensors float64. `truth` is autograd's, the rules of the steps are Murphy's ("Probabilistic
-Machine Learning: An Introduction", section 13.3); a test compares them.
+The steps are made by functions that take the names of what the steps need, so that problems 1 and 2 share them. Vectors
+are one-dimensional, tensors float64. `truth` is computed by autograd, the rules of the steps are Murphy's
+("Probabilistic Machine Learning: An Introduction", section 13.3); a test compares them.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
 
 RTOL, ATOL = 1e-4, 1e-6  # float32 in between is precise enough
-TINY = 1e-9  # what rounding makes of equal numbers
+TINY = 1e-9  # differences of equal numbers by rounding
 PARAMETERS = ("W", "b1", "V", "b2")
 SQUARE = 5, 5, 5
 Draws = tuple[dict[str, Tensor], ...]  # a network to judge on, and another of the same sizes
 
-# -- draws and their true gradients ----------------------------------------------------------------------
+# -- random networks and their true gradients ----------------------------------------------------------------------
 
 
 @cache
@@ -38,7 +38,7 @@ def network(
 ) -> dict[str, Tensor]:
     """A random network and data for it: "x" (inputs,), "y" (classes,) one-hot, "W", "b1", "V", "b2".
 
-    Units stay away from ReLU's kink, some of each sample's are dead and some are not, and no probability is close
+    Units are not close to ReLU's kink, some of each sample's are dead and some are not, and no probability is close
     to 0 or 1. With `batch`, x is (batch, inputs) and y (batch, classes).
     """
     draw = torch.Generator().manual_seed(seed)
@@ -67,13 +67,14 @@ def network(
 
 
 def draws(sizes: Sequence[int], seed: int, batch: int | None = None) -> Iterator[Draws]:
-    """Two networks of these sizes (inputs, hidden, classes), then two of equal sizes, where no transpose raises."""
+    """Two networks of these sizes (inputs, hidden, classes), then two whose sizes are all equal: there a wrong
+    transpose does not raise."""
     for inputs, hidden, classes in (sizes, SQUARE):
         yield tuple(network(seed + more, inputs, hidden, classes, batch=batch) for more in (0, 50))
 
 
 def truth(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Gradients by autograd of the loss, over a batch its mean, by the name of what is differentiated for.
+    """Gradients of the loss, for a batch of its mean, by autograd.
 
     Those of a and z are called "u2" and "u1", the others "dW", "db1", "dV", "db2" and "dx".
     """
@@ -86,47 +87,51 @@ def truth(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def parameters(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What the student's functions take as `params`."""
+    """The argument `params` of the student's functions."""
     return {name: given[name] for name in PARAMETERS}
 
 
-# -- steps, in the names of whoever asks -----------------------------------------------------------------
+# -- steps, in the names of the problem ------------------------------------------------------------------
 
 
 def linear(W: str, x: str, b: str, *, before: str | None = None) -> Step:
-    """W x + b, the mistakes being a lost bias and, with `before`, the value before the activation for x."""
-    slips: dict[str, Callable[..., Tensor]] = {
+    """W x + b.
+
+    Args:
+        before: the name of the value before the activation, which may be used for x by mistake.
+    """
+    mistakes: dict[str, Callable[..., Tensor]] = {
         f"the bias {b} is missing": lambda W, x, b, *_: W @ x,
         f"the bias {b} is subtracted": lambda W, x, b, *_: W @ x - b,
     }
     if before:
-        slips[f"computed from {before}, before the ReLU"] = lambda W, x, b, z: W @ z + b
-    return Step((W, x, b, *([before] if before else [])), lambda W, x, b, *_: W @ x + b, slips)
+        mistakes[f"computed from {before}, before the ReLU"] = lambda W, x, b, z: W @ z + b
+    return Step((W, x, b, *([before] if before else [])), lambda W, x, b, *_: W @ x + b, mistakes)
 
 
 def relu(z: str) -> Step:
-    slips = {
+    mistakes = {
         "the ReLU is missing": lambda z: z,
         "this is its derivative, not ReLU itself": lambda z: (z > 0).double(),
         "the absolute value is no ReLU": torch.abs,
         "this is a sigmoid, not ReLU": torch.sigmoid,
         "this is tanh, not ReLU": torch.tanh,
     }
-    return Step((z,), torch.relu, slips)
+    return Step((z,), torch.relu, mistakes)
 
 
 def softmax(a: str) -> Step:
-    slips = {
+    mistakes = {
         "exponentials that are not divided by their sum": torch.exp,
         "one sigmoid for each class is no softmax": torch.sigmoid,
         "the logarithms of the probabilities": lambda a: a.log_softmax(0),
         "divided by the sum without exponentials": lambda a: a / a.sum(),
     }
-    return Step((a,), lambda a: a.softmax(0), slips)
+    return Step((a,), lambda a: a.softmax(0), mistakes)
 
 
 def cross_entropy(p: str, y: str) -> Step:
-    slips = {
+    mistakes = {
         "the logarithm is missing": lambda p, y: -(y * p).sum(),
         "the sign is turned": lambda p, y: (y * p.log()).sum(),
         "divided by the number of classes, which the sum is not": lambda p, y: -(y * p.log()).mean(),
@@ -136,12 +141,12 @@ def cross_entropy(p: str, y: str) -> Step:
         ),
         "y and p are exchanged": lambda p, y: -(p * y.clamp_min(1e-12).log()).sum(),
     }
-    return Step((p, y), lambda p, y: -(y * p.log()).sum(), slips)
+    return Step((p, y), lambda p, y: -(y * p.log()).sum(), mistakes)
 
 
 def logit_gradient(p: str, y: str) -> Step:
     """p − y."""
-    slips = {
+    mistakes = {
         f"the sign is turned: this is {y} − {p}": lambda p, y: y - p,
         f"the factor {p}(1 − {p}) is too much: it has cancelled": lambda p, y: (p - y) * p * (1 - p),
         f"this is the gradient for {p}, before the softmax": lambda p, y: -y / p,
@@ -152,12 +157,12 @@ def logit_gradient(p: str, y: str) -> Step:
         "divided by the number of classes": lambda p, y: (p - y) / len(p),
         "a factor 2 belongs to the squared error": lambda p, y: 2 * (p - y),
     }
-    return Step((p, y), lambda p, y: p - y, slips)
+    return Step((p, y), lambda p, y: p - y, mistakes)
 
 
 def softmax_jacobian(p: str) -> Step:
     """diag(p) − p pᵀ."""
-    slips = {
+    mistakes = {
         "only its diagonal: every output depends on every input": lambda p: (p * (1 - p)).diag(),
         "the diagonal of p(1 − p) is no matrix": lambda p: p * (1 - p),
         "off the diagonal the sign is minus": lambda p: p.diag() + p.outer(p) - 2 * (p * p).diag(),
@@ -165,49 +170,49 @@ def softmax_jacobian(p: str) -> Step:
         "diag(p) is missing": lambda p: -p.outer(p),
         "the sign is turned": lambda p: p.outer(p) - p.diag(),
     }
-    return Step((p,), lambda p: p.diag() - p.outer(p), slips)
+    return Step((p,), lambda p: p.diag() - p.outer(p), mistakes)
 
 
 def through_softmax(jacobian: str, p: str, y: str) -> Step:
-    """p − y, as the Jacobian applied to −y/p: follows whatever Jacobian the student has."""
+    """p − y, as the Jacobian times −y/p, so that it also follows from a wrong Jacobian."""
     known = logit_gradient(p, y).mistakes
-    slips = {meaning: lambda J, p, y, slip=slip: slip(p, y) for meaning, slip in known.items()}
-    return Step((jacobian, p, y), lambda J, p, y: J @ (-y / p), slips)
+    mistakes = {meaning: lambda J, p, y, mistake=mistake: mistake(p, y) for meaning, mistake in known.items()}
+    return Step((jacobian, p, y), lambda J, p, y: J @ (-y / p), mistakes)
 
 
 def outer(delta: str, layer: str, *, before: str | None = None) -> Step:
     """The gradient for a weight matrix: delta layerᵀ."""
-    slips: dict[str, Callable[..., Tensor]] = {
+    mistakes: dict[str, Callable[..., Tensor]] = {
         f"the outer product is the other way round: {delta} belongs to the rows": lambda u, h, *_: h.outer(u),
         "the sign is turned": lambda u, h, *_: -u.outer(h),
         f"{layer} is missing: all columns are {delta}": lambda u, h, *_: u[:, None].expand(-1, len(h)),
         f"{delta} is missing: all rows are {layer}": lambda u, h, *_: h.expand(len(u), -1),
     }
     if before:
-        slips[f"taken with {before}, before the ReLU"] = lambda u, h, z: u.outer(z)
-    return Step((delta, layer, *([before] if before else [])), lambda u, h, *_: u.outer(h), slips)
+        mistakes[f"taken with {before}, before the ReLU"] = lambda u, h, z: u.outer(z)
+    return Step((delta, layer, *([before] if before else [])), lambda u, h, *_: u.outer(h), mistakes)
 
 
 def bias(delta: str) -> Step:
     """The gradient for a bias: delta itself."""
-    slips = {
+    mistakes = {
         f"{delta} is summed up": lambda u: u.sum(),
         f"{delta} is averaged": lambda u: u.mean(),
         f"{delta} is divided by its length": lambda u: u / len(u),
         "the sign is turned": lambda u: -u,
         "ones: that is the derivative of z for b, without the chain": lambda u: torch.ones_like(u),
     }
-    return Step((delta,), lambda u: u, slips)
+    return Step((delta,), lambda u: u, mistakes)
 
 
 def back_through_linear(W: str, delta: str) -> Step:
     """Wᵀ delta."""
-    slips = {
+    mistakes = {
         f"{W} is not transposed": lambda W, u: W @ u,
         "the sign is turned": lambda W, u: -W.T @ u,
         f"the columns of {W} are summed without {delta}": lambda W, u: W.sum(0),
     }
-    return Step((W, delta), lambda W, u: W.T @ u, slips)
+    return Step((W, delta), lambda W, u: W.T @ u, mistakes)
 
 
 def back_through_relu(g: str, z: str) -> Step:
@@ -218,9 +223,11 @@ def back_through_relu(g: str, z: str) -> Step:
 def hidden(V: str, u2: str, z: str) -> Step:
     """(Vᵀ u2) ⊙ H(z)."""
     known = _masks(f"{V}ᵀ{u2}", z)
-    slips = {meaning: lambda V, u, z, slip=slip: slip(V.T @ u, z) for meaning, slip in known.items()}
+    mistakes = {
+        meaning: lambda V, u, z, mistake=mistake: mistake(V.T @ u, z) for meaning, mistake in known.items()
+    }
     untransposed = {f"{V} is not transposed": lambda V, u, z: (V @ u) * (z > 0)}
-    return Step((V, u2, z), lambda V, u, z: (V.T @ u) * (z > 0), slips | untransposed)
+    return Step((V, u2, z), lambda V, u, z: (V.T @ u) * (z > 0), mistakes | untransposed)
 
 
 def _masks(g: str, z: str) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
@@ -263,17 +270,17 @@ def forward(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 class Sample:
-    """What a student's `mlp_forward` and `mlp_backward` answer for one sample, graded step by step.
+    """What a student's `mlp_forward` and `mlp_backward` return for one sample, graded step by step.
 
-    Answers that are the same for another sample and network are nobody's computation: nothing is carried on from them.
+    Answers that are the same for another sample and network are not computed: no step follows from them.
 
     Args:
-        sizes: (inputs, hidden, classes), all different. If the student's code raises there, a lost transpose for
-            instance, it is judged where all sizes are the same, so that a slip costs its own step alone.
+        sizes: (inputs, hidden, classes), all different. If the student's code raises there, for instance because of a
+            missing transpose, it is judged where all sizes are equal, so that only its own step loses points.
     """
 
     def __init__(self, student: Student, sizes: Sequence[int], seed: int) -> None:
-        given, other = drawn(student, sizes, seed, "z", "u2")
+        given, other = usable_draws(student, sizes, seed, "z", "u2")
         self.answers = ask(student, given)
         again, elsewhere = ask(student, given), ask(student, other)
         self.chain = Derivation(given, from_live(FORWARD | BACKWARD, again, elsewhere))
@@ -285,7 +292,7 @@ class Sample:
 
 
 def ask(student: Student, given: Mapping[str, Tensor]) -> Answers:
-    """Answers by step. `mlp_backward` gets right values of the forward pass: it does not depend on the student's."""
+    """Answers by step. `mlp_backward` is called with right values of the forward pass, not with the student's."""
     x, y, params = given["x"], given["y"], parameters(given)
     results: dict[str, Any] = {}
 
@@ -299,14 +306,14 @@ def ask(student: Student, given: Mapping[str, Tensor]) -> Answers:
     return answer
 
 
-def drawn(student: Student, sizes: Sequence[int], seed: int, *names: str) -> Draws:
-    """The first draws where the student's code answers for these names without raising; if none, those of `sizes`."""
+def usable_draws(student: Student, sizes: Sequence[int], seed: int, *names: str) -> Draws:
+    """The first draws for which the student's code returns these values without raising; if none, those of `sizes`."""
     pairs = list(draws(sizes, seed))
     return next((pair for pair in pairs if runs(ask(student, pair[0]), *names)), pairs[0])
 
 
 def runs(answers: Answers, *names: str) -> bool:
-    """The student's code answers for these names without raising anything."""
+    """Whether the student's code returns these values without raising."""
     for name in names:
         try:
             answers(name)
@@ -318,7 +325,8 @@ def runs(answers: Answers, *names: str) -> bool:
 
 
 def alive(own: Tensor, name: str, again: Answers, elsewhere: Answers) -> bool:
-    """A value is computed from the input: the same when asked again, another for another input, not one number."""
+    """Whether a value is computed from the input: equal in a second call, different for another input, not one number
+    repeated."""
     try:
         repeated, other = numbers(again(name), name), numbers(elsewhere(name), name)
     except CheckFailed:
@@ -330,7 +338,7 @@ def alive(own: Tensor, name: str, again: Answers, elsewhere: Answers) -> bool:
 
 
 def from_live(steps: Mapping[str, Step], again: Answers, elsewhere: Answers) -> dict[str, Step]:
-    """The steps, nothing being carried on from values that are not `alive`."""
+    """The steps, changed so that no later step follows from values that are not `alive`."""
     return {
         name: replace(step, plausible=partial(alive, name=name, again=again, elsewhere=elsewhere))
         for name, step in steps.items()
@@ -338,9 +346,10 @@ def from_live(steps: Mapping[str, Step], again: Answers, elsewhere: Answers) -> 
 
 
 def expect_forward_survives(student: Student, name: Literal["p", "loss"]) -> None:
-    """Logits of ±900 lead to the right probabilities and loss, or, where `name` is wrong anyway, to finite numbers."""
+    """With logits of ±900 the probabilities ("p") or the loss are right; if they are wrong with small logits, too, it
+    is enough that they are finite."""
     sizes = 4, 6, 3
-    mild, other = drawn(student, sizes, 30, "z")
+    mild, other = usable_draws(student, sizes, 30, "z")
     b2 = torch.full_like(mild["b2"], -900)
     b2[0], b2[-1] = 900, 899
     large = {**mild, "b2": b2, "y": torch.eye(len(b2), dtype=torch.float64)[1]}
@@ -350,7 +359,7 @@ def expect_forward_survives(student: Student, name: Literal["p", "loss"]) -> Non
         try:
             Sample(student, sizes, 30).expect(name)
         except CheckFailed:
-            # its formula is paid for where the logits are small
+            # Its formula is judged with small logits.
             own = numbers(ask(student, mild)(name), name)
             if not alive(own, name, ask(student, mild), ask(student, other)):
                 raise CheckFailed(f'"{name}" does not depend on the input') from None
@@ -380,34 +389,37 @@ def _deltas() -> dict[str, Step]:
     wrong_axis = {
         "the softmax runs over the samples, not over the classes": lambda p, y, a: (a.softmax(0) - y) / len(y)
     }
-    slips = {
-        meaning: lambda p, y, a, slip=slip: (
-            torch.stack([slip(*row) for row in zip(p, y, strict=True)]) / len(y)
+    mistakes = {
+        meaning: lambda p, y, a, mistake=mistake: (
+            torch.stack([mistake(*row) for row in zip(p, y, strict=True)]) / len(y)
         )
-        for meaning, slip in logit_gradient("P", "Y").mistakes.items()
+        for meaning, mistake in logit_gradient("P", "Y").mistakes.items()
     }
     masks = _masks("U2 V", "Z")
     return {
-        "U2": Step(("p", "y", "a"), lambda p, y, a: (p - y) / len(y), wrong_axis | slips),
+        "U2": Step(("p", "y", "a"), lambda p, y, a: (p - y) / len(y), wrong_axis | mistakes),
         "U1": Step(
             ("V", "U2", "z"),
             lambda V, U2, z: (U2 @ V) * (z > 0),
-            {meaning: lambda V, U2, z, slip=slip: slip(U2 @ V, z) for meaning, slip in masks.items()},
+            {
+                meaning: lambda V, U2, z, mistake=mistake: mistake(U2 @ V, z)
+                for meaning, mistake in masks.items()
+            },
         ),
     }
 
 
 def _matrix(delta: str, layer: str) -> Step:
-    slips = {
+    mistakes = {
         "this is the transpose": lambda U, H: H.T @ U,
         "only one sample's part": lambda U, H: len(U) * U[0].outer(H[0]),
         "the sign is turned": lambda U, H: -U.T @ H,
     }
-    return Step((delta, layer), lambda U, H: U.T @ H, slips)
+    return Step((delta, layer), lambda U, H: U.T @ H, mistakes)
 
 
 def _vector(delta: str) -> Step:
-    slips = {
+    mistakes = {
         "summed over the wrong axis: one number for each unit is left, not one for each sample": lambda U: (
             U.sum(1)
         ),
@@ -419,7 +431,7 @@ def _vector(delta: str) -> Step:
         "only one sample's part": lambda U: len(U) * U[0],
         "the sign is turned": lambda U: -U.sum(0),
     }
-    return Step((delta,), lambda U: U.sum(0), slips)
+    return Step((delta,), lambda U: U.sum(0), mistakes)
 
 
 BATCH_BACKWARD = {
@@ -430,21 +442,19 @@ BATCH_BACKWARD = {
     "db1": _vector("U1"),
     "dX": Step(("U1", "W"), lambda U1, W: U1 @ W, {"summed over the samples": lambda U1, W: (U1 @ W).sum(0)}),
 }
-PER_SAMPLE = {
-    "U2": "u2",
-    "U1": "u1",
-    "dX": "dx",
-}  # answers with a row for each sample, and the single sample's
+# Answers with a row for each sample, and their names for one sample.
+PER_SAMPLE = {"U2": "u2", "U1": "u1", "dX": "dx"}
 
 
-class Batch:
-    """What a student's `mlp_backward_batch` answers, its powers of N apart from everything else.
+class BatchAnswers:
+    """What a student's `mlp_backward_batch` returns for one batch and for others, and what their functions for one
+    sample return row by row. Called with the name of a step, it gives the answer with the right power of N.
 
-    Twice the same batch leaves the gradients of a mean what they are and doubles those of a sum, whatever else may
-    be wrong with them. So the power of N in an answer is measured, taken out, and judged on its own.
+    The batch repeated twice leaves the gradients of a mean as they are and doubles those of a sum, whatever else is
+    wrong with them. So the power of N in an answer is measured, and removed before the answer is judged.
 
     Args:
-        sizes: (inputs, hidden, classes), all different; if the code raises there, it is judged where they are the same.
+        sizes: (inputs, hidden, classes), all different; if the code raises there, all sizes are equal.
         n: samples.
     """
 
@@ -456,12 +466,6 @@ class Batch:
                 break
         else:
             self.given, self.other = next(draws(sizes, seed, n))
-        given = self.given
-        steps = {
-            name: replace(step, plausible=partial(self.plausible, name=name))
-            for name, step in {**BATCH_FORWARD, **BATCH_BACKWARD}.items()
-        }
-        self.chain = Derivation(given, steps)
 
     def ask(self, given: Mapping[str, Tensor]) -> dict[str, Any]:
         result = call(self.student.mlp_backward_batch, given["x"], given["y"], parameters(given))
@@ -485,19 +489,22 @@ class Batch:
 
     @cached_property
     def singles(self) -> list[Answers]:
-        """The student's functions for one sample, asked row by row."""
+        """The student's functions for one sample, called for each row."""
         rows = zip(self.given["x"], self.given["y"], strict=True)
         return [ask(self.student, {**self.given, "x": x, "y": y}) for x, y in rows]
 
-    def alive(self, name: str) -> bool:
+    def __call__(self, name: str) -> Tensor:
         if name in BATCH_FORWARD:  # the student's own, from the functions for one sample
-            own = numbers(self.answers(name), name)
+            return torch.stack([numbers(single(name), name).reshape(-1) for single in self.singles])
+        return numbers(self.result[name], name) / float(self.n) ** self.power(name)
+
+    def alive(self, name: str) -> bool:
+        """Whether the student's code computes this answer from the batch."""
+        if name in BATCH_FORWARD:
+            own = numbers(self(name), name)
             return len(own.unique(dim=0)) == len(own) and len(own[0].unique()) > 1
         own = numbers(self.result[name], name)
         return alive(own, name, self.again.__getitem__, self.elsewhere.__getitem__)
-
-    def plausible(self, own: Tensor, name: str) -> bool:
-        return self.alive(name)
 
     def power(self, name: str) -> int:
         """The power of N that an answer has too much: 0 in a gradient of the mean, 1 in one of the sum."""
@@ -514,50 +521,67 @@ class Batch:
             return int(float(numbers(self.result["U2"], "U2").abs().max()) > 1 / self.n + ATOL)
         return 0
 
-    def answers(self, name: str) -> Any:
-        """An answer as it would be with the right power of N."""
-        if name in BATCH_FORWARD:
-            return torch.stack([numbers(single(name), name).reshape(-1) for single in self.singles])
-        return numbers(self.result[name], name) / float(self.n) ** self.power(name)
+
+class Batch:
+    """Judges a student's `mlp_backward_batch`, and the powers of N in its answers by themselves.
+
+    Args:
+        sizes, n: as for `BatchAnswers`.
+    """
+
+    def __init__(self, student: Student, sizes: Sequence[int], n: int, seed: int) -> None:
+        self.answers = answers = BatchAnswers(student, sizes, n, seed)
+
+        def plausible(own: Tensor, name: str) -> bool:
+            return answers.alive(name)
+
+        steps = {
+            name: replace(step, plausible=partial(plausible, name=name))
+            for name, step in {**BATCH_FORWARD, **BATCH_BACKWARD}.items()
+        }
+        self.chain = Derivation(answers.given, steps)
 
     def expect(self, name: str) -> None:
-        """An answer is right up to its power of N, follows from the student's own U2 and U1, or is what the
-        student's functions for one sample add up to."""
-        key = name.removeprefix("d")
+        """An answer, with the right power of N, is right, follows from the student's own U2 and U1, or is the sum over
+        what the student's functions for one sample return."""
         try:
-            self.chain.expect(self.answers, name, called=f'"{key}"', rtol=RTOL, atol=ATOL)
+            self.chain.expect(self.answers, name, called=f'"{name.removeprefix("d")}"', rtol=RTOL, atol=ATOL)
         except CheckFailed as failure:
             with suppress(CheckFailed, RuntimeError):
-                rows = torch.stack(
-                    [numbers(s(PER_SAMPLE.get(name, name)), name).squeeze() for s in self.singles]
-                )
-                summed = rows if name in PER_SAMPLE else rows.sum(0)
-                own = self.answers(name)
-                computed = len(rows.unique(dim=0)) > 1 and self.alive(name)
-                if computed and differ(own.squeeze(), summed / self.n, RTOL, ATOL) == 0:
+                if self.adds_up(name):
                     return
             raise failure from None
 
+    def adds_up(self, name: str) -> bool:
+        """Whether an answer is the sum over what the student's functions for one sample return."""
+        single = PER_SAMPLE.get(name, name)
+        rows = torch.stack([numbers(answers(single), name).squeeze() for answers in self.answers.singles])
+        total = rows if name in PER_SAMPLE else rows.sum(0)
+        own = self.answers(name)
+        computed = len(rows.unique(dim=0)) > 1 and self.answers.alive(name)
+        return computed and differ(own.squeeze(), total / self.answers.n, RTOL, ATOL) == 0
+
     def expect_mean(self) -> None:
         """The gradients for both weight matrices are those of the mean."""
+        meanings = {1: "the 1/N is missing: this is the gradient of the sum", -1: "the 1/N is in it twice"}
         for name in ("dV", "dW"):
             key = name.removeprefix("d")
-            if not self.alive(name):
+            if not self.answers.alive(name):
                 raise CheckFailed(f'"{key}" is not computed from the batch')
-            told = {1: "the 1/N is missing: this is the gradient of the sum", -1: "the 1/N is in it twice"}
-            power = self.power(name)
+            power = self.answers.power(name)
             if power:
-                raise CheckFailed(f'"{key}": {told.get(power, "its power of N is wrong")}')
+                raise CheckFailed(f'"{key}": {meanings.get(power, "its power of N is wrong")}')
 
     def expect_same_power(self, names: Iterable[str]) -> None:
         """These answers have the power of N that the student's weight gradients have."""
-        weights = {self.power("dV"), self.power("dW")}
+        power = self.answers.power
+        weights = {power("dV"), power("dW")}
         for name in names:
-            power = self.power(name)
-            if power not in weights:
-                said = "one 1/N too many: U2 has it already" if power < min(weights) else "the 1/N is missing"
+            if power(name) not in weights:
+                few = power(name) < min(weights)
+                meaning = "one 1/N too many: U2 has it already" if few else "the 1/N is missing"
                 raise CheckFailed(
-                    f'"{name.removeprefix("d")}": {said} (the weights\' gradients have another)'
+                    f'"{name.removeprefix("d")}": {meaning} (the weights\' gradients have another)'
                 )
 
 
@@ -565,16 +589,16 @@ class Batch:
 
 
 def normal(seed: int, **shapes: tuple[int, ...]) -> dict[str, Tensor]:
-    """Normal numbers by name and shape, none of them near 0 and some of either sign."""
+    """Normal numbers by name and shape, none of them close to 0 and some of either sign."""
     draw = torch.Generator().manual_seed(seed)
-    drawn = {}
+    values = {}
     for name, shape in shapes.items():
         while True:
             value = torch.randn(*shape, generator=draw, dtype=torch.float64)
             if value.abs().min() > 0.05 and bool((value > 0).any()) and bool((value < 0).any()):
                 break
-        drawn[name] = value
-    return drawn
+        values[name] = value
+    return values
 
 
 def prediction(seed: int, classes: int) -> dict[str, Tensor]:
@@ -586,12 +610,12 @@ def prediction(seed: int, classes: int) -> dict[str, Tensor]:
 
 
 class Functions:
-    """A student's functions for single steps, each called alone with given values and graded by the step.
+    """A student's functions for single steps, each called with given values and graded by its step.
 
     Args:
-        steps: by the function's name. Its arguments are what the step needs and no other function gives.
-        given: what the functions are called with.
-        other: another draw of the same, as for `Sample`.
+        steps: by the function's name. Its arguments are what the step needs, except the results of other functions.
+        given: the values of the arguments.
+        other: other values for them, as for `Sample`.
     """
 
     def __init__(
@@ -616,23 +640,20 @@ class Functions:
         self.chain.expect(self.answers, name, rtol=RTOL, atol=ATOL)
 
 
-# Problem 2's parameters, by the names that `network` and `truth` have for them.
+# Problem 2's parameters, and their names in `network` and `truth`.
 THETA = {"W1": "W", "b1": "b1", "W2": "V", "b2": "b2"}
-SMALL, LARGE = (
-    1e-4,
-    1.0,
-)  # learning rates: at the small one no update changes another gradient, at the large it does
-COARSE = {"rtol": 5e-3, "atol": 2e-3}  # for what is left of a float32 number after a small step
+SMALL, LARGE = 1e-4, 1.0  # learning rates: with the large one, an update changes the other gradients
+COARSE = {"rtol": 5e-3, "atol": 2e-3}  # a small step of a float32 number has few digits
 
 
 class Descent:
     """What a student's `descend(x, o, theta, eta)` does to the parameters.
 
-    Its gradients are right, or what the student's own functions for single steps give one after the other. A parameter
-    for which these give nothing to go by, a number for a vector, say, is left out: the slip is paid for there.
+    Its gradients are right, or those that the student's own functions for single steps give. A parameter for which
+    these give nothing usable, for instance a number for a vector, is not judged: its function has lost the points.
 
     Args:
-        sizes: (n, d, K), all different; if `descend` raises there, it is judged where they are the same.
+        sizes: (n, d, K), all different; if `descend` raises there, all sizes are equal.
     """
 
     def __init__(self, student: Student, sizes: Sequence[int], seed: int) -> None:
@@ -643,22 +664,19 @@ class Descent:
                 break
         else:
             self.given, self.other = next(draws(sizes, seed))
-        given, other = self.given, self.other
-        right = truth(given)
+        right = truth(self.given)
         gradients = {
             f"d{name}": Step((), partial(right.__getitem__, f"d{ours}")) for name, ours in THETA.items()
         }
-        slips: dict[str, Callable[[Tensor], Tensor]] = {
-            "this step goes uphill": torch.neg,
-            "it does not move": torch.zeros_like,
-            "a factor 2 is too much": lambda g: 2 * g,
-        }
-        moves = {name: Step((f"d{name}",), lambda g: g, slips) for name in THETA}
-        again, elsewhere = (partial(self.composed, values) for values in (given, other))
-        self.chain = Derivation({}, from_live(gradients, again, elsewhere) | moves)
+        moves = {name: Step((f"d{name}",), lambda g: g, DESCENT_MISTAKES) for name in THETA}
+        self.chain = Derivation({}, from_live(gradients, *self.composed()) | moves)
+
+    def composed(self) -> tuple[Answers, Answers]:
+        """Gradients by the student's functions for single steps, for the sample and for another."""
+        return partial(composed, self.student, self.given), partial(composed, self.student, self.other)
 
     def moved(self, given: Mapping[str, Tensor], eta: float) -> dict[str, Tensor]:
-        """By how much each parameter went down."""
+        """By how much `descend` decreases each parameter."""
         theta = {name: given[ours] for name, ours in THETA.items()}
         after = call(self.student.descend, given["x"], given["y"], theta, eta)
         moved = {}
@@ -676,49 +694,33 @@ class Descent:
         moved = self.moved(self.given, SMALL)
 
         def answer(name: str) -> Any:
-            return moved[name] / SMALL if name in THETA else self.composed(self.given, name)
+            return moved[name] / SMALL if name in THETA else composed(self.student, self.given, name)
 
         for name in self.judged():
             self.chain.expect(answer, name, called=f'the step of "{name}", divided by eta', **COARSE)
 
     def judged(self) -> list[str]:
-        """The parameters with something to go by.
+        """The parameters that are judged.
 
         Raises:
             CheckFailed: no weight matrix is among them.
         """
-        again, elsewhere = (partial(self.composed, values) for values in (self.given, self.other))
+        own_gradient, elsewhere = self.composed()
         names = []
         for name, ours in THETA.items():
             try:
-                own = self.composed(self.given, f"d{name}")
-            except CheckFailed:  # nothing of the student's own: it must be right
+                own = own_gradient(f"d{name}")
+            except CheckFailed:  # the student's functions give none: the step must be right
                 names.append(name)
                 continue
-            if own.shape == self.given[ours].shape and alive(own, f"d{name}", again, elsewhere):
+            if own.shape == self.given[ours].shape and alive(own, f"d{name}", own_gradient, elsewhere):
                 names.append(name)
         if not {"W1", "W2"} & set(names):
             raise CheckFailed("your gradients for the weights do not depend on the sample")
         return names
 
-    def composed(self, given: Mapping[str, Tensor], name: str) -> Tensor:
-        """A gradient by the student's functions, each called with what the ones before gave."""
-        z1 = given["W"] @ given["x"] + given["b1"]
-        h = z1.relu()
-        o_hat = (given["V"] @ h + given["b2"]).softmax(0)
-
-        def step(function: str, like: Tensor | None, *args: Tensor) -> Tensor:
-            value = numbers(call(getattr(self.student, function), *args), function)
-            return value if like is None else alike(value, like)
-
-        delta, layer = step("dE_dz2", o_hat, o_hat, given["y"]), h
-        if name.endswith("1"):
-            delta, layer = step("dE_dz1", z1, step("dE_dh", h, given["V"], delta), z1), given["x"]
-        like = self.given[THETA[name.removeprefix("d")]]
-        return step(f"dE_{name}", like, delta, *([layer] if "W" in name else []))
-
     def expect_one_point(self) -> None:
-        """A large step is the small one in proportion, so every gradient was taken at the old parameters."""
+        """A large step is proportional to the small one, so every gradient was taken at the old parameters."""
         small, large, again = (self.moved(self.given, eta) for eta in (SMALL, LARGE, LARGE))
         elsewhere = self.moved(self.other, LARGE)
         names = self.judged()
@@ -732,3 +734,29 @@ class Descent:
                 raise CheckFailed(
                     f'the step of "{name}" changes its direction with eta: was another parameter updated before?'
                 )
+
+
+DESCENT_MISTAKES: dict[str, Callable[[Tensor], Tensor]] = {
+    "this step goes uphill": torch.neg,
+    "it does not move": torch.zeros_like,
+    "a factor 2 is too much": lambda g: 2 * g,
+}
+
+
+def composed(student: Student, given: Mapping[str, Tensor], name: str) -> Tensor:
+    """The gradient "dW1", "db1", "dW2" or "db2" by the student's functions for single steps.
+
+    Each function is called with what the ones before it returned, after a right forward pass.
+    """
+    z1 = given["W"] @ given["x"] + given["b1"]
+    h = z1.relu()
+    o_hat = (given["V"] @ h + given["b2"]).softmax(0)
+
+    def step(function: str, like: Tensor, *args: Tensor) -> Tensor:
+        return alike(numbers(call(getattr(student, function), *args), function), like)
+
+    delta, layer = step("dE_dz2", o_hat, o_hat, given["y"]), h
+    if name.endswith("1"):
+        delta, layer = step("dE_dz1", z1, step("dE_dh", h, given["V"], delta), z1), given["x"]
+    like = given[THETA[name.removeprefix("d")]]
+    return step(f"dE_{name}", like, delta, *([layer] if "W" in name else []))

@@ -1,4 +1,4 @@
-"""What share of the variance problem 6.1's reference explains, over many seeds, and the bar that allows.
+"""What share of the variance problem 6.1's reference explains, over many seeds, and the threshold that allows.
 
 python -m judging.csc6022_hw2.calibrate_p6_1 --seeds 10
 
@@ -54,7 +54,7 @@ def main() -> None:
         seeds=args.seeds,
         n=None,
         recipe=f"{source}{p61.DRAWS} {p61.LAM} {p61.EPOCHS}",
-        bars={"10 hidden units": 1 - p61.BAR},
+        bars={"10 hidden units": 1 - p61.THRESHOLD},
         note=f"Share of the test targets' variance that is explained, the median of {p61.DRAWS} data sets.",
     )
 

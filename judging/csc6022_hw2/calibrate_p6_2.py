@@ -4,7 +4,7 @@ python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10
 python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10 --stand-in
 
 "ours" are fresh networks after the grader's own short training (judging/csc6022_hw2/p6_2_cnn.py), for who trained
-them wrongly. The open-ended network's bars are the handout's 70 % and two lower ones, less what drawing the test
+them wrongly. The open-ended network's thresholds are the handout's 70 % and two lower ones, less what drawing the test
 pictures may take.
 """
 
@@ -32,12 +32,15 @@ NETWORKS = {"barebones": "barebones", "module": "module_net", "sequential": "seq
 ITEMS = {"barebones": "p6_2b-accuracy", "module": "p6_2c-accuracy", "sequential": "p6_2d-accuracy"}
 
 
-def bars_in_use(cells: dict[str, str], kind: str) -> dict[str, float]:
+def thresholds_in_use(cells: dict[str, str], kind: str) -> dict[str, float]:
     """By network, as the notebook's checks have them."""
     found = {
-        network: re.search(r"^BARS = (\{.*\})", cells[item], re.MULTILINE) for network, item in ITEMS.items()
+        network: re.search(r"^THRESHOLDS = (\{.*\})", cells[item], re.MULTILINE)
+        for network, item in ITEMS.items()
     }
-    return {network: ast.literal_eval(bars[1])[kind] for network, bars in found.items() if bars}
+    return {
+        network: ast.literal_eval(thresholds[1])[kind] for network, thresholds in found.items() if thresholds
+    }
 
 
 def notebook(root: Path) -> tuple[dict[str, str], dict[str, Any]]:
@@ -109,10 +112,10 @@ def main() -> None:
         return accuracy(model, *test)
 
     measured = {network: trained(network) for network in RUNS}
-    bars = bars_in_use(cells, "stand-in" if args.stand_in else args.profile)
+    thresholds = thresholds_in_use(cells, "stand-in" if args.stand_in else args.profile)
     if args.ours:
         measured["trained by us"] = ours
-        bars["trained by us"] = p6_2_cnn.FLOOR
+        thresholds["trained by us"] = p6_2_cnn.FLOOR
     answers = [source for name, source in cells.items() if name.endswith(("-code", "-run"))]
     calibrate(
         title,
@@ -120,7 +123,7 @@ def main() -> None:
         seeds=args.seeds,
         n=len(test[1]),
         recipe=f"{origin}{p6_2_cnn.STEPS}{p6_2_cnn.RATES}" + "".join(answers),
-        bars=bars,
+        bars=thresholds,
         note=f"Data: {origin}. One epoch.",
     )
 

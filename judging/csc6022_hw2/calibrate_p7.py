@@ -1,4 +1,4 @@
-"""Homework 2, problem 7: how well the reference learns to copy and to read dates, and the bars this allows.
+"""Homework 2, problem 7: how well the reference learns to copy and to read dates, and the thresholds this allows.
 
 python -m judging.csc6022_hw2.calibrate_p7 --seeds 10
 """
@@ -17,10 +17,10 @@ from results import ROOT
 from chainrule.lesson.student import Student
 from chainrule.lesson.verbs import Worker
 from given import dates
-from judging.csc6022_hw2.p7_training import COPY, DATES, written
+from judging.csc6022_hw2.p7.learnt import COPY, DATES, written
 
 NOTEBOOKS = sorted((ROOT / "source" / "csc6022-hw2").glob("p7*.ipynb"))
-BARS = {"copy task, trained": COPY.bar, "dates, chosen epoch": DATES.bar}
+THRESHOLDS = {"copy task, trained": COPY.threshold, "dates, chosen epoch": DATES.threshold}
 N = 500  # sequences in a check
 
 
@@ -86,7 +86,7 @@ def main() -> None:
         seeds=args.seeds,
         n=N,
         recipe="".join(SOURCES),
-        bars=BARS,
+        bars=THRESHOLDS,
         note="Whole new sequences right, by greedy decoding. Both profiles: the data are generated.",
     )
 

@@ -1,7 +1,7 @@
 """Homework 2, problem 3: activation volumes and parameter counts of a small convolutional network.
 
-A volume is (height, width, channels). Every entry of a student's table is graded from the right volume before
-it or from the student's own, so that a slip is paid for where it was made.
+A volume is (height, width, channels). Every entry of a student's table is judged from the right volume before it or
+from the student's own (error carried forward, see `chainrule.judging.derivation`).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def convolution(before: str, network: Network, filters: int) -> Step:
 
 
 def pooling(before: str, plausible: Callable[[Tensor], bool]) -> Step:
-    """The volume after 2×2 max-pooling with stride 2, without a rest: floor(n / 2)."""
+    """The volume after 2×2 max-pooling with stride 2: floor(n / 2)."""
     return Step(
         (before,),
         lambda v: volume(v[0] // 2, v[1] // 2, v[2]),
@@ -108,7 +108,8 @@ def pooling(before: str, plausible: Callable[[Tensor], bool]) -> Step:
 
 
 def volumes(network: Network, own: Callable[[str], Any]) -> Derivation:
-    """The chain of volumes. What a student's pooling leaves is carried on only if it has done something.
+    """The chain of volumes. Later layers follow from a wrong volume after pooling only if that differs from the volume
+    before it.
 
     Args:
         own: the student's volume of a layer; raises CheckFailed if there is none.
@@ -148,9 +149,9 @@ def volumes(network: Network, own: Callable[[str], Any]) -> Derivation:
 
 
 class Volumes:
-    """A student's volumes, read as (height, width, channels). Call it with the name of a layer.
+    """A student's volumes as (height, width, channels). Call it with the name of a layer.
 
-    Where they are written (channels, height, width), they are turned round: the order is paid for once.
+    Volumes that are written as (channels, height, width) are read in this order; only the first one loses its points.
     """
 
     def __init__(self, student: Student, network: Network) -> None:
@@ -171,7 +172,7 @@ class Volumes:
         return answers.flat(value, name) if layer == "fc" else answers.volume(value, name)
 
     def is_turned(self, layer: str) -> bool:
-        """Whether it begins with the channels: pictures here are as high as wide."""
+        """Whether it begins with the channels: height and width are equal here."""
         first, second, third = self.written(layer)
         return layer != "fc" and first != second == third
 
@@ -197,13 +198,13 @@ class Volumes:
     def sources(self, layer: str) -> list[Tensor]:
         """The volumes a layer's parameters may have been counted from: the right one, then the student's own."""
         before = BEFORE[layer]
-        found = [self.chain.values[before]]
+        right = self.chain.values[before]
         try:
             own = torch.tensor(self(before), dtype=torch.float64)
         except CheckFailed:
-            return found
+            return [right]
         step = self.chain.steps.get(before)
-        return [*found, own] if step and step.plausible(own) else found
+        return [right, own] if step and step.plausible(own) else [right]
 
 
 # ---- parameters ----------------------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ class Volumes:
 
 @dataclass(frozen=True)
 class Way:
-    """A way to count weights or biases, with what is wrong about it: nothing, if it is the right one."""
+    """A way to count weights or biases, and what is wrong about it: "" for the right one."""
 
     wrong: str
     rule: Rule  # from the volume before the layer
@@ -271,7 +272,7 @@ def dense_parameters(network: Network) -> tuple[list[Way], list[Way]]:
 
 
 class Parameters:
-    """A student's parameter counts, graded from the student's volumes."""
+    """A student's parameter counts, judged from the right volumes or the student's own."""
 
     def __init__(self, student: Student, network: Network) -> None:
         self.student = student
@@ -281,10 +282,10 @@ class Parameters:
     def count(self, layer: str) -> int:
         """Raises CheckFailed if there is no count of this layer."""
         value = answers.entry(self.student.parameters, layer, "parameters")
-        return answers.whole(value, f'parameters["{layer}"]')
+        return answers.whole_number(value, f'parameters["{layer}"]')
 
     def explained(self, layer: str) -> tuple[str, str]:
-        """What is wrong about weights and about biases in the count of a layer that has both, "" if nothing is.
+        """What is wrong about the weights and about the biases in a layer's count, "" if nothing is.
 
         Raises:
             CheckFailed: no known way to count gives this number.
@@ -294,7 +295,7 @@ class Parameters:
             weights, biases = dense_parameters(self.network)
         else:
             weights, biases = convolution_parameters(self.network, self.network.filters[layer == "conv2"])
-        # In this order the fewest slips are found: none, then one, of biases first.
+        # The fewest mistakes first: none, then one, in the biases before one in the weights.
         for w, b in sorted(
             product(weights, biases), key=lambda pair: bool(pair[0].wrong) * 2 + bool(pair[1].wrong)
         ):
@@ -305,15 +306,15 @@ class Parameters:
         )
 
     def expect_weights(self, layer: str) -> None:
-        """The count holds the right number of weights, whatever it does about biases."""
+        """The count has the right number of weights, whatever its number of biases."""
         self._expect(layer, self.explained(layer)[0])
 
     def expect_biases(self, layer: str) -> None:
-        """The count holds the right number of biases; it may hold a wrong number of weights that is understood."""
+        """The count has the right number of biases; its number of weights may be wrong in a known way."""
         self._expect(layer, self.explained(layer)[1])
 
     def expect_none(self, layer: str) -> None:
-        """Pooling has none. Where every count is zero, that says nothing about pooling."""
+        """Pooling has no parameters. A table of zeros only earns no points here."""
         count = self.count(layer)
         self._expect(layer, "pooling takes a maximum, there is nothing to train" if count else "")
         if not any(self.has_some(other) for other in LAYERS):
@@ -334,21 +335,21 @@ class Parameters:
 
 
 def draw(random: Random | None) -> dict[str, object]:
-    """The network's numbers, and its table filled in, as they stand in the notebook.
+    """The network's numbers and the right table, as the notebook shows them.
 
     Args:
-        random: a student's own; None for the handout's network.
+        random: None for the handout's network.
     """
-    net = HANDOUT if random is None else drawn(random)
+    net = HANDOUT if random is None else random_network(random)
     right = volumes(net, no_answer).values
     first, second = net.filters
     k = net.kernel
     flattened = " * ".join(str(int(size)) for size in right["pool2"])
     table: dict[str, object] = {
-        "volume_conv1": whole_sizes(right["conv1"]),
-        "volume_pool1": whole_sizes(right["pool1"]),
-        "volume_conv2": whole_sizes(right["conv2"]),
-        "volume_pool2": whole_sizes(right["pool2"]),
+        "volume_conv1": as_integers(right["conv1"]),
+        "volume_pool1": as_integers(right["pool1"]),
+        "volume_conv2": as_integers(right["conv2"]),
+        "volume_pool2": as_integers(right["pool2"]),
         "volume_fc": (net.outputs,),
         "count_conv1": f"{k} * {k} * {net.depth} * {first} + {first}",
         "count_conv2": f"{k} * {k} * {first} * {second} + {second}",
@@ -367,15 +368,15 @@ def draw(random: Random | None) -> dict[str, object]:
     return {f"p3_{name}": value for name, value in (network | table).items()}
 
 
-def drawn(random: Random) -> Network:
-    """A network in which no two numbers that a slip might exchange are equal."""
+def random_network(random: Random) -> Network:
+    """A network in which numbers that might be confused are different."""
     side = random.choice((20, 24, 28, 36, 40, 44, 48))
     sides = {side, side // 2, side // 4}
     first, second, outputs = random.sample([n for n in range(6, 19) if n not in sides], 3)
     return Network(side, random.choice((1, 3)), random.choice((3, 5, 7)), (first, second), outputs)
 
 
-def whole_sizes(v: Tensor) -> tuple[int, ...]:
+def as_integers(v: Tensor) -> tuple[int, ...]:
     return tuple(int(size) for size in v)
 
 

@@ -1,4 +1,4 @@
-"""Homework 2, problem 4: CNNs and Vision Transformers. The answers, why they are right, and which readings count."""
+"""Homework 2, problem 4: CNNs and Vision Transformers. Right answers, the reasons for them, and accepted readings."""
 
 from __future__ import annotations
 
@@ -31,7 +31,11 @@ class Choice:
     wrong: Mapping[str, str]
 
     def expect(self, letter: str) -> None:
-        """Raises CheckFailed if it is another letter, with the reason why not."""
+        """The letter is the right one.
+
+        Raises:
+            CheckFailed: it isn't; the message gives the reason.
+        """
         if letter != self.right:
             raise CheckFailed(f"{letter} is not right: {self.wrong[letter]}")
 
@@ -44,7 +48,7 @@ CHOICES = {
         {
             "A": "every network multiplies and adds, a plain MLP too, so this is not what makes a CNN",
             "C": "self-attention and layer normalisation are what a Transformer is built from",
-            "D": "these train a network, whatever its kind; they don't process a picture",
+            "D": "these train a network, whatever its kind; they don't process a image",
         },
     ),
     "positions": Choice(
@@ -74,7 +78,7 @@ CHOICES = {
 
 
 def expect_count(count: int, side: int, patch: int) -> None:
-    """The number of patches of a side × side picture is right."""
+    """The number of patches of a side × side image is right."""
     row = side // patch
     expect(count, "patches").close_to(
         row * row,
@@ -85,7 +89,7 @@ def expect_count(count: int, side: int, patch: int) -> None:
             f"a patch has {patch} · {patch} pixels, not {patch}: divide both sides": side * side // patch,
             "this counts pixels, not patches": side * side,
             "a patch has height and width; its channels make no more patches": row * row * 3,
-            "the class token is no patch of the picture": row * row + 1,
+            "the class token is no patch of the image": row * row + 1,
             "rows and columns multiply, they don't add": row + row,
             "patches don't overlap: they are as far apart as they are wide": (side - patch + 1) ** 2,
         },
@@ -102,7 +106,7 @@ def expect_length(length: int, side: int, patch: int) -> None:
             "the three colour channels are forgotten": patch * patch,
             f"a patch is {patch} high and {patch} wide: {patch} counts twice": patch * 3,
             "one number for a pixel's three channels, and only one row of the patch": patch,
-            "this is the length of the whole picture, not of a patch": side * side * 3,
+            "this is the length of the whole image, not of a patch": side * side * 3,
             "height, width and channels multiply, they don't add": patch + patch + 3,
             "RGB has three channels, not four": patch * patch * 4,
         },
@@ -110,7 +114,7 @@ def expect_length(length: int, side: int, patch: int) -> None:
 
 
 def draw(random: Random | None) -> dict[str, object]:
-    """Side of the picture and of a patch; the handout's if `random` is None."""
+    """Side of the image and of a patch, and the texts with them; the handout's if `random` is None."""
     side, patch = 224, 16
     if random is not None:
         patch = random.choice((8, 12, 16, 20, 32))
@@ -128,7 +132,7 @@ def draw(random: Random | None) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class Feature:
-    """A feature, every label that a defensible reading gives it with that reading, and why no other does."""
+    """A feature, every label that can be defended with its reason, and why the other labels can't."""
 
     says: str
     readings: Mapping[str, str]
@@ -136,7 +140,7 @@ class Feature:
 
     @property
     def why(self) -> str:
-        """The labels that count, each with its reading."""
+        """The labels that count, each with its reason."""
         return "; or ".join(f"{label}, because {reading}" for label, reading in self.readings.items())
 
 
@@ -152,7 +156,7 @@ FEATURES = {
     "parallel": Feature(
         "can handle patches in parallel",
         {
-            VIT: "only a ViT cuts the picture into patches, and attention takes them all at once",
+            VIT: "only a ViT cuts the image into patches, and attention takes them all at once",
             BOTH: "a convolution's windows don't depend on one another either",
         },
         "attention takes all patches in one matrix product, so a ViT can at any rate",
@@ -160,10 +164,10 @@ FEATURES = {
     "sharing": Feature(
         "shares weights across places",
         {
-            CNN: "sharing a filter across the picture is the inductive bias of convolutions",
+            CNN: "sharing a filter across the image is the inductive bias of convolutions",
             BOTH: "a ViT's patch embedding and its layers use the same weights for every patch, too",
         },
-        "a filter is used at every place of the picture, so a CNN does at any rate",
+        "a filter is used at every place of the image, so a CNN does at any rate",
     ),
     "encoding": Feature(
         "requires positional encoding of patches",
@@ -187,7 +191,7 @@ FEATURES = {
 
 
 def expect_label(key: str, label: Callable[[str], str]) -> None:
-    """The student's label of a feature is one that a defensible reading gives it.
+    """The student's label of a feature can be defended.
 
     Args:
         label: the student's label by key of the feature; raises CheckFailed if there is none.

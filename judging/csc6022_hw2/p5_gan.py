@@ -1,11 +1,12 @@
-"""Homework 2, problem 5: what the gradients of a GAN's objective are, and which slip explains a wrong one.
+"""Homework 2, problem 5: the gradients of a GAN's objective, and known mistakes that explain wrong ones.
 
     L = 1/n Σ_i log D(X^i) + log(1 − D(G(Z^i)))
 
-Samples stand in rows, there are no biases. Layers are numbered 1 … L; whatever belongs to layers is a dict with these
-keys. `W[l]` is (out, in), so `z[l] = A[l-1] @ W[l].T`. Everything is float64.
+Samples are rows, there are no biases. Layers are numbered 1 … L; values of all layers are a dict with these keys.
+`W[l]` is (out, in), so `z[l] = A[l-1] @ W[l].T`. Everything is float64.
 
-Each `expect_…` judges one part of an answer and raises `CheckFailed`; a slip in another part is carried through.
+Each `expect_…` judges one part of an answer and raises `CheckFailed` if it is wrong; mistakes in other parts lose no
+points there (error carried forward, see `chainrule.judging.derivation`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ Layers = dict[int, Tensor]
 Kinds = dict[int, str]
 Answer = Callable[..., Any]  # a function of the student's
 
-RTOL, ATOL = 1e-5, 1e-8  # room for an answer that was computed in float32
+RTOL, ATOL = 1e-5, 1e-8  # answers may be computed in float32
 HIDDEN_KINDS = ("tanh", "leaky_relu", "softplus", "sigmoid")
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -82,13 +83,13 @@ def normal(draw: torch.Generator, *shape: int) -> Tensor:
 
 
 def probabilities(draw: torch.Generator, n: int) -> Tensor:
-    """(n, 1) between 0.1 and 0.9: away from 0 and 1."""
+    """(n, 1) between 0.1 and 0.9."""
     return 0.1 + 0.8 * torch.rand(n, 1, generator=draw, dtype=torch.float64)
 
 
 @dataclass(frozen=True)
 class Network:
-    """Weights and pre-activations, drawn apart from each other, and ∂L/∂z of the last layer (n, its width)."""
+    """Random weights and pre-activations, which don't belong together, and ∂L/∂z of the last layer (n, its width)."""
 
     W: Layers
     z: Layers
@@ -100,7 +101,13 @@ class Network:
 
 
 def network(seed: int, widths: tuple[int, ...], kinds: tuple[str, ...], n: int) -> Network:
-    """One with these widths, the input's first. No z is near the kink of a leaky ReLU, nor large."""
+    """A random network.
+
+    Args:
+        widths: of the input and of each layer. No z is close to the kink of a leaky ReLU, nor large.
+        kinds: of the layers' activations.
+        n: samples.
+    """
     draw = generator(seed)
     layers = range(1, len(widths))
     W = {l: normal(draw, widths[l], widths[l - 1]) / widths[l - 1] ** 0.5 for l in layers}
@@ -118,14 +125,14 @@ def layer(value: Any, l: int, shape: tuple[int, ...], name: str) -> Tensor:
     """The entry of a layer, from a dict or from a list that begins with layer 1.
 
     Raises:
-        CheckFailed: there is none of that shape.
+        CheckFailed: there is none, or it has another shape.
     """
     called = f"{name}[{l}]"
     if isinstance(value, list | tuple):
         value = dict(enumerate(value, 1))
     if not isinstance(value, Mapping):
-        found = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
-        raise CheckFailed(f"{name} is {found}, expected a dict with an entry for each layer")
+        form = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
+        raise CheckFailed(f"{name} is {form}, expected a dict with an entry for each layer")
     if l not in value:
         raise CheckFailed(f"{called} is missing: there are only the layers {list(value)}")
     got = numbers(value[l], called)
@@ -134,7 +141,11 @@ def layer(value: Any, l: int, shape: tuple[int, ...], name: str) -> Tensor:
 
 
 def rows(value: Any, like: Tensor, name: str) -> Tensor:
-    """Numbers of this shape; a vector may be a row, a column or flat."""
+    """The value in the shape of `like`; a vector may be a row, a column or one-dimensional.
+
+    Raises:
+        CheckFailed: it has another shape.
+    """
     got = numbers(value, name)
     if got.numel() == like.numel() and max(like.shape) == like.numel() == max(got.shape, default=1):
         return got.reshape(like.shape)
@@ -143,7 +154,11 @@ def rows(value: Any, like: Tensor, name: str) -> Tensor:
 
 
 def pair(value: Any, like: Tensor) -> tuple[Tensor, Tensor]:
-    """(real, generated), each (n, 1): a pair, or all 2n in one."""
+    """(real, generated), each (n, 1), from a pair, or from one array of 2n numbers.
+
+    Raises:
+        CheckFailed: it is neither.
+    """
     if isinstance(value, torch.Tensor | np.ndarray) and value.size != 2 and len(value) == 2 * len(like):
         value = numbers(value, "the answer").split(len(like))
     if not isinstance(value, list | tuple | torch.Tensor | np.ndarray) or len(value) != 2:
@@ -156,7 +171,7 @@ def same(a: Tensor, b: Tensor) -> bool:
 
 
 def factor(got: Tensor, want: Tensor) -> float | None:
-    """The c ≠ 0 with got = c · want, if there is one."""
+    """The c ≠ 0 with got = c · want; None if there is none."""
     if got.shape != want.shape:
         return None
     c = float((got * want).sum() / (want * want).sum())
@@ -164,7 +179,7 @@ def factor(got: Tensor, want: Tensor) -> float | None:
 
 
 def explain(name: str, got: Tensor, mistakes: Mapping[str, Tensor], otherwise: str) -> CheckFailed:
-    """What to say of a wrong value: the known mistake it is a multiple of, if any."""
+    """The message about a wrong value: the known mistake of which it is a multiple, or `otherwise`."""
     for meaning, wrong in mistakes.items():
         if factor(got, wrong) is not None:
             return CheckFailed(f"{name}: {meaning}")
@@ -175,17 +190,17 @@ def check_size(c: float, n: int, name: str) -> None:
     """The factor between an answer and the right one is 1.
 
     Raises:
-        CheckFailed: it isn't; what 1/n has to do with it is said.
+        CheckFailed: it isn't; the message explains a missing or extra 1/n.
     """
     if abs(c - 1) < 1e-4:
         return
-    said = {
+    meanings = {
         n: "the 1/n is missing: the samples are summed, not averaged",
         1 / 2: "it is half as large: L averages over n pairs, so divide by n, not by 2n",
         n / 2: "it is n/2 times too large: L averages over n pairs",
         1 / n: "1/n is in it twice",
     }
-    for size, meaning in said.items():
+    for size, meaning in meanings.items():
         if abs(abs(c) - size) < 1e-4 * size:
             raise CheckFailed(f"{name}: {meaning}")
     if abs(c + 1) < 1e-4:
@@ -198,7 +213,7 @@ def check_size(c: float, n: int, name: str) -> None:
 
 @dataclass(frozen=True)
 class Term:
-    """One of the two terms: what was got, what is right, and known mistakes, each up to a factor."""
+    """One of the two terms: the student's, the right one, and what known mistakes give, all up to a factor."""
 
     got: Tensor
     want: Tensor
@@ -209,16 +224,17 @@ class Term:
         return factor(self.got, self.want)
 
     def size(self, n: int) -> float | None:
-        """The factor; for a known mistake, which is a sum over n samples, the one between it and their mean."""
+        """The factor between the student's term and the right one; for a known mistake, which is a sum over n samples,
+        the factor between it and the mistake's mean."""
         if self.factor is not None:
             return self.factor
-        found = (factor(self.got, wrong) for wrong in self.mistakes.values())
-        return next((abs(c) * n for c in found if c is not None), None)
+        factors = (factor(self.got, wrong) for wrong in self.mistakes.values())
+        return next((abs(c) * n for c in factors if c is not None), None)
 
 
 @dataclass(frozen=True)
 class Terms:
-    """Both terms of one draw with n samples of each kind."""
+    """Both terms for random arguments with n samples of each kind."""
 
     n: int
     real: Term
@@ -227,7 +243,7 @@ class Terms:
 
 
 def theta_d_terms(answer: Answer) -> Iterator[Terms]:
-    """Draws of 5.2. Each term is seen alone, by setting the other one's ∇D to zero."""
+    """The terms of 5.2, for several arguments. Each term is computed alone: the ∇D of the other one is zero."""
     for seed, n, parameters in ((1, 5, 7), (2, 8, 3)):
         draw = generator(seed)
         D_real, D_fake = probabilities(draw, n), probabilities(draw, n)
@@ -273,7 +289,7 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
 
 
 def last_delta_terms(answer: Answer) -> Iterator[Terms]:
-    """Draws of 5.3."""
+    """The terms of 5.3, for several arguments."""
     for seed, n in ((3, 6), (4, 9)):
         draw = generator(seed)
         p, q = probabilities(draw, n), probabilities(draw, n)
@@ -307,7 +323,7 @@ def last_delta_terms(answer: Answer) -> Iterator[Terms]:
 
 
 def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
-    """One term is right up to a positive factor; where both have one factor it may be negative."""
+    """One term is right up to a positive factor; if both have a negative factor, that is no mistake of this term."""
     called = {"real": "the real samples' term", "fake": "the generated samples' term"}[which]
     for terms in draws:
         term, other = (terms.real, terms.fake) if which == "real" else (terms.fake, terms.real)
@@ -324,13 +340,13 @@ def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
 
 
 def expect_average(draws: Iterator[Terms]) -> None:
-    """Both terms have the right size, and not both the wrong sign. A term that can't be recognised is left out."""
+    """Both terms have the right size, and not both the wrong sign. A term that is not recognised is not judged."""
     for terms in draws:
         known = [c for c in (terms.real.factor, terms.fake.factor) if c is not None]
         known = known or [c for c in (terms.real.size(terms.n), terms.fake.size(terms.n)) if c is not None]
         if not known:
             raise CheckFailed("neither term can be recognised, so nothing can be said of 1/n")
-        negated = len(known) == 2 and max(known) < 0  # one negative sign alone is that term's own slip
+        negated = len(known) == 2 and max(known) < 0  # a single wrong sign is judged by `expect_term`
         for c in known:
             check_size(c if negated else abs(c), terms.n, terms.name)
 
@@ -350,7 +366,7 @@ def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float
 
 
 def own_step(answer: Answer, above: Tensor, net: Network, l: int) -> Tensor | None:
-    """`one_step`, if it is one: not zero, and twice as large for twice the delta and for twice the weights."""
+    """`one_step` if it is plausible: not zero, and doubled by twice the delta and by twice the weights; None if not."""
     try:
         got = one_step(answer, above, net, l)
         double = [one_step(answer, 2 * above, net, l), one_step(answer, above, net, l, heavier=2)]
@@ -359,7 +375,7 @@ def own_step(answer: Answer, above: Tensor, net: Network, l: int) -> Tensor | No
     return got if got.any() and all(same(value, 2 * got) for value in double) else None
 
 
-Way = Callable[[Tensor, Layers], Tensor]  # from delta^2 and the weights to what arrives at layer 1
+Way = Callable[[Tensor, Layers], Tensor]  # back from delta^2, through the weights, to layer 1
 
 WRONG_WAYS: dict[str, Way] = {
     "W^{l+1} is the wrong way round: in rows the step is delta[l+1] @ W[l+1]": lambda d, W: d @ W[2].T,
@@ -372,15 +388,15 @@ WRONG_WAYS: dict[str, Way] = {
 
 
 def expect_weights(answer: Answer) -> None:
-    """A delta goes back through W^{l+1}, whatever it is multiplied by then, if only z and n decide on that."""
+    """A delta goes back through W^{l+1}; then it may be multiplied by anything that depends on z and n only."""
     for seed, widths, n in ((5, (5, 5, 5), 7), (6, (4, 6, 3), 7), (7, (3, 5, 1), 4)):
         net = network(seed, widths, ("tanh", "sigmoid"), n)
         # the same z with other deltas and weights, then with the identity
         other = network(seed + 50, widths, ("tanh", "sigmoid"), n)
         other = Network(other.W, net.z, net.kinds, other.delta)
-        plain = Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta)
+        linear = Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta)
         shape = (n, widths[1])
-        got, again, alone = (layer(answer(*one.args()), 1, shape, "delta") for one in (net, other, plain))
+        got, again, alone = (layer(answer(*one.args()), 1, shape, "delta") for one in (net, other, linear))
 
         def goes(
             way: Way,
@@ -411,7 +427,7 @@ def expect_weights(answer: Answer) -> None:
 
 
 def expect_slopes(answer: Answer) -> None:
-    """What comes back through the weights, however, is multiplied by g′ of the layer at its pre-activation."""
+    """What comes back through the weights, right or in the student's way, is multiplied by g′(z) of the layer."""
     for seed, kind in enumerate(HIDDEN_KINDS, 8):
         n, width = 6, 4
         net = network(seed, (width,) * 3, (kind, "sigmoid"), n)
@@ -448,7 +464,7 @@ def expect_depth(answer: Answer) -> None:
     ):
         net = network(seed, widths, kinds, n)
         if own_step(answer, net.delta, net, len(kinds) - 1) is None:
-            net = network(seed, (4,) * len(widths), kinds, n)  # a slip in the matrices has its own check
+            net = network(seed, (4,) * len(widths), kinds, n)  # `expect_weights` judges the matrices
         deltas = answer(*net.args())
         above = net.delta
         for l in range(len(kinds) - 1, 0, -1):
@@ -483,7 +499,7 @@ def expect_sample_gradient(answer: Answer) -> None:
 
 
 def expect_generated_only(answer: Answer) -> None:
-    """Real samples leave no trace in what is otherwise linear in the generated ones' delta and in the weights."""
+    """The result does not depend on real samples. It must be linear in the generated ones' delta and in the weights."""
     n, k = 6, 4
     draw = generator(19)
     W, real, fake = normal(draw, k, k), normal(draw, n, k), normal(draw, n, k)
@@ -502,7 +518,8 @@ def expect_generated_only(answer: Answer) -> None:
 
 @dataclass(frozen=True)
 class Product:
-    """A draw of the chain rule through the samples: the answer, the right one, and mistakes up to a factor."""
+    """The chain rule through the samples: the student's result, the right one, and what known mistakes give, all up to
+    a factor."""
 
     n: int
     got: Tensor
@@ -511,7 +528,7 @@ class Product:
 
 
 def theta_g_products(answer: Answer) -> Iterator[Product]:
-    """Draws of ∇θg L from ∂L/∂g (n, k) and the Jacobians of g (n, k, parameters)."""
+    """∇θg L from ∂L/∂g (n, k) and the Jacobians of g (n, k, parameters), for several random arguments."""
     for seed, n, k, parameters in ((20, 5, 3, 7), (21, 7, 2, 4)):
         draw = generator(seed)
         dL_dg, dg = normal(draw, n, k), normal(draw, n, k, parameters)
@@ -535,7 +552,7 @@ def theta_g_products(answer: Answer) -> Iterator[Product]:
 
 
 def expect_chain(draws: Iterator[Product]) -> None:
-    """The product with the Jacobians, up to a factor."""
+    """The product with the Jacobians is right up to a factor."""
     for one in draws:
         if factor(one.got, one.want) is None:
             raise explain("grad_theta_g", one.got, one.mistakes, "it is no multiple of Σ ∂L/∂g · ∂g/∂θ")
@@ -556,15 +573,21 @@ def expect_sum(draws: Iterator[Product]) -> None:
 
 @dataclass(frozen=True)
 class Route:
-    """A way to a generator's gradients: from which ∂L/∂z of its last layer, times what; "" if it is the right one."""
+    """A way to compute a generator's gradients.
 
-    slip: str
+    Attributes:
+        mistake: what is wrong about it; "" if it is right.
+        delta: ∂L/∂z of the last layer.
+        scale: a factor of all gradients.
+    """
+
+    mistake: str
     delta: Tensor
     scale: float = 1.0
 
 
 def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last", "below"]) -> None:
-    """A generator's weight gradients in its last layer, or in those below, by the right way or by the student's own.
+    """A generator's weight gradients in its last layer, or in those below, are right, or follow from the student's own.
 
     Args:
         step: the student's `backpropagate`, which the answer may have called.
@@ -603,14 +626,14 @@ def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last",
 
         route = taken(last)
         if which == "last":
-            entry(last)  # says what is wrong with its form
+            entry(last)  # raises if it has another form
             if route is None:
                 want = routes[0].delta.T @ A[last - 1]
-                slip = "the activation of the last layer itself is used, A[L − 1] feeds its weights"
-                wrong = {slip: routes[0].delta.T @ A[last]} if A[last].shape == A[last - 1].shape else {}
+                meaning = "the activation of the last layer itself is used, A[L − 1] feeds its weights"
+                wrong = {meaning: routes[0].delta.T @ A[last]} if A[last].shape == A[last - 1].shape else {}
                 expect(entry(last), f"{name}[{last}]").close_to(want, rtol=RTOL, atol=ATOL, mistakes=wrong)
-            elif route.slip:
-                raise CheckFailed(f"{name}[{last}]: {route.slip}")
+            elif route.mistake:
+                raise CheckFailed(f"{name}[{last}]: {route.mistake}")
             continue
         start = route or routes[0]
         chains = [backpropagate(start.delta, net.W, z, net.kinds)]
@@ -631,7 +654,7 @@ def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last",
 
 
 def _own_chain(step: Answer, delta: Tensor, net: Network) -> Layers | None:
-    """The deltas that the student's own `backpropagate` gives, unless they are nothing to go on."""
+    """The deltas that the student's own `backpropagate` gives; None if it gives none, or zeros."""
     try:
         value = step(delta, net.W, net.z, net.kinds)
         chain = {l: layer(value, l, tuple(net.z[l].shape), "delta") for l in range(1, len(net.W))}
@@ -649,14 +672,15 @@ Which = Literal["theta_d", "theta_g"]
 
 @dataclass(frozen=True)
 class Move:
-    """How an update moved the parameters of one draw.
+    """How an update moved the parameters.
 
-    Args:
-        theta, rest: the parameters, and what they become where every gradient is zero, each as one vector.
+    Attributes:
+        theta: the parameters before it, as one vector.
+        rest: what they become where every gradient is zero.
         alpha: the learning rate.
-        gradient: "own", "other" or "both", by what they were moved along; "" if along none.
+        gradient: what they were moved along: "own", "other", "both", or "" for none of these.
         factor: the step is this multiple of it.
-        moved: whether anything moved at all.
+        moved: whether any parameter moved.
     """
 
     theta: Tensor
@@ -668,7 +692,7 @@ class Move:
 
 
 def moves(answer: Answer, which: Which) -> Iterator[Move]:
-    """Draws of an update, of networks whose two parts have the same shapes, so that any gradient fits."""
+    """Updates of random parameters. Both parts of the network have the same shapes, so that either gradient fits."""
     for seed, widths, alpha in ((25, (4, 6, 3), 0.05), (26, (3, 5, 2, 7), 0.3), (27, (6, 2), 2.0)):
         draw = generator(seed)
         shapes = {l: (widths[l], widths[l - 1]) for l in range(1, len(widths))}
@@ -686,14 +710,10 @@ def moves(answer: Answer, which: Which) -> Iterator[Move]:
         step = updated(theta, gradients) - rest
         own, other = flat(gradients[which]), flat(gradients[OTHER[which]])
         gradient, c = "", 0.0
-        for name, direction in {
-            "own": own,
-            "other": other,
-            "both": own + other,
-            "both ": own - other,
-        }.items():
-            if (found := factor(step, direction)) is not None:
-                gradient, c = name.strip(), found
+        directions = [("own", own), ("other", other), ("both", own + other), ("both", own - other)]
+        for name, direction in directions:
+            if (multiple := factor(step, direction)) is not None:
+                gradient, c = name, multiple
         yield Move(flat(theta), rest, alpha, gradient, c, bool(step.any()))
 
 
@@ -709,7 +729,7 @@ def expect_moves(move: Move) -> None:
 
 
 def expect_direction(answer: Answer, which: Which) -> None:
-    """Up for the discriminator, down for the generator, along whichever gradient, however far."""
+    """The step goes up for the discriminator and down for the generator, along either gradient, at any length."""
     for move in moves(answer, which):
         expect_moves(move)
         if move.factor * SIGN[which] < 0:
@@ -721,7 +741,7 @@ def expect_direction(answer: Answer, which: Which) -> None:
 
 
 def expect_own_gradient(answer: Answer, which: Which) -> None:
-    """The step is along the gradient with respect to these parameters."""
+    """The step is along the gradient for these parameters."""
     for move in moves(answer, which):
         expect_moves(move)
         if move.gradient != "own":
@@ -753,5 +773,6 @@ def expect_start(answer: Answer, which: Which) -> None:
         if not move.moved:
             raise CheckFailed("the parameters do not move, whatever the gradient is")
         if not same(move.rest, move.theta):
-            told = "only the step is returned: θ itself is missing" if not move.rest.any() else "they change"
-            raise CheckFailed(f"with a gradient of zero the parameters should stay, but {told}")
+            zero = not move.rest.any()
+            result = "only the step is returned: θ itself is missing" if zero else "they change"
+            raise CheckFailed(f"with a gradient of zero the parameters should stay, but {result}")

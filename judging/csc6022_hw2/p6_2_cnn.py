@@ -1,9 +1,9 @@
-"""Problem 6.2 of Homework 2: references and probes for the convolutional networks.
+"""Homework 2, problem 6.2: references and probes for the convolutional networks.
 
-Three answers are the same network of three layers: a function of pictures and parameters, a module, a sequence of
-modules. `Net` makes one of them all, and `read` finds out, stage by stage, what the student's does otherwise: how much
-it pads, what follows its last layer, how it convolves. Each stage is probed with weights that hide the later ones and
-with the earlier ones' slips in the reference, so that a slip is paid for once.
+Three answers are the same network of three layers: a function of images and parameters, a module, a sequence of
+modules. `Net` is the common form of all three. `read` recognises, stage by stage, what the student's network does: how
+much it pads, what follows its last layer, how it convolves. The weights of each stage's probe hide the later stages,
+and the reference has the earlier stages' mistakes (error carried forward, see `chainrule.judging.derivation`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Tensor = torch.Tensor
 Map = Callable[[Tensor], Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
 
-STRANGERS = (
+UNREGISTERED = (
     "the network does not know its layers' weights, so they won't be trained: make layers in __init__ and assign "
     "them to self, lists of them as nn.ModuleList"
 )
@@ -41,7 +41,7 @@ def generator(seed: int) -> torch.Generator:
 
 
 class Sizes(NamedTuple):
-    """Of a three-layer network: channels in, filters of both convolutions, classes, the picture, the kernels."""
+    """Sizes of a three-layer network: input channels, filters of both convolutions, classes, image, kernels."""
 
     channels: int
     first: int
@@ -57,7 +57,7 @@ class Sizes(NamedTuple):
         return self.second * (self.height - less) * (self.width - less)
 
     def shapes(self, pads: tuple[int, int] = (2, 1)) -> list[tuple[int, ...]]:
-        """Of weight and bias of each layer, weights as (out, in, …)."""
+        """Shapes of weight and bias of each layer, weights as (out, in, …)."""
         one, two = self.kernels
         return [
             (self.first, self.channels, one, one),
@@ -69,7 +69,7 @@ class Sizes(NamedTuple):
         ]
 
     def draw(self, seed: int, pads: tuple[int, int] = (2, 1)) -> list[Tensor]:
-        """Parameters in float64 that keep the values' size, biases large enough to be missed."""
+        """Random parameters in float64. Values keep their size; missing biases show."""
         draw = generator(seed)
         return [
             torch.randn(shape, generator=draw, dtype=torch.float64)
@@ -77,14 +77,14 @@ class Sizes(NamedTuple):
             for shape in self.shapes(pads)
         ]
 
-    def pictures(self, n: int, seed: int) -> Tensor:
+    def images(self, n: int, seed: int) -> Tensor:
         draw = generator(seed)
         return torch.randn(n, self.channels, self.height, self.width, generator=draw, dtype=torch.float64)
 
 
 BAREBONES = Sizes(channels=3, first=6, second=5, classes=7, height=8, width=11)
 MODULE = Sizes(channels=4, first=6, second=5, classes=7, height=32, width=32)
-PADS = ((2, 1), (0, 1), (2, 0), (0, 0), (1, 1), (2, 2))  # what people write; ours first
+PADS = ((2, 1), (0, 1), (2, 0), (0, 0), (1, 1), (2, 2))  # usual paddings; the right one first
 
 
 def same(h: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ def scores(
 
     Args:
         params: weight and bias of both convolutions and of the last layer.
-        pads … finish: known slips, to recognise them by what they lead to.
+        pads … finish: known mistakes, to recognise them by their results.
     """
     w1, b1, w2, b2, w3, b3 = (value.double() for value in params)
     h = x.double().mT if swapped else x.double()
@@ -117,15 +117,15 @@ def scores(
 
 
 class Net(Protocol):
-    """A student's network of three layers as a function of pictures and of weight and bias of each layer."""
+    """A student's network of three layers as a function of images and of weight and bias of each layer."""
 
     sizes: Sizes
 
     def __call__(self, x: Tensor, params: Sequence[Tensor]) -> Tensor:
-        """Scores (N, classes), or whatever it gives.
+        """The student's result, right: scores (N, classes).
 
         Raises:
-            CheckFailed: it cannot work with these parameters.
+            CheckFailed: the network cannot compute with these parameters.
         """
 
 
@@ -140,20 +140,20 @@ class FunctionNet:
 
 
 class ModuleNet:
-    """A network of the student's whose layers are modules, or parameters of its own.
+    """A network of the student's, whose layers are modules, or computed from parameters of its own.
 
     Raises:
-        CheckFailed: its weights are no parameters of it, or there are no two convolutions and a last layer.
+        CheckFailed: its weights are not registered, or it does not have two convolutions and a last layer.
     """
 
     def __init__(self, model: Model, wanted: Sizes = MODULE) -> None:
         self.model = expect_network(model)
-        x = wanted.pictures(2, seed=1).float()
+        x = wanted.images(2, seed=1).float()
         layers = [layer for layer in model.layers(x) if layer.kind in ("conv2d", "linear")]
         self.state = model.state()
         if [layer.kind for layer in layers] == ["conv2d", "conv2d", "linear"]:
             if any("weight" not in layer.parameters for layer in layers):
-                raise CheckFailed(STRANGERS)
+                raise CheckFailed(UNREGISTERED)
             roles = [layer.parameters.get(role) for layer in layers for role in ("weight", "bias")]
         else:
             roles = self._by_size(wanted, [layer.kind for layer in layers])
@@ -168,16 +168,16 @@ class ModuleNet:
             self.sizes = wanted
 
     def _by_size(self, wanted: Sizes, kinds: list[str]) -> list[str | None]:
-        """Names of parameters by how many numbers they hold, for networks that convolve in a way of their own."""
+        """Names of the parameters by their numbers of entries, for networks that convolve in another way."""
         for pads in PADS:
             by_size = {value.numel(): name for name, value in self.state.items()}
             roles = [by_size.get(math.prod(shape)) for shape in wanted.shapes(pads)]
             if None not in roles[::2]:
                 return roles
         if not self.state:
-            raise CheckFailed(STRANGERS)
-        found = ", ".join(kinds) or "none"
-        raise CheckFailed(f"expected two Conv2d layers and a Linear one; layers with weights are: {found}")
+            raise CheckFailed(UNREGISTERED)
+        listed = ", ".join(kinds) or "none"
+        raise CheckFailed(f"expected two Conv2d layers and a Linear one; layers with weights are: {listed}")
 
     def __call__(self, x: Tensor, params: Sequence[Tensor]) -> Tensor:
         given = {}
@@ -192,7 +192,7 @@ class ModuleNet:
         return numbers(self.model.forward(x.float()), "the scores")
 
 
-# -- reading a network off -------------------------------------------------------------------------------
+# -- recognising a network -------------------------------------------------------------------------------
 
 RELU = torch.relu
 OTHERS: dict[str, Map] = {
@@ -209,12 +209,12 @@ def turned(w: Tensor) -> Tensor:
 
 
 # Slips in the convolutions, by what is wrong: arguments of `scores`.
-CONVOLUTION_SLIPS: dict[str, dict[str, Any]] = {
+CONVOLUTION_MISTAKES: dict[str, dict[str, Any]] = {
     "the kernels are turned by 180°; the layer slides them as they are": {"kernels": (turned, turned)},
     "the first convolution's kernels are turned by 180°": {"kernels": (turned, same)},
     "the second convolution's kernels are turned by 180°": {"kernels": (same, turned)},
-    # the same, as long as features are only summed up
-    "height and width are exchanged, of the picture or of the kernels": {"swapped": True},
+    # Both are the same for a probe whose features are only summed up.
+    "height and width are exchanged, of the image or of the kernels": {"swapped": True},
     "both ReLUs are missing": {"activations": (same, same)},
     "the ReLU after the first convolution is missing": {"activations": (same, RELU)},
     "the ReLU after the second convolution is missing": {"activations": (RELU, same)},
@@ -230,7 +230,7 @@ ENDINGS: dict[str, dict[str, Any]] = {
     "log-softmax is applied to the scores; the loss does that itself": {
         "finish": lambda z: z.log_softmax(-1)
     },
-    "softmax over the pictures of the batch is applied to the scores": {"finish": lambda z: z.softmax(0)},
+    "softmax over the images of the batch is applied to the scores": {"finish": lambda z: z.softmax(0)},
     "a ReLU follows the last layer; scores may be negative": {"finish": torch.relu},
     "a sigmoid follows the last layer; scores may be any number": {"finish": torch.sigmoid},
     "a tanh follows the last layer; scores may be any number": {"finish": torch.tanh},
@@ -244,68 +244,74 @@ LAYOUTS: dict[str, Map] = {
     "features are flattened in another order than channel, row, column: rows and columns are exchanged": (
         lambda h: h.mT.flatten(1)
     ),
-    "flattening mixes the pictures of a batch; its first dimension has to stay": (
+    "flattening mixes the images of a batch; its first dimension has to stay": (
         lambda h: h.reshape(-1, len(h)).T
     ),
-    "flattening mixes the pictures of a batch; don't transpose before it": (
+    "flattening mixes the images of a batch; don't transpose before it": (
         lambda h: h.flatten(1).T.reshape(len(h), -1)
     ),
 }
 
 
-def merged(*slips: Mapping[str, Any]) -> dict[str, Any]:
-    """Several slips' arguments of `scores` in one; a bias is added if none of them leaves it out."""
-    found: dict[str, Any] = {}
-    for slip in slips:
-        for key, value in slip.items():
-            both = zip(found.get(key, (True,) * 3), value, strict=True) if key == "biases" else ()
-            found[key] = tuple(a and b for a, b in both) if key == "biases" else value
-    return found
+def merged(*mistakes: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `scores` with several mistakes together; a bias is added if none of them leaves it out."""
+    arguments: dict[str, Any] = {}
+    for mistake in mistakes:
+        for key, value in mistake.items():
+            both = zip(arguments.get(key, (True,) * 3), value, strict=True) if key == "biases" else ()
+            arguments[key] = tuple(a and b for a, b in both) if key == "biases" else value
+    return arguments
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A student's network and what is known of it: arguments of `scores` for each stage, empty where it is right."""
+    """A student's network and what is recognised of it.
+
+    Attributes:
+        fits: paddings with which the last layer gets as many features as it takes.
+        pads: the padding recognised.
+        ending, convolution: arguments of `scores` for these stages; empty if they are right.
+    """
 
     net: Net
-    fits: list[tuple[int, int]]  # paddings whose number of features it takes
+    fits: list[tuple[int, int]]
     pads: tuple[int, int]
     ending: dict[str, Any]
     convolution: dict[str, Any]
 
 
 def agree(got: Tensor, want: Tensor) -> bool:
-    """Equal up to what float32 loses on the way."""
+    """Whether they are equal up to float32's precision."""
     return differ(got, want, rtol=1e-3, atol=1e-5) == 0
 
 
 def read(net: Net) -> Reading:
-    """Read a network off, stage by stage.
+    """Recognise a network, stage by stage.
 
     Raises:
-        CheckFailed: it gives no scores, whatever the padding.
+        CheckFailed: it gives no scores, with any padding.
     """
-    sizes, trouble = net.sizes, None
+    sizes, failure = net.sizes, None
     fits: list[tuple[int, int]] = []
     for pads in PADS:
         if any(sizes.features(pads) == sizes.features(other) for other in fits):
-            fits.append(pads)  # sizes alone don't tell
+            fits.append(pads)  # not to be distinguished by the number of features
             continue
         try:
-            got = net(sizes.pictures(3, seed=2), sizes.draw(3, pads))
-            expect(got, "the answer for 3 pictures").has_shape(3, sizes.classes)
+            got = net(sizes.images(3, seed=2), sizes.draw(3, pads))
+            expect(got, "the answer for 3 images").has_shape(3, sizes.classes)
             fits.append(pads)
-        except CheckFailed as failure:
-            trouble = trouble or failure
+        except CheckFailed as error:
+            failure = failure or error
     if not fits:
-        assert trouble is not None
-        raise trouble
+        assert failure is not None
+        raise failure
 
     pads = fits[0]
     ending = explained(net, *last_layer(sizes, pads), ENDINGS, {"pads": pads})
     for pads in fits:
-        x, params = one_picture(sizes, pads)
-        convolution = explained(net, x, params, CONVOLUTION_SLIPS, {"pads": pads} | ending)
+        x, params = summed_features(sizes, pads)
+        convolution = explained(net, x, params, CONVOLUTION_MISTAKES, {"pads": pads} | ending)
         if convolution or agree(net(x, params), scores(x, params, pads=pads, **ending)):
             return Reading(net, fits, pads, ending, convolution)
     return Reading(net, fits, fits[0], ending, {})
@@ -315,38 +321,39 @@ def explained(
     net: Net,
     x: Tensor,
     params: Sequence[Tensor],
-    slips: Mapping[str, dict[str, Any]],
+    mistakes: Mapping[str, dict[str, Any]],
     known: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The slip that explains a network's answer, if it isn't right and one does."""
+    """The mistake that explains a network's wrong answer; empty if the answer is right or none does."""
     got = net(x, params)
     if agree(got, scores(x, params, **known)):
         return {}
-    for slip in slips.values():
-        if agree(got, scores(x, params, **merged(known, slip))):
-            return slip
+    for mistake in mistakes.values():
+        if agree(got, scores(x, params, **merged(known, mistake))):
+            return mistake
     return {}
 
 
 def last_layer(sizes: Sizes, pads: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
-    """A probe that shows what follows the last layer alone: its weights are zero, its biases of both signs."""
+    """A probe that shows only what follows the last layer: its weights are zero, its biases have both signs."""
     params = sizes.draw(4, pads)
     params[4] = torch.zeros_like(params[4])
     params[5] = torch.linspace(-2, 1.7, sizes.classes).double()
-    return sizes.pictures(3, seed=5), params
+    return sizes.images(3, seed=5), params
 
 
-def one_picture(sizes: Sizes, pads: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
-    """A probe that shows the convolutions and hides how their features are flattened: they are only summed up."""
+def summed_features(sizes: Sizes, pads: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
+    """A probe that shows the convolutions, on one image. How features are flattened makes no difference: they are only
+    summed up."""
     params = sizes.draw(6, pads)
     classes, features = params[4].shape
     params[4] = torch.linspace(-1, 1.3, classes).double()[:, None].expand(classes, features) * (3 / features)
-    return sizes.pictures(1, seed=7), params
+    return sizes.images(1, seed=7), params
 
 
 def layout(sizes: Sizes, pads: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
-    """A probe that shows how features are flattened: positive, so that ReLU does nothing, and each kernel only has
-    its middle, so that turning it does nothing."""
+    """A probe that shows how features are flattened. They are positive, so that ReLU does not change them, and each
+    kernel is zero except in the middle, so that turning it does not change it."""
     params = sizes.draw(8, pads)
     for i in (0, 2):
         middle = params[i].shape[-1] // 2
@@ -354,13 +361,15 @@ def layout(sizes: Sizes, pads: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
         kernel[:, :, middle, middle] = params[i].abs().amax((2, 3))
         params[i] = kernel
         params[i + 1] = torch.zeros_like(params[i + 1])
-    return sizes.pictures(4, seed=9).abs(), params
+    return sizes.images(4, seed=9).abs(), params
 
 
 def expect_padding(reading: Reading) -> None:
     """Both convolutions leave height and width as they are."""
-    takes = {reading.net.sizes.features(pads) for pads in reading.fits}
-    expect(len(takes) == 1).is_true("the scores don't come from the features: any number of them will do")
+    numbers_of_features = {reading.net.sizes.features(pads) for pads in reading.fits}
+    expect(len(numbers_of_features) == 1).is_true(
+        "the scores don't come from the features: any number of them will do"
+    )
     names = ("first", "second")
     right = [(k - 1) // 2 for k in reading.net.sizes.kernels]
     for name, pad, wanted in zip(names, reading.pads, right, strict=True):
@@ -373,31 +382,31 @@ def expect_raw(reading: Reading) -> None:
     """The last layer's values plus bias are the scores."""
     x, params = last_layer(reading.net.sizes, reading.pads)
     known: dict[str, Any] = {"pads": reading.pads}
-    mistakes = {name: scores(x, params, **merged(known, slip)) for name, slip in ENDINGS.items()}
+    mistakes = {name: scores(x, params, **merged(known, how)) for name, how in ENDINGS.items()}
     expect(reading.net(x, params), "a score").close_to(
         scores(x, params, **known), rtol=1e-3, atol=1e-5, mistakes=mistakes
     )
-    _, others = one_picture(reading.net.sizes, reading.pads)
+    _, others = summed_features(reading.net.sizes, reading.pads)
     others[5] = params[5]
     seen = not agree(reading.net(x, params), reading.net(x, others))
     expect(seen).is_true("the scores don't depend on the last layer's weights")
 
 
 def expect_convolutions(reading: Reading) -> None:
-    """Convolution, bias and ReLU, twice: on a picture whose features are only summed up."""
-    x, params = one_picture(reading.net.sizes, reading.pads)
+    """Convolution, bias and ReLU, twice, are right."""
+    x, params = summed_features(reading.net.sizes, reading.pads)
     known = merged({"pads": reading.pads}, reading.ending)
-    mistakes = {name: scores(x, params, **merged(known, slip)) for name, slip in CONVOLUTION_SLIPS.items()}
+    mistakes = {name: scores(x, params, **merged(known, how)) for name, how in CONVOLUTION_MISTAKES.items()}
     expect(reading.net(x, params), "a score").close_to(
         scores(x, params, **known), rtol=1e-3, atol=1e-5, mistakes=mistakes
     )
 
 
 def expect_layout(reading: Reading, own: Callable[[Tensor], Any] | None = None) -> None:
-    """Features are flattened picture by picture, in the order channel, row, column.
+    """Features are flattened image by image, in the order channel, row, column.
 
     Args:
-        own: the student's `flatten`, if the network may use it: its slips are paid for elsewhere.
+        own: the student's `flatten`, if the network may use it; another check judges that.
     """
     x, params = layout(reading.net.sizes, reading.pads)
     known = merged({"pads": reading.pads}, reading.ending, reading.convolution)
@@ -413,10 +422,10 @@ def expect_layout(reading: Reading, own: Callable[[Tensor], Any] | None = None) 
 
 
 def rearranged(own: Callable[[Tensor], Any], h: Tensor) -> Tensor:
-    """What the student's `flatten` gives, if it keeps every number: others leave nothing to go on.
+    """What the student's `flatten` gives.
 
     Raises:
-        CheckFailed: it doesn't.
+        CheckFailed: it does not keep every number, so nothing can follow from it.
     """
     flat = numbers(own(h), "flatten")
     expect(flat, "flatten").has_shape(len(h), h[0].numel())
@@ -427,18 +436,18 @@ def rearranged(own: Callable[[Tensor], Any], h: Tensor) -> Tensor:
 def expect_network(value: Any) -> Model:
     """What a class or function of the student's made is a network."""
     if not isinstance(value, Model):
-        found = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
-        raise CheckFailed(f"expected a network, found {found}")
+        form = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
+        raise CheckFailed(f"expected a network, found {form}")
     return value
 
 
 def expect_parameters(model: Model, wanted: Sizes) -> None:
-    """The network knows exactly the weights and biases of its three layers."""
-    with contextlib.suppress(CheckFailed):  # lazy layers get their parameters now
-        expect_network(model).forward(wanted.pictures(2, seed=1).float())
+    """The network's parameters are exactly the weights and biases of its three layers."""
+    with contextlib.suppress(CheckFailed):  # gives lazy layers their parameters
+        expect_network(model).forward(wanted.images(2, seed=1).float())
     shapes = [tuple(value.shape) for value in expect_network(model).state().values()]
-    expect(bool(shapes)).is_true(STRANGERS)
-    fits = [wanted.shapes(pads) for pads in PADS]  # a padding that was lost is another check's business
+    expect(bool(shapes)).is_true(UNREGISTERED)
+    fits = [wanted.shapes(pads) for pads in PADS]  # another check judges the padding
     if any(sorted(map(math.prod, shapes)) == sorted(map(math.prod, known)) for known in fits):
         return
     left = list(map(math.prod, shapes))
@@ -477,7 +486,7 @@ def spread(value: Any, name: str, shape: Sequence[int]) -> float:
 
 
 def fans(shape: Sequence[int]) -> dict[str, float]:
-    """Variances of known wrong initialisations of a weight (out, in, …), by what is wrong."""
+    """Variances of known wrong initialisations of a weight (out, in, …), by what is wrong about them."""
     kernel = math.prod(shape[2:])
     inputs, outputs = shape[1] * kernel, shape[0] * kernel
     wrong = {
@@ -495,7 +504,7 @@ def fans(shape: Sequence[int]) -> dict[str, float]:
 
 
 def expect_kaiming(value: Any, name: str, shape: Sequence[int]) -> None:
-    """Weights of variance 2/fan-in. Normal and uniform ones are fine; so is a tenth more or less."""
+    """Weights have variance 2/fan-in, up to a tenth. They may be normal or uniform."""
     variance, right = spread(value, name, shape), 2 / math.prod(shape[1:])
     if abs(variance / right - 1) < 0.1:
         return
@@ -536,13 +545,13 @@ def expect_shapes(params: Sequence[Tensor]) -> None:
     for i, (value, shape) in enumerate(zip(params, INIT.shapes(), strict=True)):
         got = tuple(value.shape)
         name = f"the {'bias' if i % 2 else 'weight'} of layer {i // 2 + 1}"
-        turned_round = len(shape) > 1 and got == (shape[1], shape[0], *shape[2:])
-        told = ": inputs and outputs are exchanged, it is (out, in, …)" if turned_round else ""
-        expect(got == shape).is_true(f"{name} has shape {got}, not {shape}{told}")
+        exchanged = len(shape) > 1 and got == (shape[1], shape[0], *shape[2:])
+        hint = ": inputs and outputs are exchanged, it is (out, in, …)" if exchanged else ""
+        expect(got == shape).is_true(f"{name} has shape {got}, not {shape}{hint}")
 
 
 def expect_start(student: Student, params: Sequence[Tensor], layer: int, factor: float) -> None:
-    """A layer's weights are those of `random_weight`, times a factor: right ones, or the student's own.
+    """A layer's weights have the variance of `random_weight`, the right one or the student's, times a factor.
 
     Args:
         layer: 0 to 2.
@@ -579,8 +588,8 @@ LOSSES: dict[str, Loss] = {
 }
 
 
-class Course(NamedTuple):
-    """Softmax regression to be trained: weights (4, 6), biases (4,), inputs (11, 6), classes (11,), in fours."""
+class Regression(NamedTuple):
+    """Softmax regression to be trained: weights (4, 6), biases (4,), inputs (11, 6), classes (11,), in batches of 4."""
 
     weight: Tensor
     bias: Tensor
@@ -588,7 +597,7 @@ class Course(NamedTuple):
     y: Tensor
 
     def after(self, lr: float, *, loss: Loss = F.cross_entropy, momentum: float = 0.0, **how: Any) -> Tensor:
-        """Weights (4, 7), biases last, after the training that `softmax_regression_by_sgd` describes."""
+        """Weights (4, 7), biases last, after training by `softmax_regression_by_sgd` with these arguments."""
         how = {"epochs": 1} | how
         return softmax_regression_by_sgd(
             self.weight, self.bias, self.x, self.y, batch=4, lr=lr, momentum=momentum, loss=loss, **how
@@ -598,11 +607,11 @@ class Course(NamedTuple):
         return list(zip(self.x.split(4), self.y.split(4), strict=True))
 
 
-def course(seed: int) -> Course:
+def regression(seed: int) -> Regression:
     draw = generator(seed)
     weight, bias = (torch.randn(shape, generator=draw, dtype=torch.float64) for shape in ((4, 6), (4,)))
     x = torch.randn(11, 6, generator=draw, dtype=torch.float64)
-    return Course(weight, bias, x, torch.randint(4, (11,), generator=draw))
+    return Regression(weight, bias, x, torch.randint(4, (11,), generator=draw))
 
 
 def joined(params: Any) -> Tensor:
@@ -633,7 +642,7 @@ STAYED = (
 )
 
 
-def expect_step(student: Student, c: Course) -> None:
+def expect_step(student: Student, c: Regression) -> None:
     """One step is θ - lr · ∇ of the batch's mean cross-entropy, for every parameter."""
     for lr in (0.1, 0.3):
         got = joined(stepped(student, (c.weight, c.bias), c.batches()[:1], lr)[0])
@@ -654,17 +663,16 @@ def expect_step(student: Student, c: Course) -> None:
         expect(got, "a parameter after one step").close_to(right, mistakes=mistakes)
 
 
-def expect_cleared(student: Student, c: Course) -> None:
-    """Three steps at once are three steps one by one: nothing is left of the last batch's gradients."""
+def expect_cleared(student: Student, c: Regression) -> None:
+    """Three steps in one call are three steps in three calls: no gradients of the batch before are left."""
     start: list[Tensor] = [c.weight, c.bias]
     together = joined(stepped(student, start, c.batches(), 0.2)[0])
     expect(differ(together, joined(start), rtol=1e-6, atol=1e-9) > 0).is_true(STAYED)
     single = start
     for batch in c.batches():
         single = stepped(student, single, [batch], 0.2)[0]
-    if (
-        differ(joined(single), joined(start), rtol=1e-6, atol=1e-9) == 0
-    ):  # a step late, which is another check's
+    if differ(joined(single), joined(start), rtol=1e-6, atol=1e-9) == 0:
+        # The step uses the batch before's gradients: `expect_step` judges that.
         late = differ(together, c.after(0.2, stale=True), rtol=1e-5, atol=1e-8) == 0
         expect(late).is_true("the first step changes nothing: backward() has to come before it")
         return
@@ -674,19 +682,19 @@ def expect_cleared(student: Student, c: Course) -> None:
 
 
 def expect_run(student: Student, model: Model, loader: Any) -> None:
-    """`accuracy` has the model, a linear one, look at the loader's pictures at all."""
+    """`accuracy` runs the model, a linear one, on the loader's images."""
     ran = "linear" in student.accuracy.used(model, loader)
-    expect(ran).is_true("`accuracy` does not run the model on the loader's pictures")
+    expect(ran).is_true("`accuracy` does not run the model on the loader's images")
 
 
-def expect_losses(student: Student, c: Course) -> None:
-    """What is returned is the batch's loss before the step, of the loss that is trained on."""
+def expect_losses(student: Student, c: Regression) -> None:
+    """`train_step` returns the batch's loss before the step, by the loss function that the student trains with."""
     after, losses = stepped(student, (c.weight, c.bias), c.batches()[:1], 0.1)
     expect_first_loss(losses[0], c, trained_loss(joined(after), c))
 
 
-def expect_first_loss(value: Any, c: Course, trained_on: Loss = F.cross_entropy) -> None:
-    """The first batch's loss at the start: a number."""
+def expect_first_loss(value: Any, c: Regression, trained_on: Loss = F.cross_entropy) -> None:
+    """The value is the first batch's loss before training, a number."""
     z, y = c.x[:4] @ c.weight.T + c.bias, c.y[:4]
     got = numbers(value, "the loss")
     expect(got.numel() == 1).is_true(
@@ -697,7 +705,7 @@ def expect_first_loss(value: Any, c: Course, trained_on: Loss = F.cross_entropy)
     )
 
 
-def expect_sgd(student: Student, c: Course) -> None:
+def expect_sgd(student: Student, c: Regression) -> None:
     """`train` makes one step for every batch, in every epoch, with the optimizer it is given."""
 
     def weights(x: Tensor, y: Tensor, lr: float, **how: Any) -> Tensor:
@@ -708,7 +716,7 @@ def expect_sgd(student: Student, c: Course) -> None:
         after = model.state()
         return torch.cat([after["0.weight"], after["0.bias"][:, None]], 1)
 
-    def slips(lr: float, epochs: int) -> dict[str, Any]:
+    def mistakes(lr: float, epochs: int) -> dict[str, Any]:
         return {
             "the weights never change: backward() or step() is missing, or zero_grad() stands between them": (
                 c.after(lr, epochs=0)
@@ -736,23 +744,21 @@ def expect_sgd(student: Student, c: Course) -> None:
     for how, epochs in (({}, 1), ({"epochs": 3}, 3)):
         got, right = weights(c.x, c.y, 0.2, **how), c.after(0.2, epochs=epochs)
         try:
-            expect(got, "a weight after training").close_to(right, mistakes=slips(0.2, epochs))
+            expect(got, "a weight after training").close_to(right, mistakes=mistakes(0.2, epochs))
         except CheckFailed as failure:
-            # With one class for all there is nothing to mix up.
+            # With one label for all, images and labels can't be mixed up.
             alike = c._replace(y=torch.full_like(c.y, 2))
             unmixed = differ(weights(alike.x, alike.y, 0.2), alike.after(0.2), rtol=1e-4, atol=1e-5) == 0
-            if unmixed and not any(what in str(failure) for what in slips(0.2, epochs)):
+            if unmixed and not any(what in str(failure) for what in mistakes(0.2, epochs)):
                 raise CheckFailed(
-                    "pictures and labels come apart: with one label for all the training is right, otherwise not"
+                    "images and labels come apart: with one label for all the training is right, otherwise not"
                 ) from None
             raise
 
 
-def expect_all_losses(student: Student, c: Course) -> None:
+def expect_all_losses(student: Student, c: Regression) -> None:
     """`train` returns a loss for every step: the first is the loss of the first batch at the start."""
-    c = c._replace(
-        y=torch.full_like(c.y, 2)
-    )  # pictures and labels that come apart are another check's business
+    c = c._replace(y=torch.full_like(c.y, 2))  # another check judges whether images and labels stay together
 
     def trained(batches: int, epochs: int) -> tuple[Tensor, Any]:
         state = {"0.weight": c.weight.float(), "0.bias": c.bias.float()}
@@ -769,15 +775,15 @@ def expect_all_losses(student: Student, c: Course) -> None:
     expect_first_loss(losses[0], c, trained_loss(trained(batches=1, epochs=1)[0], c))
 
 
-def trained_loss(weights: Tensor, c: Course) -> Loss:
-    """The one of LOSSES that explains the weights after a first step with learning rate 0.1, or the right one."""
+def trained_loss(weights: Tensor, c: Regression) -> Loss:
+    """The one of LOSSES that explains the weights after a step with learning rate 0.1; by default the right one."""
     for loss in LOSSES.values():
         if differ(weights, c.after(0.1, only=slice(1), loss=loss), rtol=1e-4, atol=1e-5) == 0:
             return loss
     return F.cross_entropy
 
 
-# Optimizers by what is wrong with them, and how they weigh gradient and velocity: momentum, whether it is Nesterov's.
+# Momentum, and whether it is Nesterov's, of optimizers, by what is wrong about them.
 OPTIMIZERS: dict[str, tuple[float, bool]] = {
     "": (0.9, True),
     "the momentum is plain, not Nesterov's: nesterov=True": (0.9, False),
@@ -787,7 +793,8 @@ OPTIMIZERS: dict[str, tuple[float, bool]] = {
 
 
 def moves(gradients: Sequence[Tensor], momentum: float, nesterov: bool) -> Tensor:
-    """Where SGD with learning rate 1 goes from the origin: v ← μv + g, then -(g + μv), or -v if not Nesterov's."""
+    """Where SGD with learning rate 1 is after these steps from the origin: v ← μv + g, then -(g + μv), or -v if not
+    Nesterov's."""
     place, v = torch.zeros_like(gradients[0]), torch.zeros_like(gradients[0])
     for g in gradients:
         v = momentum * v + g
@@ -796,7 +803,7 @@ def moves(gradients: Sequence[Tensor], momentum: float, nesterov: bool) -> Tenso
 
 
 def travelled(student: Student, lr: float | None) -> tuple[Tensor, list[Tensor]]:
-    """How far the student's optimizer goes in four steps, and the gradients it was given, in one vector each."""
+    """How the student's optimizer changes the parameters in four steps, and the steps' gradients, all as vectors."""
     draw = generator(21)
     gradients = [[torch.randn(s, generator=draw) for s in ((3, 5), (3,))] for _ in range(4)]
     start = [torch.randn(s, generator=draw) for s in ((3, 5), (3,))]
@@ -809,100 +816,106 @@ def travelled(student: Student, lr: float | None) -> tuple[Tensor, list[Tensor]]
 
 
 def rates(way: Tensor, gradients: Sequence[Tensor]) -> dict[str, float]:
-    """Learning rates with which some of OPTIMIZERS explain the way, by what is wrong with them."""
-    found = {}
+    """Learning rates with which some of OPTIMIZERS explain the change, by what is wrong about them."""
+    explained_by = {}
     for wrong, (momentum, nesterov) in OPTIMIZERS.items():
         unit = moves(gradients, momentum, nesterov)
         lr = float(way @ unit / (unit @ unit))
         if lr > 0 and differ(way, lr * unit, rtol=1e-4, atol=1e-6) == 0:
-            found[wrong] = lr
-    return found
+            explained_by[wrong] = lr
+    return explained_by
 
 
 def expect_nesterov(student: Student) -> None:
-    """`nesterov` makes an optimizer that does SGD with Nesterov's momentum 0.9, at whatever learning rate."""
+    """`nesterov` makes an optimizer that does SGD with Nesterov momentum 0.9, at any learning rate."""
     way, gradients = travelled(student, 0.1)
     expect(bool(way.any())).is_true("the weights never change: give the optimizer model.parameters()")
-    found = rates(way, gradients)
-    expect("" in found).is_true(
+    known = rates(way, gradients)
+    expect("" in known).is_true(
         next(
-            iter(found),
+            iter(known),
             "four steps don't end where SGD with Nesterov momentum 0.9 does, at any learning rate",
         )
     )
 
 
 def expect_rate(student: Student) -> None:
-    """The learning rate of `nesterov` is its argument, by default 0.01, whatever the momentum is."""
+    """The learning rate of `nesterov` is its argument, by default 0.01, with any momentum."""
     for lr in (0.1, None):
         way, gradients = travelled(student, lr)
         expect(bool(way.any())).is_true("the weights never change: give the optimizer model.parameters()")
-        found, wanted = rates(way, gradients), lr or 0.01
-        expect(bool(found)).is_true("the steps are not those of SGD, so no learning rate can be read off")
+        known, wanted = rates(way, gradients), lr or 0.01
+        expect(bool(known)).is_true("the steps are not those of SGD, so no learning rate can be read off")
         asked = f"with lr={lr:g}" if lr else "without an argument"
-        expect(next(iter(found.values())), f"the learning rate {asked}").close_to(wanted, rtol=1e-2)
+        expect(next(iter(known.values())), f"the learning rate {asked}").close_to(wanted, rtol=1e-2)
 
 
 # -- accuracy --------------------------------------------------------------------------------------------
 
-STEPS, RATES = 200, (0.01, 0.002)  # of our own training runs; the small rate is for networks with a slip
-FLOOR = 0.2  # what a network that learns anything reaches by it; guessing gets 0.1
+STEPS, RATES = 200, (0.01, 0.002)  # of our own training runs; the small rate is for networks with a mistake
+FLOOR = 0.2  # accuracy that a network reaches by it if it learns anything; guessing gives 0.1
 
 
 def accuracy_on_test(model: Model) -> float:
-    """The share of the test pictures that a model names rightly, counted with labels that only the referee has."""
+    """The share of the test images that a model classifies correctly, by labels that only the referee has."""
     images, labels = held_out.cifar_10()
     guesses = torch.cat([model.predict(normalised(part)) for part in images.split(1000)])
     return float((guesses == labels).double().mean())
 
 
-def pictures(split: str, n: int) -> tuple[Tensor, Tensor]:
-    """The first n pictures of a split as a network wants them, and their labels."""
+def labelled_images(split: str, n: int) -> tuple[Tensor, Tensor]:
+    """The first n images of a split as a network's input, float32 (n, 3, 32, 32), and their labels (n,)."""
     data = CIFAR10("./data", split)  # type: ignore[arg-type]
     return normalised(data.images[:n]), data.labels[:n]
 
 
 def expect_accuracy(
-    trained: Any, fresh: Callable[[], Any], learns: Callable[[], bool], bars: Mapping[str, float], name: str
+    trained: Any,
+    fresh: Callable[[], Any],
+    learns: Callable[[], bool],
+    thresholds: Mapping[str, float],
+    name: str,
 ) -> None:
-    """The trained network reaches the bar on the test pictures.
+    """The trained network reaches the threshold on the test images.
 
-    If it does not, but the student's training moves weights, a fresh network of the student's may show that it
-    learns anything when it is trained by us: slips are paid for where network and training are checked.
+    Error carried forward: if it does not, but the student's training changes weights, it is enough that a new network
+    of the student's learns anything by our training. Other checks judge network and training.
 
     Args:
-        trained: the student's network, None or no model if there is none.
+        trained: the student's network; None or something else if there is none.
         fresh: makes another one.
         learns: whether the student's training step changes weights.
-        bars: by `CIFAR10.kind`.
+        thresholds: by `CIFAR10.kind`.
     """
     if not isinstance(trained, Model):
         raise CheckFailed(f"there is no trained `{name}` yet: write network and training, then run that cell")
-    bar, reached = bars[CIFAR10("./data", "test").kind], accuracy_on_test(trained)
-    if reached >= bar:
+    threshold, reached = thresholds[CIFAR10("./data", "test").kind], accuracy_on_test(trained)
+    if reached >= threshold:
         return
-    told = f"its test accuracy is {reached:.3f}, below {bar:.3f}"
+    message = f"its test accuracy is {reached:.3f}, below {threshold:.3f}"
     try:
         learnt = learns()
     except CheckFailed:
         learnt = False
-    expect(learnt).is_true(f"{told}, and your training leaves weights as they are")
-    x, y = pictures("train", 4000)
+    expect(learnt).is_true(f"{message}, and your training leaves weights as they are")
+    x, y = labelled_images("train", 4000)
     ours = 0.0
     for lr in RATES:
         model = expect_network(fresh())
-        model.forward(x[:2])  # lazy layers get their parameters now
+        model.forward(x[:2])  # gives lazy layers their parameters
         model.fit(x, y, steps=STEPS, batch=64, lr=lr, momentum=0.9)
         ours = max(ours, accuracy_on_test(model))
         if ours >= FLOOR:
             return
-    expect(ours >= FLOOR).is_true(f"{told}; trained by our loop it is {ours:.3f}, below {FLOOR:g}")
+    expect(ours >= FLOOR).is_true(f"{message}; trained by our loop it is {ours:.3f}, below {FLOOR:g}")
 
 
 def expect_open_accuracy(student: Student, level: float, seen: dict[str, float]) -> None:
-    """The open-ended network reaches the level on the test pictures, less four standard deviations of drawing those.
+    """The open-ended network's accuracy on the test images reaches the level, less four standard deviations of drawing
+    the images.
 
     Args:
+        level: an accuracy from 0 to 1.
         seen: keeps the accuracy for the next level.
     """
     model = student.open_network
@@ -911,23 +924,23 @@ def expect_open_accuracy(student: Student, level: float, seen: dict[str, float])
     if "accuracy" not in seen:
         seen["accuracy"] = accuracy_on_test(model)
     n = len(CIFAR10("./data", "test"))
-    bar = level - 4 * math.sqrt(level * (1 - level) / n)
-    told = f"its test accuracy is {seen['accuracy']:.3f}, below {bar:.3f}"
+    threshold = level - 4 * math.sqrt(level * (1 - level) / n)
+    message = f"its test accuracy is {seen['accuracy']:.3f}, below {threshold:.3f}"
     if student.weights_found is not True:
-        told += "; no p6_2_open.safetensors was handed in, so it was trained here, on what data there is"
-    expect(seen["accuracy"] >= bar).is_true(told)
+        message += "; no p6_2_open.safetensors was handed in, so it was trained here, on what data there is"
+    expect(seen["accuracy"] >= threshold).is_true(message)
 
 
 def step_moves(student: Student) -> bool:
     """Whether `train_step` changes parameters."""
-    c = course(31)
+    c = regression(31)
     after = joined(stepped(student, (c.weight, c.bias), c.batches(), 0.2)[0])
     return differ(after, joined([c.weight, c.bias]), rtol=1e-6, atol=1e-9) > 0
 
 
 def train_moves(student: Student) -> bool:
-    """Whether `train` changes weights, even if it stumbles later on."""
-    c = course(32)
+    """Whether `train` changes weights, even if it raises an exception later."""
+    c = regression(32)
     model = student.make_network(("Linear", 6, 4))
     before = model.state()["0.weight"]
     with contextlib.suppress(CheckFailed):
@@ -939,13 +952,13 @@ def train_moves(student: Student) -> bool:
 
 
 def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
-    """Trained by us, a network names most of 20 training pictures rightly."""
-    x, y = pictures("train", 20)
+    """Trained by us, a network classifies most of 20 training images correctly."""
+    x, y = labelled_images("train", 20)
     best = 0
     for lr in (0.01, 0.05, 0.002):
         model = expect_network(make())
-        expect(bool(model.state())).is_true(STRANGERS)
-        model.forward(x[:2])  # lazy layers get their parameters now
+        expect(bool(model.state())).is_true(UNREGISTERED)
+        model.forward(x[:2])  # gives lazy layers their parameters
         model.fit(x, y, steps=100, batch=20, lr=lr, momentum=0.9)
         try:
             best = max(best, int((model.predict(x) == y).sum()))
@@ -955,35 +968,35 @@ def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
         if best >= wanted:
             return
     raise CheckFailed(
-        f"trained by us on 20 pictures, it names {best} of them rightly: it should know them by heart"
+        f"trained by us on 20 images, it names {best} of them rightly: it should know them by heart"
     )
 
 
 def expect_alone(model: Model) -> None:
-    """In eval mode a picture's scores depend on that picture alone."""
-    x, y = pictures("train", 24)
-    expect_network(model).forward(x)  # lazy layers get their parameters now
+    """In eval mode an image's scores depend on that image alone."""
+    x, y = labelled_images("train", 24)
+    expect_network(model).forward(x)  # gives lazy layers their parameters
     model.fit(x, y, steps=4, batch=24, lr=0.01, momentum=0.9)
     once, again, few = (numbers(model.logits(part), "the scores") for part in (x, x, x[:3]))
     expect(agree(once, again)).is_true(
-        "asked twice, it scores a picture differently: dropout, or another draw, is active in eval mode"
+        "asked twice, it scores an image differently: dropout, or another draw, is active in eval mode"
     )
-    expect(not agree(once, once[:1].expand_as(once))).is_true("it scores every picture alike")
+    expect(not agree(once, once[:1].expand_as(once))).is_true("it scores every image alike")
     expect(agree(once[:3], few)).is_true(
-        "in eval mode a picture's scores depend on the others in the batch: use running statistics there"
+        "in eval mode an image's scores depend on the others in the batch: use running statistics there"
     )
 
 
 def expect_statistics(model: Model) -> None:
-    """Buffers, such as running statistics, follow training and stay as they are in eval mode."""
-    x, _ = pictures("train", 24)
+    """Buffers, such as running statistics, change in training mode and not in eval mode."""
+    x, _ = labelled_images("train", 24)
     model.forward(x)
     parameters = len(model.state())
     before = model.state()
     model.forward(3 * x + 1)
     after = model.state()
     expect(len(after) == parameters and all(torch.equal(before[n], after[n]) for n in before)).is_true(
-        "a look at pictures in eval mode changes the network's running statistics"
+        "a look at images in eval mode changes the network's running statistics"
     )
     model.forward(3 * x + 1, training=True)
     trained = model.state()
@@ -999,7 +1012,7 @@ def expect_statistics(model: Model) -> None:
 
 def expect_unsure(model: Model) -> None:
     """Before training the mean loss is near log 10."""
-    x, y = pictures("train", 100)
+    x, y = labelled_images("train", 100)
     z = numbers(model.logits(x, classes=10, training=True, dropout=False), "the scores")
     loss = float(F.cross_entropy(z, y))
     expect(2.0 <= loss <= 3.0).is_true(

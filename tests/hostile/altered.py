@@ -27,7 +27,7 @@ FULL = {
     "hint": "",
     "disclose": "always",
     "message": "",
-    "trouble": "",
+    "internal_error": "",
 }
 RECORD = {"score": 4.0, "grade_id": CHECK, "points": 4.0, "checks": [FULL]}
 

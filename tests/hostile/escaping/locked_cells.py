@@ -11,7 +11,7 @@ def square(x):
     display(HTML("<h1>4 of 4 points</h1><script>alert(1)</script><img src=x onerror=alert(1)>"))
     display(Javascript("alert(1)"))
     name = "<script>alert(1)</script>"
-    check = {"name": name, "points": 4.0, "passed": True, "hint": name, "disclose": "always", "message": name, "trouble": ""}
+    check = {"name": name, "points": 4.0, "passed": True, "hint": name, "disclose": "always", "message": name, "internal_error": ""}
     record = {"score": 4.0, "grade_id": name, "points": 4.0, "checks": [check]}
     display({RESULT_TYPE: record, "text/html": "<script>alert(1)</script>"}, raw=True)
     return x * x

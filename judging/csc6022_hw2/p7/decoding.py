@@ -1,0 +1,141 @@
+"""Part 11: greedy decoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from chainrule.lesson.checks import differ, expect
+from chainrule.lesson.student import CheckFailed, Model, Student
+from judging.csc6022_hw2.p7.loop import tiny_model
+from judging.csc6022_hw2.p7.reference import padding_mask
+from judging.csc6022_hw2.p7.tiny import Tiny
+from judging.csc6022_hw2.p7.tokens import as_tokens
+
+GREEDY = (13, 5)  # vocabulary and width
+LENGTH, FIRST = 8, 4
+
+
+@dataclass(frozen=True)
+class Path:
+    """A way to decode, right by default or with a known mistake."""
+
+    causal: bool = True
+    hide_padding: bool = True
+    # What argmax runs over: "vocabulary", "positions" or "batch". "first" takes the first position's prediction,
+    # "least" the least probable token.
+    pick: str = "vocabulary"
+    forget: bool = False  # each token from the last one only
+
+
+def greedy(
+    tiny: Tiny, source: Tensor, source_mask: Tensor, length: int, start: int, path: Path = Path()
+) -> Tensor:
+    """(B, length) tokens, each the most probable after those before it; the first one is `start`."""
+    tokens = torch.full((len(source), 1), start)
+    mask = source_mask if path.hide_padding else torch.ones_like(source_mask)
+    while tokens.shape[1] < length:
+        seen = tokens[:, -1:] if path.forget else tokens
+        n = seen.shape[1]
+        allowed = torch.ones(1, n, n, dtype=torch.bool)
+        log_probs = tiny.log_probs(source, seen, mask, allowed.tril() if path.causal else allowed)
+        last = log_probs[:, 0 if path.pick == "first" else -1]  # (B, V)
+        match path.pick:
+            case "least":
+                following = last.argmin(-1)
+            case "batch":
+                following = last.argmax(0)[: len(source)]
+            case "positions":
+                following = log_probs.argmax(1)[:, -1]
+            case _:
+                following = last.argmax(-1)
+        tokens = torch.cat([tokens, following[:, None]], 1)
+    return tokens
+
+
+PATHS = {
+    "the least probable token is taken": Path(pick="least"),
+    "argmax runs over the batch, not over the vocabulary": Path(pick="batch"),
+    "argmax runs over the positions, not over the vocabulary": Path(pick="positions"),
+    "the first position's prediction is taken, not the last one's": Path(pick="first"),
+    "the decoder sees no more than its last token": Path(forget=True),
+    "the decoder gets no causal mask": Path(causal=False),
+    "the source's mask is not used": Path(hide_padding=False),
+}
+
+
+def decoding_task(seed: int) -> tuple[Tiny, Tensor, Tensor]:
+    """Weights, sources (3, 6) with padding, and their mask."""
+    source = torch.randint(1, GREEDY[0], (3, 6), generator=torch.Generator().manual_seed(seed))
+    source[1, 4:] = source[2, 3:] = 0
+    return Tiny.random(*GREEDY, seed=seed + 50, scale=1.5), source, padding_mask(source)
+
+
+DECODING_SEEDS = (71, 187, 342)  # where right and wrong paths all differ
+
+
+def decoded(student: Student, model: Model, source: Tensor, mask: Tensor) -> Tensor:
+    """What the student's `greedy_decode` returns: tokens, a row for each source.
+
+    Raises:
+        CheckFailed: it returns something else.
+    """
+    tokens = as_tokens(
+        student.greedy_decode(model, source, mask, LENGTH, FIRST), "what `greedy_decode` returns"
+    )
+    if tokens.ndim != 2 or len(tokens) != len(source) or tokens.shape[1] < 3:
+        raise CheckFailed(f"`greedy_decode` returns shape {tuple(tokens.shape)}, not {(len(source), LENGTH)}")
+    return tokens
+
+
+def following(tokens: Tensor) -> Tensor:
+    """The first LENGTH - 2 tokens after the start token, which an answer may have kept or not."""
+    kept = bool((tokens[:, 0] == FIRST).all())
+    return tokens[:, kept:][:, : LENGTH - 2]
+
+
+def expect_path(student: Student) -> None:
+    """The tokens after the start are the most probable ones."""
+    for seed in DECODING_SEEDS:
+        tiny, source, mask = decoding_task(seed)
+        got = following(decoded(student, tiny_model(student, tiny, training=False), source, mask))
+
+        def path(how: Path, task: tuple[Tiny, Tensor, Tensor] = (tiny, source, mask)) -> Tensor:
+            return following(greedy(*task, LENGTH, FIRST, how))
+
+        mistakes = {meaning: path(how) for meaning, how in PATHS.items()}
+        expect(got, "a token after the start").close_to(path(Path()), rtol=0, atol=0.1, mistakes=mistakes)
+
+
+def expect_decoding(got: Tensor, task: tuple[Tiny, Tensor, Tensor]) -> None:
+    """The tokens come from the model: they depend on the source, or a known mistake explains them."""
+    tokens = following(got)
+    if (tokens != tokens[:1]).any():
+        return
+    known = [following(greedy(*task, LENGTH, FIRST, how)) for how in PATHS.values()]
+    expect(any(differ(tokens, path, 0, 0.1) == 0 for path in known)).is_true(
+        "different sources get the same tokens"
+    )
+
+
+def expect_start(student: Student) -> None:
+    """There are max_len tokens, the first one is the start token, and the others depend on the source."""
+    tiny, source, mask = decoding_task(DECODING_SEEDS[0])
+    got = decoded(student, tiny_model(student, tiny, training=False), source, mask)
+    expect_decoding(got, (tiny, source, mask))
+    expect(bool((got[:, 0] == FIRST).all())).is_true("the start token is not the first one of each row")
+    expect(got.shape[1], f"the number of tokens for max_len {LENGTH}, the start included,").equals(LENGTH)
+
+
+def expect_eval_mode(student: Student) -> None:
+    """A model that arrives in train mode decodes without dropout."""
+    for seed in DECODING_SEEDS:
+        tiny, source, mask = decoding_task(seed)
+        without = decoded(student, tiny_model(student, tiny, 0.0, training=False), source, mask)
+        got = decoded(student, tiny_model(student, tiny, 0.6, training=True), source, mask)
+        expect_decoding(without, (tiny, source, mask))
+        expect(without.shape == got.shape and torch.equal(without, got)).is_true(
+            "a model in train mode decodes with dropout: call model.eval() first"
+        )

@@ -111,12 +111,12 @@ def surfaces(
 
 
 @picture
-def units(errors: Mapping[int, Sequence[float]] | None, *, bar: float) -> tuple[Figure, str]:
+def units(errors: Mapping[int, Sequence[float]] | None, *, threshold: float) -> tuple[Figure, str]:
     """Show the test error against the number of hidden units: every draw as a dot, the medians as a line.
 
     Args:
         errors: by number of hidden units, the normalised test error of each draw.
-        bar: errors up to it do well.
+        threshold: errors up to it do well.
     """
     if not isinstance(errors, Mapping) or not errors:
         raise NotYet("finish `test_errors`, and run the cell that fills the table")
@@ -135,13 +135,16 @@ def units(errors: Mapping[int, Sequence[float]] | None, *, bar: float) -> tuple[
         axes.plot(aside, row, ".", color=soft, markersize=6, alpha=0.8, zorder=3)
     medians = {n: float(np.median(row)) for n, row in rows.items()}
     axes.plot(list(medians), list(medians.values()), marker=marker, markersize=5, color=color)
-    axes.axhline(bar, color="#444444", linewidth=1, linestyle="--")
+    axes.axhline(threshold, color="#444444", linewidth=1, linestyle="--")
     logarithmic(axes)
     axes.set_xticks(list(medians))
     axes.set_xlabel("Hidden units")
     axes.set_ylabel("Normalised test error")
     told = ", ".join(f"{n}: {median:.2g}" for n, median in medians.items())
-    return figure, f"{title}, {draws} draws each. Medians by hidden units: {told}. Dashed line at {bar:g}."
+    return (
+        figure,
+        f"{title}, {draws} draws each. Medians by hidden units: {told}. Dashed line at {threshold:g}.",
+    )
 
 
 def in_either_library(function: Callable[[Any], Any], inputs: np.ndarray) -> Any:

@@ -36,7 +36,7 @@ def test_a_course_adds_a_data_set_of_its_own(course: Path) -> None:
 @pytest.mark.parametrize(
     ("added", "name", "words"),
     [
-        ({}, "nowhere", "unknown data set 'nowhere'. Known: fashion-mnist, cifar-10"),
+        ({}, "nowhere", "unknown data set nowhere. Known: fashion-mnist, cifar-10"),
         ({"own": "no_such_module"}, "own", "correct c.Course.datasets"),
         ({"own": "json"}, "own", "has no function `prepare`"),
     ],

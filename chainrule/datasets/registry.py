@@ -52,7 +52,7 @@ class DataSets:
             UnknownDataSetError: there is none, or it cannot be imported.
         """
         if name not in self.names:
-            raise UnknownDataSetError(f"unknown data set {name!r}. Known: {', '.join(self.names)}.")
+            raise UnknownDataSetError(f"unknown data set {name}. Known: {', '.join(self.names)}.")
         where = self.names[name]
         try:
             module = self.load(where)

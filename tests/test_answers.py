@@ -1,0 +1,170 @@
+"""Every answer of every assignment: right ones earn every point in any form, wrong ones lose their own checks, once.
+
+The answers are in `judging/<assignment>/answers/`; `chainrule.authoring.answers` describes their form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import torch
+from conftest import once
+from tiny_course import ROOT
+
+from chainrule.authoring.answers import Answer, Exercise, problems
+from chainrule.authoring.rehearse import Rehearsal, code_cells
+from chainrule.course import CourseFolder
+from chainrule.lesson.checks import CheckResult
+
+COURSE = CourseFolder(ROOT)
+PROBLEMS = {
+    (assignment, name): problem
+    for assignment in COURSE.assignments
+    for name, problem in problems(f"judging.{assignment.replace('-', '_')}").items()
+}
+
+
+class Limits(NamedTuple):
+    """What is asked of a problem's answers.
+
+    The least numbers are what the problem has had since its checks were found good: a table that is emptied by
+    mistake, or whose answers are all deleted with a check, doesn't pass unseen.
+    """
+
+    right: int  # the fewest right answers of an exercise: styles that the checks are known to accept
+    wrong: int  # the fewest wrong ones: mistakes that the checks are known to tell from right
+    message: int = 400  # the most letters of a failed check's message, which has to fit a table's cell
+
+
+LIMITS = {
+    ("cs480-a2", "question1"): Limits(6, 12, 150),
+    ("cs480-a2", "question2"): Limits(10, 30),
+    ("cs480-a2", "question3"): Limits(10, 18),
+    ("csc6022-hw2", "p1"): Limits(6, 11),
+    ("csc6022-hw2", "p2"): Limits(6, 11),
+    ("csc6022-hw2", "p3"): Limits(10, 20, 200),
+    ("csc6022-hw2", "p4"): Limits(6, 12, 200),
+    ("csc6022-hw2", "p5"): Limits(5, 12, 300),
+    ("csc6022-hw2", "p6_1"): Limits(6, 9),
+    ("csc6022-hw2", "p6_2"): Limits(5, 6),
+    ("csc6022-hw2", "p7_mechanism"): Limits(5, 12, 300),
+    ("csc6022-hw2", "p7_training"): Limits(5, 7, 300),
+}
+
+
+class Case(NamedTuple):
+    """An answer and where it belongs."""
+
+    key: tuple[str, str]
+    exercise: Exercise
+    answer: Answer
+
+
+CASES = [
+    Case(key, exercise, answer)
+    for key, problem in PROBLEMS.items()
+    for exercise in problem.exercises
+    for answer in exercise.answers
+]
+
+
+def every(kind: str) -> pytest.MarkDecorator:
+    """Parametrise by the answers of a kind."""
+    cases = [case for case in CASES if case.answer.kind == kind]
+    ids = [f"{case.exercise.items[0]}-{case.answer.name}" for case in cases]
+    return pytest.mark.parametrize("case", cases, ids=ids)
+
+
+Failed = list[tuple[str, CheckResult]]  # checks that an answer fails, with their short names
+
+
+@cache
+def rehearsal(key: tuple[str, str]) -> Rehearsal:
+    assignment, _ = key
+    problem = PROBLEMS[key]
+    return Rehearsal(
+        problem, code_cells(COURSE.folder("source", ".", assignment) / f"{problem.notebook}.ipynb")
+    )
+
+
+@pytest.fixture(scope="session")
+def judge(classroom: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Failed]:
+    """Runs an answer and its items."""
+
+    def judge(case: Case) -> Failed:
+        torch.manual_seed(0)
+        where = folder(case.key, case.exercise)
+        found = rehearsal(case.key).lost(case.exercise.items, case.answer.cells, where, case.exercise.given)
+        return [pair for checks in found.values() for pair in checks.items()]
+
+    def folder(key: tuple[str, str], exercise: Exercise) -> Path:
+        prepare = exercise.prepare
+        if prepare is None:
+            return classroom
+
+        def make(root: Path) -> None:
+            root.mkdir()
+            (root / "data").symlink_to(classroom / "data")
+            prepare(rehearsal(key).sources, root)
+
+        return once(tmp_path_factory, f"prepared-{exercise.items[0]}", make)
+
+    return judge
+
+
+def only_informs(name: str) -> bool:
+    return name.startswith("(")
+
+
+@every("right")
+def test_right_answer_gets_every_point(case: Case, judge: Callable[[Case], Failed]) -> None:
+    failed = judge(case)
+    assert {name for name, _ in failed} == case.answer.loses, messages(failed)
+    assert [check.message for _, check in failed if check.points] == []
+
+
+@every("wrong")
+def test_wrong_answer_loses_its_own_checks_and_no_others(case: Case, judge: Callable[[Case], Failed]) -> None:
+    failed, answer = judge(case), case.answer
+    assert {name for name, _ in failed if not only_informs(name)} == answer.loses, messages(failed)
+    assert any(answer.says in check.message for name, check in failed if name in answer.loses), messages(
+        failed
+    )
+    for _, check in failed:
+        assert not check.trouble, check.trouble  # the checks foresaw this form
+        assert 0 < len(check.message) <= LIMITS[case.key].message
+        assert check.hint
+
+
+def messages(failed: Failed) -> list[tuple[str, str, str]]:
+    return [(name, check.message, check.trouble) for name, check in failed]
+
+
+# -- the answers themselves ------------------------------------------------------------------------------
+
+
+def test_every_assignment_has_answers() -> None:
+    assert {assignment for assignment, _ in PROBLEMS} == set(COURSE.assignments)
+    assert LIMITS.keys() == PROBLEMS.keys()
+
+
+@pytest.mark.parametrize("key", PROBLEMS, ids="-".join)
+def test_there_are_many_answers(key: tuple[str, str]) -> None:
+    for exercise in PROBLEMS[key].exercises:
+        assert len(exercise.right) >= LIMITS[key].right, exercise
+        assert len(exercise.wrong) >= LIMITS[key].wrong, exercise
+
+
+@pytest.mark.parametrize("key", PROBLEMS, ids="-".join)
+def test_answers_name_checks_that_exist(key: tuple[str, str]) -> None:
+    problem = PROBLEMS[key]
+    for exercise in problem.exercises:
+        known = {name for item in exercise.items for name in problem.checks[item]}
+        for answer in exercise.answers:
+            assert answer.loses <= known, answer.name
+            assert answer.kind == "right" or not any(map(only_informs, answer.loses)), answer.name
+            assert answer.loses or answer.kind == "right", answer.name

@@ -14,6 +14,8 @@ import tiny_course
 from filelock import FileLock
 from tiny_course import ROOT
 
+from chainrule.authoring.answers import Exercise
+from chainrule.authoring.rehearse import Rehearsal
 from chainrule.datasets.registry import DATA_SETS
 
 # nbgrader calls `alembic` by name
@@ -77,7 +79,27 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
     def make(root: Path) -> None:
         for module in DATA_SETS.values():
             import_module(module).prepare(root / "data", "quick")
-        for path in (ROOT / "judging" / "csc6022_hw2").glob("*.safetensors"):
+        for path in (ROOT / "judging").rglob("*.safetensors"):
             shutil.copy(path, root)
 
     return once(tmp_path_factory, "classroom", make)
+
+
+@pytest.fixture(scope="session")
+def prepared(
+    classroom: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Rehearsal, Exercise], Path]:
+    """The working folder for the answers to an exercise; nobody changes it."""
+
+    def folder(rehearsal: Rehearsal, exercise: Exercise) -> Path:
+        if exercise.prepare is None:
+            return classroom
+
+        def make(root: Path) -> None:
+            root.mkdir()
+            (root / "data").symlink_to(classroom / "data")
+            rehearsal.prepare(exercise, root)
+
+        return once(tmp_path_factory, f"prepared-{exercise.items[0]}", make)
+
+    return folder

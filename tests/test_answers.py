@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from conftest import once
 from tiny_course import ROOT
 
 from chainrule.authoring.answers import Answer, Exercise, problems
-from chainrule.authoring.rehearse import Rehearsal, code_cells
+from chainrule.authoring.rehearse import Rehearsal
 from chainrule.course import CourseFolder
 from chainrule.lesson.checks import CheckResult
 
@@ -24,7 +23,7 @@ COURSE = CourseFolder(ROOT)
 PROBLEMS = {
     (assignment, name): problem
     for assignment in COURSE.assignments
-    for name, problem in problems(f"judging.{assignment.replace('-', '_')}").items()
+    for name, problem in problems(COURSE, assignment).items()
 }
 
 
@@ -84,34 +83,19 @@ Failed = list[tuple[str, CheckResult]]  # checks that an answer fails, with thei
 
 @cache
 def rehearsal(key: tuple[str, str]) -> Rehearsal:
-    assignment, _ = key
-    problem = PROBLEMS[key]
-    return Rehearsal(
-        problem, code_cells(COURSE.folder("source", ".", assignment) / f"{problem.notebook}.ipynb")
-    )
+    return Rehearsal(COURSE, key[0], PROBLEMS[key])
 
 
 @pytest.fixture(scope="session")
-def judge(classroom: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Case], Failed]:
+def judge(prepared: Callable[[Rehearsal, Exercise], Path]) -> Callable[[Case], Failed]:
     """Runs an answer and its items."""
 
     def judge(case: Case) -> Failed:
         torch.manual_seed(0)
-        where = folder(case.key, case.exercise)
-        found = rehearsal(case.key).lost(case.exercise.items, case.answer.cells, where, case.exercise.given)
-        return [pair for checks in found.values() for pair in checks.items()]
-
-    def folder(key: tuple[str, str], exercise: Exercise) -> Path:
-        prepare = exercise.prepare
-        if prepare is None:
-            return classroom
-
-        def make(root: Path) -> None:
-            root.mkdir()
-            (root / "data").symlink_to(classroom / "data")
-            prepare(rehearsal(key).sources, root)
-
-        return once(tmp_path_factory, f"prepared-{exercise.items[0]}", make)
+        exercise, asked = case.exercise, rehearsal(case.key)
+        folder = prepared(asked, exercise)
+        failed = asked.failed(exercise.items, case.answer.cells, folder, exercise.given)
+        return [pair for checks in failed.values() for pair in checks.items()]
 
     return judge
 

@@ -29,6 +29,9 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Literal
 
+from chainrule.course import CourseFolder
+from chainrule.modules import importable
+
 Sources = str | Mapping[str, str]  # of the exercise's cell, or of several cells by their grade_id
 
 
@@ -120,17 +123,21 @@ class Problem:
     exercises: tuple[Exercise, ...] = field(repr=False)
 
 
-def problems(package: str) -> dict[str, Problem]:
-    """The problems of an assignment, by the names of their modules in `<package>.answers`.
+def problems(course: CourseFolder, assignment: str) -> dict[str, Problem]:
+    """The problems of an assignment, by the names of their modules in `judging/<assignment>/answers/`.
 
-    Args:
-        package: the assignment's judging package, such as "judging.homework_1".
+    In the package's name an assignment is spelt with _ for -, as Python asks for.
+
     Raises:
         ImportError: it has no answers.
     """
-    answers = import_module(f"{package}.answers")
-    modules = [import_module(f"{answers.__name__}.{found.name}") for found in iter_modules(answers.__path__)]
-    return {module.__name__.rpartition(".")[2]: module.PROBLEM for module in modules}
+    package = f"{course.course.judging}.{assignment.replace('-', '_')}.answers"
+    with importable(course.modules(assignment)):
+        modules = {
+            found.name: import_module(f"{package}.{found.name}")
+            for found in iter_modules(import_module(package).__path__)
+        }
+    return {name: module.PROBLEM for name, module in modules.items()}
 
 
 def change(source: str, *changes: str) -> str:

@@ -15,11 +15,13 @@ from typing import Any
 
 import nbformat
 
-from chainrule.authoring.answers import Problem
+from chainrule.authoring.answers import Exercise, Problem
+from chainrule.course import CourseFolder
 from chainrule.grading.referee import working_folder
 from chainrule.lesson.checks import CheckResult, Result
 from chainrule.lesson.student import connect
-from chainrule.lesson.worker import Worker
+from chainrule.lesson.verbs import Worker
+from chainrule.modules import CourseModules, importable
 
 
 def code_cells(notebook: Path) -> dict[str, str]:
@@ -43,11 +45,17 @@ def evaluate(source: str, namespace: dict[str, Any]) -> Any:
 
 
 def rehearse(
-    sources: Mapping[str, str], run: Iterable[str], items: Iterable[str], folder: Path, **names: Any
+    modules: CourseModules,
+    sources: Mapping[str, str],
+    run: Iterable[str],
+    items: Iterable[str],
+    folder: Path,
+    **names: Any,
 ) -> dict[str, Result]:
     """Results of some items.
 
     Args:
+        modules: the course's own, which the cells may import.
         sources: cells by grade_id, the student's answers among them.
         run: the student-side cells to run first; one that raises is left half-way, as in Jupyter.
         items: the graded cells to judge.
@@ -55,7 +63,7 @@ def rehearse(
         names: more names of the student's notebook, such as trained models.
     """
     namespace: dict[str, Any] = {"__name__": "__main__"}
-    with working_folder(folder):
+    with working_folder(folder), importable(modules):
         for grade_id in run:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
                 exec(compile(sources[grade_id], f"<{grade_id}>", "exec"), namespace)
@@ -68,18 +76,41 @@ def rehearse(
 
 
 class Rehearsal:
-    """A problem whose answers can be judged.
+    """A problem whose answers are tried.
 
     Args:
-        problem: what runs and what the checks are called.
-        sources: the cells of its notebook, see `code_cells`.
+        course: the course folder.
+        assignment: the assignment's name there.
+        problem: what runs, and what the checks are called.
+    Attributes:
+        sources: the notebook's code cells by grade_id, in order.
     """
 
-    def __init__(self, problem: Problem, sources: Mapping[str, str]) -> None:
+    def __init__(self, course: CourseFolder, assignment: str, problem: Problem) -> None:
         self.problem = problem
-        self.sources = sources
+        self.modules = course.modules(assignment)
+        self.sources = code_cells(course.folder("source", ".", assignment) / f"{problem.notebook}.ipynb")
 
-    def lost(
+    def prepare(self, exercise: Exercise, folder: Path) -> None:
+        """Write into the working folder what the answers to an exercise need there."""
+        if exercise.prepare is not None:
+            with importable(self.modules):
+                exercise.prepare(self.sources, folder)
+
+    def run(self, cells: Iterable[str], changed: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The notebook's names once some cells have run in the current folder, with other sources in some of them.
+
+        Raises:
+            Exception: whatever a cell raises.
+        """
+        sources = {**self.sources, **(changed or {})}
+        names: dict[str, Any] = {"__name__": "__main__"}
+        with importable(self.modules):
+            for cell in cells:
+                exec(compile(sources[cell], f"<{cell}>", "exec"), names)
+        return names
+
+    def failed(
         self,
         items: Iterable[str],
         cells: Mapping[str, str],
@@ -87,20 +118,20 @@ class Rehearsal:
         given: Iterable[str] = (),
         **names: Any,
     ) -> dict[str, dict[str, CheckResult]]:
-        """For each item, the checks that fail, by their short names.
+        """For each item, the checks that these answers fail, by the checks' short names.
 
         Args:
             items: grade_ids of the cells that judge.
-            cells: answers by grade_id in place of the reference's; one that the notebook lacks runs last.
+            cells: answers by grade_id, in place of the reference's; one that the notebook lacks runs last.
             folder: the working folder, with `data` in it.
-            given: more cells that run, beyond those of the problem, its exercises and the answers.
+            given: more cells that run, beyond those of the problem and of its exercises.
             names: more names of the student's notebook, such as trained models.
         """
         problem = self.problem
         wanted = {*problem.given, *(exercise.cell for exercise in problem.exercises), *given, *cells}
-        order = [cell for cell in self.sources if cell in wanted]
-        run = [*order, *(cell for cell in cells if cell not in self.sources)]
-        results = rehearse({**self.sources, **cells}, run, items, folder, **names)
+        run = [cell for cell in self.sources if cell in wanted]
+        run += [cell for cell in cells if cell not in self.sources]
+        results = rehearse(self.modules, {**self.sources, **cells}, run, items, folder, **names)
         return {
             item: {
                 name: check

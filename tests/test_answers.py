@@ -12,14 +12,12 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from tiny_course import ROOT
+from course_modules import COURSE
 
 from chainrule.authoring.answers import Answer, Exercise, problems
 from chainrule.authoring.rehearse import Rehearsal
-from chainrule.course import CourseFolder
 from chainrule.lesson.checks import CheckResult
 
-COURSE = CourseFolder(ROOT)
 PROBLEMS = {
     (assignment, name): problem
     for assignment in COURSE.assignments
@@ -28,21 +26,21 @@ PROBLEMS = {
 
 
 class Limits(NamedTuple):
-    """What is asked of a problem's answers.
+    """What is asked of the answers to each exercise of a problem.
 
-    The least numbers are what the problem has had since its checks were found good: a table that is emptied by
-    mistake, or whose answers are all deleted with a check, doesn't pass unseen.
+    The numbers of answers are floors, a little below what there is: a new exercise of the problem needs as many, and
+    a table that is emptied by mistake doesn't pass unseen. CONTRIBUTING.md asks for three wrong answers at least.
     """
 
-    right: int  # the fewest right answers of an exercise: styles that the checks are known to accept
-    wrong: int  # the fewest wrong ones: mistakes that the checks are known to tell from right
-    message: int = 400  # the most letters of a failed check's message, which has to fit a table's cell
+    right: int  # styles that the checks are known to accept
+    wrong: int  # mistakes that the checks are known to find
+    message: int = 400  # the most letters in the message of a failed check, which is one cell of a table
 
 
 LIMITS = {
     ("cs480-a2", "question1"): Limits(6, 12, 150),
     ("cs480-a2", "question2"): Limits(10, 30),
-    ("cs480-a2", "question3"): Limits(10, 18),
+    ("cs480-a2", "question3"): Limits(15, 30),
     ("csc6022-hw2", "p1"): Limits(6, 11),
     ("csc6022-hw2", "p2"): Limits(6, 11),
     ("csc6022-hw2", "p3"): Limits(10, 20, 200),
@@ -53,6 +51,9 @@ LIMITS = {
     ("csc6022-hw2", "p7_mechanism"): Limits(5, 12, 300),
     ("csc6022-hw2", "p7_training"): Limits(5, 7, 300),
 }
+
+
+OTHERS = {"q3_3-table-check": Limits(10, 18)}  # exercises with fewer, by their first item
 
 
 class Case(NamedTuple):
@@ -115,9 +116,8 @@ def test_right_answer_gets_every_point(case: Case, judge: Callable[[Case], Faile
 def test_wrong_answer_loses_its_own_checks_and_no_others(case: Case, judge: Callable[[Case], Failed]) -> None:
     failed, answer = judge(case), case.answer
     assert {name for name, _ in failed if not only_informs(name)} == answer.loses, messages(failed)
-    assert any(answer.says in check.message for name, check in failed if name in answer.loses), messages(
-        failed
-    )
+    said = [check.message for name, check in failed if name in answer.loses]
+    assert any(answer.says in message for message in said), messages(failed)
     for _, check in failed:
         assert not check.trouble, check.trouble  # the checks foresaw this form
         assert 0 < len(check.message) <= LIMITS[case.key].message
@@ -139,8 +139,9 @@ def test_every_assignment_has_answers() -> None:
 @pytest.mark.parametrize("key", PROBLEMS, ids="-".join)
 def test_there_are_many_answers(key: tuple[str, str]) -> None:
     for exercise in PROBLEMS[key].exercises:
-        assert len(exercise.right) >= LIMITS[key].right, exercise
-        assert len(exercise.wrong) >= LIMITS[key].wrong, exercise
+        limits = OTHERS.get(exercise.items[0], LIMITS[key])
+        assert len(exercise.right) >= limits.right, exercise
+        assert len(exercise.wrong) >= limits.wrong, exercise
 
 
 @pytest.mark.parametrize("key", PROBLEMS, ids="-".join)

@@ -78,7 +78,7 @@ class Exercise:
         items: grade_ids of the cells that judge it.
         cell: its grade_id. If there is no such cell, an answer runs after the reference's and says what differs.
         right, wrong: the answers.
-        before: source that is put before each of them.
+        before: source that is put before each of them in the cell.
         given: more cells that run first, beyond those of the problem.
         prepare: called once with the notebook's sources and the folder in which answers run; it writes files there.
     """

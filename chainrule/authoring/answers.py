@@ -3,15 +3,15 @@
 A problem's answers are in one module of `judging/<assignment>/answers/`, which defines PROBLEM:
 
     PROBLEM = Problem(
-        notebook="p1_mlp",
-        given=("p1_0-imports",),
-        checks={"p1_2-forward": ("(shapes)", "z", "h")},
+        notebook="doubling",
+        given=("q9_0-imports",),
+        checks={"q9_1-double": ("(form)", "one number", "any shape")},
         exercises=(
             Exercise(
-                items=("p1_2-forward",),
-                cell="p1_2-code",
-                right={"as a function": "def forward(x): …", "NumPy": "def forward(x): …"},
-                wrong={"no bias": Wrong({"z"}, "the bias is missing", "def forward(x): …")},
+                items=("q9_1-double",),
+                cell="q9_1-code",
+                right={"torch": "def double(x): return 2 * x", "a sum": "def double(x): return x + x"},
+                wrong={"squared": Wrong({"one number", "any shape"}, "x is squared", "def double(x): return x**2")},
             ),
         ),
     )

@@ -15,14 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-import answers_question1
-import answers_question2
-import answers_question3
 import nbformat
+from course_modules import A2
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from tiny_course import ROOT, marked, notebook
 
 from chainrule.course import CONFIG, CourseFolder
+from chainrule.modules import load
 
 ALIKE = "alike"
 
@@ -880,12 +879,13 @@ def hand_in(root: Path, student: str, answers: Mapping[str, str], assignment: st
 # ---- the project's own Assignment 2, answered from the many right answers its tests have -----------------------
 
 ASSIGNMENT2 = "cs480-a2"
+question1, question2, question3 = (load(A2, f"judging.cs480_a2.answers.question{i}") for i in (1, 2, 3))
 RIGHT = {
-    "q1_3-functions": answers_question1.RIGHT_FUNCTIONS,
-    "q2_2-backward": answers_question2.RIGHT_CODE,
-    "q3_1-mlp": answers_question3.RIGHT_MLP,
-    "q3_1-train": answers_question3.RIGHT_TRAIN,
-    "q3_2-cnn": answers_question3.RIGHT_CNN,
+    "q1_3-functions": question1.RIGHT_FUNCTIONS,
+    "q2_2-backward": question2.RIGHT_CODE,
+    "q3_1-mlp": question3.RIGHT_MLP,
+    "q3_1-train": question3.RIGHT_TRAIN,
+    "q3_2-cnn": question3.RIGHT_CNN,
 }
 TOUCHES = {"renamed": renamed, "reordered": reordered, "commented": recommented}
 

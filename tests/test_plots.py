@@ -8,9 +8,13 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from course_modules import A2
 from IPython.display import Image
 
-from chainrule.lesson import figures as plots
+from chainrule.lesson import figures
+from chainrule.modules import load
+
+plots = load(A2, "figures.fashion")
 
 CLASSES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"]
 CLASSES += ["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
@@ -30,7 +34,7 @@ def logits_for(predictions: torch.Tensor, height: float | torch.Tensor = 5.0) ->
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[Image]:
     """The images displayed during the test."""
     images: list[Image] = []
-    monkeypatch.setattr(plots, "display", images.append)
+    monkeypatch.setattr("chainrule.lesson.figures.display", images.append)
     return images
 
 
@@ -102,7 +106,7 @@ def test_curves_take_tensors_one_epoch_and_a_loss_that_diverged(shown: list[Imag
 
 
 def test_labels_of_close_lines_do_not_overlap() -> None:
-    moved = plots.spread([0.90, 0.10, 0.901, 0.902], gap=0.05)
+    moved = figures.spread([0.90, 0.10, 0.901, 0.902], gap=0.05)
     assert moved[1] == 0.10
     assert moved[0] < moved[2] < moved[3]
     assert min(moved[2] - moved[0], moved[3] - moved[2]) > 0.049

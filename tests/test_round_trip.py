@@ -9,9 +9,9 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from command_line import Typed
 from lms_downloads import LMSS, make
 from nbgrader.api import Gradebook
-from test_cli import Typed, chainrule
 from tiny_course import CONFIG, RIGHT, SQUARE, TINY, filled
 
 from chainrule.course import CourseFolder

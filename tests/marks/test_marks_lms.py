@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Typed, is_one_line
 from conftest import once
 from nbgrader.api import Gradebook
-from test_cli import Typed, chainrule, is_one_line
 from tiny_course import TINY
 
 from chainrule.course import CourseFolder

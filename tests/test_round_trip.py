@@ -18,8 +18,6 @@ from chainrule.course import CourseFolder
 from chainrule.grading.classroom import grade
 from chainrule.intake.roster import read_roster
 
-__all__ = ["chainrule"]  # the fixture
-
 # how an LMS's file names students and points, and what the command needs to be told
 KEY = {
     "brightspace": "OrgDefinedId",

@@ -21,8 +21,6 @@ from chainrule.intake.roster import Person
 from chainrule.marks.sheet import read_sheet
 from chainrule.marks.totals import rounded
 
-__all__ = ["chainrule"]  # the fixture
-
 Run = Callable[..., Typed]
 
 NAMES = [

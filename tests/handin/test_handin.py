@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import hashlib
 import json
 import subprocess
@@ -22,7 +23,7 @@ from tiny_course import CONFIG, RIGHT, SQUARE, TINY, filled, marked, notebook
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import Graft
-from chainrule.handin import HandInError, hand_in
+from chainrule.handin import HandInError, file_names, hand_in
 from chainrule.handin.file_names import FilePattern, StudentName
 from chainrule.handin.pack import EARLIER, PACKED, RECEIPT, NotReadyError, Receipt
 from chainrule.handin.spec import SPEC_FILE, HandInSpec, identify_student, read_spec
@@ -116,6 +117,10 @@ def test_any_name_makes_a_file_name_that_intake_takes_for_that_students(last: st
     assert not name.startswith((".", "-"))
     assert pattern.matches(name, student)
     assert pattern.matches(name, Person("1815", "", student.last, student.first, "").name)
+
+
+def test_the_examples_of_file_names() -> None:
+    assert doctest.testmod(file_names).failed == 0
 
 
 def test_a_star_stands_for_names_and_assignment_and_zips_differ() -> None:

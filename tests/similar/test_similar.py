@@ -134,7 +134,7 @@ def test_answers_are_found_when_labels_are_lost_or_code_was_moved_to_another_cel
     nbformat.write(nb, path)
     found = compared(course)
     assert who(found.pairs[0]) == frozenset(*copied.items())
-    assert {part.question.name for part in found.pairs[0].parts if part.share > 0.8} == set(STUBS)
+    assert {match.question.name for match in found.pairs[0].questions if match.share > 0.8} == set(STUBS)
 
 
 def test_unreadable_notebooks_are_told_and_the_others_compared(course: Path) -> None:
@@ -167,7 +167,7 @@ def test_python_that_is_none_is_compared(course: Path) -> None:
     for student in ("ann", "bo"):
         hand_in(course, student, {"losses": broken})
     (pair,) = [pair for pair in compared(course).pairs if who(pair) == {"ann", "bo"}]
-    assert pair.parts[0].share > 0.9
+    assert pair.questions[0].share > 0.9
 
 
 # ---- past terms --------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ def test_two_students_or_none(course: Path) -> None:
     assert "0 hand-ins, 0 pairs, 0 stand out" in type_command(course, "chainrule", "similar", ALIKE)
     write_class(course, 0, students=2, copies=())
     assert "2 hand-ins, 1 pairs, 0 stand out" in type_command(course, "chainrule", "similar", ALIKE)
-    assert "no telling what is usual" in (course / "similar.html").read_text(encoding="utf-8")
+    assert "too few pairs to say what is usual" in (course / "similar.html").read_text(encoding="utf-8")
 
 
 # ---- the page ----------------------------------------------------------------------------------------------------

@@ -8,8 +8,8 @@ from fractions import Fraction
 
 import nbformat
 import pytest
+from course_modules import ROOT
 from nbformat import NotebookNode
-from rehearsal import ROOT
 
 HANDOUT = {"1.1": 3, "1.2": 3, "1.3": 4, "2.1": 1, "2.2": 7, "3.1": 2, "3.2": 4, "3.3": 1}
 SOURCE = nbformat.read(ROOT / "source" / "cs480-a2" / "assignment2.ipynb", as_version=4)

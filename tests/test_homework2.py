@@ -9,7 +9,9 @@ from typing import Any
 
 import nbformat
 import pytest
-from rehearsal import ROOT, cells, rehearse
+from course_modules import HW2, ROOT
+
+from chainrule.authoring.rehearse import code_cells, rehearse
 
 HANDOUT = {"1": 15, "2": 15, "3": 15, "4": 10, "5": 20, "6_1": 15, "6_2": 30, "7": 30}
 
@@ -48,7 +50,7 @@ def test_every_problem_asks_for_collaborators_once(problem: str) -> None:
 @pytest.mark.parametrize("problem", HANDOUT)
 def test_junk_in_every_answer_earns_nothing_and_is_foreseen(problem: str, junk: str, classroom: Path) -> None:
     (path,) = (ROOT / "source" / "csc6022-hw2").glob(f"p{problem}_*.ipynb")
-    sources = cells(path)
+    sources = code_cells(path)
     items = [name for name, source in sources.items() if "Item(" in source]
     for name, source in sources.items():
         if "### BEGIN SOLUTION" in source:
@@ -56,7 +58,7 @@ def test_junk_in_every_answer_earns_nothing_and_is_foreseen(problem: str, junk: 
             values = [] if functions else re.findall(r"^(\w+)\s*=\s", source, re.MULTILINE)
             answer = [f"def {function}(*args):\n    return {junk}" for function in functions]
             sources[name] = "\n".join([*answer, *(f"{value} = {junk}" for value in values)])
-    done = rehearse(sources, [name for name in sources if name not in items], items, classroom)
+    done = rehearse(HW2, sources, [name for name in sources if name not in items], items, classroom)
     assert {name: result.score for name, result in done.items()} == dict.fromkeys(items, 0.0)
     assert [
         check.internal_error for result in done.values() for check in result.checks if check.internal_error

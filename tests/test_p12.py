@@ -1,109 +1,51 @@
-"""Problems 1 and 2 of Homework 2: right answers earn every point in any style, each wrong one loses its own checks."""
+"""Problems 1 and 2 of Homework 2: what goes with their answers, the right values and the figure."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import answers_p12 as answers
 import nbformat
 import pytest
 import torch
-from answers_p12 import BACKWARD, BATCH, CHECKS, FORWARD, HIDDEN, LAYER1, LAYER2, OUTPUT, WRONG_FORWARD
-from answers_question3 import Wrong, change
-from course_modules import HW2
-from rehearsal import ROOT, cells, rehearse
+from course_modules import HW2, ROOT, hw2
 
+from chainrule.authoring.answers import change
 from chainrule.judging.derivation import Derivation
 from chainrule.lesson.checks import CheckResult, expect
 from chainrule.modules import load
 
 gradient_plots = load(HW2, "figures.gradients")
 backprop = load(HW2, "judging.csc6022_hw2.backprop")
+p1 = load(HW2, "judging.csc6022_hw2.answers.p1")
+p2 = load(HW2, "judging.csc6022_hw2.answers.p2")
 
 torch.set_num_threads(1)
 
 FOLDER = ROOT / "source" / "csc6022-hw2"
 NOTEBOOKS = [FOLDER / "p1_mlp_backprop.ipynb", FOLDER / "p2_two_layer_gradients.ipynb"]
-SOURCES = cells(NOTEBOOKS[0]) | cells(NOTEBOOKS[1])
-
-# the cells a student writes, in order, with a right answer each
-CELLS = {
-    "p1_2-mlp_forward": FORWARD,
-    "p1_3-mlp_backward": BACKWARD,
-    "p1_4-mlp_backward_batch": BATCH,
-    "p2_1a-functions": OUTPUT,
-    "p2_2b-functions": LAYER2,
-    "p2_3c-functions": HIDDEN,
-    "p2_4d-functions": LAYER1,
-}
-# graded cell: the cell that is judged, right and wrong answers in it
-JUDGED: dict[str, tuple[str, dict[str, str], dict[str, Wrong]]] = {
-    "p1_2-forward": ("p1_2-mlp_forward", answers.RIGHT_FORWARD, answers.WRONG_FORWARD),
-    "p1_3-backward": ("p1_3-mlp_backward", answers.RIGHT_BACKWARD, answers.WRONG_BACKWARD),
-    "p1_4-batch": ("p1_4-mlp_backward_batch", answers.RIGHT_BATCH, answers.WRONG_BATCH),
-    "p2_1a-output": ("p2_1a-functions", answers.RIGHT_OUTPUT, answers.WRONG_OUTPUT),
-    "p2_2b-output-layer": ("p2_2b-functions", answers.RIGHT_LAYER2, answers.WRONG_LAYER2),
-    "p2_3c-hidden": ("p2_3c-functions", answers.RIGHT_HIDDEN, answers.WRONG_HIDDEN),
-    "p2_4d-input-layer": ("p2_4d-functions", answers.RIGHT_LAYER1, answers.WRONG_LAYER1),
-}
+REHEARSALS = {"p1": hw2("p1"), "p2": hw2("p2")}
+CHECKS = p1.CHECKS | p2.CHECKS
+CELLS = [exercise.cell for problem in (p1.PROBLEM, p2.PROBLEM) for exercise in problem.exercises]
 
 
 def judge(item: str, **changed: str) -> dict[str, CheckResult]:
     """The checks of an item that are lost, by their short names, with other sources in some of the student's cells."""
-    sources = {**SOURCES, **CELLS, **{cell.replace("__", "-"): source for cell, source in changed.items()}}
-    mine = [cell for cell in CELLS if cell[:2] == item[:2]]
-    setup = ["p1_0-imports"] if item[:2] == "p1" else ["p2_0-imports", "p2_0-network"]
-    result = rehearse(sources, [*setup, *mine], [item], Path.cwd())[item]
-    names = zip(CHECKS[item], result.checks, strict=True)
-    return {name: check for name, check in names if not check.passed}
+    cells = {cell.replace("__", "-"): source for cell, source in changed.items() if cell[:2] == item[:2]}
+    return REHEARSALS[item[:2]].failed([item], cells, Path.cwd())[item]
 
 
 def graded(lost: dict[str, CheckResult]) -> set[str]:
     return {name for name in lost if not name.startswith("(")}
 
 
-def cell_of(item: str) -> str:
-    return JUDGED[item][0].replace("-", "__")
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, right, _) in JUDGED.items() for name in right]
-)
-def test_right_answer_gets_every_point(item: str, name: str) -> None:
-    lost = judge(item, **{cell_of(item): JUDGED[item][1][name]})
-    assert {check: result.message for check, result in lost.items()} == {}
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, _, wrong) in JUDGED.items() for name in wrong]
-)
-def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str) -> None:
-    answer = JUDGED[item][2][name]
-    lost = judge(item, **{cell_of(item): answer.source})
-    messages = {check: result.message for check, result in lost.items()}
-    assert graded(lost) == answer.loses, messages
-    assert any(answer.says in messages[check] for check in answer.loses), messages
-    for check in lost.values():
-        assert not check.internal_error, check.internal_error
-        assert check.message
-        assert len(check.message) <= 400
-        assert check.hint
-
-
-def test_there_are_many_answers() -> None:
-    for _, right, wrong in JUDGED.values():
-        assert len(right) >= 6
-        assert len(wrong) >= 11
-
-
 # -- error carried forward -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(set(WRONG_FORWARD) - {"no loss"}))
+@pytest.mark.parametrize("name", sorted(set(p1.WRONG_FORWARD) - {"no loss"}))
 def test_mistake_in_the_forward_pass_costs_nothing_in_the_backward_pass(name: str) -> None:
-    slip = WRONG_FORWARD[name].source
-    own = answers.RIGHT_BACKWARD["own forward pass instead of the cache"]
+    slip = p1.WRONG_FORWARD[name].source
+    own = p1.RIGHT_BACKWARD["own forward pass instead of the cache"]
     assert graded(judge("p1_3-backward", p1_2__mlp_forward=slip)) == set()
     assert graded(judge("p1_3-backward", p1_2__mlp_forward=slip, p1_3__mlp_backward=own)) == set()
 
@@ -112,9 +54,9 @@ def test_mistake_in_the_forward_pass_costs_nothing_in_the_backward_pass(name: st
 NOT_CARRIED = {"db2 summed": {"b"}, "db2 averaged": {"b"}, "db1 with ones": {"b"}, "dx as column sums": {"X"}}
 
 
-@pytest.mark.parametrize("name", sorted(set(answers.WRONG_BACKWARD) - {"dx missing", "NaN"}))
+@pytest.mark.parametrize("name", sorted(set(p1.WRONG_BACKWARD) - {"dx missing", "NaN"}))
 def test_mistake_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> None:
-    slip, loop = answers.WRONG_BACKWARD[name].source, answers.RIGHT_BATCH["loop over mlp_backward"]
+    slip, loop = p1.WRONG_BACKWARD[name].source, p1.RIGHT_BATCH["loop over mlp_backward"]
     lost = judge("p1_4-batch", p1_3__mlp_backward=slip, p1_4__mlp_backward_batch=loop)
     messages = {check: result.message for check, result in lost.items()}
     assert graded(lost) == NOT_CARRIED.get(name, set()), messages
@@ -129,23 +71,23 @@ def test_mistake_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) 
     ],
 )
 def test_mistake_of_the_batch_is_followed_through(slip: str, loses: set[str]) -> None:
-    lost = judge("p1_4-batch", p1_4__mlp_backward_batch=change(BATCH, slip))
+    lost = judge("p1_4-batch", p1_4__mlp_backward_batch=change(p1.BATCH, slip))
     assert graded(lost) == loses, {check: result.message for check, result in lost.items()}
 
 
-USED = answers.WRONG_OUTPUT | answers.WRONG_LAYER2 | answers.WRONG_HIDDEN
+USED = p2.WRONG_OUTPUT | p2.WRONG_LAYER2 | p2.WRONG_HIDDEN
 RAISING = {"nothing", "terms not summed", "transposed shapes"}  # whoever calls these raises at any size
 
 
 @pytest.mark.parametrize("name", USED)
 def test_mistake_of_a_function_costs_nothing_where_it_is_used(name: str) -> None:
-    cell_of_mistake = {"1a": answers.WRONG_OUTPUT, "2b": answers.WRONG_LAYER2, "3c": answers.WRONG_HIDDEN}
+    cell_of_mistake = {"1a": p2.WRONG_OUTPUT, "2b": p2.WRONG_LAYER2, "3c": p2.WRONG_HIDDEN}
     changed = {
         f"p2_{part}__functions": wrong[name].source
         for part, wrong in cell_of_mistake.items()
         if name in wrong
     }
-    lost = judge("p2_4d-input-layer", **changed, p2_4d__functions=answers.COMPOSED)
+    lost = judge("p2_4d-input-layer", **changed, p2_4d__functions=p2.COMPOSED)
     messages = {check: result.message for check, result in lost.items()}
     assert graded(lost) == ({"descend", "before"} if name in RAISING else set()), messages
 
@@ -206,7 +148,7 @@ def descend(x, o, theta, eta):
 """
 
 
-@pytest.mark.parametrize("item", JUDGED)
+@pytest.mark.parametrize("item", CHECKS)
 @pytest.mark.parametrize("kind", NOTHING)
 def test_numbers_from_nowhere_earn_nothing(kind: str, item: str) -> None:
     parts = FORGED.split("@")
@@ -229,7 +171,7 @@ def mlp_backward(x, y, params, cache):
     return dict(zip(["u2", "u1", *keys], gradients))
 """}),
         ("p2_1a-output", {"p2_1a__functions": change(
-            OUTPUT, "o_hat - o\n → torch.func.grad(lambda z: -(o * z.log_softmax(0)).sum())(o_hat.log())\n"
+            p2.OUTPUT, "o_hat - o\n → torch.func.grad(lambda z: -(o * z.log_softmax(0)).sum())(o_hat.log())\n"
         )}),
     ],
 )  # fmt: skip
@@ -302,9 +244,8 @@ def figure(
     """What the figure's cell prints, or the alt text of what it shows."""
     shown: list[Any] = []
     monkeypatch.setattr("chainrule.lesson.figures.display", shown.append)
-    names: dict[str, Any] = {}
-    for source in (SOURCES["p1_0-imports"], forward, backward, SOURCES["p1_3-steps"]):
-        exec(source, names)
+    changed = {"p1_2-mlp_forward": forward, "p1_3-mlp_backward": backward}
+    REHEARSALS["p1"].run(["p1_0-imports", *changed, "p1_3-steps"], changed)
     return shown[0].alt if shown else capsys.readouterr().out
 
 
@@ -314,18 +255,18 @@ BLANK = "def mlp_{}(*args):\n    todo()\n"
 @pytest.mark.parametrize(
     ("forward", "backward", "says"),
     [
-        (FORWARD, BACKWARD, "entral: best error"),
-        (answers.RIGHT_FORWARD["numpy"], answers.RIGHT_BACKWARD["numpy that needs arrays"], "entral: best error"),
-        (answers.RIGHT_FORWARD["loops and lists"], answers.RIGHT_BACKWARD["loops and lists"], "entral: best error"),
-        (FORWARD, change(BACKWARD, "p\"] - y → p\"] - 2 * y"), "has a slip"),
+        (p1.FORWARD, p1.BACKWARD, "entral: best error"),
+        (p1.RIGHT_FORWARD["numpy"], p1.RIGHT_BACKWARD["numpy that needs arrays"], "entral: best error"),
+        (p1.RIGHT_FORWARD["loops and lists"], p1.RIGHT_BACKWARD["loops and lists"], "entral: best error"),
+        (p1.FORWARD, change(p1.BACKWARD, "p\"] - y → p\"] - 2 * y"), "has a slip"),
         (BLANK.format("forward"), BLANK.format("backward"), "Nothing to draw yet: finish `mlp_forward`"),
-        (FORWARD, BLANK.format("backward"), "Nothing to draw yet: finish `mlp_backward`"),
-        (FORWARD, change(BACKWARD, "outer(u1, x) → outer(x, u1)"), "has shape (4, 5), not (5, 4)"),
-        (FORWARD, "def mlp_backward(*args): return 3", "Nothing to draw yet: `mlp_backward` should return a dict"),
-        (FORWARD, change(BACKWARD, '"W": dW → "W": dW[0]'), "Nothing to draw yet: \"W\" has shape"),
-        (FORWARD, change(BACKWARD, '"W": dW → "W": 0 * dW'), "your gradient of this weight is 0"),
-        (change(FORWARD, '"loss": loss → "loss": "low"'), BACKWARD, "Nothing to draw yet"),
-        (change(FORWARD, '"loss": loss → "loss": loss * float("nan")'), BACKWARD, "NaN"),
+        (p1.FORWARD, BLANK.format("backward"), "Nothing to draw yet: finish `mlp_backward`"),
+        (p1.FORWARD, change(p1.BACKWARD, "outer(u1, x) → outer(x, u1)"), "has shape (4, 5), not (5, 4)"),
+        (p1.FORWARD, "def mlp_backward(*args): return 3", "Nothing to draw yet: `mlp_backward` should return a dict"),
+        (p1.FORWARD, change(p1.BACKWARD, '"W": dW → "W": dW[0]'), "Nothing to draw yet: \"W\" has shape"),
+        (p1.FORWARD, change(p1.BACKWARD, '"W": dW → "W": 0 * dW'), "your gradient of this weight is 0"),
+        (change(p1.FORWARD, '"loss": loss → "loss": "low"'), p1.BACKWARD, "Nothing to draw yet"),
+        (change(p1.FORWARD, '"loss": loss → "loss": loss * float("nan")'), p1.BACKWARD, "NaN"),
     ],
 )  # fmt: skip
 def test_figure(

@@ -1,4 +1,4 @@
-"""Problem 5 of Homework 2: right answers earn every point however they are written, each wrong one loses its own."""
+"""Problem 5 of Homework 2: what one part's answer costs in another, the right values, the points and the figures."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import answers_p5 as answers
 import nbformat
 import pytest
 import torch
-from answers_p5 import CHECKS
-from answers_question3 import Wrong
-from course_modules import HW2
+from course_modules import HW2, ROOT, hw2
 from IPython.display import Image
-from rehearsal import ROOT, cells, rehearse
 
 from chainrule.lesson import figures as plots
 from chainrule.lesson.checks import CheckResult
@@ -22,75 +18,20 @@ from chainrule.modules import load
 
 gan_plots = load(HW2, "figures.gan")
 p5_gan = load(HW2, "judging.csc6022_hw2.p5_gan")
+answers = load(HW2, "judging.csc6022_hw2.answers.p5")
 
 torch.set_num_threads(1)
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p5_gan_backprop.ipynb"
-SOURCES = cells(NOTEBOOK)
+REHEARSAL = hw2("p5")
+CHECKS = answers.CHECKS
 GIVEN = ["p5_0-imports", "p5_0-networks"]
-ANSWERS = [name for name in SOURCES if name.endswith("-code")]
-RUN = [name for name in SOURCES if name in {*GIVEN, *ANSWERS, "p5_6-whole", "p5_7-kept", "p5_8-kept"}]
-
-# graded cell: the cell that is judged, right and wrong answers in it
-JUDGED: dict[str, tuple[str, dict[str, str], dict[str, Wrong]]] = {
-    "p5_2-gradient": ("p5_2-code", answers.RIGHT_THETA_D, answers.WRONG_THETA_D),
-    "p5_3-last-layer": ("p5_3-code", answers.RIGHT_OUTPUT, answers.WRONG_OUTPUT),
-    "p5_4-recursion": ("p5_4-code", answers.RIGHT_BACK, answers.WRONG_BACK),
-    "p5_5-sample-gradient": ("p5_5-code", answers.RIGHT_SAMPLE, answers.WRONG_SAMPLE),
-    "p5_6-generator": ("p5_6-code", answers.RIGHT_GENERATOR, answers.WRONG_GENERATOR),
-    "p5_7-update": ("p5_7-code", answers.RIGHT_UPDATE_D, answers.WRONG_UPDATE_D),
-    "p5_8-update": ("p5_8-code", answers.RIGHT_UPDATE_G, answers.WRONG_UPDATE_G),
-}
 
 
 def judge(item: str, folder: Path, **changed: str) -> dict[str, CheckResult]:
     """The checks that are lost in one item with these answers, by cell, in place of the reference's."""
-    result = rehearse(
-        {**SOURCES, **{f"p5_{part}-code": source for part, source in changed.items()}}, RUN, [item], folder
-    )
-    names = zip(CHECKS[item], result[item].checks, strict=True)
-    return {name: check for name, check in names if not check.passed}
-
-
-def part(cell: str) -> str:
-    return cell.removeprefix("p5_").removesuffix("-code")
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, right, _) in JUDGED.items() for name in right]
-)
-def test_right_answer_gets_every_point(item: str, name: str, tmp_path: Path) -> None:
-    cell, right, _ = JUDGED[item]
-    lost = judge(item, tmp_path, **{part(cell): right[name]})
-    assert {name: check.message for name, check in lost.items()} == {}
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, _, wrong) in JUDGED.items() for name in wrong]
-)
-def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, tmp_path: Path) -> None:
-    cell, _, wrong = JUDGED[item]
-    lost = judge(item, tmp_path, **{part(cell): wrong[name].source})
-    messages = {name: check.message for name, check in lost.items()}
-    assert set(lost) == wrong[name].loses, messages
-    assert any(wrong[name].says in message for message in messages.values()), messages
-    for check in lost.values():
-        assert not check.internal_error, check.internal_error
-        assert 0 < len(check.message) <= 300
-        assert check.hint
-
-
-@pytest.mark.parametrize("name", answers.OTHER_FORM)
-def test_a_right_recursion_in_another_form_is_only_told_so(name: str, tmp_path: Path) -> None:
-    lost = judge("p5_4-recursion", tmp_path, **{"4": answers.OTHER_FORM[name]})
-    assert set(lost) == {"form"}
-    assert lost["form"].points == 0
-
-
-def test_there_are_many_answers() -> None:
-    for _, right, wrong in JUDGED.values():
-        assert len(right) >= 5
-        assert len(wrong) >= 12
+    cells = {f"p5_{part}-code": source for part, source in changed.items()}
+    return REHEARSAL.failed([item], cells, folder)[item]
 
 
 @pytest.mark.parametrize(
@@ -164,9 +105,7 @@ def test_reference_agrees_with_autograd(game: Any) -> None:
 
 @pytest.mark.parametrize("kind", p5_gan.SLOPES)
 def test_slopes_of_the_reference_and_of_the_notebook(kind: str) -> None:
-    names: dict[str, Any] = {}
-    for cell in GIVEN:
-        exec(SOURCES[cell], names)
+    names = REHEARSAL.run(GIVEN)
     z = torch.linspace(-3, 3, 24, dtype=torch.float64).requires_grad_()
     (slope,) = torch.autograd.grad(p5_gan.ACTIVATIONS[kind](z).sum(), z)
     torch.testing.assert_close(p5_gan.SLOPES[kind](z.detach()), slope)
@@ -208,9 +147,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Image]:
 
 def play(**changed: str) -> None:
     """Run the notebook's game and its figure, with these answers."""
-    names: dict[str, Any] = {}
-    for cell in [*RUN, "p5_9-game", "p5_9-film"]:
-        exec(changed.get(part(cell), SOURCES[cell]), names)
+    cells = [cell for cell in REHEARSAL.sources if cell not in CHECKS and not cell.endswith("-look")]
+    REHEARSAL.run(cells, {f"p5_{part}-code": source for part, source in changed.items()})
 
 
 def test_the_gan_learns_the_ring(shown: list[Image]) -> None:
@@ -269,7 +207,7 @@ def test_a_game_that_goes_wrong_is_drawn_as_far_as_it_goes(
 
 
 def test_a_slow_game_is_stopped(shown: list[Image], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gan_plots, "PATIENCE", 0.1)
+    monkeypatch.setattr(load(HW2, "figures.gan"), "PATIENCE", 0.1)  # the module that is in memory now
     play()
     assert "Stopped: 0 seconds are over at step" in shown[0].alt
 

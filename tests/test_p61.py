@@ -1,93 +1,41 @@
-"""Problem 6.1 of Homework 2: right answers earn every point in any style, each wrong one loses its own checks."""
+"""Problem 6.1 of Homework 2: what goes with its answers, the right values, the points and the figures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import answers_p61 as answers
 import nbformat
 import pytest
 import torch
-from answers_p61 import BACKPROP, CHECKS, DATA, DECAY, SCALING, TABLE, TRAINING, UNITS
-from answers_question3 import Wrong, change
-from course_modules import HW2
-from rehearsal import ROOT, cells, rehearse
+from course_modules import HW2, ROOT, hw2
 
+from chainrule.authoring.answers import change
 from chainrule.lesson.checks import CheckResult, expect
 from chainrule.modules import load
 
 decay_plots = load(HW2, "figures.decay")
 p61 = load(HW2, "judging.csc6022_hw2.p6_1_mlp")
+answers = load(HW2, "judging.csc6022_hw2.answers.p6_1")
 
 torch.set_num_threads(1)
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_1_mlp_weight_decay.ipynb"
-SOURCES = cells(NOTEBOOK)
-
-# the cells a student writes, in order, with a right answer each; the last also fills the table
-CELLS = {
-    "p6_1a-functions": DATA,
-    "p6_1b-functions": SCALING,
-    "p6_1c-functions": BACKPROP,
-    "p6_1d-functions": DECAY,
-    "p6_1e-settings": SOURCES["p6_1e-settings"],
-    "p6_1e-functions": TRAINING,
-    "p6_1g-number": TABLE + UNITS,
-}
-# graded cell: the cell that is judged, right and wrong answers in it
-JUDGED: dict[str, tuple[str, dict[str, str], dict[str, Wrong]]] = {
-    "p6_1a-data": ("p6_1a-functions", answers.RIGHT_DATA, answers.WRONG_DATA),
-    "p6_1b-scaling": ("p6_1b-functions", answers.RIGHT_SCALING, answers.WRONG_SCALING),
-    "p6_1c-backprop": ("p6_1c-functions", answers.RIGHT_BACKPROP, answers.WRONG_BACKPROP),
-    "p6_1d-decay": ("p6_1d-functions", answers.RIGHT_DECAY, answers.WRONG_DECAY),
-    "p6_1e-training": ("p6_1e-functions", answers.RIGHT_TRAINING, answers.WRONG_TRAINING),
-    "p6_1g-units": ("p6_1g-number", answers.RIGHT_UNITS, answers.WRONG_UNITS),
-}
+REHEARSAL = hw2("p6_1")
+CHECKS = answers.CHECKS
 
 
 def judge(item: str, changed: dict[str, str]) -> dict[str, CheckResult]:
     """The checks of an item that are lost, by their short names, with other sources in some of the student's cells."""
-    sources = {**SOURCES, **CELLS, **changed}
-    result = rehearse(sources, ["p6_1_0-imports", *CELLS], [item], Path.cwd())[item]
-    names = zip(CHECKS[item], result.checks, strict=True)
-    return {name: check for name, check in names if not check.passed}
+    return REHEARSAL.failed([item], changed, Path.cwd())[item]
 
 
 def graded(lost: dict[str, CheckResult]) -> set[str]:
     return {name for name in lost if not name.startswith("(")}
 
 
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, right, _) in JUDGED.items() for name in right]
-)
-def test_right_answer_gets_every_point(item: str, name: str) -> None:
-    cell, right, _ = JUDGED[item]
-    lost = judge(item, {cell: right[name]})
-    assert {check: result.message for check, result in lost.items()} == {}
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, _, wrong) in JUDGED.items() for name in wrong]
-)
-def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str) -> None:
-    cell, _, wrong = JUDGED[item]
-    answer = wrong[name]
-    lost = judge(item, {cell: answer.source})
-    messages = {check: result.message for check, result in lost.items()}
-    assert graded(lost) == answer.loses, messages
-    assert any(answer.says in messages[check] for check in answer.loses), messages
-    for check in lost.values():
-        assert not check.internal_error, check.internal_error
-        assert check.message
-        assert len(check.message) <= 400
-
-
-def test_there_are_many_answers() -> None:
-    for _, right, wrong in JUDGED.values():
-        assert len(right) >= 6
-        assert len(wrong) >= 9
-    known = [name for _, _, wrong in JUDGED.values() for name in wrong]
+def test_typical_mistakes_are_among_the_answers() -> None:
+    known = [name for exercise in answers.PROBLEM.exercises for name in exercise.wrong]
     for number in range(1, 19):
         assert any(name.startswith(f"{number}:") for name in known), number
 
@@ -130,11 +78,11 @@ def test_mistake_in_the_decay_costs_nothing_in_training(name: str) -> None:
 
 def test_table_may_follow_from_the_students_own_training() -> None:
     """A network that learns worse makes a table of larger errors: its own `fit` explains them."""
-    weak = {"p6_1c-functions": change(BACKPROP, "s = up * A * (1 - A) → s = up * (up > 0)")}
+    weak = {"p6_1c-functions": change(answers.BACKPROP, "s = up * A * (1 - A) → s = up * (up > 0)")}
     other = (
-        TABLE
+        answers.TABLE
         + "unit_errors = {h: [min(1.0, 0.3 + 0.4 / h + k / 99) for k in range(8)] for h in range(1, 11)}\n"
-        + UNITS
+        + answers.UNITS
     )
     lost = judge("p6_1g-units", {**weak, "p6_1g-number": other})
     assert "in your table no number" in lost["smallest"].message
@@ -187,7 +135,7 @@ def fit(X, y, X_test, y_test, hidden, lam, epochs, seed):
 LUCK = {("p6_1a-data", "random"): {"X"}}  # standard normal inputs are what is asked for
 
 
-@pytest.mark.parametrize("item", JUDGED)
+@pytest.mark.parametrize("item", CHECKS)
 @pytest.mark.parametrize("kind", NOTHING)
 def test_numbers_from_nowhere_earn_nothing(kind: str, item: str) -> None:
     changed = {}
@@ -204,8 +152,8 @@ def test_numbers_from_nowhere_earn_nothing(kind: str, item: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        change(TRAINING, "- lr * g[k] → - lr * 0 * g[k]", "momentum * velocity → velocity"),
-        change(TRAINING, "new = {k: params[k] + m[k] for k in params} → new = params"),
+        change(answers.TRAINING, "- lr * g[k] → - lr * 0 * g[k]", "momentum * velocity → velocity"),
+        change(answers.TRAINING, "new = {k: params[k] + m[k] for k in params} → new = params"),
     ],
 )
 def test_training_that_learns_nothing_earns_no_accuracy(source: str) -> None:

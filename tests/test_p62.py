@@ -1,4 +1,4 @@
-"""Problem 6.2 of Homework 2: right answers earn every point however they are written, each wrong one loses its own."""
+"""Problem 6.2 of Homework 2: accuracies, what one answer costs elsewhere, the right values, points and figures."""
 
 from __future__ import annotations
 
@@ -9,48 +9,28 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import answers_p62 as answers
 import nbformat
 import pytest
 import torch
-from answers_p62 import CHECKS
-from answers_question3 import Wrong
-from conftest import once
-from course_modules import HW2
-from rehearsal import ROOT, cells, rehearse
+from course_modules import HW2, ROOT, hw2
 from torch import nn
 
-from chainrule.datasets.cifar_10 import CIFAR10, prepare
+from chainrule.datasets.cifar_10 import CIFAR10
 from chainrule.lesson.checks import CheckResult
 from chainrule.lesson.weights import load_weights
 from chainrule.modules import load
 
 cnn_views = load(HW2, "figures.cnn_views")
 p6_2_cnn = load(HW2, "judging.csc6022_hw2.p6_2_cnn")
+answers = load(HW2, "judging.csc6022_hw2.answers.p6_2")
 
 torch.set_num_threads(1)
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
 WEIGHTS = ROOT / "judging" / "csc6022_hw2" / "p6_2_open.safetensors"
-SOURCES = cells(NOTEBOOK)
-ANSWERS = [name for name in SOURCES if name.endswith("-code")]
-GIVEN = ["p6_2-imports", "p6_2b-rehearsal", "p6_2c-mode", "p6_2c-sgd", "p6_2d-steps"]
-RUN = [name for name in SOURCES if name in {*GIVEN, *ANSWERS}]
-
-# graded cell: the cell that is judged, right and wrong answers in it
-JUDGED: dict[str, tuple[str, dict[str, str], dict[str, Wrong]]] = {
-    "p6_2a-warm-up": ("p6_2a-code", answers.RIGHT_WARM_UP, answers.WRONG_WARM_UP),
-    "p6_2b-convnet": ("p6_2b-convnet-code", answers.RIGHT_CONVNET, answers.WRONG_CONVNET),
-    "p6_2b-init": ("p6_2b-init-code", answers.RIGHT_INIT, answers.WRONG_INIT),
-    "p6_2b-step": ("p6_2b-step-code", answers.RIGHT_STEP, answers.WRONG_STEP),
-    "p6_2c-network": ("p6_2c-network-code", answers.RIGHT_MODULE, answers.WRONG_MODULE),
-    "p6_2c-measure": ("p6_2c-accuracy-code", answers.RIGHT_ACCURACY, answers.WRONG_ACCURACY),
-    "p6_2c-training": ("p6_2c-train-code", answers.RIGHT_TRAIN, answers.WRONG_TRAIN),
-    "p6_2d-network": ("p6_2d-code", answers.RIGHT_SEQUENTIAL, answers.WRONG_SEQUENTIAL),
-    "p6_2d-optimizer": ("p6_2d-code", answers.RIGHT_NESTEROV, answers.WRONG_NESTEROV),
-    "p6_2e-network": ("p6_2e-code", answers.RIGHT_OPEN, answers.WRONG_OPEN),
-    "p6_2e-training": ("p6_2e-code", answers.RIGHT_OPEN_TRAINING, answers.WRONG_OPEN_TRAINING),
-}
+REHEARSAL = hw2("p6_2")
+SOURCES = REHEARSAL.sources
+RUN = [cell for cell in SOURCES if cell.endswith("-code") or cell in answers.PROBLEM.given]
 
 
 @pytest.fixture(autouse=True)
@@ -59,48 +39,14 @@ def seed() -> None:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(classroom: Path) -> Path:
     """A working folder with the small data set in it."""
-    return once(tmp_path_factory, "cifar-10", lambda path: prepare(path / "data", "quick"))
+    return classroom
 
 
 def judge(item: str, folder: Path, changed: dict[str, str], **names: Any) -> dict[str, CheckResult]:
     """The checks that are lost in one item with these answers, by cell, in place of the reference's."""
-    if item == "p6_2e-training":  # a small network trains fast
-        changed = {cell: answers.OPEN + source for cell, source in changed.items()}
-    result = rehearse({**SOURCES, **changed}, RUN, [item], folder, **names)
-    named = zip(CHECKS[item], result[item].checks, strict=True)
-    return {name: check for name, check in named if not check.passed}
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, right, _) in JUDGED.items() for name in right]
-)
-def test_right_answer_gets_every_point(item: str, name: str, folder: Path) -> None:
-    cell, right, _ = JUDGED[item]
-    lost = judge(item, folder, {cell: right[name]})
-    assert {name: check.message for name, check in lost.items()} == {}
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, _, wrong) in JUDGED.items() for name in wrong]
-)
-def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, folder: Path) -> None:
-    cell, _, wrong = JUDGED[item]
-    lost = judge(item, folder, {cell: wrong[name].source})
-    messages = {name: check.message for name, check in lost.items()}
-    assert set(lost) == wrong[name].loses, messages
-    assert any(wrong[name].says in message for message in messages.values()), messages
-    for check in lost.values():
-        assert not check.internal_error, check.internal_error
-        assert 0 < len(check.message) <= 400
-        assert check.hint
-
-
-def test_there_are_many_answers() -> None:
-    for _, right, wrong in JUDGED.values():
-        assert len(right) >= 5
-        assert len(wrong) >= 6
+    return REHEARSAL.failed([item], changed, folder, **names)[item]
 
 
 NUMBERED = [19, 20, 21, 22, 23, 24, 27, 28, 29, 30, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45]
@@ -108,7 +54,9 @@ NUMBERED = [19, 20, 21, 22, 23, 24, 27, 28, 29, 30, 36, 37, 38, 39, 40, 41, 42, 
 
 @pytest.mark.parametrize("number", NUMBERED)
 def test_numbered_mistakes_are_covered(number: int) -> None:
-    assert any(key.startswith(f"{number} ") for _, _, wrong in JUDGED.values() for key in wrong)
+    assert any(
+        key.startswith(f"{number} ") for exercise in answers.PROBLEM.exercises for key in exercise.wrong
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in answers.WRONG_WARM_UP if "flatten" in name])
@@ -145,11 +93,10 @@ TRAINED = {"b": "barebones", "c": "module_net", "d": "sequential"}
 
 def build(name: str, changed: dict[str, str]) -> nn.Module:
     """An untrained network of the notebook's."""
-    names: dict[str, Any] = {}
-    for cell in [*RUN, "p6_2b-run"]:
-        source = {**SOURCES, **changed}[cell].split("untrained = ")[0]
-        with contextlib.redirect_stdout(io.StringIO()):
-            exec(source, names)
+    cells = [*RUN, "p6_2b-run"]
+    sources = {cell: {**SOURCES, **changed}[cell].split("untrained = ")[0] for cell in cells}
+    with contextlib.redirect_stdout(io.StringIO()):
+        names = REHEARSAL.run(cells, sources)
     match name:
         case "barebones":
             model: nn.Module = names["Barebones"](names["init_params"]())
@@ -164,11 +111,7 @@ def judge_trained(part: str, folder: Path, changed: dict[str, str]) -> set[str]:
     """The checks of a part's accuracy that a network loses that was trained not at all."""
     name, item = TRAINED[part], f"p6_2{part}-accuracy"
     given = {"p6_2b-run": SOURCES["p6_2b-run"].split("untrained = ")[0]}
-    result = rehearse(
-        {**SOURCES, **given, **changed}, [*RUN, "p6_2b-run"], [item], folder, **{name: build(name, changed)}
-    )
-    named = zip(CHECKS[item], result[item].checks, strict=True)
-    return {name for name, check in named if not check.passed}
+    return set(judge(item, folder, {**given, **changed}, **{name: build(name, changed)}))
 
 
 @pytest.mark.parametrize("part", TRAINED)
@@ -212,9 +155,7 @@ def open_accuracy(folder: Path, model: Any, found: bool) -> dict[str, CheckResul
 def test_accuracy_of_the_open_network_is_counted_in_stages(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names: dict[str, Any] = {}
-    for cell in ("p6_2-imports", "p6_2e-code"):
-        exec(SOURCES[cell], names)
+    names = REHEARSAL.run(["p6_2-imports", "p6_2e-code"])
     model = names["OpenNetwork"]()
     lost = open_accuracy(folder, model, False)
     assert set(lost) == {"told", "50", "60", "70"}
@@ -226,17 +167,17 @@ def test_accuracy_of_the_open_network_is_counted_in_stages(
         (0.53, {"60", "70"}),
         (0.43, {"50", "60", "70"}),
     ):
-        monkeypatch.setattr(p6_2_cnn, "accuracy_on_test", lambda model, a=accuracy: a)
+        judge_module = load(HW2, "judging.csc6022_hw2.p6_2_cnn")  # that is in memory now
+        monkeypatch.setattr(judge_module, "accuracy_on_test", lambda model, a=accuracy: a)
         assert set(open_accuracy(folder, model, True)) - {"told"} == expected
 
 
 def test_handed_in_weights_are_loaded_and_reach_the_bar(folder: Path, tmp_path: Path) -> None:
     shutil.copy(WEIGHTS, tmp_path)
     (tmp_path / "data").symlink_to(folder / "data")
-    run = [*RUN, "p6_2-data", "p6_2e-run"]
     item = "p6_2e-accuracy"
-    lost = [c.message for c in rehearse(SOURCES, run, [item], tmp_path)[item].checks if not c.passed]
-    assert lost == []
+    failed = REHEARSAL.failed([item], {}, tmp_path, ["p6_2-data", "p6_2e-run"])[item]
+    assert {name: check.message for name, check in failed.items()} == {}
 
 
 # -- the reference ---------------------------------------------------------------------------------------
@@ -352,9 +293,7 @@ def test_views_of_nothing(model: Any, folder: Path) -> None:
 
 
 def test_reference_weights_fit_the_notebooks_network() -> None:
-    names: dict[str, Any] = {}
-    for cell in ("p6_2-imports", "p6_2e-code"):
-        exec(SOURCES[cell], names)
+    names = REHEARSAL.run(["p6_2-imports", "p6_2e-code"])
     model = names["OpenNetwork"]()
     assert load_weights(model, WEIGHTS)
     assert os.path.getsize(WEIGHTS) < 20 << 20

@@ -1,96 +1,47 @@
-"""Problem 7 of Homework 2, first part: right answers earn every point in any form, each wrong one loses its own."""
+"""Problem 7 of Homework 2, first part: what one answer costs further on, the right values, points and figures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import answers_p7_mechanism as answers
 import nbformat
 import pytest
 import torch
-from answers_p7_mechanism import CHECKS
-from answers_question3 import Wrong
-from course_modules import HW2
+from course_modules import HW2, ROOT, hw2
 from IPython.display import Image
-from rehearsal import ROOT, cells, rehearse
 from torch import nn
 
+from chainrule.authoring.answers import Right, change
 from chainrule.lesson import figures as plots
 from chainrule.lesson.checks import CheckResult
 from chainrule.modules import load
 
 attention_plots = load(HW2, "figures.attention")
 reference = load(HW2, "judging.csc6022_hw2.p7.reference")
+answers = load(HW2, "judging.csc6022_hw2.answers.p7_mechanism")
 
 torch.set_num_threads(1)
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p7_attention.ipynb"
-SOURCES = cells(NOTEBOOK)
-GIVEN = {"p7_0-imports", "p7_6-encoder", "p7_7-assembly"}
-ANSWERS = [f"p7_{i}-code" for i in range(1, 7)]
-RUN = [name for name in SOURCES if name in GIVEN or name in ANSWERS]
-
-# graded cell: right and wrong answers in the cell before it
-JUDGED: dict[str, tuple[dict[str, str], dict[str, Wrong]]] = {
-    "p7_1-attention": (answers.RIGHT_ATTENTION, answers.WRONG_ATTENTION),
-    "p7_2-masks": (answers.RIGHT_MASKS, answers.WRONG_MASKS),
-    "p7_3-heads": (answers.RIGHT_HEADS, answers.WRONG_HEADS),
-    "p7_4-positions": (answers.RIGHT_POSITIONS, answers.WRONG_POSITIONS),
-    "p7_5-sublayer": (answers.RIGHT_SUBLAYER, answers.WRONG_SUBLAYER),
-    "p7_6-decoder": (answers.RIGHT_DECODER, answers.WRONG_DECODER),
-}
+REHEARSAL = hw2("p7_mechanism")
+EXERCISES = {exercise.items[0]: exercise for exercise in answers.PROBLEM.exercises}
 
 
 def judge(items: list[str], folder: Path, **changed: str) -> dict[str, dict[str, CheckResult]]:
     """The checks that are lost, by item, with these answers in place of the reference's: p7_1="…"."""
-    sources = {**SOURCES, **{f"{part}-code": source for part, source in changed.items()}}
-    results = rehearse(sources, RUN, items, folder)
-    return {
-        item: {
-            name: check for name, check in zip(CHECKS[item], result.checks, strict=True) if not check.passed
-        }
-        for item, result in results.items()
-    }
+    return REHEARSAL.failed(items, {f"{part}-code": source for part, source in changed.items()}, folder)
 
 
 def part(item: str) -> str:
     return item.split("-")[0]
 
 
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (right, _) in JUDGED.items() for name in right]
-)
-def test_right_answer_gets_every_point(item: str, name: str, tmp_path: Path) -> None:
-    right, _ = JUDGED[item]
-    items = [item] if item != "p7_1-attention" else [item, "p7_3-heads"]
-    lost = judge(items, tmp_path, **{part(item): right[name]})
-    told = {(item, name): check.message for item, found in lost.items() for name, check in found.items()}
-    if name in answers.NOT_FINITE:
-        assert told.pop(("p7_1-attention", "finite"))
-        assert lost["p7_1-attention"]["finite"].points == 0
-    assert told == {}
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, wrong) in JUDGED.items() for name in wrong]
-)
-def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, tmp_path: Path) -> None:
-    wrong = JUDGED[item][1][name]
-    lost = judge([item], tmp_path, **{part(item): wrong.source})[item]
-    messages = {name: check.message for name, check in lost.items()}
-    assert set(lost) == wrong.loses, messages
-    assert any(wrong.says in message for message in messages.values()), messages
-    for check in lost.values():
-        assert not check.internal_error, check.internal_error
-        assert 0 < len(check.message) <= 300
-        assert check.hint
-
-
-def test_there_are_many_answers() -> None:
-    for right, wrong in JUDGED.values():
-        assert len(right) >= 5
-        assert len(wrong) >= 12
+@pytest.mark.parametrize("name", answers.RIGHT_ATTENTION)
+def test_heads_take_any_right_attention(name: str, tmp_path: Path) -> None:
+    right = answers.RIGHT_ATTENTION[name]
+    source = right.source if isinstance(right, Right) else right
+    assert judge(["p7_3-heads"], tmp_path, p7_1=source) == {"p7_3-heads": {}}
 
 
 # Answers that leave nothing to go on.
@@ -104,13 +55,15 @@ HOPELESS = {
     "all open",
     "x returned",
 }
-SLIPS = [(item, name) for item, (_, wrong) in JUDGED.items() for name in wrong if name not in HOPELESS]
+SLIPS = [
+    (item, name) for item, exercise in EXERCISES.items() for name in exercise.wrong if name not in HOPELESS
+]
 
 
 @pytest.mark.parametrize(("item", "name"), SLIPS)
 def test_a_mistake_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -> None:
-    later = [*list(JUDGED)[list(JUDGED).index(item) + 1 :], "p7_7-model"]
-    lost = judge(later, tmp_path, **{part(item): JUDGED[item][1][name].source})
+    later = [*list(EXERCISES)[list(EXERCISES).index(item) + 1 :], "p7_7-model"]
+    lost = judge(later, tmp_path, **{part(item): EXERCISES[item].wrong[name].source})
     paid = {
         (item, name): check.message
         for item, found in lost.items()
@@ -127,7 +80,7 @@ def test_what_is_written_out_needs_no_earlier_part(tmp_path: Path) -> None:
     stub = "def attention(query, key, value, mask=None, dropout=None):\n    todo()\n"
     inline = answers.RIGHT_HEADS["attention inline"]
     assert judge(["p7_3-heads"], tmp_path, p7_1=stub, p7_3=inline) == {"p7_3-heads": {}}
-    broken = answers.change(answers.SUBLAYER, "return x + self → todo(); return x + self")
+    broken = change(answers.SUBLAYER, "return x + self → todo(); return x + self")
     written = answers.RIGHT_DECODER["written out"]
     assert judge(["p7_6-decoder"], tmp_path, p7_5=broken, p7_6=written) == {"p7_6-decoder": {}}
 
@@ -170,9 +123,9 @@ def test_reference_norm_is_pytorchs() -> None:
 
 
 def test_the_notebooks_model_is_the_references() -> None:
-    names: dict[str, Any] = {}
-    for cell in RUN:
-        exec(SOURCES[cell], names)
+    names = REHEARSAL.run(
+        ["p7_0-imports", *(f"p7_{i}-code" for i in range(1, 6)), "p7_6-encoder", "p7_6-code", "p7_7-assembly"]
+    )
     torch.manual_seed(1)
     ours = reference.make_model(11, 13)
     theirs = names["make_model"](11, 13)

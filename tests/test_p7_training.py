@@ -1,4 +1,4 @@
-"""Problem 7, training side: right answers earn every point however they are written, each wrong one loses its own."""
+"""Problem 7, training side: what was learnt, the right values, the dates, points and figures."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import answers_p7_training as answers
 import nbformat
 import pytest
 import torch
-from answers_p7_training import CHECKS
-from answers_question3 import Wrong
-from course_modules import HW2
+from course_modules import HW2, ROOT, hw2
 from IPython.display import Image
-from rehearsal import ROOT, cells, rehearse
 
 from chainrule.lesson import figures as plots
 from chainrule.lesson.checks import CheckResult
@@ -25,75 +21,22 @@ dates = load(HW2, "given.dates")
 decoding = load(HW2, "judging.csc6022_hw2.p7.decoding")
 tasks = load(HW2, "judging.csc6022_hw2.p7.learnt")
 reference = load(HW2, "judging.csc6022_hw2.p7.reference")
+answers = load(HW2, "judging.csc6022_hw2.answers.p7_training")
 
 torch.set_num_threads(1)
 
-NOTEBOOKS = sorted((ROOT / "source" / "csc6022-hw2").glob("p7*.ipynb"))
-CELLS = [cell for path in NOTEBOOKS for cell in nbformat.read(path, as_version=4).cells]
-SOURCES = {name: source for path in NOTEBOOKS for name, source in cells(path).items()}
+NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p7_attention.ipynb"
+REHEARSAL = hw2("p7_training")
+SOURCES = REHEARSAL.sources
 # what defines names: no training, no figure
-RUN = [
-    cell.source
-    for cell in CELLS
-    if cell.cell_type == "code" and not cell.metadata.get("nbgrader", {}).get("grade")
-]
-RUN = [
-    source
-    for source in RUN
-    if "manual_seed" not in source and "_plots." not in source and "dates" not in source
-]
-TRAINING = ["p7_11-copy-run", "p7_12-data", "p7_12-run", "p7_12-choice-code", "p7_12-choice-use"]
-
-# graded cell: the cell that is judged, right and wrong answers in it
-JUDGED: dict[str, tuple[str, dict[str, str], dict[str, Wrong]]] = {
-    "p7_8-shift": ("p7_8-shift-code", answers.RIGHT_SHIFT, answers.WRONG_SHIFT),
-    "p7_8-smoothing": ("p7_8-smoothing-code", answers.RIGHT_SMOOTHING, answers.WRONG_SMOOTHING),
-    "p7_9-schedule": ("p7_9-code", answers.RIGHT_RATE, answers.WRONG_RATE),
-    "p7_10-batches": ("p7_10-batches-code", answers.RIGHT_BATCHES, answers.WRONG_BATCHES),
-    "p7_10-epoch": ("p7_10-epoch-code", answers.RIGHT_EPOCH, answers.WRONG_EPOCH),
-    "p7_11-greedy": ("p7_11-code", answers.RIGHT_GREEDY, answers.WRONG_GREEDY),
-    "p7_12-choice": ("p7_12-choice-code", answers.RIGHT_CHOICE, answers.WRONG_CHOICE),
-}
+DEFINING = {*answers.PROBLEM.given, *(exercise.cell for exercise in answers.PROBLEM.exercises)}
+RUN = [cell for cell in SOURCES if cell in DEFINING]
+TRAINING = ["p7_11-copy-run", "p7_12-data", "p7_12-run", "p7_12-choice-use"]
 
 
 def judge(item: str, folder: Path, changed: dict[str, str], **names: Any) -> dict[str, CheckResult]:
     """The checks that are lost in one item with these answers, by cell, in place of the reference's."""
-    by_source = {SOURCES[cell]: new for cell, new in changed.items()}
-    run = {str(i): by_source.get(source, source) for i, source in enumerate(RUN)}
-    run |= {cell: new for cell, new in changed.items() if SOURCES[cell] not in RUN}
-    result = rehearse({**run, item: SOURCES[item]}, run, [item], folder, **names)
-    checks = zip(CHECKS[item], result[item].checks, strict=True)
-    return {name: check for name, check in checks if not check.passed}
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, right, _) in JUDGED.items() for name in right]
-)
-def test_right_answer_gets_every_point(item: str, name: str, tmp_path: Path) -> None:
-    cell, right, _ = JUDGED[item]
-    lost = judge(item, tmp_path, {cell: right[name]})
-    assert {name: check.message + check.internal_error for name, check in lost.items()} == {}
-
-
-@pytest.mark.parametrize(
-    ("item", "name"), [(item, name) for item, (_, _, wrong) in JUDGED.items() for name in wrong]
-)
-def test_wrong_answer_loses_its_own_checks_and_no_others(item: str, name: str, tmp_path: Path) -> None:
-    cell, _, wrong = JUDGED[item]
-    lost = judge(item, tmp_path, {cell: wrong[name].source})
-    messages = {name: check.message for name, check in lost.items()}
-    assert set(lost) == wrong[name].loses, messages
-    assert any(wrong[name].says in message for message in messages.values()), messages
-    for check in lost.values():
-        assert not check.internal_error, check.internal_error
-        assert 0 < len(check.message) <= 300
-        assert check.hint
-
-
-def test_there_are_many_answers() -> None:
-    for _, right, wrong in JUDGED.values():
-        assert len(right) >= 5
-        assert len(wrong) >= 7
+    return REHEARSAL.failed([item], changed, folder, **names)[item]
 
 
 # -- what was learnt ---------------------------------------------------------------------------------------
@@ -102,10 +45,7 @@ def test_there_are_many_answers() -> None:
 @pytest.fixture(scope="session")
 def learnt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The names of the notebook once the reference has learnt both tasks."""
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for source in [*RUN, *(SOURCES[cell] for cell in TRAINING)]:
-        exec(source, names)
-    return names
+    return REHEARSAL.run([*RUN, *TRAINING])
 
 
 TRAINED = ("copy_model", "dates_model")
@@ -168,11 +108,9 @@ CARRIED = {
 @pytest.mark.parametrize("name", CARRIED)
 def test_a_mistake_in_training_costs_nothing_in_the_copy_task(name: str, tmp_path: Path) -> None:
     cell, wrong, many = CARRIED[name]
-    names: dict[str, Any] = {"__name__": "__main__"}
-    for source in RUN:
-        exec(many[wrong].source if source == SOURCES[cell] else source, names)
-    exec(SOURCES["p7_11-copy-run"], names)
-    lost = judge("p7_11-copy", tmp_path, {cell: many[wrong].source}, copy_model=names["copy_model"])
+    changed = {cell: many[wrong].source}
+    names = REHEARSAL.run([*RUN, "p7_11-copy-run"], changed)
+    lost = judge("p7_11-copy", tmp_path, changed, copy_model=names["copy_model"])
     assert "learnt" not in lost, lost["learnt"].message
 
 
@@ -192,9 +130,7 @@ def test_thresholds_are_those_of_the_notebook() -> None:
 
 
 def test_the_small_model_is_the_notebooks() -> None:
-    names: dict[str, Any] = {}
-    for source in RUN:
-        exec(source, names)
+    names = REHEARSAL.run(RUN)
     tiny, source, mask = decoding.decoding_task(3)
     model = names["tiny_model"](*decoding.GREEDY).double()
     model.load_state_dict(tiny.state())
@@ -276,7 +212,7 @@ def test_a_foreign_character_is_refused() -> None:
 
 def test_points_of_the_training_side() -> None:
     parts: dict[str, float] = {}
-    for cell in CELLS:
+    for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
         known = cell.metadata.get("nbgrader", {})
         if known.get("grade") and int(known["grade_id"].split("-")[0].removeprefix("p7_")) >= 8:
             question = known["grade_id"].split("-")[0]

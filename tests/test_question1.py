@@ -1,4 +1,4 @@
-"""Question 1 of Assignment 2: right answers earn every point however they are written, each wrong one loses its own."""
+"""Question 1 of Assignment 2: what checks of the form say, the right values, numbers that vary, and the figures."""
 
 from __future__ import annotations
 
@@ -12,69 +12,31 @@ from typing import Any
 import nbformat
 import pytest
 import torch
-from answers_question1 import ANSWERS, CHECKS, PARTS, Wrong
-from course_modules import A2
+from course_modules import A2, ROOT, a2
 from IPython.display import Image
 from nbformat import NotebookNode
-from rehearsal import ROOT, cells, rehearse
 
+from chainrule.authoring.rehearse import rehearse
 from chainrule.lesson import figures as plots
-from chainrule.lesson.checks import CheckResult
 from chainrule.modules import load
 
 attention_scale = load(A2, "figures.attention_scale")
 convergence = load(A2, "figures.convergence")
 question = load(A2, "judging.cs480_a2.question1")
+answers = load(A2, "judging.cs480_a2.answers.question1")
 
 torch.set_num_threads(1)
 
 NOTEBOOK = ROOT / "source" / "cs480-a2" / "assignment2.ipynb"
-SOURCES = cells(NOTEBOOK)
-ITEMS = list(CHECKS)
-
-
-def judge(part: str, source: str, folder: Path) -> dict[str, CheckResult]:
-    """The checks with points that a part loses if its right answers are changed by this source."""
-    written, items = PARTS[part]
-    results = rehearse({**SOURCES, "changed": source}, ["q1-imports", *written, "changed"], items, folder)
-    lost = {}
-    for item, result in results.items():
-        paid = [check for check in result.checks if check.points]
-        lost |= {name: c for name, c in zip(CHECKS[item], paid, strict=True) if not c.passed}
-    return lost
-
-
-@pytest.mark.parametrize(
-    ("part", "name"), [(part, name) for part, (right, _) in ANSWERS.items() for name in right]
-)
-def test_right_answer_gets_every_point(part: str, name: str, tmp_path: Path) -> None:
-    lost = judge(part, ANSWERS[part][0][name], tmp_path)
-    assert {name: (check.message, check.internal_error) for name, check in lost.items()} == {}
-
-
-@pytest.mark.parametrize(
-    ("part", "name"), [(part, name) for part, (_, wrong) in ANSWERS.items() for name in wrong]
-)
-def test_wrong_answer_loses_its_own_checks_and_no_others(part: str, name: str, tmp_path: Path) -> None:
-    answer: Wrong = ANSWERS[part][1][name]
-    lost = judge(part, answer.source, tmp_path)
-    messages = {name: check.message for name, check in lost.items()}
-    assert set(lost) == answer.loses, messages
-    assert answer.loses
-    assert any(answer.says in message for message in messages.values()), messages
-    for check in lost.values():
-        assert not check.internal_error, check.internal_error
-        assert 0 < len(check.message) <= 150
-        assert check.hint
+REHEARSAL = a2("question1")
 
 
 def told(part: str, source: str, folder: Path) -> list[str]:
     """What the checks without points complain about."""
-    written, items = PARTS[part]
-    results = rehearse({**SOURCES, "changed": source}, ["q1-imports", *written, "changed"], items, folder)
-    checks = [check for result in results.values() for check in result.checks if not check.points]
+    failed = REHEARSAL.failed(answers.PARTS[part], {"answer": source}, folder)
+    checks = [check for found in failed.values() for check in found.values() if not check.points]
     assert not any(check.internal_error for check in checks)
-    return [check.message for check in checks if not check.passed]
+    return [check.message for check in checks]
 
 
 @pytest.mark.parametrize(
@@ -188,14 +150,13 @@ def test_templates_give_back_the_handout() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_reference_gets_every_point_with_other_numbers(seed: int, tmp_path: Path) -> None:
     drawn = question.draw(Random(seed))
-    sources = dict(SOURCES)
+    sources = dict(REHEARSAL.sources)
     for cell in varied():
         varies = cell.metadata.chainrule.varies
         snippets = "|".join(map(re.escape, sorted(varies, key=len, reverse=True)))
         source = re.sub(snippets, lambda found, varies=varies: filled(varies[found[0]], drawn), cell.source)
         sources[cell.metadata.nbgrader.grade_id] = source
-    written = [cell for cells, _ in PARTS.values() for cell in cells]
-    results = rehearse(sources, ["q1-imports", *written], ITEMS, tmp_path)
+    results = rehearse(A2, sources, answers.PROBLEM.given, answers.CHECKS, tmp_path)
     for result in results.values():
         assert [(check.name, check.message) for check in result.checks if not check.passed] == []
 
@@ -214,11 +175,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Image]:
 @pytest.fixture
 def names() -> dict[str, Any]:
     """The notebook's names after the right answers."""
-    names: dict[str, Any] = {}
-    for written, _ in PARTS.values():
-        for cell in ("q1-imports", *written):
-            exec(SOURCES[cell], names)
-    return names
+    return REHEARSAL.run(answers.PROBLEM.given)
 
 
 FIGURES = [convergence.paths, convergence.guarantees, attention_scale.variances, attention_scale.entropies]
@@ -300,9 +257,3 @@ def test_figures_of_wrong_answers_are_drawn(source: str, names: dict[str, Any], 
     convergence.paths(names)
     convergence.guarantees(names)
     assert len(shown) == 2
-
-
-def test_there_are_many_answers() -> None:
-    for right, wrong in ANSWERS.values():
-        assert len(right) >= 6
-        assert len(wrong) >= 12

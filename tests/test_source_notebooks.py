@@ -14,21 +14,16 @@ from typing import Any
 import nbformat
 import pytest
 import torch
-from course_modules import A2, HW2
+from course_modules import COURSE, ROOT
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
-from rehearsal import ROOT, evaluate, rehearse
 
-from chainrule.course import CourseFolder
+from chainrule.authoring.rehearse import rehearse
 from chainrule.lesson.checks import Result
-from chainrule.lesson.student import connect
-from chainrule.lesson.verbs import Worker
-from chainrule.modules import importable
 from chainrule.release.numbers import check_handout, draw_numbers, find_draw, templates, with_numbers
 
 torch.set_num_threads(1)
 
-FOLDER = CourseFolder(ROOT)
 NOTEBOOKS = sorted((ROOT / "source").glob("*/*.ipynb"))
 
 
@@ -86,21 +81,21 @@ def test_graded_cell_fits_the_page(cell: NotebookNode) -> None:
     assert max(map(len, cell.source.splitlines())) <= 120
 
 
-@pytest.mark.parametrize("assignment", FOLDER.course.variants)
+@pytest.mark.parametrize("assignment", COURSE.course.variants)
 def test_numbers_that_vary_are_the_handouts_by_default(assignment: str) -> None:
-    handout = check_handout(FOLDER, assignment)
-    draw = find_draw(FOLDER, assignment)
+    handout = check_handout(COURSE, assignment)
+    draw = find_draw(COURSE, assignment)
     many = [draw_numbers(draw, 7, assignment, student) for student in "abcdefghij"]
     assert all(numbers.keys() == handout.keys() for numbers in many)
     assert len({tuple(numbers.values()) for numbers in many}) == 10
 
 
-@pytest.mark.parametrize("assignment", FOLDER.course.variants)
+@pytest.mark.parametrize("assignment", COURSE.course.variants)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_reference_answers_any_numbers(assignment: str, seed: int, classroom: Path) -> None:
     """What needs training stands in no notebook with numbers that vary, or asks for the handout's own."""
-    numbers = draw_numbers(find_draw(FOLDER, assignment), seed, assignment, "ann")
-    for path in FOLDER.notebooks(assignment):
+    numbers = draw_numbers(find_draw(COURSE, assignment), seed, assignment, "ann")
+    for path in COURSE.notebooks(assignment):
         notebook = with_numbers(read(path), numbers)
         marked = {cell.id for cell in read(path).cells if templates(cell)}
         items = [cell for cell in graded_code(notebook) if cell.id in marked]
@@ -112,9 +107,8 @@ def test_reference_answers_any_numbers(assignment: str, seed: int, classroom: Pa
             ]
             kept = [cell for cell in code if "train(" not in cell.source]
             run = {nbgrader(cell).get("grade_id", cell.id): cell.source for cell in [*kept, *items]}
-            done = rehearse(
-                run, [name for name in run if name not in names_of(items)], names_of(items), classroom
-            )
+            cells = [name for name in run if name not in names_of(items)]
+            done = rehearse(COURSE.modules(assignment), run, cells, names_of(items), classroom)
             assert {name: result.score for name, result in done.items()} == {
                 nbgrader(cell)["grade_id"]: pytest.approx(nbgrader(cell)["points"]) for cell in items
             }
@@ -231,15 +225,10 @@ def test_visible_part_imports_nothing_students_lack(
 
 @every("graded cell")
 def test_shares_add_up_to_the_points_and_an_empty_notebook_gets_none(
-    cell: NotebookNode, classroom: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    cell: NotebookNode, classroom: Path, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.chdir(classroom)
-    connect(Worker({}).serve)
-    try:
-        with importable(A2 if nbgrader(cell)["grade_id"].startswith("q") else HW2):
-            result: Result = evaluate(cell.source, {"__name__": "__main__"})
-    finally:
-        connect(None)
+    (assignment,) = (name for name in COURSE.assignments if request.node.callspec.id.startswith(f"{name}-"))
+    (result,) = rehearse(COURSE.modules(assignment), {"item": cell.source}, [], ["item"], classroom).values()
     assert isinstance(result, Result)
     assert result.grade_id == nbgrader(cell)["grade_id"]
     assert result.points == pytest.approx(nbgrader(cell)["points"])
@@ -257,20 +246,19 @@ def test_shares_add_up_to_the_points_and_an_empty_notebook_gets_none(
 # -- whole notebooks -------------------------------------------------------------------------------------
 
 
-def results(notebook: NotebookNode, classroom: Path) -> Mapping[str, Result]:
+def results(assignment: str, notebook: NotebookNode, classroom: Path) -> Mapping[str, Result]:
     """Run all of a notebook's student cells in order, then judge its items."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     sources = {nbgrader(cell).get("grade_id", cell.id): cell.source for cell in code}
     items = {nbgrader(cell)["grade_id"] for cell in graded_code(notebook)}
-    return rehearse(
-        sources, [grade_id for grade_id in sources if grade_id not in items], sorted(items), classroom
-    )
+    run = [grade_id for grade_id in sources if grade_id not in items]
+    return rehearse(COURSE.modules(assignment), sources, run, sorted(items), classroom)
 
 
 @every("notebook")
 def test_reference_gets_every_point(path: Path, classroom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    for grade_id, result in results(read(path), classroom).items():
+    for grade_id, result in results(path.parent.name, read(path), classroom).items():
         failed = [
             (check.name, check.message, check.internal_error) for check in result.checks if not check.passed
         ]
@@ -285,7 +273,7 @@ def test_blank_release_gets_nothing_and_is_told_why(
     monkeypatch.setenv("MPLBACKEND", "Agg")
     blank, _ = ClearSolutions(code_stub={"python": "todo()"}).preprocess(read(path), {})
     assert any("todo()" in cell.source for cell in blank.cells)
-    for grade_id, result in results(blank, classroom).items():
+    for grade_id, result in results(path.parent.name, blank, classroom).items():
         for check in result.checks:
             assert not check.passed, (grade_id, check.name)
             assert not check.internal_error, (grade_id, check.internal_error)

@@ -1,12 +1,15 @@
-"""What students hand in for question 3 of Assignment 2: right answers in many forms, wrong ones by their mistake.
-
-An answer is the source of a cell, mostly written as a change to a plain right one. A wrong answer lists the
-checks it loses, by the short names in CHECKS, and words that the message of one of them must contain.
-"""
+"""Answers to question 3 of Assignment 2, mostly written as a change to a plain right one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chainrule.authoring.answers import Exercise, Problem, Wrong, change
+from chainrule.grading.referee import working_folder
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
@@ -17,29 +20,6 @@ CHECKS = {
     "q3_2-accuracy": ("told", "reached"),
     "q3_3-table-check": ("fractions", "mlp train", "mlp test", "cnn train", "cnn test"),
 }
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """An answer with one typical mistake."""
-
-    loses: set[str]
-    says: str  # part of a lost check's message
-    source: str
-
-
-def change(source: str, *changes: str) -> str:
-    """The source with changes such as "nn.ReLU() → nn.GELU()", each made wherever its left side stands.
-
-    Raises:
-        ValueError: it stands nowhere.
-    """
-    for one in changes:
-        old, new = one.split(" → ")
-        if old not in source:
-            raise ValueError(f"not in the source: {old!r}")
-        source = source.replace(old, new)
-    return source
 
 
 def mlp(*changes: str) -> str:
@@ -1165,3 +1145,49 @@ WRONG_TABLE = {
     "a function": Wrong(_ALL, "there is no", "def accuracy(model, split):\n    return 0.9"),
     "no table": Wrong(_ALL, "there is no `accuracy` yet", ""),
 }
+
+
+def train_networks(cells: Mapping[str, str], folder: Path) -> None:
+    """Write both networks of the notebook, trained on the data in the folder, to trained.pt."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    with working_folder(folder), contextlib.redirect_stdout(io.StringIO()):
+        for cell in ("q3_0-imports", "q3_0-data", "q3_1-mlp", "q3_1-train", "q3_2-cnn"):
+            exec(cells[cell], names)
+        names["torch"].manual_seed(1)
+        saved = {}
+        for name, network in (("mlp", "MLP"), ("cnn", "CNN")):
+            model = names[network]()
+            history = names["train"](model, names["train_loader"], names["test_loader"])
+            saved[name] = model.state_dict()
+            saved[f"{name}_history"] = {what: values[-2:] for what, values in history.items()}
+        names["torch"].save(saved, "trained.pt")
+
+
+# What the notebook's training leaves.
+TRAINED = """
+saved = torch.load("trained.pt")
+mlp, cnn = MLP(), CNN()
+mlp.load_state_dict(saved["mlp"])
+cnn.load_state_dict(saved["cnn"])
+mlp_history, cnn_history = saved["mlp_history"], saved["cnn_history"]
+"""
+
+PROBLEM = Problem(
+    notebook="assignment2",
+    given=("q3_0-imports",),
+    checks=CHECKS,
+    exercises=(
+        Exercise(("q3_1-network",), "q3_1-mlp", RIGHT_MLP, WRONG_MLP),
+        Exercise(("q3_1-training",), "q3_1-train", RIGHT_TRAIN, WRONG_TRAIN),
+        Exercise(("q3_2-network",), "q3_2-cnn", RIGHT_CNN, WRONG_CNN),
+        Exercise(
+            ("q3_3-table-check",),
+            "q3_3-table",
+            RIGHT_TABLE,
+            WRONG_TABLE,
+            before=TRAINED,
+            given=("q3_0-data",),
+            prepare=train_networks,
+        ),
+    ),
+)

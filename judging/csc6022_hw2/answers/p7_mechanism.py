@@ -1,11 +1,8 @@
-"""What students hand in for problem 7 of Homework 2, first part: right answers in many forms, wrong ones too.
-
-See `answers_question3` for the form.
-"""
+"""Answers to problem 7 of Homework 2, first part, mostly written as a change to a plain right one."""
 
 from __future__ import annotations
 
-from answers_question3 import Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Right, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
@@ -93,9 +90,9 @@ def attention(query, key, value, mask=None, dropout=None):
     return [torch.stack(outputs, -2), torch.stack(rows, -2)]
 """,
     "−∞ with care": attend("-1e9 → -math.inf", "softmax(dim=-1) → softmax(dim=-1).nan_to_num(0.0)"),
-    "−∞, and nothing for closed rows": attend("-1e9 → float('-inf')"),
+    # right wherever anything is asked
+    "−∞, and nothing for closed rows": Right({"finite"}, attend("-1e9 → float('-inf')")),
 }
-NOT_FINITE = {"−∞, and nothing for closed rows"}  # right where anything is asked; told for information
 
 WRONG_ATTENTION = {
     "no scale": Wrong({"scale"}, "not scaled", attend(" / math.sqrt(d_k) → ")),
@@ -968,3 +965,21 @@ WRONG_DECODER = {
         ),
     ),
 }
+
+PROBLEM = Problem(
+    notebook="p7_attention",
+    given=(
+        "p7_0-imports",
+        "p7_6-encoder",
+        "p7_7-assembly",
+    ),
+    checks=CHECKS,
+    exercises=(
+        Exercise(("p7_1-attention",), "p7_1-code", RIGHT_ATTENTION, WRONG_ATTENTION),
+        Exercise(("p7_2-masks",), "p7_2-code", RIGHT_MASKS, WRONG_MASKS),
+        Exercise(("p7_3-heads",), "p7_3-code", RIGHT_HEADS, WRONG_HEADS),
+        Exercise(("p7_4-positions",), "p7_4-code", RIGHT_POSITIONS, WRONG_POSITIONS),
+        Exercise(("p7_5-sublayer",), "p7_5-code", RIGHT_SUBLAYER, WRONG_SUBLAYER),
+        Exercise(("p7_6-decoder",), "p7_6-code", RIGHT_DECODER, WRONG_DECODER),
+    ),
+)

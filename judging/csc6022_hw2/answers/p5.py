@@ -1,11 +1,8 @@
-"""What students hand in for problem 5 of Homework 2: right answers in many forms, wrong ones by their mistake.
-
-See `answers_question3` for the form.
-"""
+"""Answers to problem 5 of Homework 2, many of them written as a change to a plain right one."""
 
 from __future__ import annotations
 
-from answers_question3 import Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Right, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
@@ -284,12 +281,11 @@ def backpropagate(delta, W, z, kinds):
         out[l - 1] = out[l].mm(W[l]).mul(slope(kinds[l - 1], z[l - 1]))
     return out
 """,
-}
-
-# Earn every point, but only a dict with all layers lets the notebook's given cells go on.
-OTHER_FORM = {
-    "without the last layer": change(BACK, "return deltas → del deltas[len(W)]; return deltas"),
-    "a list": change(BACK, "return deltas → return [deltas[l] for l in sorted(deltas)]"),
+    # only a dict with all layers lets the notebook's given cells go on
+    "without the last layer": Right(
+        {"form"}, change(BACK, "return deltas → del deltas[len(W)]; return deltas")
+    ),
+    "a list": Right({"form"}, change(BACK, "return deltas → return [deltas[l] for l in sorted(deltas)]")),
 }
 
 _ALL = {"form", "weights", "slopes", "depth"}
@@ -690,3 +686,24 @@ RIGHT_UPDATE_D = right_updates(UPDATE_D, "theta_d", "+")
 RIGHT_UPDATE_G = right_updates(UPDATE_G, "theta_g", "-")
 WRONG_UPDATE_D = wrong_updates(UPDATE_D, "theta_d", "+", "theta_g", "-", "this is gradient descent")
 WRONG_UPDATE_G = wrong_updates(UPDATE_G, "theta_g", "-", "theta_d", "+", "this is gradient ascent")
+
+PROBLEM = Problem(
+    notebook="p5_gan_backprop",
+    given=(
+        "p5_0-imports",
+        "p5_0-networks",
+        "p5_6-whole",
+        "p5_7-kept",
+        "p5_8-kept",
+    ),
+    checks=CHECKS,
+    exercises=(
+        Exercise(("p5_2-gradient",), "p5_2-code", RIGHT_THETA_D, WRONG_THETA_D),
+        Exercise(("p5_3-last-layer",), "p5_3-code", RIGHT_OUTPUT, WRONG_OUTPUT),
+        Exercise(("p5_4-recursion",), "p5_4-code", RIGHT_BACK, WRONG_BACK),
+        Exercise(("p5_5-sample-gradient",), "p5_5-code", RIGHT_SAMPLE, WRONG_SAMPLE),
+        Exercise(("p5_6-generator",), "p5_6-code", RIGHT_GENERATOR, WRONG_GENERATOR),
+        Exercise(("p5_7-update",), "p5_7-code", RIGHT_UPDATE_D, WRONG_UPDATE_D),
+        Exercise(("p5_8-update",), "p5_8-code", RIGHT_UPDATE_G, WRONG_UPDATE_G),
+    ),
+)

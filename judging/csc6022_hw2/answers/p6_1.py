@@ -1,12 +1,8 @@
-"""What students hand in for problem 6.1 of Homework 2: right answers in many forms, wrong ones by their mistake.
-
-An answer is the source of a cell, mostly written as a change to a plain right one. A wrong answer lists the checks
-with points that it loses, by the short names in CHECKS, and words that the message of one of them must contain.
-"""
+"""Answers to problem 6.1 of Homework 2, mostly written as a change to a plain right one."""
 
 from __future__ import annotations
 
-from answers_question3 import Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
@@ -731,3 +727,20 @@ WRONG_UNITS = {
     ),
     "no table": Wrong({"table", "smallest"}, "empty", "unit_errors = {}\n" + UNITS),
 }
+
+PROBLEM = Problem(
+    notebook="p6_1_mlp_weight_decay",
+    given=(
+        "p6_1_0-imports",
+        "p6_1e-settings",
+    ),
+    checks=CHECKS,
+    exercises=(
+        Exercise(("p6_1a-data",), "p6_1a-functions", RIGHT_DATA, WRONG_DATA),
+        Exercise(("p6_1b-scaling",), "p6_1b-functions", RIGHT_SCALING, WRONG_SCALING),
+        Exercise(("p6_1c-backprop",), "p6_1c-functions", RIGHT_BACKPROP, WRONG_BACKPROP),
+        Exercise(("p6_1d-decay",), "p6_1d-functions", RIGHT_DECAY, WRONG_DECAY),
+        Exercise(("p6_1e-training",), "p6_1e-functions", RIGHT_TRAINING, WRONG_TRAINING),
+        Exercise(("p6_1g-units",), "p6_1g-number", RIGHT_UNITS, WRONG_UNITS),
+    ),
+)

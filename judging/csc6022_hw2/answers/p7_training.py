@@ -1,11 +1,8 @@
-"""What students hand in for the training side of problem 7: right answers in many forms, wrong ones by their mistake.
-
-See `answers_question3` for the form. Names that begin with a number stand for that mistake of the course's list.
-"""
+"""Answers to problem 7 of Homework 2, training side. Names that begin with a number: test_typical_mistakes.py."""
 
 from __future__ import annotations
 
-from answers_question3 import Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
@@ -706,3 +703,30 @@ WRONG_CHOICE = {
     "the accuracy itself": Wrong({"form", "choice"}, "no tokens", choice('max(history["validation"])')),
     "nothing returned": Wrong({"form", "choice"}, "`return`", choice("None")),
 }
+
+PROBLEM = Problem(
+    notebook="p7_attention",
+    given=(
+        "p7_0-imports",
+        "p7_1-code",
+        "p7_2-code",
+        "p7_3-code",
+        "p7_4-code",
+        "p7_5-code",
+        "p7_6-encoder",
+        "p7_6-code",
+        "p7_7-assembly",
+        "p7_10-tiny",
+        "p7_11-machinery",
+    ),
+    checks=CHECKS,
+    exercises=(
+        Exercise(("p7_8-shift",), "p7_8-shift-code", RIGHT_SHIFT, WRONG_SHIFT),
+        Exercise(("p7_8-smoothing",), "p7_8-smoothing-code", RIGHT_SMOOTHING, WRONG_SMOOTHING),
+        Exercise(("p7_9-schedule",), "p7_9-code", RIGHT_RATE, WRONG_RATE),
+        Exercise(("p7_10-batches",), "p7_10-batches-code", RIGHT_BATCHES, WRONG_BATCHES),
+        Exercise(("p7_10-epoch",), "p7_10-epoch-code", RIGHT_EPOCH, WRONG_EPOCH),
+        Exercise(("p7_11-greedy",), "p7_11-code", RIGHT_GREEDY, WRONG_GREEDY),
+        Exercise(("p7_12-choice",), "p7_12-choice-code", RIGHT_CHOICE, WRONG_CHOICE),
+    ),
+)

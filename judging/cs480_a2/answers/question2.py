@@ -1,48 +1,24 @@
-"""What students hand in for question 2 of Assignment 2: right answers in many forms, wrong ones by their mistake.
-
-An answer to 2.1 or 2.2(a)–(f) is code that runs after the right answers and changes some of them; one to the code
-item is the source of `backward`. A wrong answer lists the checks it loses, by the short names in CHECKS, and words
-that the message of one of them must contain.
-"""
+"""Answers to question 2 of Assignment 2. Each runs after the reference's and says what differs, or is a `backward`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
-# Short names for the checks that carry points, in their order in each graded cell.
+# Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
-    "q2_1-values": ("p_warmup", "J_warmup", "dtheta_warmup"),
-    "q2_2a-forward": ("z", "h", "theta", "p_hat", "J", "dead"),
-    "q2_2b-logits": ("dtheta",),
-    "q2_2c-output": ("dU", "db2"),
-    "q2_2d-hidden": ("dh", "dz"),
-    "q2_2e-input": ("dW", "db1"),
-    "q2_2f-step": ("W_new", "U_new"),
-    "q2_2-code": tuple(f"code {name}" for name in ("dtheta", "dU", "db2", "dh", "dz", "dW", "db1")),
+    "q2_1-values": ("(probabilities)", "(gradient)", "p_warmup", "J_warmup", "dtheta_warmup"),
+    "q2_2a-forward": ("(form)", "(sum)", "z", "h", "theta", "p_hat", "J", "dead"),
+    "q2_2b-logits": ("(form)", "dtheta"),
+    "q2_2c-output": ("(dU)", "(db2)", "dU", "db2"),
+    "q2_2d-hidden": ("(dh)", "(dz)", "dh", "dz"),
+    "q2_2e-input": ("(dW)", "(db1)", "dW", "db1"),
+    "q2_2f-step": ("(W_new)", "(U_new)", "W_new", "U_new"),
+    "q2_2-code": (
+        "(form)",
+        "(hand)",
+        *(f"code {name}" for name in ("dtheta", "dU", "db2", "dh", "dz", "dW", "db1")),
+    ),
 }
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """An answer with one typical mistake."""
-
-    loses: set[str]
-    says: str  # part of a lost check's message
-    source: str
-
-
-def change(source: str, *changes: str) -> str:
-    """The source with changes such as "z.relu() → z", each made wherever its left side stands.
-
-    Raises:
-        ValueError: it stands nowhere.
-    """
-    for one in changes:
-        old, new = one.split(" → ")
-        if old not in source:
-            raise ValueError(f"not in the source: {old!r}")
-        source = source.replace(old, new)
-    return source
 
 
 # -- values ----------------------------------------------------------------------------------------------
@@ -275,7 +251,7 @@ RIGHT_CODE = {
     "prints": code("db2 = dtheta → db2 = dtheta; print(db2)"),
 }
 
-_CODE = set(CHECKS["q2_2-code"])
+_CODE = set(CHECKS["q2_2-code"][2:])
 
 
 def code_loses(*names: str) -> set[str]:
@@ -345,3 +321,26 @@ WRONG_CODE = {
     "not a function": Wrong(_CODE, "should be a function", "backward = 3"),
     "nothing written": Wrong(_CODE, "not written yet", "def backward(x, y, W, b1, U, b2):\n    todo()"),
 }
+
+VALUES = tuple(item for item in CHECKS if item != "q2_2-code")
+
+PROBLEM = Problem(
+    notebook="assignment2",
+    given=(
+        *("q2_0-imports", "q2_1-given", "q2_1-answers", "q2_2-given"),
+        *(
+            "q2_2a-answers",
+            "q2_2b-answers",
+            "q2_2c-answers",
+            "q2_2d-answers",
+            "q2_2e-answers",
+            "q2_2f-answers",
+        ),
+        "q2_2-backward",
+    ),
+    checks=CHECKS,
+    exercises=(
+        Exercise(VALUES, "q2-answer", RIGHT_VALUES, WRONG_VALUES),
+        Exercise(("q2_2-code",), "q2-answer", RIGHT_CODE, WRONG_CODE),
+    ),
+)

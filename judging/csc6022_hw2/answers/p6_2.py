@@ -1,11 +1,8 @@
-"""What students hand in for problem 6.2 of Homework 2: right answers in many forms, wrong ones by their mistake.
-
-See `answers_question3` for the form.
-"""
+"""Answers to problem 6.2 of Homework 2, mostly written as a change to a plain right one."""
 
 from __future__ import annotations
 
-from answers_question3 import Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
@@ -1161,3 +1158,28 @@ WRONG_OPEN_TRAINING = {
         {"trains"}, "not written yet", "def train_open(model, train_loader, val_loader):\n    todo()\n"
     ),
 }
+
+PROBLEM = Problem(
+    notebook="p6_2_cnn_pytorch",
+    given=(
+        "p6_2-imports",
+        "p6_2b-rehearsal",
+        "p6_2c-mode",
+        "p6_2c-sgd",
+        "p6_2d-steps",
+    ),
+    checks=CHECKS,
+    exercises=(
+        Exercise(("p6_2a-warm-up",), "p6_2a-code", RIGHT_WARM_UP, WRONG_WARM_UP),
+        Exercise(("p6_2b-convnet",), "p6_2b-convnet-code", RIGHT_CONVNET, WRONG_CONVNET),
+        Exercise(("p6_2b-init",), "p6_2b-init-code", RIGHT_INIT, WRONG_INIT),
+        Exercise(("p6_2b-step",), "p6_2b-step-code", RIGHT_STEP, WRONG_STEP),
+        Exercise(("p6_2c-network",), "p6_2c-network-code", RIGHT_MODULE, WRONG_MODULE),
+        Exercise(("p6_2c-measure",), "p6_2c-accuracy-code", RIGHT_ACCURACY, WRONG_ACCURACY),
+        Exercise(("p6_2c-training",), "p6_2c-train-code", RIGHT_TRAIN, WRONG_TRAIN),
+        Exercise(("p6_2d-network",), "p6_2d-code", RIGHT_SEQUENTIAL, WRONG_SEQUENTIAL),
+        Exercise(("p6_2d-optimizer",), "p6_2d-code", RIGHT_NESTEROV, WRONG_NESTEROV),
+        Exercise(("p6_2e-network",), "p6_2e-code", RIGHT_OPEN, WRONG_OPEN),
+        Exercise(("p6_2e-training",), "p6_2e-code", RIGHT_OPEN_TRAINING, WRONG_OPEN_TRAINING, before=OPEN),
+    ),
+)

@@ -1,55 +1,47 @@
-"""What students hand in for question 1 of Assignment 2: right answers in many forms, wrong ones by their mistake.
-
-An answer is source that runs after the right answers of its part, so it says only what is different. A wrong one
-lists the checks it loses, by the short names in CHECKS, and words that the message of one of them must contain.
-"""
+"""Answers to question 1 of Assignment 2. Each runs after the reference's and says what differs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from chainrule.authoring.answers import Exercise, Problem, Right, Wrong
 
-# Short names for the checks with points of each graded cell, in their order there.
+# Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
-    "q1_1-curvature": ("H", "verdict", "L", "m"),
-    "q1_1-steps": ("t_convex", "t_strongly"),
-    "q1_1-iterations": ("k_convex", "k_strongly"),
-    "q1_2-sizes": tuple(f"size {layer}" for layer in range(1, 9)),
-    "q1_2-parameters": ("count 1", "count 2", "count 4", "count 5", "count 8", "none", "total"),
-    "q1_2-comparison": ("dense", "times"),
+    "q1_1-curvature": ("(form)", "H", "verdict", "L", "m"),
+    "q1_1-steps": ("(form)", "t_convex", "t_strongly"),
+    "q1_1-iterations": ("(form)", "k_convex", "k_strongly"),
+    "q1_2-sizes": ("(form)", *(f"size {layer}" for layer in range(1, 9))),
+    "q1_2-parameters": (
+        "(form)",
+        "(network)",
+        "count 1",
+        "count 2",
+        "count 4",
+        "count 5",
+        "count 8",
+        "none",
+        "total",
+    ),
+    "q1_2-comparison": ("(form)", "dense", "times"),
     "q1_3-parameters": (
+        "(form)",
         *("W_Q", "W_K", "W_V", "W_O", "W_1", "b_1", "W_2", "b_2", "norm_1", "norm_2"),
         "total",
     ),
-    "q1_3-experiment": ("plain", "scaled", "weights", "entropy", "zero"),
+    "q1_3-experiment": ("(form)", "plain", "scaled", "weights", "entropy", "zero"),
 }
 
-# The cells of a part's right answers and its graded cells.
+# The graded cells of each part.
 PARTS = {
-    "1.1": (
-        ["q1_1-hessian", "q1_1-step-sizes", "q1_1-descent", "q1_1-counts"],
-        ["q1_1-curvature", "q1_1-steps", "q1_1-iterations"],
-    ),
-    "1.2": (
-        ["q1_2-size-table", "q1_2-count-table", "q1_2-net", "q1_2-dense"],
-        ["q1_2-sizes", "q1_2-parameters", "q1_2-comparison"],
-    ),
-    "1.3 count": (["q1_3-count"], ["q1_3-parameters"]),
-    "1.3 functions": (["q1_3-functions"], ["q1_3-experiment"]),
+    "1.1": ("q1_1-curvature", "q1_1-steps", "q1_1-iterations"),
+    "1.2": ("q1_2-sizes", "q1_2-parameters", "q1_2-comparison"),
+    "1.3 count": ("q1_3-parameters",),
+    "1.3 functions": ("q1_3-experiment",),
 }
 
 
 def lost(part: str) -> set[str]:
     """Everything a part can lose."""
-    return {name for item in PARTS[part][1] for name in CHECKS[item]}
-
-
-@dataclass(frozen=True)
-class Wrong:
-    """An answer with one typical mistake."""
-
-    loses: set[str]
-    says: str  # part of a lost check's message
-    source: str
+    return {name for item in PARTS[part] for name in CHECKS[item] if not name.startswith("(")}
 
 
 # -- 1.1 -------------------------------------------------------------------------------------------------
@@ -163,10 +155,15 @@ RIGHT_1_2 = {
     "a plain 10": f"layer_sizes = [{_SIZES}, 800, 10]",
     "flat as 1 × 1 × 800": f"layer_sizes = [{_SIZES}, (1, 1, 800), (10,)]",
     "lists": "layer_sizes = [list(size) for size in layer_sizes]",
-    "a dict by layer": "layer_sizes = {i: s for i, s in reversed(list(enumerate(layer_sizes, 1)))}",
-    "an array": "layer_sizes = np.array(layer_sizes); layer_parameters = np.array(layer_parameters)",
+    "a dict by layer": Right(
+        {"(network)"}, "layer_sizes = {i: s for i, s in reversed(list(enumerate(layer_sizes, 1)))}"
+    ),
+    "an array": Right(
+        {"(form)", "(network)"},
+        "layer_sizes = np.array(layer_sizes); layer_parameters = np.array(layer_parameters)",
+    ),
     "tensors": "layer_sizes = torch.tensor(layer_sizes); layer_parameters = torch.tensor(layer_parameters)",
-    "with the input": "layer_sizes = [(28, 28, 1), *layer_sizes]",
+    "with the input": Right({"(form)", "(network)"}, "layer_sizes = [(28, 28, 1), *layer_sizes]"),
     "products": 'layer_parameters[0] = "5*5*1*16 + 16"; layer_parameters[7] = "800·10 + 10"',
     "floats": "layer_parameters = [float(n) for n in layer_parameters]",
     "15": "times_as_many = 15",
@@ -451,9 +448,19 @@ WRONG_FUNCTIONS = {
     "not written": Wrong({"plain", "scaled"}, "not written yet", "def scores(q, k, scaled):\n    todo()"),
 }
 
-ANSWERS: dict[str, tuple[dict[str, str], dict[str, Wrong]]] = {
-    "1.1": (RIGHT_1_1, WRONG_1_1),
-    "1.2": (RIGHT_1_2, WRONG_1_2),
-    "1.3 count": (RIGHT_1_3, WRONG_1_3),
-    "1.3 functions": (RIGHT_FUNCTIONS, WRONG_FUNCTIONS),
-}
+PROBLEM = Problem(
+    notebook="assignment2",
+    given=(
+        "q1-imports",
+        *("q1_1-hessian", "q1_1-step-sizes", "q1_1-descent", "q1_1-counts"),
+        *("q1_2-size-table", "q1_2-count-table", "q1_2-net", "q1_2-dense"),
+        *("q1_3-count", "q1_3-functions"),
+    ),
+    checks=CHECKS,
+    exercises=(
+        Exercise(PARTS["1.1"], "q1_1-answer", RIGHT_1_1, WRONG_1_1),
+        Exercise(PARTS["1.2"], "q1_2-answer", RIGHT_1_2, WRONG_1_2),
+        Exercise(PARTS["1.3 count"], "q1_3-answer", RIGHT_1_3, WRONG_1_3),
+        Exercise(PARTS["1.3 functions"], "q1_3-answer", RIGHT_FUNCTIONS, WRONG_FUNCTIONS),
+    ),
+)

@@ -15,7 +15,7 @@ from torchvision import datasets, transforms
 from chainrule.datasets.fashion_mnist import FashionMNIST, prepare, whole_batch
 
 
-def seconds_per_pass(loader: DataLoader, passes: int) -> float:
+def seconds_per_pass(loader: DataLoader[Any], passes: int) -> float:
     """Median time of one pass over `loader`, in seconds."""
     times = []
     for _ in range(passes):

@@ -17,7 +17,7 @@ from chainrule.cli import main
 from chainrule.datasets import cifar_10 as cifar
 from chainrule.datasets.cifar_10 import CIFAR10, normalised, prepare, whole_batch
 from chainrule.datasets.fashion_mnist import DataFolderError
-from chainrule.datasets.registry import prepare as prepare_for_course
+from chainrule.datasets.registry import DataSets
 
 
 @pytest.fixture
@@ -208,7 +208,7 @@ def test_a_folder_that_cannot_be_used_is_told(small: None, tmp_path: Path) -> No
 def test_notebooks_see_no_test_labels(copy: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     for profile in ("quick", "full"):
-        prepare_for_course(["cifar-10"], data, profile, copy=copy if profile == "quick" else None)
+        DataSets().prepare(["cifar-10"], data, profile, copy=copy if profile == "quick" else None)
         seen = CIFAR10(data / profile, "test")
         assert seen.labels.tolist() == [-1] * len(seen)
         assert CIFAR10(data / profile, "train").labels.min() == 0
@@ -224,24 +224,24 @@ def test_notebooks_see_no_test_labels(copy: Path, tmp_path: Path) -> None:
 
 def test_prepared_again_nothing_changes(copy: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    prepare_for_course(["cifar-10"], data, "quick", copy=copy)
+    DataSets().prepare(["cifar-10"], data, "quick", copy=copy)
     before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
     for profile in ("quick", "full"):
-        assert prepare_for_course(["cifar-10"], data, profile) == {"cifar-10": cifar.COPY}
+        assert DataSets().prepare(["cifar-10"], data, profile) == {"cifar-10": cifar.COPY}
     assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
 
 
 def test_lost_answers_are_made_again(small: None, tmp_path: Path) -> None:
-    prepare_for_course(["cifar-10"], tmp_path, "quick")
+    DataSets().prepare(["cifar-10"], tmp_path, "quick")
     path = tmp_path / "held-out" / "quick" / "cifar-10-test-labels.npy"
     labels = path.read_bytes()
     path.unlink()
-    prepare_for_course(["cifar-10"], tmp_path, "quick")
+    DataSets().prepare(["cifar-10"], tmp_path, "quick")
     assert path.read_bytes() == labels
 
 
 def test_the_answers_are_for_their_owners_eyes(small: None, tmp_path: Path) -> None:
-    prepare_for_course(["cifar-10"], tmp_path, "quick")
+    DataSets().prepare(["cifar-10"], tmp_path, "quick")
     assert (tmp_path / "held-out").stat().st_mode & 0o077 == 0
 
 

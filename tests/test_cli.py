@@ -298,3 +298,16 @@ def test_very_many_items_are_summed_by_problem() -> None:
     items = [f"p{problem}_{part}-x" for problem in (1, 2, 3) for part in range(1, 8)]
     text = drawn(items, ann=dict.fromkeys(items, 1.0))
     assert row(text, "ann") == ["7", "7", "7", "21"]
+
+
+@pytest.mark.parametrize(("module", "extra"), [("distributed", "cluster"), ("typst", "pdf")])
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(
+    module: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(**_: object) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr(cli, "app", missing)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert f"pip install 'chainrule[{extra}]'" in capsys.readouterr().err

@@ -168,7 +168,7 @@ def test_other_numbers_have_their_own_answers(path: Path, tmp_path: Path) -> Non
 
 def test_no_two_numbers_of_a_variant_are_exchanged_unseen() -> None:
     for seed in range(200):
-        net = p3_cnn.drawn(Random(seed))
+        net = p3_cnn.random_network(Random(seed))
         sizes = [net.side, net.side // 2, net.side // 4, *net.filters, net.outputs]
         assert len(set(sizes)) == len(sizes)
         assert net.side % 4 == 0

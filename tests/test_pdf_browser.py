@@ -102,7 +102,7 @@ def test_says_what_to_install_if_neither_route_works(tmp_path: Path, monkeypatch
     notebook = save(tmp_path / "hw.ipynb", new_markdown_cell("the words"))
     without(monkeypatch, "typst")
     monkeypatch.setattr(browser, "BROWSERS", [])
-    monkeypatch.setattr(browser, "PLACES", [])
+    monkeypatch.setattr(browser, "INSTALL_PATHS", [])
     with pytest.raises(PDFError, match=r"(?s)typst.*no Chromium.*Install") as failed:
         write_pdf([notebook], tmp_path / "hw.pdf")
     assert "\n" not in str(failed.value)

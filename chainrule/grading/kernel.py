@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty
@@ -34,6 +35,7 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Any as AnyTrait
 from traitlets import DottedObjectName, Type, Unicode, default
 
+from chainrule.course import PRELOAD
 from chainrule.grading.sandbox import HOME, USER, Sandbox, WorkerError
 from chainrule.worker.confine import SandboxSpec
 
@@ -49,9 +51,10 @@ class Zygote:
 
     Args:
         threads: for numerical libraries in every worker; 0 leaves the number to them.
+        preload: modules that it imports before it forks the first worker: see `Course.preload`.
     """
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, preload: Sequence[str] = PRELOAD) -> None:
         self.folder = tempfile.mkdtemp(prefix="chainrule-zygote-")
         self._address, self._ready = str(Path(self.folder, "socket")), False
         folders = {
@@ -62,7 +65,7 @@ class Zygote:
         if path := os.environ.get("PYTHONPATH"):
             folders["PYTHONPATH"] = path
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "chainrule.worker.zygote", self._address],
+            [sys.executable, "-P", "-m", "chainrule.worker.zygote", self._address, *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -97,18 +100,19 @@ class Zygote:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_zygotes: dict[int, Zygote] = {}  # of this process, by the number of threads
+_zygotes: dict[tuple[int, tuple[str, ...]], Zygote] = {}  # of this process, by the number of threads
 
 
-def zygote_address(address: str, threads: int) -> str:
+def zygote_address(address: str, threads: int, preload: Sequence[str] = PRELOAD) -> str:
     """The address of a zygote that answers: the given one, or else that of this process's own."""
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             if connection.connect_ex(address) == 0:
                 return address
-    zygote = _zygotes.get(threads)
+    key = threads, tuple(preload)
+    zygote = _zygotes.get(key)
     if zygote is None or zygote.process.poll() is not None:
-        zygote = _zygotes[threads] = Zygote(threads)
+        zygote = _zygotes[key] = Zygote(threads, preload)
         atexit.register(zygote.close)
     return zygote.address
 

@@ -6,6 +6,7 @@ python bench/loader.py
 import statistics
 import tempfile
 import time
+from typing import Any
 
 import torch
 from results import record

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 HEADER = re.compile(r"^# %%(?: \[(markdown)\])? (\S+)$")
 

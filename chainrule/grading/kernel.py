@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, cast
 
 import zmq
 import zmq.asyncio
@@ -199,7 +199,8 @@ class WarmProvisioner(KernelProvisionerBase):
             if await self.poll() is not None or time.monotonic() > deadline:
                 raise WorkerError("the kernel ended before it was ready")
             await asyncio.sleep(0.005)
-        return {**connection, "key": key.encode(), "ip": sandbox.outside(f"{sandbox.sockets}/k")}
+        outside = connection | {"key": key.encode(), "ip": sandbox.outside(f"{sandbox.sockets}/k")}
+        return cast(KernelConnectionInfo, outside)  # which declares a text as key; jupyter_client uses bytes
 
     async def poll(self) -> int | None:
         if self.supervisor is None:

@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets import Dict, Enum, List, Unicode
-from traitlets.config import Config, Configurable, PyFileConfigLoader
+from traitlets.config import Config, Configurable
+from traitlets.config.loader import PyFileConfigLoader
 
 from chainrule.datasets.registry import DataSets
 from chainrule.errors import ChainruleError
@@ -177,7 +178,8 @@ class CourseFolder:
     def folder(self, step: str, student: str = ".", assignment: str = ".") -> Path:
         """nbgrader's folder of a step ("source", "submitted", …) for a student and an assignment."""
         directory: str = getattr(self.directory, f"{step}_directory")
-        return self.root / self.directory.format_path(directory, student, assignment)
+        path: str = self.directory.format_path(directory, student, assignment)
+        return self.root / path
 
     def notebooks(self, assignment: str) -> list[Path]:
         """The instructor's notebooks of an assignment."""

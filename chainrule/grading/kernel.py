@@ -23,14 +23,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, cast
 
 import zmq
 import zmq.asyncio
-from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import KernelProvisionerBase
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Any as AnyTrait
 from traitlets import DottedObjectName, Type, Unicode, default
 
@@ -179,7 +180,7 @@ class WarmProvisioner(KernelProvisionerBase):
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         return {"cmd": []}
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         sandbox: Sandbox = self.sandbox
         key = uuid.uuid4().hex
         ports = {f"{name}_port": number for number, name in enumerate(CHANNELS, start=1)}
@@ -198,7 +199,8 @@ class WarmProvisioner(KernelProvisionerBase):
             if await self.poll() is not None or time.monotonic() > deadline:
                 raise WorkerError("the kernel ended before it was ready")
             await asyncio.sleep(0.005)
-        return connection | {"key": key.encode(), "ip": sandbox.outside(f"{sandbox.sockets}/k")}
+        outside = connection | {"key": key.encode(), "ip": sandbox.outside(f"{sandbox.sockets}/k")}
+        return cast(KernelConnectionInfo, outside)  # which declares a text as key; jupyter_client uses bytes
 
     async def poll(self) -> int | None:
         if self.supervisor is None:
@@ -263,7 +265,7 @@ class WarmClient(AsyncKernelClient):
 
 def is_idle(message: dict[str, Any], request: str) -> bool:
     """Whether a message says that the kernel has finished a request."""
-    return (
+    return bool(
         message["msg_type"] == "status"
         and message["parent_header"].get("msg_id") == request
         and message["content"]["execution_state"] == "idle"
@@ -290,7 +292,7 @@ class WarmKernelManager(AsyncKernelManager):
         )
 
     @default("context")
-    def _own_context(self) -> zmq.Context:
+    def _own_context(self) -> zmq.asyncio.Context:
         """Sockets with limits on size and number of messages, which never connect again.
 
         A kernel that has ended doesn't come back. Whatever appears at its address was put there by student code.

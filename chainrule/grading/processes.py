@@ -156,10 +156,11 @@ class Process:
         """
         try:
             self.pipe.send(task)
-            text, error = self.pipe.recv()
+            reply: tuple[str, Exception | None] = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(1)
             raise WorkerError(f"its process ended, exit code {self.process.exitcode}") from None
+        text, error = reply
         if error is not None:
             raise error
         return text

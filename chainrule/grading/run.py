@@ -320,7 +320,8 @@ class Run(Execute):
                 content["text"] = content["text"][:left]
             if not isinstance(content.get("execution_count", 0), int | None):
                 del content["execution_count"]
-            return super().process_message(msg, cell, cell_index)
+            output: NotebookNode | None = super().process_message(msg, cell, cell_index)
+            return output
         except CellExecutionComplete:
             raise
         except Exception as error:  # student code can display things that no notebook can hold
@@ -392,4 +393,5 @@ def busy_seconds(cell: NotebookNode) -> float:
 
 def error_output(name: str, message: str) -> NotebookNode:
     """The output of a cell with an error, whose traceback is one line."""
-    return new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"])
+    output: NotebookNode = new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"])
+    return output

@@ -61,7 +61,7 @@ SLIPS = [
 
 
 @pytest.mark.parametrize(("item", "name"), SLIPS)
-def test_a_slip_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -> None:
+def test_a_mistake_costs_nothing_further_on(item: str, name: str, tmp_path: Path) -> None:
     later = [*list(EXERCISES)[list(EXERCISES).index(item) + 1 :], "p7_7-model"]
     lost = judge(later, tmp_path, **{part(item): EXERCISES[item].wrong[name].source})
     paid = {

@@ -20,18 +20,17 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from tiny_course import PLAIN, RIGHT, SQUARE, TINY, filled, notebook, submit, type_command
+from workers import clear, hide_bubblewrap, run, value
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import kernel, sandbox
 from chainrule.grading import run as run_module
 from chainrule.grading.classroom import scores
-from chainrule.grading.run import Run
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="workers are forked and confined on Linux only"
 )
 
-WHERE = {"nbgrader": {"student": "ann", "assignment": PLAIN, "notebook": PLAIN}}
 
 STATE = """
 import asyncio, builtins, gc, json, locale, logging, multiprocessing, os, random, signal, sys, threading, warnings
@@ -66,19 +65,6 @@ json.dumps(state, default=str)
 """
 
 
-def value(nb: NotebookNode, index: int = 0) -> Any:
-    """What a cell's last expression, a text, was."""
-    (output,) = [o for o in nb.cells[index].outputs if o.output_type == "execute_result"]
-    return json.loads(eval(output.data["text/plain"]))
-
-
-def run(course: Path, *sources: str, **options: Any) -> NotebookNode:
-    """A notebook of these code cells after its run."""
-    config = CourseFolder(course).config.copy()
-    config.Run.update({"seconds": {"quick": 60}, "threads": 1, **options})
-    return Run(config=config).preprocess(notebook([new_code_cell(s) for s in sources]), WHERE)[0]
-
-
 def said(nb: NotebookNode, index: int = 0) -> str:
     """What a cell printed, or how it failed."""
     return "".join(o.get("text") or f"{o.get('ename')}: {o.get('evalue')}" for o in nb.cells[index].outputs)
@@ -92,21 +78,6 @@ def without_bubblewrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     yield
     monkeypatch.undo()
     clear()
-
-
-def clear() -> None:
-    sandbox.confinement.cache_clear()
-    sandbox.bubblewrap_error.cache_clear()
-
-
-def hide_bubblewrap(folder: Path) -> Path:
-    """A folder with links to all commands but bubblewrap."""
-    folder.mkdir()
-    for place in os.environ["PATH"].split(os.pathsep):
-        for command in Path(place).glob("*"):
-            if command.name != "bwrap" and not (folder / command.name).is_symlink():
-                (folder / command.name).symlink_to(command)
-    return folder
 
 
 # ---- like a fresh kernel ---------------------------------------------------------------------------------

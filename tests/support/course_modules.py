@@ -8,7 +8,7 @@ from chainrule.authoring.rehearse import Rehearsal
 from chainrule.course import CourseFolder
 from chainrule.modules import load
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 COURSE = CourseFolder(ROOT)
 A2, HW2 = (COURSE.modules(name) for name in ("cs480-a2", "csc6022-hw2"))
 

@@ -72,12 +72,14 @@ def frame(columns: int, rows: int) -> str:
 
 
 def said(text: str, name: str = "stdout") -> NotebookNode:
-    return new_output("stream", name=name, text=text)
+    output: NotebookNode = new_output("stream", name=name, text=text)
+    return output
 
 
 def shown(plain: str, **data: str) -> NotebookNode:
     data = {kind.replace("__", "/"): value for kind, value in data.items()}
-    return new_output("execute_result", data={"text/plain": plain, **data}, execution_count=1)
+    output: NotebookNode = new_output("execute_result", data={"text/plain": plain, **data}, execution_count=1)
+    return output
 
 
 def cells() -> list[NotebookNode]:
@@ -205,7 +207,8 @@ def notebook() -> NotebookNode:
         word = mark(number)
         cell.source += f"\n# {word}" if cell.cell_type == "code" else f"\n\n{word}"
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    return new_notebook(cells=marked, metadata={"kernelspec": kernel})
+    nb: NotebookNode = new_notebook(cells=marked, metadata={"kernelspec": kernel})
+    return nb
 
 
 def mark(number: int) -> str:

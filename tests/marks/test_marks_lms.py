@@ -11,17 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Typed, is_one_line
 from conftest import once
 from nbgrader.api import Gradebook
-from test_cli import Typed, chainrule, is_one_line
 from tiny_course import TINY
 
 from chainrule.course import CourseFolder
 from chainrule.intake.roster import Person
 from chainrule.marks.sheet import read_sheet
 from chainrule.marks.totals import rounded
-
-__all__ = ["chainrule"]  # the fixture
 
 Run = Callable[..., Typed]
 

@@ -95,7 +95,7 @@ HOPELESS = {
     "super().__init__ forgotten",
 }
 
-# Some that learn all the same; their slip has its own check.
+# Some that learn all the same; their mistake has its own check.
 LEARNING = [
     "no BatchNorm",
     "no ReLU",
@@ -139,7 +139,7 @@ def test_trained_network_earns_the_accuracy_even_if_train_is_lost(trained: Path)
     [name for name, answer in answers.WRONG_TRAIN.items() if answer.loses != {"accuracy"}] + ["per cent"],
 )
 def test_mistake_in_train_costs_nothing_in_the_accuracy(name: str, folder: Path) -> None:
-    """The network stays untrained here, as badly as a slip can end."""
+    """The network stays untrained here, as badly as a mistake can end."""
     lost = judge_accuracy("mlp", folder, answers.MLP, answers.WRONG_TRAIN[name].source)
     assert ("reached" in lost) == (name in IDLE), lost
     assert "told" in lost

@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from chainrule.course import CONFIG, CourseFolder
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TINY, PLAIN = "tiny", "plain"
 FUTURE, PAST = "2099-01-01 12:00 Europe/Zurich", "2001-01-01 12:00 Europe/Zurich"
 

@@ -1,6 +1,6 @@
 """The typical mistakes of such homework, numbered: each is handed in somewhere, and fails a check of its own there.
 
-That it does is proven by `tests/test_answers.py`, which judges every answer.
+That it does is proven by `tests/course/test_answers.py`, which judges every answer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Question 2 of Assignment 2: slips are paid for once, and the right values, numbers that vary, and the figures."""
+"""Question 2 of Assignment 2: errors carried forward, the right values, numbers that vary, and the figures."""
 
 from __future__ import annotations
 

@@ -39,11 +39,11 @@ def graded(lost: dict[str, CheckResult]) -> set[str]:
     return {name for name in lost if not name.startswith("(")}
 
 
-# -- slips that are carried on ---------------------------------------------------------------------------
+# -- error carried forward -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", sorted(set(p1.WRONG_FORWARD) - {"no loss"}))
-def test_slip_in_the_forward_pass_costs_nothing_in_the_backward_pass(name: str) -> None:
+def test_mistake_in_the_forward_pass_costs_nothing_in_the_backward_pass(name: str) -> None:
     slip = p1.WRONG_FORWARD[name].source
     own = p1.RIGHT_BACKWARD["own forward pass instead of the cache"]
     assert graded(judge("p1_3-backward", p1_2__mlp_forward=slip)) == set()
@@ -55,7 +55,7 @@ NOT_CARRIED = {"db2 summed": {"b"}, "db2 averaged": {"b"}, "db1 with ones": {"b"
 
 
 @pytest.mark.parametrize("name", sorted(set(p1.WRONG_BACKWARD) - {"dx missing", "NaN"}))
-def test_slip_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> None:
+def test_mistake_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> None:
     slip, loop = p1.WRONG_BACKWARD[name].source, p1.RIGHT_BATCH["loop over mlp_backward"]
     lost = judge("p1_4-batch", p1_3__mlp_backward=slip, p1_4__mlp_backward_batch=loop)
     messages = {check: result.message for check, result in lost.items()}
@@ -70,7 +70,7 @@ def test_slip_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) -> 
         ("H = torch.relu(Z) → H = Z", {"U", "V"}),
     ],
 )
-def test_slip_of_the_batch_is_followed_through(slip: str, loses: set[str]) -> None:
+def test_mistake_of_the_batch_is_followed_through(slip: str, loses: set[str]) -> None:
     lost = judge("p1_4-batch", p1_4__mlp_backward_batch=change(p1.BATCH, slip))
     assert graded(lost) == loses, {check: result.message for check, result in lost.items()}
 
@@ -80,7 +80,7 @@ RAISING = {"nothing", "terms not summed", "transposed shapes"}  # whoever calls 
 
 
 @pytest.mark.parametrize("name", USED)
-def test_slip_of_a_function_costs_nothing_where_it_is_used(name: str) -> None:
+def test_mistake_of_a_function_costs_nothing_where_it_is_used(name: str) -> None:
     cell_of_mistake = {"1a": p2.WRONG_OUTPUT, "2b": p2.WRONG_LAYER2, "3c": p2.WRONG_HIDDEN}
     changed = {
         f"p2_{part}__functions": wrong[name].source

@@ -213,6 +213,7 @@ async def memory(count: int) -> list[dict[str, object]]:
 def cold() -> dict[str, object]:
     """The same for an ordinary kernel that imports torch and torchvision."""
     from jupyter_client.manager import start_new_kernel
+    from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
     started = time.monotonic()
     manager, client = start_new_kernel(kernel_name="python3")
@@ -220,6 +221,7 @@ def cold() -> dict[str, object]:
         "import torch, torchvision, matplotlib.pyplot", output_hook=lambda message: None
     )
     took = time.monotonic() - started
+    assert isinstance(manager.provisioner, LocalProvisioner)
     private = psutil.Process(manager.provisioner.pid).memory_full_info().uss
     client.stop_channels()
     manager.shutdown_kernel(now=True)

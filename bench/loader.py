@@ -6,6 +6,7 @@ python bench/loader.py
 import statistics
 import tempfile
 import time
+from typing import Any
 
 import torch
 from results import record
@@ -15,7 +16,7 @@ from torchvision import datasets, transforms
 from chainrule.datasets.fashion_mnist import FashionMNIST, prepare, whole_batch
 
 
-def seconds_per_pass(loader: DataLoader, passes: int) -> float:
+def seconds_per_pass(loader: DataLoader[Any], passes: int) -> float:
     """Median time of one pass over `loader`, in seconds."""
     times = []
     for _ in range(passes):

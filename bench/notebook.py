@@ -7,7 +7,7 @@ import argparse
 import os
 import re
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 
@@ -44,7 +44,7 @@ def main() -> None:
         NotebookClient(notebook, timeout=1800, resources={"metadata": {"path": folder}}).execute()
         whole = (datetime.now() - began).total_seconds()
 
-    spent: Counter[str] = Counter()
+    spent: defaultdict[str, float] = defaultdict(float)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             question = re.match(r"[a-z]+\d+_\d+", cell.metadata.get("nbgrader", {}).get("grade_id", ""))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from results import ROOT, record
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import stress_notebook
 from read_pdf import letters_of, properties_of

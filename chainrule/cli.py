@@ -19,11 +19,20 @@ from typer.exceptions import TyperException
 import chainrule._startup  # before anything that imports jsonschema  # noqa: F401
 from chainrule import __version__
 from chainrule.course import CourseError, CourseFolder, find_course
-from chainrule.datasets.registry import BRINGABLE, DATA_SETS, Profile
+from chainrule.datasets.registry import DATA_SETS, Profile
 from chainrule.errors import ChainruleError
 from chainrule.intake.lms import LmsName
 from chainrule.marks import FilledTable, MarksCsv, MissingMark, fill_for_lms, write_atomically
 from chainrule.terminal import class_table, console, printable
+
+# what the package's extras bring, by module
+EXTRAS = {
+    "distributed": "cluster",
+    "pypandoc": "pdf",
+    "quickjax": "pdf",
+    "typst": "pdf",
+    "jupytext": "author",
+}
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -73,16 +82,13 @@ def data(
     course: CourseOption = None,
 ) -> None:
     """Find or fetch data sets and put them where notebooks see them."""
-    from chainrule.datasets.registry import prepare
-
-    unknown = [name for name in names if name not in DATA_SETS]
-    if unknown:
-        raise CourseError(f"unknown data set {', '.join(unknown)}. Known: {', '.join(DATA_SETS)}.")
-    if copy and not set(names) <= BRINGABLE:
-        raise CourseError(f"--from is for {', '.join(sorted(BRINGABLE))}: name no other set with it")
     folder = open_course(course)
+    sets = folder.data_sets
+    if copy and not all(sets.takes(name, "copy") for name in names):
+        able = [name for name in sets.names if sets.takes(name, "copy")]
+        raise CourseError(f"--from is for {', '.join(able)}: name no other set with it")
     for each in profile or list(Profile):
-        for name, origin in prepare(names, folder.data(each).parent, each, copy=copy).items():
+        for name, origin in sets.prepare(names, folder.data(each).parent, each, copy=copy).items():
             print(f"{name}, {each}: {origin} in {folder.data(each)}")
 
 
@@ -199,7 +205,8 @@ def grade(
     from chainrule.grading.processes import Processes
 
     folder = open_course(course)
-    with nullcontext() if cluster else Processes(jobs) as backend:  # begins to start while we import the rest
+    # starts while the rest is imported
+    with nullcontext() if cluster else Processes(jobs, folder.course.preload) as backend:
         from chainrule.grading.classroom import grade as grade_class
 
         report = grade_class(
@@ -465,6 +472,8 @@ def main() -> None:
             message = error.format_message()
         elif isinstance(error, ChainruleError | OSError):
             message = str(error)
+        elif isinstance(error, ModuleNotFoundError) and error.name in EXTRAS:
+            message = f"{error.name} is not installed: run pip install 'chainrule[{EXTRAS[error.name]}]'"
         else:
             raise
         if message:  # there is none after help was shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -11,12 +12,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from traitlets import Dict, Enum, List, Unicode
-from traitlets.config import Config, Configurable, PyFileConfigLoader
+from traitlets.config import Config, Configurable
+from traitlets.config.loader import PyFileConfigLoader
 
+from chainrule.datasets.registry import DataSets
 from chainrule.errors import ChainruleError
-from chainrule.modules import CourseModules
+from chainrule.modules import CourseModules, load
 
 CONFIG = "nbgrader_config.py"
+PRELOAD = ["matplotlib.pyplot", "numpy", "torch", "torchvision", "tqdm.auto", "chainrule.lesson.figures"]
 
 
 class CourseError(ChainruleError, ValueError):
@@ -49,6 +53,24 @@ class Course(Configurable):
         help=(
             "The package of right values and judges: hidden checks import it, and it is never released. A folder "
             "of the course with an __init__.py, or an installed package. No worker sees it."
+        ),
+    ).tag(config=True)
+
+    preload = List(
+        Unicode(),
+        PRELOAD,
+        help=(
+            "Modules that a worker has imported before its notebook begins: those that most notebooks import. "
+            "None that starts a thread when imported: workers are forked."
+        ),
+    ).tag(config=True)
+
+    datasets = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help=(
+            "More data sets by name: modules, installed or of the judging package, with the functions prepare and "
+            "load of `chainrule.datasets.fashion_mnist`."
         ),
     ).tag(config=True)
 
@@ -156,7 +178,8 @@ class CourseFolder:
     def folder(self, step: str, student: str = ".", assignment: str = ".") -> Path:
         """nbgrader's folder of a step ("source", "submitted", …) for a student and an assignment."""
         directory: str = getattr(self.directory, f"{step}_directory")
-        return self.root / self.directory.format_path(directory, student, assignment)
+        path: str = self.directory.format_path(directory, student, assignment)
+        return self.root / path
 
     def notebooks(self, assignment: str) -> list[Path]:
         """The instructor's notebooks of an assignment."""
@@ -165,6 +188,11 @@ class CourseFolder:
     def modules(self, assignment: str) -> CourseModules:
         """The course's own modules that graded cells of an assignment may import."""
         return CourseModules(self.root, self.course.judging, self.folder("source", ".", assignment))
+
+    @property
+    def data_sets(self) -> DataSets:
+        """The data sets that the course's notebooks may want."""
+        return DataSets(self.course.datasets, partial(load, self.modules(".")))
 
     def data(self, profile: str) -> Path:
         """The folder of a profile's data sets."""

@@ -8,12 +8,11 @@ import platform
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
 from chainrule import __version__
 from chainrule.course import CourseError, CourseFolder, find_course
-from chainrule.datasets.registry import DATA_SETS, Profile
+from chainrule.datasets.registry import Profile
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def torch_finding() -> Finding:
 
 def data_finding(folder: CourseFolder, name: str, profile: str) -> Finding:
     """One of the course's data sets, in one profile."""
-    data_set = import_module(DATA_SETS[name]).load(folder.data(profile))
+    data_set = folder.data_sets.module(name).load(folder.data(profile))
     if data_set is None:
         return Finding(
             False, f"{name}, {profile}", f"not there: run `chainrule data {name} --profile {profile}`"

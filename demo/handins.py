@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from nbformat import NotebookNode
 
 HEADER = re.compile(r"^# %%(?: \[(markdown)\])? (\S+)$")
 
@@ -57,7 +58,7 @@ def fill(release: Path, hand_in: HandIn) -> nbformat.NotebookNode:
     Raises:
         KeyError: an answer for a cell the release doesn't have.
     """
-    nb = nbformat.read(release, as_version=4)
+    nb: NotebookNode = nbformat.read(release, as_version=4)
     cells = {cell.metadata.nbgrader.grade_id: cell for cell in nb.cells if "nbgrader" in cell.metadata}
     for grade_id, source in hand_in.answers.items():
         cells[grade_id].source = source

@@ -1,14 +1,13 @@
 """The command line says in one line what is wrong, and never lets a submission talk to the terminal."""
 
-import os
 import shutil
-import sys
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Typed, is_one_line
 from rich.console import Console
 from tiny_course import CONFIG, TINY, filled, submit
 
@@ -17,36 +16,6 @@ from chainrule.doctor import examine
 from chainrule.grading import classroom
 from chainrule.grading.classroom import ClassReport, Graded
 from chainrule.terminal import class_table
-
-Typed = tuple[int, str, str]
-
-
-@pytest.fixture
-def chainrule(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Callable[..., Typed]:
-    """Type a command in an empty folder: exit code, stdout, stderr."""
-    (tmp_path / "nowhere").mkdir()
-    monkeypatch.chdir(tmp_path / "nowhere")
-    monkeypatch.setenv("PATH", os.environ["PATH"])  # `main` changes it
-
-    def run(*words: object) -> Typed:
-        monkeypatch.setattr(sys, "argv", ["chainrule", *map(str, words)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-def is_one_line(said: Typed) -> bool:
-    code, _, err = said
-    return code == 2 and err.startswith("chainrule: ") and err.count("\n") == 1 and "Traceback" not in err
-
 
 WRONG = {
     "no such assignment": (
@@ -298,3 +267,16 @@ def test_very_many_items_are_summed_by_problem() -> None:
     items = [f"p{problem}_{part}-x" for problem in (1, 2, 3) for part in range(1, 8)]
     text = drawn(items, ann=dict.fromkeys(items, 1.0))
     assert row(text, "ann") == ["7", "7", "7", "21"]
+
+
+@pytest.mark.parametrize(("module", "extra"), [("distributed", "cluster"), ("typst", "pdf")])
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(
+    module: str, extra: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing(**_: object) -> None:
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    monkeypatch.setattr(cli, "app", missing)
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert f"pip install 'chainrule[{extra}]'" in capsys.readouterr().err

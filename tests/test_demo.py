@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import once
-from rehearsal import ROOT
+from course_modules import ROOT
 
 from chainrule.course import CourseFolder
 from chainrule.grading.classroom import points, scores

@@ -11,8 +11,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
-from test_worker import clear, hide_bubblewrap, run, value
 from tiny_course import SOLUTION, marked, notebook, submit, type_command
+from workers import clear, hide_bubblewrap, run, value
 
 from chainrule.course import CONFIG
 from chainrule.grading import sandbox

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from rehearsal import ROOT
+from course_modules import ROOT
 
 
 def pins(text: str) -> dict[str, set[str]]:

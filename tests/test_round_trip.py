@@ -9,16 +9,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from command_line import Typed
 from lms_downloads import LMSS, make
 from nbgrader.api import Gradebook
-from test_cli import Typed, chainrule
 from tiny_course import CONFIG, RIGHT, SQUARE, TINY, filled
 
 from chainrule.course import CourseFolder
 from chainrule.grading.classroom import grade
 from chainrule.intake.roster import read_roster
-
-__all__ = ["chainrule"]  # the fixture
 
 # how an LMS's file names students and points, and what the command needs to be told
 KEY = {

@@ -448,7 +448,8 @@ def _draw(label: int, n: int, rng: np.random.Generator) -> np.ndarray:
     mask = np.clip(10 * inside + 0.5, 0, 1)
     picture = (1 - mask) * behind + mask * texture * vary(0, 1, 3)
     picture = picture + 0.06 * rng.standard_normal(picture.shape, dtype=np.float32)
-    return (255 * np.clip(picture, 0, 1)).astype(np.uint8)
+    images: np.ndarray = (255 * np.clip(picture, 0, 1)).astype(np.uint8)
+    return images
 
 
 # ---- in memory ---------------------------------------------------------------------------------------------

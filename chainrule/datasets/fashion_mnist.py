@@ -340,7 +340,8 @@ def _draw(label: int, n: int, rng: np.random.Generator) -> np.ndarray:
         return rng.uniform(low, high, (n, 1, 1)).astype(np.float32)
 
     def all_of(*fields: np.ndarray) -> np.ndarray:
-        return np.minimum.reduce(np.broadcast_arrays(*fields))
+        smallest: np.ndarray = np.minimum.reduce(np.broadcast_arrays(*fields))
+        return smallest
 
     grid = np.linspace(-1, 1, 28, dtype=np.float32)
     scale = vary(0.8, 1.1)
@@ -379,7 +380,8 @@ def _draw(label: int, n: int, rng: np.random.Generator) -> np.ndarray:
     weave = 1 - vary(0.0, 0.35) * (np.sin(vary(2, 12) * x + vary(2, 12) * y + vary(0, 6)) > 0)
     light = vary(0.3, 1.0) * shade * weave * np.clip(8 * shape + 0.5, 0, 1)
     light = light + 0.08 * rng.standard_normal(light.shape, dtype=np.float32)
-    return (255 * np.clip(light, 0, 1)).astype(np.uint8)
+    images: np.ndarray = (255 * np.clip(light, 0, 1)).astype(np.uint8)
+    return images
 
 
 # ---- in memory ---------------------------------------------------------------------------------------------

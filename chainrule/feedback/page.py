@@ -14,7 +14,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup, Tag
+from bs4.element import NavigableString
 from jinja2 import Environment
 from markupsafe import Markup
 from nbconvert.exporters import HTMLExporter
@@ -73,7 +74,7 @@ INDEX_NAME = "index.html"
 class FeedbackExporter(HTMLExporter):
     """nbconvert's exporter for `nbgrader generate_feedback`; for several notebooks there is an index, too."""
 
-    def from_notebook_node(
+    def from_notebook_node(  # type: ignore[override]  # nbconvert's HTML exporters break this promise, too
         self, nb: NotebookNode, resources: Any = None, **kwargs: Any
     ) -> tuple[str, dict[str, Any]]:
         """The page, and resources with the index in `outputs`."""

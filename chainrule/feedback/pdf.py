@@ -11,6 +11,7 @@ import nbformat
 from nbconvert.exporters.exporter import Exporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
+from traitlets.config import Config
 
 from chainrule.course import CourseFolder
 from chainrule.feedback.page import is_item
@@ -48,7 +49,7 @@ def redacted(
     folder: CourseFolder, assignment: str, student: str, path: Path
 ) -> tuple[NotebookNode, dict[str, Any]]:
     """A graded notebook as its student may see it, and resources["nbgrader"] from `GetPoints`."""
-    config = folder.config.copy()
+    config = Config(folder.config)
     config.Exporter.default_preprocessors = []
     exporter = Exporter(config=config)
     for step in (GetPoints, Redact):

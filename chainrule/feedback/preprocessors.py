@@ -121,8 +121,9 @@ class SafeRenderer(IPythonRenderer):
     """Markdown to HTML. HTML tags in the source become text, and links lead to web pages only."""
 
     def __init__(self, attachments: dict[str, Any]) -> None:
-        options = {"exclude_anchor_links": True, "attachments": attachments}
-        super().__init__(escape=True, allow_harmful_protocols=False, **options)
+        super().__init__(
+            escape=True, allow_harmful_protocols=False, exclude_anchor_links=True, attachments=attachments
+        )
 
     def block_mermaidjs(self, code: str) -> str:
         return f"<pre>{escape(code)}</pre>"
@@ -143,7 +144,8 @@ def _markdown(exporter: HTMLExporter) -> Callable[[Context, str], str]:
     def markdown2html(context: Context, source: str) -> str:
         cell = context.get("cell", {})
         if cell.get("cell_type") == "markdown" and is_ours(cell):
-            return exporter.markdown2html(context, source)
+            page: str = exporter.markdown2html(context, source)
+            return page
         return MarkdownWithMath(renderer=SafeRenderer(cell.get("attachments", {}))).render(source)
 
     return markdown2html
@@ -151,13 +153,14 @@ def _markdown(exporter: HTMLExporter) -> Callable[[Context, str], str]:
 
 def _only_alt_texts(metadata: dict[str, Any]) -> NotebookNode:
     """The output's metadata without values that the page's template would copy into a tag unchanged."""
-    return from_dict(
+    kept: NotebookNode = from_dict(
         {
             kind: {"alt": values["alt"]}
             for kind, values in metadata.items()
             if isinstance(values, dict) and isinstance(values.get("alt"), str)
         }
     )
+    return kept
 
 
 def _data(cell: NotebookNode) -> dict[str, Any]:
@@ -177,4 +180,5 @@ def _rendered_result(cell: NotebookNode, due: bool) -> NotebookNode:
     else:
         table = result_of(record).table(due=due, graded=True)
     data = {"text/html": table, CHECKS_TYPE: table}
-    return new_output("execute_result", data, execution_count=cell.execution_count)
+    output: NotebookNode = new_output("execute_result", data, execution_count=cell.execution_count)
+    return output

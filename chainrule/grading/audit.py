@@ -17,7 +17,6 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.datasets.registry import prepare
 from chainrule.grading.classroom import open_backend, points, sanitised_tasks, scores, submitted
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.run import Run
@@ -91,7 +90,9 @@ def audit(
         chosen = random.Random(seed).sample(everyone, min(sample, len(everyone)))
         tasks = [task for task in tasks if task.student in chosen]
     data = folder.root / folder.course.data_folder
-    for name, origin in prepare(folder.course.data.get(assignment, []), data, profile).items():
+    for name, origin in folder.data_sets.prepare(
+        folder.course.data.get(assignment, []), data, profile
+    ).items():
         say(f"data: {name} is {origin}, {profile} profile")
     store = Store(folder.root / "runs" / assignment)
     results: dict[str, NotebookNode] = {}  # by the task's key

@@ -18,7 +18,6 @@ from nbgrader.api import Gradebook, MissingEntry
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.datasets.registry import prepare
 from chainrule.grading.changes import Snapshot, changes, snapshot
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
@@ -125,7 +124,7 @@ def grade(
             raise CourseError(f"{confinement().warning} Nothing was run, because a sandbox is required.")
         say(confinement().warning)
     ensure_assignment(folder, assignment)
-    origins = prepare(
+    origins = folder.data_sets.prepare(
         folder.course.data.get(assignment, []), folder.root / folder.course.data_folder, profile
     )
     for name, origin in origins.items():
@@ -155,7 +154,7 @@ def open_backend(
         from chainrule.grading.cluster import Cluster  # Dask takes a second to import
 
         return Cluster(cluster, folder.root, gpu=gpu)
-    return Processes(jobs)
+    return Processes(jobs, folder.course.preload)
 
 
 def run_all(writer: GradebookWriter, students: Sequence[str], backend: Backend, say: Say) -> None:

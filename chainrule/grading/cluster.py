@@ -16,7 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from distributed import Client, Future, get_worker
-from distributed.comm import get_address_host_port
+from distributed.comm.addressing import get_address_host_port
 
 from chainrule.course import CourseError
 from chainrule.grading.sandbox import WorkerError
@@ -135,12 +135,12 @@ class Cluster:
 class ClusterFuture:
     """A notebook being run on the cluster."""
 
-    def __init__(self, future: Future) -> None:
+    def __init__(self, future: Future[str]) -> None:
         self.future = future
 
     def result(self) -> str:
         try:
-            text: str = self.future.result()
+            text = self.future.result()
         except (CourseError, WorkerError):
             raise
         except Exception as error:  # a killed worker, a lost connection

@@ -41,7 +41,8 @@ class Judge(NbGraderPreprocessor):
         for cell in nb.cells:
             if "outputs" in cell:
                 cell.outputs = [clean_output(output) for output in cell.outputs]
-        return super().preprocess(nb, resources)
+        nb, resources = super().preprocess(nb, resources)
+        return nb, resources
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int

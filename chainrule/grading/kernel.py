@@ -19,20 +19,23 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, cast
 
 import zmq
 import zmq.asyncio
-from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.connect import KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_client.provisioning import KernelProvisionerBase
+from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Any as AnyTrait
 from traitlets import DottedObjectName, Type, Unicode, default
 
+from chainrule.course import PRELOAD
 from chainrule.grading.sandbox import HOME, USER, Sandbox, WorkerError
 from chainrule.worker.confine import SandboxSpec
 
@@ -48,9 +51,10 @@ class Zygote:
 
     Args:
         threads: for numerical libraries in every worker; 0 leaves the number to them.
+        preload: modules that it imports before it forks the first worker: see `Course.preload`.
     """
 
-    def __init__(self, threads: int = 0) -> None:
+    def __init__(self, threads: int = 0, preload: Sequence[str] = PRELOAD) -> None:
         self.folder = tempfile.mkdtemp(prefix="chainrule-zygote-")
         self._address, self._ready = str(Path(self.folder, "socket")), False
         folders = {
@@ -61,7 +65,7 @@ class Zygote:
         if path := os.environ.get("PYTHONPATH"):
             folders["PYTHONPATH"] = path
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "chainrule.worker.zygote", self._address],
+            [sys.executable, "-P", "-m", "chainrule.worker.zygote", self._address, *preload],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -96,18 +100,19 @@ class Zygote:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-_zygotes: dict[int, Zygote] = {}  # of this process, by the number of threads
+_zygotes: dict[tuple[int, tuple[str, ...]], Zygote] = {}  # of this process, by the number of threads
 
 
-def zygote_address(address: str, threads: int) -> str:
+def zygote_address(address: str, threads: int, preload: Sequence[str] = PRELOAD) -> str:
     """The address of a zygote that answers: the given one, or else that of this process's own."""
     if address:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             if connection.connect_ex(address) == 0:
                 return address
-    zygote = _zygotes.get(threads)
+    key = threads, tuple(preload)
+    zygote = _zygotes.get(key)
     if zygote is None or zygote.process.poll() is not None:
-        zygote = _zygotes[threads] = Zygote(threads)
+        zygote = _zygotes[key] = Zygote(threads, preload)
         atexit.register(zygote.close)
     return zygote.address
 
@@ -175,7 +180,7 @@ class WarmProvisioner(KernelProvisionerBase):
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         return {"cmd": []}
 
-    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> dict[str, Any]:
+    async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:
         sandbox: Sandbox = self.sandbox
         key = uuid.uuid4().hex
         ports = {f"{name}_port": number for number, name in enumerate(CHANNELS, start=1)}
@@ -194,7 +199,8 @@ class WarmProvisioner(KernelProvisionerBase):
             if await self.poll() is not None or time.monotonic() > deadline:
                 raise WorkerError("the kernel ended before it was ready")
             await asyncio.sleep(0.005)
-        return connection | {"key": key.encode(), "ip": sandbox.outside(f"{sandbox.sockets}/k")}
+        outside = connection | {"key": key.encode(), "ip": sandbox.outside(f"{sandbox.sockets}/k")}
+        return cast(KernelConnectionInfo, outside)  # which declares a text as key; jupyter_client uses bytes
 
     async def poll(self) -> int | None:
         if self.supervisor is None:
@@ -259,7 +265,7 @@ class WarmClient(AsyncKernelClient):
 
 def is_idle(message: dict[str, Any], request: str) -> bool:
     """Whether a message says that the kernel has finished a request."""
-    return (
+    return bool(
         message["msg_type"] == "status"
         and message["parent_header"].get("msg_id") == request
         and message["content"]["execution_state"] == "idle"
@@ -286,7 +292,7 @@ class WarmKernelManager(AsyncKernelManager):
         )
 
     @default("context")
-    def _own_context(self) -> zmq.Context:
+    def _own_context(self) -> zmq.asyncio.Context:
         """Sockets with limits on size and number of messages, which never connect again.
 
         A kernel that has ended doesn't come back. Whatever appears at its address was put there by student code.

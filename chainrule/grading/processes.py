@@ -14,7 +14,7 @@ import threading
 import time
 from _thread import interrupt_main
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -24,7 +24,7 @@ from types import TracebackType
 
 from traitlets.config import Config
 
-from chainrule.course import CourseError
+from chainrule.course import PRELOAD, CourseError
 from chainrule.grading.kernel import Zygote
 from chainrule.grading.sandbox import WorkerError
 from chainrule.grading.task import Task, run_and_judge
@@ -53,11 +53,13 @@ class Processes:
 
     Args:
         slots: the number of notebooks at a time; None for the number of cores.
+        preload: modules that workers have imported before they begin.
     """
 
-    def __init__(self, slots: int | None = None) -> None:
+    def __init__(self, slots: int | None = None, preload: Sequence[str] = PRELOAD) -> None:
         cores = os.cpu_count() or 1
         self.slots = slots or cores
+        self.preload = preload
         self.threads = max(1, cores // self.slots)
         self.waiting = ThreadPoolExecutor(self.slots)  # each thread waits for one process
         self.idle: deque[Process] = deque()
@@ -66,7 +68,7 @@ class Processes:
         self.closed = False
         self.zygote: Zygote | None = None  # starts the kernels of all notebooks
         if sys.platform == "linux":
-            self.zygote = Zygote(self.threads)
+            self.zygote = Zygote(self.threads, self.preload)
             with temporary_environment(ONE_THREAD):
                 context.set_forkserver_preload(IMPORTED)
                 forkserver.ensure_running()
@@ -116,7 +118,7 @@ class Processes:
             return options
         with self.starting:
             if self.zygote is None or self.zygote.process.poll() is not None:
-                self.zygote = Zygote(self.threads)
+                self.zygote = Zygote(self.threads, self.preload)
             options = copy(options)
             options.Run = options.Run.copy()
             options.Run.zygote = self.zygote.address
@@ -154,10 +156,11 @@ class Process:
         """
         try:
             self.pipe.send(task)
-            text, error = self.pipe.recv()
+            reply: tuple[str, Exception | None] = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(1)
             raise WorkerError(f"its process ended, exit code {self.process.exitcode}") from None
+        text, error = reply
         if error is not None:
             raise error
         return text

@@ -186,7 +186,7 @@ def is_answer(cell: NotebookNode) -> bool:
 
 
 def is_code_answer(cell: NotebookNode) -> bool:
-    return cell.cell_type == "code" and utils.is_solution(cell)
+    return bool(cell.cell_type == "code" and utils.is_solution(cell))
 
 
 def normal(source: str) -> str:

@@ -128,9 +128,10 @@ def received(folder: CourseFolder, assignment: str, student: str) -> datetime | 
     """When the hand-in was received, in UTC; None if intake didn't record it."""
     stamp = folder.folder("submitted", student, assignment) / "timestamp.txt"
     try:
-        return utils.parse_utc(stamp.read_text(encoding="utf-8").strip())
+        time: datetime = utils.parse_utc(stamp.read_text(encoding="utf-8").strip())
     except (OSError, ValueError, OverflowError):
         return None
+    return time
 
 
 def comments(submission: SubmittedNotebook, nb: NotebookNode) -> dict[str, Comment]:

@@ -17,6 +17,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,14 @@ from nbgrader.preprocessors import Execute
 from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course, CourseError
-from chainrule.datasets.registry import Profile, prepare
+from chainrule.datasets.registry import DataSets, Profile
 from chainrule.grading.kernel import WarmKernelManager, zygote_address
 from chainrule.grading.referee import Referee
 from chainrule.grading.sandbox import UNCONFINED, Limits, Sandbox, confinement, make_sandbox
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.intake.files import declared, lay_out
 from chainrule.metadata import GradedNotebook, graded_notebook
-from chainrule.modules import CourseModules, hidden_from_workers, imported
+from chainrule.modules import CourseModules, hidden_from_workers, imported, load
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
 FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
@@ -98,7 +99,8 @@ class Run(Execute):
             raise RuntimeError("what the result depends on has changed in the meantime: grade again")
         directory, course = CourseDirectory(parent=self), Course(parent=self)
         data = Path(directory.root, course.data_folder)
-        origins = prepare(course.data.get(assignment, []), data, self.profile)
+        sets = DataSets(course.datasets, partial(load, self.modules(assignment)))
+        origins = sets.prepare(course.data.get(assignment, []), data, self.profile)
         self.failure = ""  # why the remaining cells are not run
         self.output_size: Counter[int] = Counter()  # characters, by cell
         self.busy_seconds = 0.0
@@ -238,7 +240,7 @@ class Run(Execute):
     def create_kernel_manager(self) -> Any:
         if self.sandbox is None:
             return super().create_kernel_manager()
-        address = zygote_address(self.zygote, self.threads)
+        address = zygote_address(self.zygote, self.threads, Course(parent=self).preload)
         self.km = WarmKernelManager(
             sandbox=self.sandbox, address=address, threads=self.threads, config=self.config
         )
@@ -316,7 +318,8 @@ class Run(Execute):
                 content["text"] = content["text"][:left]
             if not isinstance(content.get("execution_count", 0), int | None):
                 del content["execution_count"]
-            return super().process_message(msg, cell, cell_index)
+            output: NotebookNode | None = super().process_message(msg, cell, cell_index)
+            return output
         except CellExecutionComplete:
             raise
         except Exception as error:  # student code can display things that no notebook can hold
@@ -388,4 +391,5 @@ def busy_seconds(cell: NotebookNode) -> float:
 
 def error_output(name: str, message: str) -> NotebookNode:
     """The output of a cell with an error, whose traceback is one line."""
-    return new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"])
+    output: NotebookNode = new_output("error", ename=name, evalue=message, traceback=[f"{name}: {message}"])
+    return output

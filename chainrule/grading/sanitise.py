@@ -418,5 +418,5 @@ def is_attachment(data: object) -> bool:
 
 def own_cell(cell: NotebookNode) -> NotebookNode:
     """A copy of a student's own cell, without outputs and metadata."""
-    new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-    return set_answer(new(), cell)
+    code = cell.cell_type == "code"
+    return set_answer(nbformat.v4.new_code_cell() if code else nbformat.v4.new_markdown_cell(), cell)

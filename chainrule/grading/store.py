@@ -46,7 +46,8 @@ class Store:
 def load_notebook(path: Path) -> NotebookNode | None:
     """Read a notebook that this package wrote; None if there is none, or a damaged one."""
     try:
-        nb = nbformat.v4.reads(path.read_text(encoding="utf-8"))  # without checking it against the schema
+        # without checking it against the schema
+        nb: NotebookNode = nbformat.v4.reads(path.read_text(encoding="utf-8"))
         graded_notebook(nb)
         for cell in nb.cells:
             judged_cell(cell)

@@ -104,7 +104,7 @@ def read_notebook(path: Path) -> dict[str, Any]:
         ) from None
     try:
         with warnings.catch_warnings(action="ignore"):  # about the missing ids of an old notebook
-            notebook = _clean(nbformat.reads(text, as_version=4))
+            notebook: dict[str, Any] = _clean(nbformat.reads(text, as_version=4))
     except Exception as error:  # nbformat fails in many ways on other JSON
         kind = "JSON" if isinstance(error, nbformat.reader.NotJSONError) else "a notebook"
         raise PDFError(

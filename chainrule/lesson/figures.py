@@ -172,7 +172,8 @@ def spread(heights: Sequence[float], gap: float) -> list[float]:
             push = max(0.0, gap - (moved[i + 1] - moved[i])) / 2
             moved[i] -= push
             moved[i + 1] += push
-    return moved[np.argsort(order)].tolist()
+    in_order: list[float] = moved[np.argsort(order)].tolist()
+    return in_order
 
 
 def tensor_of(value: object, name: str, hint: str) -> Tensor:

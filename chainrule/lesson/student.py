@@ -96,7 +96,8 @@ class Student:
         >>> network.state()["0.bias"]
         tensor([0., 0., 0., 0.], dtype=torch.float64)
         """
-        return self._ask("network", layers=list(layers), state=dict(state or {}))
+        network: Model = self._ask("network", layers=list(layers), state=dict(state or {}))
+        return network
 
     def make_loader(self, x: torch.Tensor, y: torch.Tensor, batch: int) -> Any:
         """A data loader on the student's side, to hand to the student's functions.
@@ -124,7 +125,8 @@ class Student:
         >>> stub.forward(query, keys, keys)
         tensor([[[4., 6.]]])
         """
-        return self._ask("stub_attention", query=query, key=key, value=value)
+        stub: Model = self._ask("stub_attention", query=query, key=key, value=value)
+        return stub
 
     def _ask(self, verb: str, *, seconds: float = CALL_SECONDS, **args: Any) -> Any:
         """Send one request.

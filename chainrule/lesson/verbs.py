@@ -173,7 +173,8 @@ class Worker:
         inputs = on_device_of(model, inputs)
         with torch.no_grad(), in_mode(model, training):
             model(*inputs)  # gives lazy layers their parameters
-            with Tracer(model) as tracer:
+            tracer = Tracer(model)
+            with tracer:
                 model(*inputs)
         return tracer.operations
 
@@ -206,7 +207,7 @@ class Worker:
         network.load_state_dict(network.state_dict() | state)
         return network
 
-    def do_loader(self, x: torch.Tensor, y: torch.Tensor, batch: int) -> DataLoader:
+    def do_loader(self, x: torch.Tensor, y: torch.Tensor, batch: int) -> DataLoader[tuple[torch.Tensor, ...]]:
         """A data loader that serves (x, y) in order; the last batch may be short."""
         return DataLoader(TensorDataset(x, y), batch_size=batch)
 
@@ -394,7 +395,8 @@ class StubAttention(nn.Module):
             allowed = mask.bool() & allowed
         share = allowed / allowed.sum(-1, keepdim=True).clamp(min=1)
         a, b, c = self.shares
-        return a * query + share.to(query) @ (b * key + c * value)
+        mixed: torch.Tensor = a * query + share.to(query) @ (b * key + c * value)
+        return mixed
 
 
 class Tracer(TorchFunctionMode):

@@ -68,7 +68,8 @@ def _total(
 
 def final_score(submission: SubmittedAssignment) -> float:
     """nbgrader's total as it exports it: late penalties are subtracted; at least 0."""
-    return max(0.0, submission.score - (submission.late_submission_penalty or 0.0))
+    score: float = submission.score - (submission.late_submission_penalty or 0.0)
+    return max(0.0, score)
 
 
 def waiting_items(submission: SubmittedAssignment) -> set[str]:

@@ -14,7 +14,7 @@ from nbgrader.preprocessors import SaveCells
 from traitlets import import_item
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.intake.folder import STUDENT_ID
+from chainrule.intake.roster import STUDENT_ID
 from chainrule.release.numbers import (
     MANIFEST,
     Manifest,

@@ -142,7 +142,8 @@ def landlock_version() -> int:
     """The version of Landlock this system offers; 0 for none."""
     if sys.platform != "linux":
         return 0
-    return max(0, _libc.syscall(_CREATE_RULESET, None, 0, 1))
+    version: int = _libc.syscall(_CREATE_RULESET, None, 0, 1)
+    return max(0, version)
 
 
 def restrict_files(readable: Sequence[str], writable: Sequence[str], listable: Sequence[str] = ()) -> None:

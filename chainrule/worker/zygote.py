@@ -3,7 +3,7 @@
 It imports and does nothing else. A tensor operation, a CUDA call, a thread or a ZMQ context would make the children
 hang, or be shared by all of them. It holds no secrets, because children inherit its memory.
 
-    python -P -m chainrule.worker.zygote ADDRESS
+    python -P -m chainrule.worker.zygote ADDRESS [MODULE ...]
 
 listens on a Unix socket. A request is one JSON message (see `confine.SandboxSpec`). For a worker in a sandbox it comes
 with the pidfd of a process in there. After that the connection leads to the worker's *supervisor*, the process between
@@ -24,6 +24,8 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from chainrule.worker import confine
@@ -31,8 +33,8 @@ from chainrule.worker import confine
 MAX_REQUEST = 1 << 20
 
 
-def main(address: str) -> None:
-    import_everything()
+def main(address: str, preload: Sequence[str]) -> None:
+    import_everything(preload)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(address)
     os.chmod(address, 0o600)
@@ -63,8 +65,12 @@ def main(address: str) -> None:
             os.close(descriptor)
 
 
-def import_everything() -> None:
-    """What kernels and deep-learning notebooks import. Importing alone starts no thread."""
+def import_everything(preload: Sequence[str]) -> None:
+    """What kernels import, and what the course says that its notebooks do. Importing alone starts no thread.
+
+    Args:
+        preload: names of modules; one that can't be imported is left to the notebook that wants it.
+    """
     # ruff: noqa: F401
     import sqlite3
 
@@ -76,14 +82,12 @@ def import_everything() -> None:
     import IPython.core.magics
     import IPython.core.oinspect
     import IPython.extensions.storemagic
-    import matplotlib.pyplot  # not matplotlib_inline.backend_inline: it hooks into the shell when imported
-    import numpy
-    import torch
-    import torchvision
-    import tqdm.auto
 
-    import chainrule.lesson.figures
     import chainrule.lesson.verbs
+
+    for name in preload:
+        with contextlib.suppress(ImportError):
+            import_module(name)
 
 
 def supervise(connection: socket.socket, spec: confine.SandboxSpec, pidfd: int | None = None) -> int:
@@ -176,4 +180,4 @@ def reset_state(spec: confine.SandboxSpec) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], sys.argv[2:])

@@ -50,7 +50,8 @@ def train(names: Names, network: str, seed: int) -> list[float]:
         history = names["train"](
             names[network](), names["train_loader"], names["test_loader"], device=names["device"]
         )
-    return history["test"]
+    accuracies: list[float] = history["test"]
+    return accuracies
 
 
 def follow_through(names: Names, network: str, seed: int) -> list[float]:
@@ -90,7 +91,7 @@ def recipe(names: Names, network: str, way: str) -> str:
 def summary(network: str, way: str, outcomes: list[Outcome], n: int) -> list[Row]:
     """Rows for the final epoch and, where there are several, for the best one."""
     epochs = {"final": -1} | ({"best": None} if len(outcomes[0]["accuracies"]) > 1 else {})
-    rows = []
+    rows: list[Row] = []
     for epoch, at in epochs.items():
         p = [max(o["accuracies"]) if at is None else o["accuracies"][at] for o in outcomes]
         mean, sd = statistics.mean(p), statistics.stdev(p) if len(p) > 1 else math.nan
@@ -116,7 +117,8 @@ def minutes_left(todo: list[tuple[str, str, int]], done: list[Outcome]) -> float
 
     def seconds(network: str, way: str) -> float:
         alike = [o["seconds"] for o in done if (o["network"], o["way"]) == (network, way)]
-        return statistics.mean(alike or [o["seconds"] for o in done])
+        mean: float = statistics.mean(alike or [o["seconds"] for o in done])
+        return mean
 
     return sum(seconds(network, way) for network, way, _ in todo) / 60
 
@@ -124,7 +126,7 @@ def minutes_left(todo: list[tuple[str, str, int]], done: list[Outcome]) -> float
 def force_stand_in() -> None:
     """Let `prepare` find neither Debian's package nor the network."""
     fashion_mnist.DEBIAN = Path("no such folder")
-    fashion_mnist._from_download = lambda: None
+    fashion_mnist._from_download = lambda seconds=5.0: None
 
 
 def main() -> None:

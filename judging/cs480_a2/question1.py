@@ -107,7 +107,8 @@ def hessian_step(a: float, b: float) -> Step:
 
 def eigenvalue(H: Vector, which: int) -> Vector:
     """An eigenvalue of the Hessian: 0 for the smallest, -1 for the largest."""
-    return torch.linalg.eigvalsh(H)[which]
+    values: Vector = torch.linalg.eigvalsh(H)
+    return values[which]
 
 
 def verdict(H: Vector) -> Vector:
@@ -752,7 +753,8 @@ def scores(q: Vector, k: Vector, scaled: bool, scale: Callable[[int], float] = m
 
 def entropy(p: Vector) -> Vector:
     """Entropy in nats of each row of probabilities, (rows, n) to (rows,); 0 · log 0 is 0."""
-    return torch.special.entr(p).sum(1)
+    parts: Vector = torch.special.entr(p)
+    return parts.sum(1)
 
 
 # -- numbers ---------------------------------------------------------------------------------------------

@@ -46,7 +46,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--seeds", type=int, default=10)
     args = options.parse_args()
-    source, names = solution(), {}
+    source = solution()
+    names: dict[str, Any] = {}
     exec(source, names)
     calibrate(
         "problem 6.1",

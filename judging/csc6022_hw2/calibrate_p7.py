@@ -44,8 +44,8 @@ def share(names: dict[str, Any], model: str, source: torch.Tensor, target: torch
 
 def trained(names: dict[str, Any], which: str, seed: int) -> None:
     """Run the cells of one task with another seed than the notebook's."""
-    fixed = torch.manual_seed
-    torch.manual_seed = lambda _: fixed(seed)
+    chosen, fixed = seed, torch.manual_seed
+    torch.manual_seed = lambda seed: fixed(chosen)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             for source in RUNS:

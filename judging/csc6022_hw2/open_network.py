@@ -7,7 +7,6 @@ real pictures. The stand-in's pictures are of another seed than those that it is
 """
 
 import argparse
-import contextlib
 import time
 from pathlib import Path
 
@@ -76,7 +75,7 @@ def main() -> None:
         }
     ]
     for name, data in sets.items():
-        with contextlib.suppress(AttributeError):
+        if data is not None:
             images, labels = map(torch.from_numpy, data.batches[cifar_10.TEST])
             loader = DataLoader(TensorDataset(normalised(images), labels), batch_size=500)
             rows.append(

@@ -48,7 +48,7 @@ CHOICES = {
         {
             "A": "every network multiplies and adds, a plain MLP too, so this is not what makes a CNN",
             "C": "self-attention and layer normalisation are what a Transformer is built from",
-            "D": "these train a network, whatever its kind; they don't process a image",
+            "D": "these train a network, whatever its kind; they don't process an image",
         },
     ),
     "positions": Choice(

@@ -114,12 +114,14 @@ def projections(layer: Model) -> Projections | None:
 
 def by_heads(x: Tensor) -> Tensor:
     """(B, n, d_model) -> (B, heads, n, d_k), head after head."""
-    return x.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+    heads: Tensor = x.unflatten(-1, (HEADS, -1))
+    return heads.transpose(1, 2)
 
 
 def interleaved(x: Tensor) -> Tensor:
     """(B, n, d_model) -> (B, heads, n, d_k), where neighbouring features belong to different heads."""
-    return x.unflatten(-1, (-1, HEADS)).permute(0, 3, 1, 2)
+    heads: Tensor = x.unflatten(-1, (-1, HEADS))
+    return heads.permute(0, 3, 1, 2)
 
 
 def viewed(x: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -38,7 +38,7 @@ def table_of(mask: Any, name: str, shape: Sequence[int]) -> Tensor:
         ) from None
 
 
-PADDING_MISTAKES = {
+PADDING_MISTAKES: dict[str, Callable[[Tensor], Tensor]] = {
     "it is inverted: True where there is a word": lambda right: ~right,
     "it closes the rows of padding, queries: close the columns, keys": lambda right: right.mT,
     "it closes rows and columns: close the columns of padding, keys": lambda right: right & right.mT,
@@ -65,7 +65,7 @@ def expect_any_pad(student: Student) -> None:
         expect(torch.equal(first, again)).is_true("the padding token is not always 0: use `pad`")
 
 
-CAUSAL_MISTAKES = {
+CAUSAL_MISTAKES: dict[str, Callable[[int], Tensor]] = {
     "off by one: a position may look at itself, too": lambda n: torch.ones(n, n).tril(-1),
     "off by one: a position sees the next one": lambda n: torch.ones(n, n).tril(1),
     "inverted: the past is closed and the future open": lambda n: torch.ones(n, n).triu(1),

@@ -15,7 +15,8 @@ from judging.csc6022_hw2.p7.probes import RTOL
 def learning_rate(step: int, d_model: int, warmup: int, factor: float = 1.0) -> float:
     """Vaswani et al. 2017, equation 3, times a factor; step 0 counts as step 1."""
     step = max(step, 1)
-    return factor * d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
+    value: float = factor * d_model**-0.5 * min(step**-0.5, step * warmup**-1.5)
+    return value
 
 
 def rate(student: Student, step: int, d_model: int, warmup: int, factor: float = 1.0) -> float:

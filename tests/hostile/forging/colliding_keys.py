@@ -5,9 +5,9 @@
 # %% square-write
 import sys
 
-from chainrule.lesson import worker
+from chainrule.lesson import verbs
 
-worker.time_limit = lambda seconds: __import__("contextlib").nullcontext()
+verbs.time_limit = lambda seconds: __import__("contextlib").nullcontext()
 
 
 def forged(value, handle_for=None):
@@ -21,5 +21,5 @@ def forged(value, handle_for=None):
     return struct.pack("<Q", len(tree)) + tree + safetensors.torch.save({})
 
 
-worker.pack = forged
+verbs.pack = forged
 print("tried")

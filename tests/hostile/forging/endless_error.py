@@ -3,7 +3,7 @@
 # scores: 0
 # says: tried
 # %% square-write
-from chainrule.lesson import wire, worker
+from chainrule.lesson import verbs, wire
 
 text = "\x1b[2J\x1b]0;owned\x07<script>alert(1)</script>\r\n" * 1_200_000
 
@@ -12,5 +12,5 @@ def complain(self, request, seconds):
     return wire.pack({"error": {"type": text, "message": text, "where": [text[:99]]}})
 
 
-worker.Worker.serve = complain
+verbs.Worker.serve = complain
 print("tried")

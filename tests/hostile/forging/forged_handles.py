@@ -3,7 +3,7 @@
 # scores: 0
 # says: tried
 # %% square-write
-from chainrule.lesson import wire, worker
+from chainrule.lesson import verbs, wire
 
 handles = iter([("model", -1), ("object", 10**300), ("<script>alert(1)</script>", 0), ("model", True)] * 20)
 
@@ -13,5 +13,5 @@ def forged(self, request, seconds):
     return wire.pack({"value": {"value": wire.Handle(number, kind, "\x1b[31m<img src=x onerror=alert(1)>" * 50)}})
 
 
-worker.Worker.serve = forged
+verbs.Worker.serve = forged
 print("tried")

@@ -5,7 +5,7 @@
 # %% square-write
 import json
 
-from chainrule.lesson import wire, worker
+from chainrule.lesson import verbs, wire
 
 half = json.loads('"\\ud800"')
 
@@ -14,7 +14,7 @@ def complain(self, request, seconds):
     return wire.pack({"error": {"type": half, "message": half, "where": half}})
 
 
-worker.Worker.serve = complain
+verbs.Worker.serve = complain
 print("tried")
 session = get_ipython().kernel.session
 session.pack = lambda content: json.dumps(content, default=str).encode()

@@ -7,9 +7,9 @@ import struct
 
 import safetensors.torch
 
-from chainrule.lesson import worker
+from chainrule.lesson import verbs
 
 tree = b'{"dict":[["value",[' + b"[]," * (66 << 20) + b"[]]]]}"
 message = struct.pack("<Q", len(tree)) + tree + safetensors.torch.save({})
-worker.Worker.serve = lambda self, request, seconds: message
+verbs.Worker.serve = lambda self, request, seconds: message
 print("tried")

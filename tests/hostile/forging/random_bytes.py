@@ -6,7 +6,7 @@
 import os
 import struct
 
-from chainrule.lesson import worker
+from chainrule.lesson import verbs
 
 sizes = iter([0, 1, 7, 8, 9, 100, 5000] * 20)
 
@@ -16,5 +16,5 @@ def noise(self, request, seconds):
     return os.urandom(size) if size % 2 else struct.pack("<Q", size) + b'{"value": 4}' * size
 
 
-worker.Worker.serve = noise
+verbs.Worker.serve = noise
 print("tried")

@@ -5,7 +5,7 @@
 # %% square-write
 import struct
 
-from chainrule.lesson import worker
+from chainrule.lesson import verbs
 
 
 def flood(line, reply):
@@ -15,5 +15,5 @@ def flood(line, reply):
         line.sendall(block)
 
 
-worker.send_reply = flood
+verbs.send_reply = flood
 print("tried")

@@ -6,7 +6,7 @@
 import struct
 import time
 
-from chainrule.lesson import worker
+from chainrule.lesson import verbs
 
 
 def drip(line, reply):
@@ -16,5 +16,5 @@ def drip(line, reply):
         time.sleep(1)
 
 
-worker.send_reply = drip
+verbs.send_reply = drip
 print("tried")

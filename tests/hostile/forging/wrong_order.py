@@ -3,9 +3,9 @@
 # scores: 1
 # says: tried
 # %% square-write
-from chainrule.lesson import wire, worker
+from chainrule.lesson import verbs, wire
 
-send = worker.send_reply
+send = verbs.send_reply
 
 
 def send_many(line, reply):
@@ -13,5 +13,5 @@ def send_many(line, reply):
         send(line, wire.pack({"value": value}))
 
 
-worker.send_reply = send_many
+verbs.send_reply = send_many
 print("tried")

@@ -7,13 +7,13 @@
 import threading
 import time
 
-from chainrule.lesson import worker
+from chainrule.lesson import verbs
 
 
 def never(line):
     time.sleep(1000)
 
 
-worker.receive_request = never
-worker.Worker.serve = lambda self, request, seconds: time.sleep(1000)
+verbs.receive_request = never
+verbs.Worker.serve = lambda self, request, seconds: time.sleep(1000)
 print("tried")

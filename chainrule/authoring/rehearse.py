@@ -1,0 +1,142 @@
+"""Rehearse answers: run cells of a notebook and judge its items in this process, without a kernel.
+
+It takes milliseconds where grading takes seconds, so hundreds of answers can be tried whenever a check has changed.
+Nothing is confined: rehearse only what an author wrote.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from chainrule.authoring.answers import Exercise, Problem
+from chainrule.course import CourseFolder
+from chainrule.grading.referee import working_folder
+from chainrule.lesson.checks import CheckResult, Result
+from chainrule.lesson.student import connect
+from chainrule.lesson.verbs import Worker
+from chainrule.modules import CourseModules, importable
+
+
+def code_cells(notebook: Path) -> dict[str, str]:
+    """Sources of a notebook's code cells that nbgrader knows, by grade_id, in order."""
+    known = [
+        cell
+        for cell in nbformat.read(notebook, as_version=4).cells
+        if cell.cell_type == "code" and "nbgrader" in cell.metadata
+    ]
+    return {cell.metadata.nbgrader.grade_id: cell.source for cell in known}
+
+
+def evaluate(source: str, namespace: dict[str, Any]) -> Any:
+    """Run a cell and return the value of its last expression, as IPython would show it."""
+    tree = ast.parse(source)
+    end = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "<cell>", "exec"), namespace)
+    if not isinstance(end, ast.Expr):
+        return None
+    return eval(compile(ast.Expression(end.value), "<cell>", "eval"), namespace)
+
+
+def rehearse(
+    modules: CourseModules,
+    sources: Mapping[str, str],
+    run: Iterable[str],
+    items: Iterable[str],
+    folder: Path,
+    **names: Any,
+) -> dict[str, Result]:
+    """Results of some items.
+
+    Args:
+        modules: the course's own, which the cells may import.
+        sources: cells by grade_id, the student's answers among them.
+        run: the student-side cells to run first; one that raises is left half-way, as in Jupyter.
+        items: the graded cells to judge.
+        folder: the working folder, with `data` in it.
+        names: more names of the student's notebook, such as trained models.
+    """
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    with working_folder(folder), importable(modules):
+        for grade_id in run:
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
+                exec(compile(sources[grade_id], f"<{grade_id}>", "exec"), namespace)
+        namespace.update(names)
+        connect(Worker(namespace).serve)
+        try:
+            return {grade_id: evaluate(sources[grade_id], {"__name__": "__main__"}) for grade_id in items}
+        finally:
+            connect(None)
+
+
+class Rehearsal:
+    """A problem whose answers are tried.
+
+    Args:
+        course: the course folder.
+        assignment: the assignment's name there.
+        problem: what runs, and what the checks are called.
+    Attributes:
+        sources: the notebook's code cells by grade_id, in order.
+    """
+
+    def __init__(self, course: CourseFolder, assignment: str, problem: Problem) -> None:
+        self.problem = problem
+        self.modules = course.modules(assignment)
+        self.sources = code_cells(course.folder("source", ".", assignment) / f"{problem.notebook}.ipynb")
+
+    def prepare(self, exercise: Exercise, folder: Path) -> None:
+        """Write into the working folder what the answers to an exercise need there."""
+        if exercise.prepare is not None:
+            with importable(self.modules):
+                exercise.prepare(self.sources, folder)
+
+    def run(self, cells: Iterable[str], changed: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The notebook's names once some cells have run in the current folder, with other sources in some of them.
+
+        Raises:
+            Exception: whatever a cell raises.
+        """
+        sources = {**self.sources, **(changed or {})}
+        names: dict[str, Any] = {"__name__": "__main__"}
+        with importable(self.modules):
+            for cell in cells:
+                exec(compile(sources[cell], f"<{cell}>", "exec"), names)
+        return names
+
+    def failed(
+        self,
+        items: Iterable[str],
+        cells: Mapping[str, str],
+        folder: Path,
+        given: Iterable[str] = (),
+        **names: Any,
+    ) -> dict[str, dict[str, CheckResult]]:
+        """For each item, the checks that these answers fail, by the checks' short names.
+
+        Args:
+            items: grade_ids of the cells that judge.
+            cells: answers by grade_id, in place of the reference's; one that the notebook lacks runs last.
+            folder: the working folder, with `data` in it.
+            given: more cells that run, beyond those of the problem and of its exercises.
+            names: more names of the student's notebook, such as trained models.
+        """
+        problem = self.problem
+        wanted = {*problem.given, *(exercise.cell for exercise in problem.exercises), *given, *cells}
+        run = [cell for cell in self.sources if cell in wanted]
+        run += [cell for cell in cells if cell not in self.sources]
+        results = rehearse(self.modules, {**self.sources, **cells}, run, items, folder, **names)
+        return {
+            item: {
+                name: check
+                for name, check in zip(problem.checks[item], result.checks, strict=True)
+                if not check.passed
+            }
+            for item, result in results.items()
+        }

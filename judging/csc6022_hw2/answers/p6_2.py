@@ -1,0 +1,1185 @@
+"""Answers to problem 6.2 of Homework 2, mostly written as a change to a plain right one."""
+
+from __future__ import annotations
+
+from chainrule.authoring.answers import Exercise, Problem, Wrong, change
+
+# Short names for the checks of each graded cell, in their order there.
+CHECKS = {
+    "p6_2a-warm-up": ("row", "zeros", "shape", "flatten", "conv fan", "fc fan"),
+    "p6_2b-convnet": ("shape", "padding", "convolutions", "layout", "raw"),
+    "p6_2b-init": ("first loss", "shapes", "weights", "small", "biases"),
+    "p6_2b-step": ("learns", "step", "cleared", "loss"),
+    "p6_2b-accuracy": ("told", "reached"),
+    "p6_2c-network": ("shape", "parameters", "padding", "convolutions", "layout", "raw", "by heart"),
+    "p6_2c-measure": ("even", "uneven", "mode", "restored"),
+    "p6_2c-training": ("learns", "sgd", "mode", "losses"),
+    "p6_2c-accuracy": ("told", "reached"),
+    "p6_2d-network": ("sequential", "parameters", "padding", "convolutions", "layout", "raw"),
+    "p6_2d-optimizer": ("downhill", "nesterov", "rate"),
+    "p6_2d-accuracy": ("told", "reached"),
+    "p6_2e-network": ("size", "first loss", "alone", "statistics", "by heart"),
+    "p6_2e-training": ("trains",),
+    "p6_2e-accuracy": ("told", "50", "60", "70"),
+}
+
+# -- a: flatten and initial values -----------------------------------------------------------------------
+
+WARM_UP = """
+def flatten(x):
+    return x.flatten(1)
+
+
+def random_weight(shape):
+    return torch.randn(shape, device=device) * (2 / math.prod(shape[1:])) ** 0.5
+
+
+def zero_bias(size):
+    return torch.zeros(size, device=device)
+"""
+
+
+def warm_up(*changes: str) -> str:
+    return change(WARM_UP, *changes)
+
+
+RIGHT_WARM_UP = {
+    "flatten": WARM_UP,
+    "view": warm_up("x.flatten(1) → x.view(len(x), -1)"),
+    "reshape by sizes": warm_up("x.flatten(1) → x.reshape(x.shape[0], x.shape[1] * x.shape[2] * x.shape[3])"),
+    "a list of rows": warm_up("x.flatten(1) → torch.stack([picture.reshape(-1) for picture in x])"),
+    "einops by hand": warm_up("x.flatten(1) → x.permute(0, 2, 3, 1).permute(0, 3, 1, 2).reshape(len(x), -1)"),
+    "nn.init": warm_up(
+        "torch.randn(shape, device=device) * (2 / math.prod(shape[1:])) ** 0.5"
+        " → nn.init.kaiming_normal_(torch.empty(shape, device=device))"
+    ),
+    "uniform": warm_up(
+        "torch.randn(shape, device=device) * (2 / math.prod(shape[1:])) ** 0.5"
+        " → nn.init.kaiming_uniform_(torch.empty(shape, device=device))"
+    ),
+    "watched by autograd": warm_up(
+        "return torch.randn(shape, device=device) * (2 / math.prod(shape[1:])) ** 0.5"
+        " → return (torch.randn(shape) * (2 / math.prod(shape[1:])) ** 0.5).to(device).requires_grad_()",
+        "torch.zeros(size, device=device) → torch.zeros(size, requires_grad=True, device=device)",
+    ),
+    "numel of one unit": warm_up("math.prod(shape[1:]) → torch.empty(shape)[0].numel()"),
+}
+
+WRONG_WARM_UP = {
+    "24 flatten mixes the batch": Wrong(
+        {"flatten"}, "mixes the images", warm_up("x.flatten(1) → x.reshape(-1, len(x)).T")
+    ),
+    "24 flatten transposes first": Wrong(
+        {"flatten"}, "don't transpose", warm_up("x.flatten(1) → x.flatten(1).T.reshape(len(x), -1)")
+    ),
+    "24 flatten has channels last": Wrong(
+        {"flatten"},
+        "another order than channel, row, column",
+        warm_up("x.flatten(1) → x.permute(0, 2, 3, 1).flatten(1)"),
+    ),
+    "23 flatten exchanges rows and columns": Wrong(
+        {"flatten"}, "rows and columns are exchanged", warm_up("x.flatten(1) → x.mT.flatten(1)")
+    ),
+    "flatten makes one vector": Wrong({"row", "flatten"}, "shape", warm_up("x.flatten(1) → x.flatten()")),
+    "flatten averages": Wrong({"row", "flatten"}, "shape", warm_up("x.flatten(1) → x.mean((2, 3))")),
+    "28 fan-out": Wrong(
+        {"conv fan", "fc fan"},
+        "fan-out",
+        warm_up("math.prod(shape[1:]) → (shape[0] * math.prod(shape[2:]))"),
+    ),
+    "28 without the kernel": Wrong(
+        {"conv fan"}, "leaves out the kernel", warm_up("math.prod(shape[1:]) → shape[1]")
+    ),
+    "28 the first size": Wrong(
+        {"conv fan", "fc fan"}, "first size of the shape", warm_up("math.prod(shape[1:]) → shape[0]")
+    ),
+    "28 all sizes": Wrong(
+        {"conv fan", "fc fan"}, "all sizes are multiplied", warm_up("math.prod(shape[1:]) → math.prod(shape)")
+    ),
+    "28 variance 1/fan-in": Wrong({"conv fan", "fc fan"}, "1/fan-in", warm_up("(2 / → (1 /")),
+    "28 Glorot": Wrong(
+        {"conv fan", "fc fan"},
+        "Glorot",
+        warm_up("math.prod(shape[1:])) → (math.prod(shape[1:]) + shape[0] * math.prod(shape[2:])))"),
+    ),
+    "no square root": Wrong({"conv fan", "fc fan"}, "square root is missing", warm_up(" ** 0.5 → ")),
+    "no scale": Wrong(
+        {"conv fan", "fc fan"},
+        "variance is 1",
+        warm_up(" * (2 / math.prod(shape[1:])) ** 0.5 → "),
+    ),
+    "rand for randn": Wrong({"conv fan", "fc fan"}, "it should be 0", warm_up("randn → rand")),
+    "zeros": Wrong(
+        {"conv fan", "fc fan"},
+        "the same number everywhere",
+        warm_up("torch.randn(shape, device=device) * → torch.zeros(shape) *"),
+    ),
+    "one unit for all": Wrong(
+        {"conv fan", "fc fan"},
+        "",
+        warm_up("torch.randn(shape, device=device) → torch.randn(shape[1:]).expand(shape)"),
+    ),
+    "ones as biases": Wrong({"zeros"}, "off by 1", warm_up("torch.zeros → torch.ones")),
+    "nothing returned": Wrong(
+        {"row", "zeros", "shape", "flatten", "conv fan", "fc fan"}, "`return`", warm_up("return → _ =")
+    ),
+}
+
+# -- b: the forward pass ---------------------------------------------------------------------------------
+
+CONVNET = """
+def three_layer_convnet(x, params):
+    w1, b1, w2, b2, w3, b3 = params
+    h = F.relu(F.conv2d(x, w1, b1, padding=2))
+    h = F.relu(F.conv2d(h, w2, b2, padding=1))
+    return F.linear(flatten(h), w3, b3)
+"""
+
+
+def convnet(*changes: str) -> str:
+    return change(CONVNET, *changes)
+
+
+def by_hand(body: str) -> str:
+    """The network with a convolution of one's own."""
+    return body + convnet(
+        "F.conv2d(x, w1, b1, padding=2) → conv(x, w1, b1, 2)",
+        "F.conv2d(h, w2, b2, padding=1) → conv(h, w2, b2, 1)",
+    )
+
+
+UNFOLD = by_hand("""
+def conv(x, w, b, pad):
+    n, _, height, width = x.shape
+    k = w.shape[-1]
+    columns = F.unfold(x, k, padding=pad)  # (N, C·k·k, H·W)
+    out = w.reshape(len(w), -1) @ columns + b[:, None]
+    return out.reshape(n, len(w), height + 2 * pad - k + 1, width + 2 * pad - k + 1)
+""")
+
+EINSUM = by_hand("""
+def conv(x, w, b, pad):
+    k = w.shape[-1]
+    windows = F.pad(x, (pad,) * 4).unfold(2, k, 1).unfold(3, k, 1)  # (N, C, H, W, k, k)
+    return torch.einsum("nchwij,fcij->nfhw", windows, w) + b[:, None, None]
+""")
+
+LOOPS = by_hand("""
+def conv(x, w, b, pad):
+    k, padded = w.shape[-1], F.pad(x, (pad, pad, pad, pad))
+    height, width = padded.shape[2] - k + 1, padded.shape[3] - k + 1
+    out = b.reshape(1, -1, 1, 1)
+    for i in range(k):
+        for j in range(k):
+            out = out + torch.einsum("nchw,fc->nfhw", padded[:, :, i : i + height, j : j + width], w[:, :, i, j])
+    return out
+""")
+
+RIGHT_CONVNET = {
+    "functional": CONVNET,
+    "same": convnet("padding=2 → padding='same'", "padding=1 → padding='same'"),
+    "unfold and a matrix product": UNFOLD,
+    "einsum over windows": EINSUM,
+    "a loop over the kernel": LOOPS,
+    "clamp": convnet("F.relu(F.conv2d(x, w1, b1, padding=2)) → F.conv2d(x, w1, b1, padding=2).clamp(min=0)"),
+    "padded by hand": convnet("F.conv2d(x, w1, b1, padding=2) → F.conv2d(F.pad(x, (2, 2, 2, 2)), w1, b1)"),
+    "biases added": convnet(
+        "F.conv2d(x, w1, b1, padding=2) → F.conv2d(x, w1, padding=2) + b1[:, None, None]"
+    ),
+    "a matrix product at the end": convnet("F.linear(flatten(h), w3, b3) → flatten(h) @ w3.T + b3"),
+    "torch.functional": convnet("F.relu → torch.relu", "flatten(h) → h.reshape(x.shape[0], -1)"),
+    "einsum at the end": convnet(
+        "F.linear(flatten(h), w3, b3) → torch.einsum('nf,cf->nc', h.flatten(1), w3) + b3"
+    ),
+}
+
+WRONG_CONVNET = {
+    "20 no padding at all": Wrong(
+        {"shape", "padding"}, "pads by 0, not 2", convnet(", padding=2 → ", ", padding=1 → ")
+    ),
+    "20 first padding lost": Wrong({"shape", "padding"}, "pads by 0, not 2", convnet(", padding=2 → ")),
+    "19 padding of the first rounded down": Wrong(
+        {"shape", "padding"}, "first convolution pads by 1, not 2", convnet("padding=2 → padding=1")
+    ),
+    "19 padding of the second too large": Wrong(
+        {"shape", "padding"}, "second convolution pads by 2, not 1", convnet("padding=1 → padding=2")
+    ),
+    "21 kernels turned": Wrong(
+        {"convolutions"},
+        "turned by 180°",
+        convnet("w1, b1, p → w1.flip(2, 3), b1, p", "w2, b2, p → w2.flip(2, 3), b2, p"),
+    ),
+    "21 unfold with a turned kernel": Wrong(
+        {"convolutions"}, "turned by 180°", change(UNFOLD, "w.reshape(len(w) → w.flip(2, 3).reshape(len(w)")
+    ),
+    "21 first kernel turned": Wrong(
+        {"convolutions"}, "first convolution's kernels", convnet("w1, b1, p → w1.flip(2, 3), b1, p")
+    ),
+    "22 in and out channels exchanged": Wrong(
+        {"shape", "padding", "convolutions", "layout", "raw"},
+        "RuntimeError",
+        convnet("w1, b1, p → w1.transpose(0, 1), b1, p"),
+    ),
+    "23 height and width exchanged": Wrong(
+        {"convolutions"}, "height and width", convnet("F.conv2d(x, → F.conv2d(x.mT,")
+    ),
+    "23 kernel rows and columns exchanged": Wrong(
+        {"convolutions"},
+        "of the kernels",
+        change(EINSUM, "nchwij,fcij → nchwij,fcji"),
+    ),
+    "24 channels last": Wrong(
+        {"layout"}, "another order", convnet("flatten(h) → h.permute(0, 2, 3, 1).reshape(len(h), -1)")
+    ),
+    "24 batch mixed": Wrong({"layout"}, "mixes the images", convnet("flatten(h) → h.reshape(-1, len(h)).T")),
+    "27 softmax": Wrong(
+        {"raw"},
+        "softmax is applied",
+        convnet("F.linear(flatten(h), w3, b3) → F.linear(flatten(h), w3, b3).softmax(1)"),
+    ),
+    "27 log-softmax": Wrong(
+        {"raw"},
+        "log-softmax is applied",
+        convnet("F.linear(flatten(h), w3, b3) → F.log_softmax(F.linear(flatten(h), w3, b3), dim=1)"),
+    ),
+    "ReLU at the end": Wrong(
+        {"raw"}, "ReLU follows", convnet("F.linear(flatten(h), w3, b3) → F.linear(flatten(h), w3, b3).relu()")
+    ),
+    "last bias lost": Wrong({"raw"}, "last layer's bias", convnet("w3, b3) → w3)")),
+    "no ReLU": Wrong(
+        {"convolutions"},
+        "both ReLUs",
+        convnet(
+            "F.relu(F.conv2d(x, w1, b1, padding=2)) → F.conv2d(x, w1, b1, padding=2)",
+            "F.relu(F.conv2d(h, w2, b2, padding=1)) → F.conv2d(h, w2, b2, padding=1)",
+        ),
+    ),
+    "second ReLU lost": Wrong(
+        {"convolutions"},
+        "after the second convolution is missing",
+        convnet("F.relu(F.conv2d(h, w2, b2, padding=1)) → F.conv2d(h, w2, b2, padding=1)"),
+    ),
+    "sigmoid for ReLU": Wrong({"convolutions"}, "sigmoid takes the place", convnet("F.relu → torch.sigmoid")),
+    "biases lost": Wrong(
+        {"convolutions"},
+        "biases of both",
+        convnet("b1, padding → None, padding", "b2, padding → None, padding"),
+    ),
+    "a slip of two": Wrong(
+        {"convolutions", "raw"},
+        "softmax",
+        convnet("F.relu → F.gelu", "F.linear(flatten(h), w3, b3) → F.linear(flatten(h), w3, b3).softmax(1)"),
+    ),
+    "zeros": Wrong(
+        {"padding", "convolutions", "layout", "raw"},
+        "",
+        "def three_layer_convnet(x, params):\n    return torch.zeros(len(x), len(params[5]))\n",
+    ),
+    "biases only": Wrong(
+        {"padding", "convolutions", "layout", "raw"},
+        "",
+        "def three_layer_convnet(x, params):\n    return params[5].expand(len(x), -1)\n",
+    ),
+    "nothing returned": Wrong(
+        {"shape", "padding", "convolutions", "layout", "raw"}, "`return`", convnet("return F → _ = F")
+    ),
+}
+
+# -- b: initial values -----------------------------------------------------------------------------------
+
+INIT = """
+def init_params():
+    return [
+        random_weight((32, 3, 5, 5)), zero_bias(32),
+        random_weight((16, 32, 3, 3)), zero_bias(16),
+        random_weight((10, 16 * 32 * 32)) / 10, zero_bias(10),
+    ]
+"""
+
+
+def init(*changes: str) -> str:
+    return change(INIT, *changes)
+
+
+RIGHT_INIT = {
+    "a list": INIT,
+    "a tuple": init("return [ → return (", "    ]\n →     )\n"),
+    "a loop": """
+def init_params():
+    params = []
+    for shape in ((32, 3, 5, 5), (16, 32, 3, 3), (10, 16384)):
+        params += [random_weight(shape), zero_bias(shape[0])]
+    params[4] *= 0.1
+    return params
+""",
+    "written out": init("random_weight((32, 3, 5, 5)) → torch.randn(32, 3, 5, 5) * math.sqrt(2 / 75)"),
+    "nn.init": init("random_weight((16, 32, 3, 3)) → nn.init.kaiming_normal_(torch.empty(16, 32, 3, 3))"),
+}
+
+WRONG_INIT = {
+    "22 in and out channels exchanged": Wrong(
+        {"first loss", "shapes"}, "inputs and outputs are exchanged", init("(32, 3, 5, 5) → (3, 32, 5, 5)")
+    ),
+    "22 fc as (in, out)": Wrong(
+        {"first loss", "shapes"},
+        "inputs and outputs are exchanged",
+        init("(10, 16 * 32 * 32) → (16 * 32 * 32, 10)"),
+    ),
+    "20 sized for no padding": Wrong(
+        {"first loss", "shapes"}, "shape (10, 10816)", init("16 * 32 * 32 → 16 * 26 * 26")
+    ),
+    "channels 16 and 32": Wrong(
+        {"first loss", "shapes"},
+        "layer 1",
+        init("(32, 3, 5, 5) → (16, 3, 5, 5)", "(16, 32, 3, 3) → (32, 16, 3, 3)"),
+    ),
+    "large last layer": Wrong({"first loss", "small"}, "is not made smaller", init(" / 10, zero → , zero")),
+    "all layers small": Wrong(
+        {"weights"},
+        "has variance",
+        init("random_weight((16, 32, 3, 3)) → 0.1 * random_weight((16, 32, 3, 3))"),
+    ),
+    "28 a fixed scale": Wrong(
+        {"weights"}, "has variance", init("random_weight((32, 3, 5, 5)) → 0.01 * torch.randn(32, 3, 5, 5)")
+    ),
+    "zeros": Wrong(
+        {"weights", "small", "biases"},
+        "",
+        """
+def init_params():
+    return [torch.zeros(s) for s in ((32, 3, 5, 5), 32, (16, 32, 3, 3), 16, (10, 16384), 10)]
+""",
+    ),
+    "biases at one": Wrong({"biases"}, "the largest bias", init("zero_bias(16) → zero_bias(16) + 1")),
+    "random biases": Wrong({"biases"}, "the largest bias", init("zero_bias(10) → torch.randn(10) * 0.01")),
+    "five parameters": Wrong(
+        {"first loss", "shapes", "weights", "small", "biases"},
+        "six tensors",
+        init(" / 10, zero_bias(10), →  / 10,"),
+    ),
+}
+
+# -- b: a training step ----------------------------------------------------------------------------------
+
+STEP = """
+def train_step(forward, params, x, y, lr):
+    loss = F.cross_entropy(forward(x, params), y)
+    loss.backward()
+    with torch.no_grad():
+        for p in params:
+            p -= lr * p.grad
+            p.grad = None
+    return loss.item()
+"""
+
+
+def step(*changes: str) -> str:
+    return change(STEP, *changes)
+
+
+RIGHT_STEP = {
+    "no_grad": STEP,
+    "data": step("p -= lr * p.grad → p.data -= lr * p.grad.data"),
+    "sub_": step("p -= lr * p.grad → p.sub_(p.grad, alpha=lr)"),
+    "zero_": step("p.grad = None → p.grad.zero_()"),
+    "cleared first": step(
+        "    loss.backward() →     for p in params:\n        p.grad = None\n    loss.backward()",
+        "            p.grad = None\n → ",
+    ),
+    "autograd.grad": """
+def train_step(forward, params, x, y, lr):
+    loss = F.cross_entropy(forward(x, params), y)
+    gradients = torch.autograd.grad(loss, params)
+    with torch.no_grad():
+        for p, g in zip(params, gradients):
+            p.add_(g, alpha=-lr)
+    return float(loss)
+""",
+    "log-softmax by hand": step(
+        "F.cross_entropy(forward(x, params), y)"
+        " → -F.log_softmax(forward(x, params), dim=1)[torch.arange(len(y)), y].mean()"
+    ),
+    "a tensor comes back": step("loss.item() → loss.detach()"),
+    "nll_loss": step(
+        "F.cross_entropy(forward(x, params), y) → F.nll_loss(forward(x, params).log_softmax(1), y)"
+    ),
+}
+
+WRONG_STEP = {
+    "37 no zero_grad": Wrong({"cleared"}, "pile up", step("            p.grad = None\n → ")),
+    "38 step before backward": Wrong(
+        {"step"},
+        "backward() comes first",
+        """
+def train_step(forward, params, x, y, lr):
+    loss = F.cross_entropy(forward(x, params), y)
+    with torch.no_grad():
+        for p in params:
+            if p.grad is not None:
+                p -= lr * p.grad
+                p.grad = None
+    loss.backward()
+    return loss.item()
+""",
+    ),
+    "27 softmax before cross-entropy": Wrong(
+        {"step"}, "softmax is taken twice", step("forward(x, params), y → forward(x, params).softmax(1), y")
+    ),
+    "losses summed": Wrong(
+        {"step"}, "summed, not averaged", step("params), y) → params), y, reduction='sum')")
+    ),
+    "nll_loss of scores": Wrong({"step"}, "nll_loss", step("F.cross_entropy → F.nll_loss")),
+    "uphill": Wrong({"learns", "step"}, "uphill", step("p -= → p +=")),
+    "not in place": Wrong(
+        {"learns", "step", "cleared"},
+        "never change",
+        step("p -= lr * p.grad → p = p - lr * p.grad"),
+    ),
+    "only the first parameter": Wrong(
+        {"step"}, "only the weight moves", step("in params:\n → in params[:1]:\n")
+    ),
+    "only the last parameter": Wrong(
+        {"step"}, "only the bias moves", step("in params:\n → in params[1:]:\n")
+    ),
+    "lr ignored": Wrong({"step"}, "lr is not used", step("lr * p.grad → p.grad")),
+    "lr fixed": Wrong({"step"}, "off by", step("lr * p.grad → 0.15 * p.grad")),
+    "two steps": Wrong({"step"}, "off by", step("lr * p.grad → lr * p.grad * 1.7")),
+    "42 labels by argmax": Wrong(
+        {"step", "loss"},
+        "",
+        step("forward(x, params), y → forward(x, params), forward(x, params).argmax(1)"),
+    ),
+    "nothing returned": Wrong({"loss"}, "is nothing", step("    return loss.item()\n → ")),
+    "the loss after the step": Wrong(
+        {"loss"}, "off by", step("return loss.item() → return F.cross_entropy(forward(x, params), y).item()")
+    ),
+    "the summed loss comes back": Wrong({"loss"}, "off by", step("loss.item() → loss.item() * len(y) * 2")),
+    "no backward": Wrong(
+        {"learns", "step", "cleared", "loss"}, "TypeError", step("    loss.backward()\n → ")
+    ),
+    "pass": Wrong(
+        {"learns", "step", "cleared", "loss"},
+        "never change",
+        "def train_step(forward, params, x, y, lr):\n    pass\n",
+    ),
+}
+
+# -- c: the network --------------------------------------------------------------------------------------
+
+MODULE = """
+class ThreeLayerConvNet(nn.Module):
+    def __init__(self, in_channel, channel_1, channel_2, num_classes):
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channel, channel_1, 5, padding=2)
+        self.conv2 = nn.Conv2d(channel_1, channel_2, 3, padding=1)
+        self.fc = nn.Linear(channel_2 * 32 * 32, num_classes)
+
+    def forward(self, x):
+        h = F.relu(self.conv1(x))
+        h = F.relu(self.conv2(h))
+        return self.fc(flatten(h))
+"""
+
+
+def module(*changes: str) -> str:
+    return change(MODULE, *changes)
+
+
+RIGHT_MODULE = {
+    "layers": MODULE,
+    "Kaiming": module(
+        "    def forward →         nn.init.kaiming_normal_(self.conv1.weight)\n\n    def forward"
+    ),
+    "zero biases": module("    def forward →         nn.init.zeros_(self.fc.bias)\n\n    def forward"),
+    "same": module("padding=2 → padding='same'", "padding=1 → padding='same'"),
+    "ReLU modules": module(
+        "        self.fc = →         self.relu = nn.ReLU()\n        self.fc =", "F.relu → self.relu"
+    ),
+    "in a sequence": """
+class ThreeLayerConvNet(nn.Module):
+    def __init__(self, in_channel, channel_1, channel_2, num_classes):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv2d(in_channel, channel_1, 5, padding=2), nn.ReLU(),
+            nn.Conv2d(channel_1, channel_2, 3, padding=1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(channel_2 * 1024, num_classes))
+
+    def forward(self, x):
+        return self.net(x)
+""",
+    "a module list": module(
+        "        self.conv1 = nn.Conv2d(in_channel, channel_1, 5, padding=2)\n"
+        "        self.conv2 = nn.Conv2d(channel_1, channel_2, 3, padding=1)\n"
+        " →         self.convs = nn.ModuleList([\n"
+        "            nn.Conv2d(in_channel, channel_1, 5, padding=2), nn.Conv2d(channel_1, channel_2, 3, padding=1)])\n",
+        "self.conv1( → self.convs[0](",
+        "self.conv2( → self.convs[1](",
+    ),
+    "lazy layers": module(
+        "nn.Conv2d(in_channel,  → nn.LazyConv2d(", "nn.Linear(channel_2 * 32 * 32,  → nn.LazyLinear("
+    ),
+    "parameters and unfold": """
+class ThreeLayerConvNet(nn.Module):
+    def __init__(self, in_channel, channel_1, channel_2, num_classes):
+        super().__init__()
+        self.w1 = nn.Parameter(0.1 * torch.randn(channel_1, in_channel * 25))
+        self.b1 = nn.Parameter(torch.zeros(channel_1))
+        self.w2 = nn.Parameter(0.1 * torch.randn(channel_2, channel_1 * 9))
+        self.b2 = nn.Parameter(torch.zeros(channel_2))
+        self.w3 = nn.Parameter(0.001 * torch.randn(channel_2 * 1024, num_classes))
+        self.b3 = nn.Parameter(torch.zeros(num_classes))
+
+    def forward(self, x):
+        h = (self.w1 @ F.unfold(x, 5, padding=2) + self.b1[:, None]).relu().reshape(len(x), -1, 32, 32)
+        h = (self.w2 @ F.unfold(h, 3, padding=1) + self.b2[:, None]).relu()
+        return h.flatten(1) @ self.w3 + self.b3
+""",
+}
+
+EVERY_READING = {"padding", "convolutions", "layout", "raw"}
+
+WRONG_MODULE = {
+    "20 first padding lost": Wrong(
+        {"padding"},
+        "first convolution pads by 0",
+        module("5, padding=2) → 5)", "channel_2 * 32 * 32 → channel_2 * 28 * 28"),
+    ),
+    "20 no padding": Wrong(
+        {"padding"},
+        "pads by 0",
+        module("5, padding=2) → 5)", "3, padding=1) → 3)", "channel_2 * 32 * 32 → channel_2 * 26 * 26"),
+    ),
+    "19 size for another picture": Wrong(
+        {"shape", "parameters", *EVERY_READING, "by heart"}, "RuntimeError", module("32 * 32 → 16 * 16")
+    ),
+    "22 in and out channels exchanged": Wrong(
+        {"shape", "parameters", *EVERY_READING, "by heart"},
+        "RuntimeError",
+        module("in_channel, channel_1, 5 → channel_1, in_channel, 5"),
+    ),
+    "22 first and second channels exchanged": Wrong(
+        {"parameters"},
+        "there is no parameter of shape",
+        module(
+            "in_channel, channel_1, 5 → in_channel, channel_2, 5",
+            "channel_1, channel_2, 3 → channel_2, channel_1, 3",
+            "channel_2 * 32 → channel_1 * 32",
+        ),
+    ),
+    "sizes fixed": Wrong(
+        {"parameters"},
+        "there is no parameter of shape",
+        module("super().__init__() → super().__init__()\n        channel_1, channel_2 = 8, 6"),
+    ),
+    "23 height and width exchanged": Wrong(
+        {"convolutions"}, "height and width", module("self.conv1(x) → self.conv1(x.transpose(2, 3))")
+    ),
+    "24 channels last": Wrong(
+        {"layout"}, "another order", module("flatten(h) → h.permute(0, 2, 3, 1).flatten(1)")
+    ),
+    "24 batch mixed": Wrong({"layout"}, "mixes the images", module("flatten(h) → h.reshape(-1, len(h)).T")),
+    "27 softmax": Wrong(
+        {"raw"}, "softmax is applied", module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(1)")
+    ),
+    "27 softmax over the batch": Wrong(
+        {"raw", "by heart"},
+        "over the images",
+        module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(0)"),
+    ),
+    "40 layers in a plain list": Wrong(
+        {"parameters", *EVERY_READING, "by heart"},
+        "make layers in __init__",
+        module(
+            "self.conv1 = nn.Conv2d(in_channel, channel_1, 5, padding=2)"
+            " → self.layers = [nn.Conv2d(in_channel, channel_1, 5, padding=2)]",
+            "self.conv2 = nn.Conv2d(channel_1, channel_2, 3, padding=1)"
+            " → self.layers += [nn.Conv2d(channel_1, channel_2, 3, padding=1)]",
+            "self.fc = nn.Linear(channel_2 * 32 * 32, num_classes)"
+            " → self.layers += [nn.Linear(channel_2 * 32 * 32, num_classes)]",
+            "self.conv1( → self.layers[0](",
+            "self.conv2( → self.layers[1](",
+            "self.fc( → self.layers[2](",
+        ),
+    ),
+    "41 a layer made in forward": Wrong(
+        {"parameters", *EVERY_READING},
+        "does not know",
+        module(
+            "self.conv2 = nn.Conv2d(channel_1, channel_2, 3, padding=1) → self.sizes = channel_1, channel_2",
+            "self.conv2(h) → nn.Conv2d(*self.sizes, 3, padding=1)(h)",
+        ),
+    ),
+    "no ReLU": Wrong({"convolutions"}, "both ReLUs", module("F.relu → ")),
+    "first ReLU lost": Wrong(
+        {"convolutions"}, "after the first", module("F.relu(self.conv1(x)) → self.conv1(x)")
+    ),
+    "tanh for ReLU": Wrong({"convolutions"}, "tanh takes the place", module("F.relu → torch.tanh")),
+    "no biases": Wrong(
+        {"parameters", "convolutions"},
+        "biases of both",
+        module("padding=2 → padding=2, bias=False", "padding=1 → padding=1, bias=False"),
+    ),
+    "last bias lost": Wrong(
+        {"parameters", "raw"}, "last layer's bias", module("num_classes)\n\n → num_classes, bias=False)\n\n")
+    ),
+    "pooling": Wrong(
+        {"parameters", *EVERY_READING},
+        "shape",
+        module("F.relu(self.conv2(h)) → F.max_pool2d(F.relu(self.conv2(h)), 2)", "32 * 32 → 16 * 16"),
+    ),
+    "second convolution missing": Wrong(
+        {"parameters", *EVERY_READING},
+        "expected two Conv2d layers",
+        module("        h = F.relu(self.conv2(h))\n → ", "channel_2 * 32 * 32 → channel_1 * 32 * 32"),
+    ),
+    "zeros": Wrong(
+        {"parameters", *EVERY_READING, "by heart"},
+        "make layers in __init__",
+        """
+class ThreeLayerConvNet(nn.Module):
+    def __init__(self, in_channel, channel_1, channel_2, num_classes):
+        super().__init__()
+        self.num_classes = num_classes
+
+    def forward(self, x):
+        return torch.zeros(len(x), self.num_classes)
+""",
+    ),
+}
+
+# -- c: accuracy -----------------------------------------------------------------------------------------
+
+ACCURACY = """
+def accuracy(model, loader):
+    was = model.training
+    model.eval()
+    hits = seen = 0
+    with torch.no_grad():
+        for x, y in loader:
+            hits += (model(x).argmax(1) == y).sum().item()
+            seen += len(y)
+    model.train(was)
+    return hits / seen
+"""
+
+
+def measure(*changes: str) -> str:
+    return change(ACCURACY, *changes)
+
+
+RIGHT_ACCURACY = {
+    "counts": ACCURACY,
+    "all guesses": """
+def accuracy(model, loader):
+    was = model.training
+    model.eval()
+    with torch.inference_mode():
+        right = torch.cat([model(x).max(dim=1).indices == y for x, y in loader])
+    model.train(was)
+    return right.float().mean()
+""",
+    "means weighted": measure(
+        "(model(x).argmax(1) == y).sum().item() → (model(x).argmax(1) == y).float().mean().item() * len(y)"
+    ),
+    "try and finally": """
+def accuracy(model, loader):
+    mode = model.training
+    try:
+        model.train(False)
+        right = [int(g == t) for x, y in loader for g, t in zip(model(x).argmax(-1).tolist(), y.tolist())]
+        return sum(right) / len(right)
+    finally:
+        model.train(mode=mode)
+""",
+    "topk": measure("model(x).argmax(1) → model(x).topk(1).indices[:, 0]"),
+    "probabilities": measure("model(x).argmax(1) → model(x).softmax(1).argmax(1)"),
+}
+
+WRONG_ACCURACY = {
+    "39 mode not restored": Wrong(
+        {"restored"}, "left in evaluation mode", measure("    model.train(was)\n → ")
+    ),
+    "39 always back to training": Wrong(
+        {"restored"}, "left in training mode", measure("train(was) → train()")
+    ),
+    "42 argmax over the batch": Wrong(
+        {"even", "uneven", "restored"}, "RuntimeError", measure("argmax(1) → argmax(0)")
+    ),
+    "42 argmax of all": Wrong({"even", "uneven"}, "", measure("argmax(1) → argmax()")),
+    "43 unequal batches averaged": Wrong(
+        {"uneven"},
+        "batches' accuracies are averaged",
+        measure(
+            "(model(x).argmax(1) == y).sum() → (model(x).argmax(1) == y).float().mean()", "+= len(y) → += 1"
+        ),
+    ),
+    "no eval": Wrong({"mode"}, "seen in training mode", measure("    model.eval()\n → ")),
+    "per cent": Wrong({"even", "uneven"}, "per cent", measure("hits / seen → 100 * hits / seen")),
+    "hits": Wrong({"even", "uneven"}, "hits are counted", measure("hits / seen → hits")),
+    "the share of wrong ones": Wrong({"even", "uneven"}, "wrong answers", measure("== y → != y")),
+    "the last batch only": Wrong(
+        {"even", "uneven"}, "only the last batch", measure("hits +=  → hits = ", "seen += → seen =")
+    ),
+    "divided by batches": Wrong(
+        {"even", "uneven"}, "number of batches", measure("seen += len(y) → seen += 1")
+    ),
+    "a full batch supposed": Wrong({"uneven"}, "averaged", measure("+= len(y) → += loader.batch_size")),
+    "nothing returned": Wrong({"even", "uneven"}, "`return`", measure("    return hits / seen\n → ")),
+}
+
+# -- c: training -----------------------------------------------------------------------------------------
+
+TRAIN = """
+def train(model, optimizer, loader, epochs=1):
+    losses = []
+    for epoch in range(epochs):
+        model.train()
+        for x, y in loader:
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    return losses
+"""
+
+
+def loop(*changes: str) -> str:
+    return change(TRAIN, *changes)
+
+
+RIGHT_TRAIN = {
+    "the usual": TRAIN,
+    "cleared first": loop(
+        "            optimizer.zero_grad()\n → ",
+        "            loss = F →             optimizer.zero_grad()\n            loss = F",
+    ),
+    "cleared last": loop(
+        "            optimizer.zero_grad()\n → ",
+        "optimizer.step()\n → optimizer.step()\n            optimizer.zero_grad()\n",
+    ),
+    "a criterion": loop("F.cross_entropy( → nn.CrossEntropyLoss()("),
+    "the model clears": loop("optimizer.zero_grad() → model.zero_grad()"),
+    "training mode for every batch": loop(
+        "            loss = F →             model.train(True)\n            loss = F"
+    ),
+    "training mode once": loop(
+        "        model.train()\n → ", "    losses = []\n →     losses = []\n    model.train()\n"
+    ),
+    "detached losses": loop("loss.item() → loss.detach()"),
+    "a closure": loop(
+        "            optimizer.zero_grad()\n            loss.backward()\n            optimizer.step()\n"
+        " →             optimizer.zero_grad(set_to_none=False)\n            loss.backward()\n"
+        "            optimizer.step(lambda: loss)\n"
+    ),
+}
+
+WRONG_TRAIN = {
+    "37 no zero_grad": Wrong({"sgd"}, "pile up", loop("            optimizer.zero_grad()\n → ")),
+    "37 cleared once an epoch": Wrong(
+        {"sgd"},
+        "pile up",
+        loop(
+            "            optimizer.zero_grad()\n → ",
+            "model.train()\n → model.train()\n        optimizer.zero_grad()\n",
+        ),
+    ),
+    "38 step before backward": Wrong(
+        {"sgd"},
+        "step() comes before backward()",
+        loop(
+            "            optimizer.zero_grad()\n            loss.backward()\n            optimizer.step()\n"
+            " →             optimizer.step()\n            optimizer.zero_grad()\n            loss.backward()\n"
+        ),
+    ),
+    "38 cleared between backward and step": Wrong(
+        {"learns", "sgd", "mode", "losses"},
+        "never change",
+        loop(
+            "            optimizer.zero_grad()\n            loss.backward()\n"
+            " →             loss.backward()\n            optimizer.zero_grad()\n"
+        ),
+    ),
+    "39 train mode not switched on": Wrong(
+        {"mode"}, "model.train() is missing", loop("        model.train()\n → ")
+    ),
+    "27 softmax before cross-entropy": Wrong(
+        {"sgd"}, "softmax is taken twice", loop("model(x), y → model(x).softmax(1), y")
+    ),
+    "44 labels shuffled apart": Wrong(
+        {"learns", "sgd"},
+        "images and labels come apart",
+        loop("            loss = F →             y = y.roll(1)\n            loss = F").replace(
+            "model(x), y)", "model(x), y)"
+        ),
+    ),
+    "44 pictures turned round": Wrong(
+        {"learns", "sgd"}, "images and labels come apart", loop("model(x), y → model(x.flip(0)), y")
+    ),
+    "no step": Wrong(
+        {"learns", "sgd", "mode", "losses"}, "never change", loop("            optimizer.step()\n → ")
+    ),
+    "no backward": Wrong(
+        {"learns", "sgd", "mode", "losses"}, "never change", loop("            loss.backward()\n → ")
+    ),
+    "losses summed": Wrong({"sgd"}, "summed", loop("model(x), y) → model(x), y, reduction='sum')")),
+    "uphill": Wrong({"learns", "sgd"}, "made larger", loop("loss.backward() → (-loss).backward()")),
+    "one epoch always": Wrong({"sgd", "losses"}, "epochs is not used", loop("range(epochs) → range(1)")),
+    "one epoch too few": Wrong({"sgd", "mode", "losses"}, "", loop("range(epochs) → range(epochs - 1)")),
+    "two steps a batch": Wrong(
+        {"sgd"},
+        "two steps",
+        loop(
+            "            optimizer.step()\n → "
+            "            optimizer.step()\n            again = F.cross_entropy(model(x), y)\n"
+            "            optimizer.zero_grad()\n            again.backward()\n            optimizer.step()\n"
+        ),
+    ),
+    "step after the epoch": Wrong(
+        {"sgd"},
+        "only the last batch",
+        loop(
+            "            optimizer.step()\n            losses.append(loss.item())\n → "
+            "            losses.append(loss.item())\n        optimizer.step()\n"
+        ),
+    ),
+    "a loss for each epoch": Wrong(
+        {"losses"}, "number of losses", loop("            losses.append →         losses.append")
+    ),
+    "nothing returned": Wrong({"losses"}, "is nothing", loop("    return losses\n → ")),
+    "an optimizer of its own": Wrong(
+        {"sgd"},
+        "off by",
+        loop("    losses = []\n →     losses = []\n    optimizer = optim.SGD(model.parameters(), lr=0.05)\n"),
+    ),
+    "pass": Wrong(
+        {"learns", "sgd", "mode", "losses"},
+        "never change",
+        "def train(model, optimizer, loader, epochs=1):\n    pass\n",
+    ),
+}
+
+# -- d ---------------------------------------------------------------------------------------------------
+
+SEQUENTIAL = """
+def sequential_net(in_channel, channel_1, channel_2, num_classes):
+    return nn.Sequential(
+        nn.Conv2d(in_channel, channel_1, 5, padding=2),
+        nn.ReLU(),
+        nn.Conv2d(channel_1, channel_2, 3, padding=1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(channel_2 * 32 * 32, num_classes),
+    )
+
+
+def nesterov(model, lr=0.01):
+    return optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True)
+"""
+
+
+def chain(*changes: str) -> str:
+    return change(SEQUENTIAL, *changes)
+
+
+RIGHT_SEQUENTIAL = {
+    "a row": SEQUENTIAL,
+    "in place": chain("nn.ReLU() → nn.ReLU(inplace=True)"),
+    "same": chain("padding=2 → padding='same'", "padding=1 → padding='same'"),
+    "named": """
+from collections import OrderedDict
+
+def sequential_net(in_channel, channel_1, channel_2, num_classes):
+    return nn.Sequential(OrderedDict([
+        ("one", nn.Conv2d(in_channel, channel_1, (5, 5), padding=(2, 2))), ("relu", nn.ReLU()),
+        ("two", nn.Conv2d(channel_1, channel_2, (3, 3), padding=(1, 1))), ("relu2", nn.ReLU()),
+        ("flat", nn.Flatten(1)), ("fc", nn.Linear(channel_2 * 32 ** 2, num_classes))]))
+""",
+    "nested": chain(
+        "        nn.Conv2d(in_channel, channel_1, 5, padding=2),\n        nn.ReLU(),\n"
+        " →         nn.Sequential(nn.Conv2d(in_channel, channel_1, 5, padding=2), nn.ReLU()),\n"
+    ),
+    "appended": """
+def sequential_net(in_channel, channel_1, channel_2, num_classes):
+    net = nn.Sequential()
+    net.append(nn.Conv2d(in_channel, channel_1, 5, 1, 2)).append(nn.ReLU())
+    net.append(nn.Conv2d(channel_1, channel_2, 3, 1, 1)).append(nn.ReLU()).append(nn.Flatten())
+    return net.append(nn.LazyLinear(num_classes))
+""",
+}
+
+WRONG_SEQUENTIAL = {
+    "20 paddings lost": Wrong(
+        {"padding"}, "pads by 0", chain("5, padding=2 → 5", "3, padding=1 → 3", "32 * 32 → 26 * 26")
+    ),
+    "20 second padding lost": Wrong(
+        {"padding"}, "second convolution pads by 0", chain("3, padding=1 → 3", "32 * 32 → 30 * 30")
+    ),
+    "19 size rounded": Wrong(
+        {"sequential", "parameters", *EVERY_READING}, "RuntimeError", chain("32 * 32 → 31 * 31")
+    ),
+    "22 channels exchanged": Wrong(
+        {"sequential", "parameters", *EVERY_READING},
+        "RuntimeError",
+        chain("channel_1, channel_2, 3 → channel_2, channel_1, 3"),
+    ),
+    "24 pictures flattened together": Wrong(
+        {"sequential", *EVERY_READING}, "RuntimeError", chain("nn.Flatten() → nn.Flatten(0)")
+    ),
+    "24 channels last": Wrong(
+        {"layout"},
+        "another order",
+        "class Last(nn.Module):\n    def forward(self, x):\n        return x.permute(0, 2, 3, 1)\n"
+        + chain("nn.Flatten() → Last(), nn.Flatten()"),
+    ),
+    "27 softmax": Wrong(
+        {"raw"}, "softmax is applied", chain("num_classes),\n    ) → num_classes), nn.Softmax(1),\n    )")
+    ),
+    "27 LogSoftmax": Wrong(
+        {"raw"},
+        "log-softmax is applied",
+        chain("num_classes),\n    ) → num_classes), nn.LogSoftmax(dim=1),\n    )"),
+    ),
+    "26 pooling": Wrong(
+        {"parameters", *EVERY_READING},
+        "shape",
+        chain("        nn.Flatten() →         nn.MaxPool2d(2),\n        nn.Flatten()", "32 * 32 → 16 * 16"),
+    ),
+    "second ReLU lost": Wrong(
+        {"convolutions"},
+        "after the second",
+        chain("        nn.ReLU(),\n        nn.Flatten() →         nn.Flatten()"),
+    ),
+    "ReLU at the end": Wrong(
+        {"raw"}, "ReLU follows", chain("num_classes),\n    ) → num_classes), nn.ReLU(),\n    )")
+    ),
+    "GELU": Wrong({"convolutions"}, "GELU", chain("nn.ReLU → nn.GELU")),
+    "a module, no Sequential": Wrong(
+        {"sequential"},
+        "Sequential",
+        "class Net(nn.Module):\n    def __init__(self, net):\n        super().__init__()\n        self.net = net\n\n"
+        "    def forward(self, x):\n        return self.net(x)\n"
+        + chain("return nn.Sequential( → return Net(nn.Sequential(", "    )\n\n\n →     ))\n\n\n"),
+    ),
+    "nothing returned": Wrong({"sequential", "parameters", *EVERY_READING}, "", chain("return nn → _ = nn")),
+}
+
+RIGHT_NESTEROV = {
+    "SGD": SEQUENTIAL,
+    "by position": chain("lr=lr, momentum=0.9, nesterov=True → lr, 0.9, nesterov=True"),
+    "groups": chain("model.parameters() → [{'params': list(model.parameters())}]"),
+    "by name": chain("optim.SGD → torch.optim.SGD", "model.parameters() → params=model.parameters()"),
+    "a list": chain("model.parameters() → [p for p in model.parameters() if p.requires_grad]"),
+}
+
+WRONG_NESTEROV = {
+    "plain momentum": Wrong({"nesterov"}, "plain, not Nesterov's", chain(", nesterov=True → ")),
+    "no momentum": Wrong({"nesterov"}, "no momentum", chain(", momentum=0.9, nesterov=True → ")),
+    "momentum 0.99": Wrong({"nesterov"}, "0.99, not 0.9", chain("momentum=0.9 → momentum=0.99")),
+    "momentum 0.1": Wrong({"nesterov"}, "0.1, not 0.9", chain("momentum=0.9 → momentum=0.1")),
+    "lr ignored": Wrong({"rate"}, "off by", chain("lr=lr → lr=0.01")),
+    "another default": Wrong({"rate"}, "without an argument", chain("lr=0.01) → lr=0.001)")),
+    "ten times the rate": Wrong({"rate"}, "off by", chain("lr=lr → lr=10 * lr")),
+    "plain momentum and another default": Wrong(
+        {"nesterov", "rate"}, "plain", chain(", nesterov=True → ", "lr=0.01) → lr=0.1)")
+    ),
+    "Adam": Wrong(
+        {"nesterov", "rate"},
+        "not those of SGD",
+        chain(
+            "optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True) → optim.Adam(model.parameters(), lr=lr)"
+        ),
+    ),
+    "weight decay": Wrong({"nesterov", "rate"}, "", chain("nesterov=True → nesterov=True, weight_decay=0.1")),
+    "uphill": Wrong(
+        {"downhill", "nesterov", "rate"}, "", chain("nesterov=True → nesterov=True, maximize=True")
+    ),
+    "the last layer only": Wrong(
+        {"downhill", "nesterov", "rate"}, "", chain("model.parameters() → list(model.parameters())[1:]")
+    ),
+    "nothing returned": Wrong({"downhill", "nesterov", "rate"}, "", chain("return optim → _ = optim")),
+}
+
+# -- e ---------------------------------------------------------------------------------------------------
+
+OPEN = """
+class OpenNetwork(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = nn.BatchNorm2d(8)
+        self.conv2 = nn.Conv2d(8, 16, 3, padding=1)
+        self.fc = nn.Linear(16 * 8 * 8, 10)
+
+    def forward(self, x):
+        h = F.max_pool2d(F.relu(self.norm(self.conv1(x))), 2)
+        h = F.max_pool2d(F.relu(self.conv2(h)), 2)
+        return self.fc(h.flatten(1))
+"""
+
+
+def open_net(*changes: str) -> str:
+    return change(OPEN, *changes)
+
+
+RIGHT_OPEN = {
+    "plain": OPEN,
+    "dropout": open_net("h.flatten(1) → F.dropout(h.flatten(1), 0.3, self.training)"),
+    "no normalisation": open_net(
+        "        self.norm = nn.BatchNorm2d(8)\n → ", "self.norm(self.conv1(x)) → self.conv1(x)"
+    ),
+    "group norm": open_net("BatchNorm2d(8) → GroupNorm(2, 8)"),
+    "lazy": open_net("nn.Linear(16 * 8 * 8, → nn.LazyLinear("),
+    "a skip": open_net(
+        "self.conv2 = nn.Conv2d(8, 16, 3, padding=1) → self.conv2 = nn.Conv2d(8, 16, 3, padding=1)\n"
+        "        self.short = nn.Conv2d(8, 16, 1)",
+        "self.conv2(h) → self.conv2(h) + self.short(h)",
+    ),
+    "log-softmax": open_net("return self.fc(h.flatten(1)) → return self.fc(h.flatten(1)).log_softmax(1)"),
+    "average pooling": open_net("16 * 8 * 8 → 16", "h.flatten(1) → h.mean((2, 3))"),
+    "a sequence": """
+def OpenNetwork():
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 5, 2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 10)
+    )
+""",
+}
+
+WRONG_OPEN = {
+    "29 batch statistics in evaluation": Wrong(
+        {"alone"},
+        "depend on the others",
+        open_net("BatchNorm2d(8) → BatchNorm2d(8, track_running_stats=False)"),
+    ),
+    "29 normalised over the batch by hand": Wrong(
+        {"alone"},
+        "depend on the others",
+        open_net(
+            "        self.norm = nn.BatchNorm2d(8)\n → ",
+            "self.norm(self.conv1(x)) → (lambda z: (z - z.mean((0, 2, 3), keepdim=True)) / z.std())(self.conv1(x))",
+        ),
+    ),
+    "30 running statistics frozen": Wrong(
+        {"statistics"}, "stays as it was", open_net("BatchNorm2d(8) → BatchNorm2d(8, momentum=0.0)")
+    ),
+    "30 updated in evaluation": Wrong(
+        {"alone", "statistics"},
+        "changes the network's running statistics",
+        open_net(
+            "self.norm(self.conv1(x))"
+            " → F.batch_norm(self.conv1(x), self.norm.running_mean, self.norm.running_var, training=True)"
+        ),
+    ),
+    "36 dropout in evaluation": Wrong(
+        {"alone"}, "asked twice", open_net("h.flatten(1) → F.dropout(h.flatten(1))")
+    ),
+    "40 layers in a plain list": Wrong(
+        {"size", "alone", "by heart"},
+        "make layers in __init__",
+        """
+class OpenNetwork(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 32 * 32, 10)]
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+""",
+    ),
+    "41 layers made in forward": Wrong(
+        {"alone"}, "asked twice", open_net("self.conv2(h) → nn.Conv2d(8, 16, 3, padding=1)(h)")
+    ),
+    "24 the batch is mixed": Wrong({"alone"}, "", open_net("h.flatten(1) → h.reshape(-1, len(h)).T")),
+    "a wild start": Wrong(
+        {"first loss"},
+        "before training the loss is",
+        open_net("self.fc(h.flatten(1)) → 30 * self.fc(h.flatten(1))"),
+    ),
+    "nine classes": Wrong(
+        {"size", "first loss", "alone", "by heart"}, "", open_net("8 * 8, 10) → 8 * 8, 9)")
+    ),
+    "too large": Wrong(
+        {"size"},
+        "numbers, expected up to",
+        open_net(
+            "        self.fc =  →         self.rest = nn.Parameter(torch.zeros(6_000_000))\n        self.fc = "
+        ),
+    ),
+    "zeros": Wrong({"alone", "by heart"}, "", open_net("self.fc(h.flatten(1)) → 0 * self.fc(h.flatten(1))")),
+}
+
+OPEN_TRAINING = """
+def train_open(model, train_loader, val_loader):
+    optimizer = optim.Adam(model.parameters(), lr=1e-3)
+    history = {"loss": [], "validation accuracy": []}
+    for epoch in range(5):
+        model.train()
+        for x, y in train_loader:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            optimizer.step()
+        history["loss"].append(loss.item())
+        history["validation accuracy"].append(0.5)
+    return history
+"""
+
+
+def open_training(*changes: str) -> str:
+    return change(OPEN_TRAINING, *changes)
+
+
+RIGHT_OPEN_TRAINING = {
+    "Adam": OPEN_TRAINING,
+    "ten epochs": open_training("range(5) → range(10)"),
+    "tensors": open_training("loss.item() → loss.detach()"),
+    "arrays": open_training(
+        "return history → return {name: torch.tensor(values).numpy() for name, values in history.items()}"
+    ),
+    "more lists": open_training("history = { → history = {'learning rate': [0.001], "),
+}
+
+WRONG_OPEN_TRAINING = {
+    "eleven epochs": Wrong({"trains"}, "has 11 numbers", open_training("range(5) → range(11)")),
+    "no history": Wrong({"trains"}, "a dict of lists", open_training("    return history\n → ")),
+    "a list": Wrong({"trains"}, "a dict of lists", open_training("return history → return history['loss']")),
+    "another name": Wrong({"trains"}, "validation accuracy", open_training('"validation accuracy" → "val"')),
+    "nothing learnt": Wrong(
+        {"trains"},
+        "what they were before",
+        open_training("            optimizer.step()\n → ").replace("model.train()", "model.eval()"),
+    ),
+    "45 trains on the global loader": Wrong(
+        {"trains"}, "NameError", open_training("in train_loader → in test_loader")
+    ),
+    "not written": Wrong(
+        {"trains"}, "not written yet", "def train_open(model, train_loader, val_loader):\n    todo()\n"
+    ),
+}
+
+PROBLEM = Problem(
+    notebook="p6_2_cnn_pytorch",
+    given=(
+        "p6_2-imports",
+        "p6_2b-rehearsal",
+        "p6_2c-mode",
+        "p6_2c-sgd",
+        "p6_2d-steps",
+    ),
+    checks=CHECKS,
+    exercises=(
+        Exercise(("p6_2a-warm-up",), "p6_2a-code", RIGHT_WARM_UP, WRONG_WARM_UP),
+        Exercise(("p6_2b-convnet",), "p6_2b-convnet-code", RIGHT_CONVNET, WRONG_CONVNET),
+        Exercise(("p6_2b-init",), "p6_2b-init-code", RIGHT_INIT, WRONG_INIT),
+        Exercise(("p6_2b-step",), "p6_2b-step-code", RIGHT_STEP, WRONG_STEP),
+        Exercise(("p6_2c-network",), "p6_2c-network-code", RIGHT_MODULE, WRONG_MODULE),
+        Exercise(("p6_2c-measure",), "p6_2c-accuracy-code", RIGHT_ACCURACY, WRONG_ACCURACY),
+        Exercise(("p6_2c-training",), "p6_2c-train-code", RIGHT_TRAIN, WRONG_TRAIN),
+        Exercise(("p6_2d-network",), "p6_2d-code", RIGHT_SEQUENTIAL, WRONG_SEQUENTIAL),
+        Exercise(("p6_2d-optimizer",), "p6_2d-code", RIGHT_NESTEROV, WRONG_NESTEROV),
+        Exercise(("p6_2e-network",), "p6_2e-code", RIGHT_OPEN, WRONG_OPEN),
+        Exercise(("p6_2e-training",), "p6_2e-code", RIGHT_OPEN_TRAINING, WRONG_OPEN_TRAINING, before=OPEN),
+    ),
+)

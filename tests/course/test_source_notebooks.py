@@ -1,0 +1,281 @@
+"""What holds for every notebook in source/: sound checks, a reference that earns every point, blanks none."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+import symtable
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import torch
+from course_modules import COURSE, ROOT
+from nbformat import NotebookNode
+from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+
+from chainrule.authoring.rehearse import rehearse
+from chainrule.lesson.checks import Result
+from chainrule.release.numbers import check_handout, draw_numbers, find_draw, templates, with_numbers
+
+torch.set_num_threads(1)
+
+NOTEBOOKS = sorted((ROOT / "source").glob("*/*.ipynb"))
+
+
+def read(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def nbgrader(cell: NotebookNode) -> dict[str, Any]:
+    return cell.metadata.get("nbgrader", {})
+
+
+def graded_code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and nbgrader(cell).get("grade")]
+
+
+def every(kind: str) -> Any:
+    """Parametrise by notebook, or by graded code cell: in full, and as its visible part in the release."""
+    if kind == "notebook":
+        return pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+    values = []
+    for path in NOTEBOOKS:
+        visible, _ = ClearHiddenTests().preprocess(read(path), {})
+        for part, notebook in {"full": read(path), "visible": visible}.items():
+            for cell in graded_code(notebook):
+                grade_id = nbgrader(cell)["grade_id"]
+                values.append(pytest.param(cell, id=f"{path.parent.name}-{grade_id}-{part}"))
+    return pytest.mark.parametrize("cell", values)
+
+
+# -- the files -------------------------------------------------------------------------------------------
+
+
+@every("notebook")
+def test_notebook_has_no_outputs(path: Path) -> None:
+    notebook = read(path)
+    nbformat.validate(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+
+
+@every("notebook")
+def test_grade_ids_are_unique_and_those_of_graded_cells_begin_with_their_question(path: Path) -> None:
+    known = [nbgrader(cell) for cell in read(path).cells if nbgrader(cell)]
+    ids = [cell["grade_id"] for cell in known]
+    assert len(set(ids)) == len(ids)
+    for cell in known:
+        if cell.get("grade"):
+            assert re.match(r"[a-z]\d+_\d+[a-z]*-", cell["grade_id"])
+
+
+@every("graded cell")
+def test_graded_cell_fits_the_page(cell: NotebookNode) -> None:
+    assert max(map(len, cell.source.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("assignment", COURSE.course.variants)
+def test_numbers_that_vary_are_the_handouts_by_default(assignment: str) -> None:
+    handout = check_handout(COURSE, assignment)
+    draw = find_draw(COURSE, assignment)
+    many = [draw_numbers(draw, 7, assignment, student) for student in "abcdefghij"]
+    assert all(numbers.keys() == handout.keys() for numbers in many)
+    assert len({tuple(numbers.values()) for numbers in many}) == 10
+
+
+@pytest.mark.parametrize("assignment", COURSE.course.variants)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_reference_answers_any_numbers(assignment: str, seed: int, classroom: Path) -> None:
+    """What needs training stands in no notebook with numbers that vary, or asks for the handout's own."""
+    numbers = draw_numbers(find_draw(COURSE, assignment), seed, assignment, "ann")
+    for path in COURSE.notebooks(assignment):
+        notebook = with_numbers(read(path), numbers)
+        marked = {cell.id for cell in read(path).cells if templates(cell)}
+        items = [cell for cell in graded_code(notebook) if cell.id in marked]
+        if items:
+            code = [
+                cell
+                for cell in notebook.cells
+                if cell.cell_type == "code" and not nbgrader(cell).get("grade")
+            ]
+            kept = [cell for cell in code if "train(" not in cell.source]
+            run = {nbgrader(cell).get("grade_id", cell.id): cell.source for cell in [*kept, *items]}
+            cells = [name for name in run if name not in names_of(items)]
+            done = rehearse(COURSE.modules(assignment), run, cells, names_of(items), classroom)
+            assert {name: result.score for name, result in done.items()} == {
+                nbgrader(cell)["grade_id"]: pytest.approx(nbgrader(cell)["points"]) for cell in items
+            }
+
+
+def names_of(cells: list[NotebookNode]) -> list[str]:
+    return [nbgrader(cell)["grade_id"] for cell in cells]
+
+
+# -- written answers ---------------------------------------------------------------------------------------
+
+WRITTEN = [
+    pytest.param(path, nbgrader(cell)["grade_id"], id=nbgrader(cell)["grade_id"])
+    for path in NOTEBOOKS
+    for cell in read(path).cells
+    if cell.cell_type == "markdown" and nbgrader(cell).get("grade")
+]
+
+
+@pytest.mark.parametrize(("path", "grade_id"), WRITTEN)
+def test_written_answer_has_a_mark_scheme_whose_points_add_up(path: Path, grade_id: str) -> None:
+    cells = read(path).cells
+    place = next(i for i, cell in enumerate(cells) if nbgrader(cell).get("grade_id") == grade_id)
+    question, answer = cells[place - 1], cells[place]
+    worth = Fraction(str(nbgrader(answer)["points"]))
+    rows = re.findall(r"^\| ([\d.]+) \|", question.source, re.MULTILINE)
+    assert sum(map(Fraction, rows)) == worth
+    assert "**Model answer.**" in question.source
+    assert "**Common mistakes.**" in question.source
+    assert re.search(rf"\*Marked by hand, {float(worth):g} points?:\*", question.source)
+    assert len(answer.source) > 40  # the answer itself is written out
+
+    released = read(ROOT / "release" / path.parent.name / path.name).cells
+    told = {nbgrader(cell).get("grade_id"): cell.source for cell in released}
+    assert told[grade_id] == "*Write your answer here.*"
+    shown = told[nbgrader(question)["grade_id"]]
+    assert "Marked by hand" in shown
+    assert "Model answer" not in shown
+    assert "mistakes" not in shown
+
+
+# -- graded cells alone ----------------------------------------------------------------------------------
+
+
+def free_names(source: str) -> set[str]:
+    """Names a cell uses and neither defines nor imports anywhere at its top level; builtins excluded."""
+
+    def scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+        yield table
+        for child in table.get_children():
+            yield from scopes(child)
+
+    top = symtable.symtable(source, "<cell>", "exec")
+    defined = {
+        s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
+    }
+    used = {
+        s.get_name()
+        for scope in scopes(top)
+        for s in scope.get_symbols()
+        if s.is_referenced() and (scope is top or s.is_global())
+    }
+    return used - defined - set(dir(builtins))
+
+
+@pytest.mark.parametrize(
+    ("source", "free"),
+    [
+        ("import torch\ndef f(student):\n    return student.MLP(torch.rand(2))", set()),
+        ("def f(student):\n    return MLP", {"MLP"}),
+        ("[mlp for i in range(3)]", {"mlp"}),
+        ("def f():\n    def g():\n        return model\n    return g", {"model"}),
+        ("class A:\n    x: int = data", {"data"}),
+        ("def f(x=history): ...", {"history"}),
+        ("for k, v in enumerate('ab'):\n    print(k, v)", set()),
+        ("def f():\n    x = 1\n    return [x + y for y in range(x)]", set()),
+    ],
+)
+def test_free_names(source: str, free: set[str]) -> None:
+    assert free_names(source) == free
+
+
+@every("graded cell")
+def test_graded_cell_reaches_student_code_only_through_student(cell: NotebookNode) -> None:
+    assert free_names(cell.source) == set()
+    doors = {
+        "globals",
+        "locals",
+        "vars",
+        "eval",
+        "exec",
+        "compile",
+        "__import__",
+        "open",
+        "input",
+        "breakpoint",
+    }
+    used = {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
+    assert not used & doors
+    for node in ast.walk(ast.parse(cell.source)):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not {name.split(".")[0] for name in names} & {"IPython", "__main__", "sys", "gc", "inspect"}
+
+
+@every("graded cell")
+def test_visible_part_imports_nothing_students_lack(
+    cell: NotebookNode, request: pytest.FixtureRequest
+) -> None:
+    if "visible" in request.node.callspec.id:
+        assert "HIDDEN" not in cell.source
+        assert "judging" not in cell.source
+
+
+@every("graded cell")
+def test_shares_add_up_to_the_points_and_an_empty_notebook_gets_none(
+    cell: NotebookNode, classroom: Path, request: pytest.FixtureRequest
+) -> None:
+    (assignment,) = (name for name in COURSE.assignments if request.node.callspec.id.startswith(f"{name}-"))
+    (result,) = rehearse(COURSE.modules(assignment), {"item": cell.source}, [], ["item"], classroom).values()
+    assert isinstance(result, Result)
+    assert result.grade_id == nbgrader(cell)["grade_id"]
+    assert result.points == pytest.approx(nbgrader(cell)["points"])
+    shares = sum(check.points for check in result.checks)
+    if "visible" in request.node.callspec.id:
+        assert shares <= result.points + 1e-9
+    else:
+        assert shares == pytest.approx(result.points)
+    assert result.score == 0
+    for check in result.checks:
+        assert not check.internal_error, check.internal_error
+        assert 0 < len(check.message) <= 200
+
+
+# -- whole notebooks -------------------------------------------------------------------------------------
+
+
+def results(assignment: str, notebook: NotebookNode, classroom: Path) -> Mapping[str, Result]:
+    """Run all of a notebook's student cells in order, then judge its items."""
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    sources = {nbgrader(cell).get("grade_id", cell.id): cell.source for cell in code}
+    items = {nbgrader(cell)["grade_id"] for cell in graded_code(notebook)}
+    run = [grade_id for grade_id in sources if grade_id not in items]
+    return rehearse(COURSE.modules(assignment), sources, run, sorted(items), classroom)
+
+
+@every("notebook")
+def test_reference_gets_every_point(path: Path, classroom: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    for grade_id, result in results(path.parent.name, read(path), classroom).items():
+        failed = [
+            (check.name, check.message, check.internal_error) for check in result.checks if not check.passed
+        ]
+        assert failed == [], grade_id
+        assert result.score == pytest.approx(result.points), grade_id
+
+
+@every("notebook")
+def test_blank_release_gets_nothing_and_is_told_why(
+    path: Path, classroom: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    blank, _ = ClearSolutions(code_stub={"python": "todo()"}).preprocess(read(path), {})
+    assert any("todo()" in cell.source for cell in blank.cells)
+    for grade_id, result in results(path.parent.name, blank, classroom).items():
+        for check in result.checks:
+            assert not check.passed, (grade_id, check.name)
+            assert not check.internal_error, (grade_id, check.internal_error)
+            assert 0 < len(check.message) <= 150, (grade_id, check.message)
+        assert result.score == 0

@@ -33,7 +33,7 @@ def hand_in(course: CourseFolder, assignment: str, *, blank: bool) -> None:
         if blank:
             notebook, _ = ClearSolutions(config=course.config).preprocess(notebook, {})
         else:
-            for name in declared(notebook):
+            for name in declared(notebook, path.name):
                 shutil.copy(ROOT / "judging" / assignment.replace("-", "_") / name, submitted)
         nbformat.write(notebook, submitted / path.name)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from traitlets.config import Config
 
 RELEASE = [
+    "chainrule.release.CheckMetadata",
     "nbgrader.preprocessors.IncludeHeaderFooter",
     "nbgrader.preprocessors.LockCells",
     "nbgrader.preprocessors.ClearSolutions",

@@ -20,7 +20,8 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPr
 from traitlets import Bool
 
 from chainrule.course import Course
-from chainrule.lesson.checks import RESULT_TYPE, Result
+from chainrule.lesson.checks import RESULT_TYPE
+from chainrule.metadata import judged_record, result_of
 
 TABLE_TAGS = (
     "table",
@@ -173,11 +174,11 @@ def _without_traceback(cell: NotebookNode) -> list[NotebookNode]:
 
 
 def _rendered_result(cell: NotebookNode, due: bool) -> NotebookNode:
-    record = _data(cell)[RESULT_TYPE]
+    record = judged_record(_data(cell)[RESULT_TYPE])
     if "grader_error" in record:
         table = "<p>Not graded yet: a person will look at this item.</p>"
     else:
-        table = Result.from_dict(record).table(due=due, graded=True)
+        table = result_of(record).table(due=due, graded=True)
     data = {"text/html": table, CHECKS_TYPE: table}
     output: NotebookNode = new_output("execute_result", data, execution_count=cell.execution_count)
     return output

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zipfile
 from collections.abc import Iterable
@@ -12,7 +11,9 @@ from urllib.parse import quote
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.lms import DOWNLOAD_FORMATS, LmsName, ParsedName
+from chainrule.intake.report import DownloadReport
 from chainrule.intake.roster import Person, read_roster
+from chainrule.validation import RecordError, validated_json
 
 
 @dataclass
@@ -100,17 +101,16 @@ def downloaded_prefixes(
     if not path.exists():
         return {}
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        taken = {**report["taken"], **report["repaired"]}
-    except (ValueError, KeyError, TypeError):
-        raise CourseError(f"{path} is no report of intake: run `chainrule intake` again") from None
+        report = validated_json(DownloadReport, path.read_bytes())
+    except RecordError as error:
+        raise CourseError(f"{path} is no report of intake ({error}): run `chainrule intake` again") from None
     folders = {
         folder.folder("submitted", student, assignment).relative_to(folder.root).as_posix(): student
         for student in students
     }
     candidates: list[tuple[str, list[str]]] = []
     owners: dict[str, set[str]] = {}
-    for label, target in sorted(taken.items()):
+    for label, target in sorted({**report.taken, **report.repaired}.items()):
         path = Path(target.rpartition(" → ")[2])
         for student in [folders[at.as_posix()] for at in path.parents if at.as_posix() in folders]:
             heads = [

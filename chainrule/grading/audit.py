@@ -23,7 +23,7 @@ from chainrule.grading.run import Run
 from chainrule.grading.store import Store, key
 from chainrule.grading.task import RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError
-from chainrule.lesson.checks import Result
+from chainrule.metadata import graded_notebook, judged_cell, result_of
 
 
 @dataclass(frozen=True)
@@ -135,10 +135,10 @@ def without_files(folder: CourseFolder, assignment: str, student: str, options: 
     changed = []
     for task in tasks:
         nb = nbformat.v4.reads(task.text)
-        if nb.metadata["chainrule"].pop("files", None):
-            del nb.metadata["chainrule"]["depends"]
-            parts = Run(config=options).depends(nb, assignment)
-            nb.metadata["chainrule"]["depends"] = parts
+        about = graded_notebook(nb)
+        if about.pop("files", None):
+            nb.metadata["chainrule"] = about
+            about["depends"] = parts = Run(config=options).depends(nb, assignment)
             changed.append(replace(task, text=nbformat.v4.writes(nb), key=key(parts)))
     return changed
 
@@ -150,9 +150,8 @@ def compare_items(
     audited = []
     for cell in nb.cells:
         item = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-        record = cell.metadata.get("chainrule", {})
-        if cell.cell_type == "code" and "checks" in record and item in maximum:
-            result = Result.from_dict(record)
+        if cell.cell_type == "code" and (record := judged_cell(cell)) and item in maximum:
+            result = result_of(record)
             says = " · ".join(check.message for check in result.checks if not check.passed and check.points)
             audited.append(Audited(student, item, maximum[item], graded.get(item), result.score, says))
     return audited

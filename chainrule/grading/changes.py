@@ -8,6 +8,7 @@ from nbformat import NotebookNode
 
 from chainrule.course import CourseFolder
 from chainrule.grading.store import depends_of, load_notebook
+from chainrule.metadata import judged_cell
 
 # the parts that a run depends on (see `store.depends`), for people
 PART_NAMES = {
@@ -88,7 +89,8 @@ def graded_cells(nb: NotebookNode) -> dict[str, NotebookNode]:
 
 def checks(cell: NotebookNode) -> dict[str, bool]:
     """Which checks of a judged cell passed, by name."""
-    return {check["name"]: check["passed"] for check in cell.metadata.get("chainrule", {}).get("checks", [])}
+    record = judged_cell(cell)
+    return {check["name"]: check["passed"] for check in record["checks"]} if record else {}
 
 
 def score_text(score: float | str | None) -> str:

@@ -29,6 +29,7 @@ from chainrule.grading.sanitise import Graft, extra_notebooks
 from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError, read
+from chainrule.metadata import graded_notebook
 
 
 @dataclass
@@ -243,7 +244,7 @@ class GradebookWriter:
         result = self.store.find(key)
         if result is None or not self.options.Run.get("require_sandbox"):
             return result
-        return result if result.metadata["chainrule"].get("sandbox") == "bubblewrap" else None
+        return result if graded_notebook(result).get("sandbox") == "bubblewrap" else None
 
     def failed(self, task: Task, error: WorkerError) -> None:
         """Note that a notebook could not be run. The student keeps the old score."""
@@ -301,10 +302,11 @@ class GradebookWriter:
         """Add what the report says about a finished notebook."""
         result, outcome = self.store.find(task.key), self.graded[task.student]
         if result is not None:
-            about = result.metadata["chainrule"]
-            outcome.seconds += about["seconds"]
-            outcome.notes += nbformat.v4.reads(task.text).metadata["chainrule"]["repairs"]
-            outcome.notes += ([about["failure"]] if about["failure"] else []) + reviews(result)
+            about = graded_notebook(result)
+            failure = about.get("failure")
+            outcome.seconds += about.get("seconds", 0.0)
+            outcome.notes += graded_notebook(nbformat.v4.reads(task.text)).get("repairs", [])
+            outcome.notes += ([failure] if failure else []) + reviews(result)
             self.sandbox |= {about["sandbox"]} if "sandbox" in about else set()
 
     def _snapshot(self, student: str) -> Snapshot:

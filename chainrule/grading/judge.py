@@ -17,6 +17,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from chainrule.errors import ChainruleError
 from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
+from chainrule.metadata import judged_record, result_of
+from chainrule.validation import RecordError
 
 STOPPED = ("CellTimeoutError", "DeadKernelError", "NotRun", "KeyboardInterrupt")
 
@@ -100,10 +102,7 @@ def verdict(name: str, points: float, outputs: list[NotebookNode], *, asserts: b
     if not results:
         return single_check(name, points, points, "")  # plain asserts, none of which failed
     if RESULT_TYPE in results[-1]:
-        record = results[-1][RESULT_TYPE]
-        if isinstance(record, dict) and "grader_error" in record:  # the result of a kept run, judged before
-            raise GraderError(str(record["grader_error"]))
-        return checked_record(record, name, points)
+        return checked_record(results[-1][RESULT_TYPE], name, points)
     text = results[-1].get("text/plain", "")
     try:
         score = float(text)
@@ -121,11 +120,13 @@ def checked_record(record: Any, name: str, points: float) -> Result:
         GraderError: it can't.
     """
     try:
-        result = Result.from_dict(record)
-        shares = [float(check.points) for check in result.checks]
-        claimed = float(record["score"])
-    except (ValueError, TypeError, KeyError) as error:
+        known = judged_record(record)
+    except RecordError as error:
         raise GraderError(f"a malformed result: {error}") from None
+    if "grader_error" in known:  # the result of a kept run, judged before
+        raise GraderError(known["grader_error"])
+    result, claimed = result_of(known), known["score"]
+    shares = [check.points for check in result.checks]
     if result.grade_id != name or result.points != points:
         raise GraderError(
             f"the cell says {result.grade_id}, {result.points:g} points; its metadata {name}, {points:g}"

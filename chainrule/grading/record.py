@@ -16,7 +16,7 @@ from nbgrader.api import Comment, Gradebook, SubmittedAssignment, SubmittedNoteb
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 from chainrule.course import CourseFolder
-from chainrule.lesson.checks import Result
+from chainrule.metadata import graded_notebook, judged_cell, result_of
 
 REPAIRED = "Repaired before grading:"
 NOT_GRADED = "Not graded:"
@@ -47,11 +47,12 @@ class WaitForPeople(NbGraderPreprocessor):
 
 def review_reasons(cell: NotebookNode) -> list[str]:
     """Why a person has to look at a graded cell, one sentence for each reason."""
-    record = cell.metadata.get("chainrule", {})
+    record = judged_cell(cell)
+    if record is None:
+        return []
     if "grader_error" in record:
         return [f"{record['grade_id']} waits for a person: {record['grader_error']}"]
-    reviews = Result.from_dict(record).reviews if "checks" in record else []
-    return [f"{record['grade_id']} waits for a person: {review}" for review in reviews]
+    return [f"{record['grade_id']} waits for a person: {review}" for review in result_of(record).reviews]
 
 
 class TellRepairs(NbGraderPreprocessor):
@@ -62,7 +63,7 @@ class TellRepairs(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
-        repairs = nb.metadata.get("chainrule", {}).get("repairs", [])
+        repairs = graded_notebook(nb).get("repairs", [])
         with Gradebook(where["db_url"]) as gradebook:
             submission = gradebook.find_submission_notebook(
                 where["notebook"], where["assignment"], where["student"]

@@ -17,6 +17,7 @@ from nbgrader import utils
 
 from chainrule.grading.run import has_checks
 from chainrule.grading.store import depends_of
+from chainrule.metadata import graded_notebook, judged_cell
 
 
 def valid_outputs(text: str, earlier: NotebookNode) -> str:
@@ -31,7 +32,7 @@ def valid_outputs(text: str, earlier: NotebookNode) -> str:
     if (
         changed_parts - {"source notebook"}
         or len(nb.cells) != len(earlier.cells)
-        or earlier.metadata["chainrule"]["failure"]
+        or graded_notebook(earlier).get("failure")
     ):
         return "{}"
     changed, in_kernel = [-1], len(nb.cells)  # in_kernel: the first changed cell that runs in the kernel
@@ -57,7 +58,7 @@ def is_unchanged(cell: NotebookNode, before: NotebookNode) -> bool:
     """Whether a code cell is the same as before, and was judged without a grader error."""
     if is_check(cell) and cell.metadata.nbgrader.points != before.metadata.nbgrader.get("points"):
         return False
-    return cell.source == before.source and "grader_error" not in before.metadata.get("chainrule", {})
+    return cell.source == before.source and "grader_error" not in (judged_cell(before) or {})
 
 
 def is_check(cell: NotebookNode) -> bool:

@@ -15,7 +15,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -39,6 +39,7 @@ from chainrule.grading.referee import Referee
 from chainrule.grading.sandbox import UNCONFINED, Limits, Sandbox, confinement, make_sandbox
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.intake.files import declared, lay_out
+from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
@@ -52,9 +53,7 @@ class Run(Execute):
     A cell that runs too long is interrupted. If the kernel doesn't react, it is killed and the remaining cells are
     marked as not run. In both cases the notebook is judged afterwards.
 
-    It leaves in the notebook's metadata, under `chainrule`: `depends` (see `store.depends`), `profile`, `origins` of
-    the data sets, `sandbox`, `seconds` of the whole run, `busy_seconds` of the cells, and `failure`, the reason why
-    cells were not run ("" if all were).
+    What it leaves in the notebook's metadata is described in `GradedNotebook`.
     """
 
     profile = Enum([*Profile], Profile.quick, help="How much data notebooks see at ./data.").tag(config=True)
@@ -89,12 +88,12 @@ class Run(Execute):
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
     ) -> tuple[NotebookNode, dict[str, Any]]:
         assignment = resources["nbgrader"]["assignment"]
-        about = nb.metadata.setdefault("chainrule", {})
+        about = graded_notebook(nb)
         if "depends" not in about:
             about["depends"] = self.depends(nb, assignment)
         finished = Store(Path(self.results)).find(key(about["depends"])) if self.results else None
         if finished is not None:
-            finished.metadata.chainrule.update(about)  # the repairs belong to this submission
+            finished.metadata["chainrule"].update(about)  # the repairs belong to this submission
             return finished, resources
         if self.results:  # the writer runs no student code
             raise RuntimeError("what the result depends on has changed in the meantime: grade again")
@@ -110,7 +109,7 @@ class Run(Execute):
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
             self.folder = Path(scratch)
             self._make_folders(assignment, data)
-            self._add_handed_in(nb, resources["nbgrader"])
+            self._add_handed_in(about.get("files", {}), resources["nbgrader"])
             try:
                 with self._worker(Path(directory.root), data / self.profile) as confined:
                     inside = {**resources, "metadata": {"path": str(self.folder / "work")}}
@@ -120,7 +119,7 @@ class Run(Execute):
             finally:
                 if self.referee is not None:
                     self.referee.close()
-        nb.metadata.setdefault("chainrule", {}).update(
+        ran = GradedNotebook(
             profile=self.profile,
             origins=origins,
             sandbox=confined,
@@ -128,6 +127,7 @@ class Run(Execute):
             busy_seconds=round(self.busy_seconds, 3),
             failure=self.failure,
         )
+        nb.metadata["chainrule"] = {**about, **ran}
         return nb, resources
 
     def _make_folders(self, assignment: str, data: Path) -> None:
@@ -148,19 +148,17 @@ class Run(Execute):
         if self.referee is not None:
             self.referee.deadline = self.deadline
 
-    def _add_handed_in(self, nb: NotebookNode, where: dict[str, str]) -> None:
+    def _add_handed_in(self, checksums: Mapping[str, str], where: Mapping[str, str]) -> None:
         """Add the files that the student handed in with the notebook to the support files."""
-        checksums = nb.metadata["chainrule"].get("files", {})
         if checksums:
             directory = CourseDirectory(parent=self)
             source = directory.format_path(directory.source_directory, ".", where["assignment"])
-            master = nbformat.read(Path(directory.root, source, f"{where['notebook']}.ipynb"), as_version=4)
+            path = Path(directory.root, source, f"{where['notebook']}.ipynb")
+            limits = declared(nbformat.read(path, as_version=4), path.name)
             submitted = directory.format_path(
                 directory.submitted_directory, where["student"], where["assignment"]
             )
-            lay_out(
-                Path(directory.root, submitted), checksums, declared(master), self.folder / "support-files"
-            )
+            lay_out(Path(directory.root, submitted), checksums, limits, self.folder / "support-files")
 
     @contextlib.contextmanager
     def _worker(self, course: Path, data: Path) -> Iterator[str]:

@@ -33,6 +33,7 @@ from chainrule.course import CourseFolder
 from chainrule.grading.recognise import Recognition, is_answer, name_of, normal, visible
 from chainrule.intake.files import declared, handed_in
 from chainrule.intake.notebook import checked
+from chainrule.metadata import GradedNotebook, check_source
 from chainrule.release import AddHandIn
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
 
@@ -53,7 +54,9 @@ class Graft(NbGraderPreprocessor):
         where = resources["nbgrader"]
         course = CourseDirectory(parent=self)
         folder = course.format_path(course.source_directory, ".", where["assignment"])
-        source = nbformat.read(Path(course.root, folder, f"{where['notebook']}.ipynb"), as_version=4)
+        path = Path(course.root, folder, f"{where['notebook']}.ipynb")
+        source = nbformat.read(path, as_version=4)
+        check_source(source, path.name)
         manifest = Manifest.read(Path(course.root), where["assignment"])
         numbers = manifest.students.get(where["student"]) if manifest else None
         master, submitted = self._master(source, numbers, where), checked(nb)
@@ -68,13 +71,14 @@ class Graft(NbGraderPreprocessor):
         handed_in_folder = course.format_path(
             course.submitted_directory, where["student"], where["assignment"]
         )
-        files, unusable = handed_in(Path(course.root, handed_in_folder), declared(source))
+        files, unusable = handed_in(Path(course.root, handed_in_folder), declared(source, path.name))
         repairs += unusable
         for repair in repairs:
             self.log.warning("%s: %s", where["student"], repair)
-        master.metadata["chainrule"] = {"repairs": repairs}
+        about: GradedNotebook = {"repairs": repairs}
         if files:
-            master.metadata["chainrule"]["files"] = files  # checksums by name: the files that the run gets
+            about["files"] = files
+        master.metadata["chainrule"] = about
         return master, resources
 
     def _master(self, source: NotebookNode, numbers: Texts | None, where: Mapping[str, str]) -> NotebookNode:

@@ -17,9 +17,8 @@ from nbformat import NotebookNode
 from nbgrader import utils
 
 import chainrule
+from chainrule.metadata import graded_notebook, judged_cell
 
-# keys of `metadata.chainrule` by the names that earlier versions gave them
-RENAMED = {"dead": "failure", "compute": "busy_seconds"}
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "nbgrader", "nbclient", "ipykernel", "ipython")
 
 
@@ -45,16 +44,15 @@ class Store:
 
 
 def load_notebook(path: Path) -> NotebookNode | None:
-    """Read a notebook that this package wrote; None if there is none, or only a part of it."""
+    """Read a notebook that this package wrote; None if there is none, or a damaged one."""
     try:
         # without checking it against the schema
         nb: NotebookNode = nbformat.v4.reads(path.read_text(encoding="utf-8"))
+        graded_notebook(nb)
+        for cell in nb.cells:
+            judged_cell(cell)
     except (OSError, ValueError):
         return None
-    about = nb.metadata.get("chainrule", {})
-    for old, new in RENAMED.items():
-        if old in about:
-            about.setdefault(new, about.pop(old))
     return nb
 
 
@@ -82,7 +80,7 @@ def depends(
         ):  # the student's: named by the cell of ours that it is or follows
             theirs.append([last, cell.cell_type, cell.source, cell.get("attachments")])
     parts = {
-        "submission": [*theirs, *sorted(nb.metadata.get("chainrule", {}).get("files", {}).items())],
+        "submission": [*theirs, *sorted(graded_notebook(nb).get("files", {}).items())],
         "source notebook": ours,
         "files": contents(files),
         "judging": judging,
@@ -97,8 +95,7 @@ def depends(
 
 def depends_of(nb: NotebookNode | None) -> dict[str, str]:
     """What the run of a notebook depended on; empty if that is not recorded."""
-    parts: dict[str, str] = nb.metadata.get("chainrule", {}).get("depends", {}) if nb else {}
-    return parts
+    return graded_notebook(nb).get("depends", {}) if nb else {}
 
 
 def key(parts: dict[str, str]) -> str:

@@ -59,7 +59,7 @@ class ExpectedFiles:
             for other in course.assignments
             if other != assignment
         }
-        self.beside = dict(chain.from_iterable(declared(nb).items() for nb in masters.values()))
+        self.beside = dict(chain.from_iterable(declared(nb, name).items() for name, nb in masters.items()))
         self.patterns = [FilePattern.parse(text) for text in course.course.handin.get(assignment, [])]
 
     def match(self, path: Path, parts: Sequence[str], person: Person, *, canvas: bool = False) -> MatchedFile:

@@ -16,10 +16,17 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 
-def declared(notebook: NotebookNode) -> dict[str, int]:
-    """Names of the files that may be handed in with a notebook, and their limits in MiB."""
-    files: dict[str, int] = notebook.metadata.get("chainrule", {}).get("files", {})
-    return dict(files)
+def declared(notebook: NotebookNode, name: str) -> dict[str, int]:
+    """Names of the files that may be handed in with an instructor's notebook, and their limits in MiB.
+
+    Args:
+        name: the notebook's, for error messages.
+    Raises:
+        CourseError: its metadata has something else.
+    """
+    from chainrule.metadata import source_notebook  # the command line imports this module, but not pydantic
+
+    return source_notebook(notebook, name).get("files", {})
 
 
 def handed_in(folder: Path, limits: Mapping[str, int]) -> tuple[dict[str, str], list[str]]:

@@ -41,7 +41,8 @@ def intake(folder: CourseFolder, assignment: str, source: Path) -> FolderReport:
             f"{source} is no folder: name a folder that holds STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb"
         )
     names = [path.name for path in folder.notebooks(assignment)]
-    beside = dict(chain.from_iterable(declared(read(path)).items() for path in folder.notebooks(assignment)))
+    masters = folder.notebooks(assignment)
+    beside = dict(chain.from_iterable(declared(read(path), path.name).items() for path in masters))
     report = FolderReport()
     files = sorted(p for p in source.rglob("*") if p.is_symlink() or not p.is_dir())
     notebooks = Counter(p.relative_to(source).parts[0] for p in files if is_notebook(p.relative_to(source)))

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -37,7 +37,6 @@ RESULT_TYPE = "application/vnd.chainrule.item+json"
 CELL = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
 
 Disclosure = Literal["always", "after due", "never"]
-RENAMED = {"trouble": "internal_error"}  # keys of older records
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,8 @@ class Result:
     >>> result = Result("p1-forward", 2.5, checks)
     >>> result
     1.0
-    >>> Result.from_dict(result.to_dict()) == result
-    True
+    >>> result.to_dict()["score"]
+    1.0
     """
 
     grade_id: str
@@ -103,33 +102,6 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """The structured result, JSON-ready."""
         return {"score": self.score, **asdict(self)}
-
-    @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> Result:
-        """The inverse of `to_dict`. Reads older records, where `internal_error` is called "trouble".
-
-        Raises:
-            ValueError: the record was not made by `to_dict`.
-        """
-        try:
-            checks = [
-                CheckResult(**{RENAMED.get(key, key): value for key, value in check.items()})
-                for check in record["checks"]
-            ]
-            result = cls(record["grade_id"], float(record["points"]), checks)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"not a check result: {error}") from None
-        for check in result.checks:
-            texts = (result.grade_id, check.name, check.hint, check.message, check.internal_error)
-            if not (
-                all(isinstance(text, str) for text in texts)
-                and isinstance(check.points, int | float)
-                and isinstance(check.passed, bool)
-                and isinstance(check.review, bool)
-                and check.disclose in get_args(Disclosure)
-            ):
-                raise ValueError(f"not a check result: {check}")
-        return result
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         # text/plain stays a bare number: that is what nbgrader reads as partial credit

@@ -24,9 +24,10 @@ import nbformat
 from nbformat import NotebookNode
 
 from chainrule.course import CONFIG, CourseError, CourseFolder
+from chainrule.metadata import cell_name, check_source, source_cell
 from chainrule.modules import load
+from chainrule.validation import validated_json
 
-VARIES = "varies"
 MANIFEST = "manifest.json"
 NAME = re.compile(r"@(\w+)@")
 
@@ -97,27 +98,16 @@ def templates(cell: NotebookNode) -> dict[str, str]:
     Raises:
         CourseError: the cell's metadata has something else.
     """
-    about = cell.metadata.get("chainrule", {})
-    marks = about.get(VARIES, {}) if isinstance(about, dict) else {}
-    if not isinstance(marks, dict) or not all(k and isinstance(v, str) for k, v in marks.items()):
-        raise CourseError(
-            f"cell {cell_name(cell)}: chainrule.varies in its metadata must be a mapping from a snippet of its "
-            "source to a template"
-        )
-    return dict(marks)
+    return source_cell(cell).get("varies", {})
 
 
 def remove_marks(cell: NotebookNode) -> None:
     """Remove the marks, because templates of mark schemes and hidden checks are not for students."""
     about = cell.metadata.get("chainrule")
     if isinstance(about, dict):
-        about.pop(VARIES, None)
+        about.pop("varies", None)
         if not about:
             del cell.metadata["chainrule"]
-
-
-def cell_name(cell: NotebookNode) -> str:
-    return str(cell.metadata.get("nbgrader", {}).get("grade_id") or cell.get("id", "without a name"))
 
 
 # ---- drawing them ---------------------------------------------------------------------------------------------------
@@ -207,7 +197,9 @@ def check_handout(folder: CourseFolder, assignment: str) -> dict[str, str]:
     handout = draw_texts(find_draw(folder, assignment), None)
     count = 0
     for path in folder.notebooks(assignment):
-        for cell in nbformat.read(path, as_version=4).cells:
+        nb = nbformat.read(path, as_version=4)
+        check_source(nb, path.name)
+        for cell in nb.cells:
             replace_snippets(cell, handout)
             for snippet, template in templates(cell).items():
                 count += 1
@@ -243,13 +235,10 @@ class Manifest:
         if not path.parent.exists():
             return None
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            manifest = cls(content["assignment"], content["seed"], content["students"])
+            manifest = validated_json(cls, path.read_bytes())
             if manifest.assignment != assignment:
                 raise ValueError(f"it is of {manifest.assignment}")
-            if type(manifest.seed) is not int or not is_texts_by_student(manifest.students):
-                raise ValueError("it is not a manifest")
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise CourseError(
                 f"{path} cannot be used ({type(error).__name__}: {error}), and without it nobody knows the "
                 f"students' numbers. Restore it from a backup. Or delete {path.parent} and release again with "
@@ -272,11 +261,3 @@ class Manifest:
 def variants_folder(root: Path, assignment: str) -> Path:
     """The folder that the variants of an assignment are released to."""
     return root / "variants" / assignment
-
-
-def is_texts_by_student(students: object) -> bool:
-    """Whether it has the form of `Manifest.students`."""
-    return isinstance(students, dict) and all(
-        isinstance(numbers, dict) and all(isinstance(text, str) for text in numbers.values())
-        for numbers in students.values()
-    )

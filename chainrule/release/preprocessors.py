@@ -21,7 +21,16 @@ from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
 from chainrule.intake.notebook import MAX_BYTES, read
+from chainrule.metadata import check_source
 from chainrule.release.numbers import remove_marks
+
+
+class CheckMetadata(NbGraderPreprocessor):
+    """Refuse a notebook whose `metadata.chainrule`, of its own or of a cell, is not what `chainrule.metadata` says."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        check_source(nb, f"{resources['nbgrader']['notebook']}.ipynb")
+        return nb, resources
 
 
 class AddLesson(NbGraderPreprocessor):
@@ -82,7 +91,7 @@ class AddHandIn(NbGraderPreprocessor):
             assignment=assignment,
             files=Course(parent=self).handin[assignment],
             notebooks={name: answer_ids(nb) for name, nb in notebooks.items()},
-            beside=dict(chain.from_iterable(declared(nb).items() for nb in notebooks.values())),
+            beside=dict(chain.from_iterable(declared(nb, name).items() for name, nb in notebooks.items())),
             stubs=[stubs.code_stub["python"], stubs.text_stub],
             mebibytes={".ipynb": MAX_BYTES >> 20, ".pdf": PDF_MIB, ".py": OTHER_MIB},
         )

@@ -50,7 +50,7 @@ def with_pages(released: Path, tmp_path: Path) -> Path:
 def report(root: Path, **lists: dict[str, str]) -> None:
     path = root / "intake" / TINY / "report.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"taken": {}, "repaired": {}, **lists}), encoding="utf-8")
+    path.write_text(json.dumps({"assignment": TINY, **lists}), encoding="utf-8")
 
 
 def names(root: Path, lms: str) -> list[str]:

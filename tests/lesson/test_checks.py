@@ -18,6 +18,8 @@ from chainrule.lesson import Item, expect
 from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
 from chainrule.lesson.student import CheckFailed, connect
 from chainrule.lesson.verbs import Worker
+from chainrule.metadata import judged_record, result_of
+from chainrule.validation import RecordError
 
 SCRIPT = "<script>alert('x')</script>&amp;<b>"
 
@@ -64,7 +66,7 @@ def test_the_score_is_the_sum_of_the_passed_shares() -> None:
 
 def test_a_result_survives_json() -> None:
     result = score((1, right), (2, wrong))
-    assert Result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    assert result_of(judged_record(json.loads(json.dumps(result.to_dict())))) == result
     bundle = result._repr_mimebundle_()
     assert bundle["text/plain"] == "1.0"
     assert bundle[RESULT_TYPE] == result.to_dict()
@@ -75,7 +77,7 @@ def test_older_records_are_read() -> None:
     (check,) = record["checks"]
     older = {**record, "checks": [{**check, "trouble": check["internal_error"]}]}
     del older["checks"][0]["internal_error"]
-    assert Result.from_dict(older) == Result.from_dict(record)
+    assert judged_record(older) == judged_record(record)
 
 
 @pytest.mark.parametrize(
@@ -96,8 +98,8 @@ def test_older_records_are_read() -> None:
     ],
 )
 def test_a_malformed_record_is_refused(damage: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match="not a check result"):
-        Result.from_dict({**score((1, right)).to_dict(), **damage})
+    with pytest.raises(RecordError, match=next(iter(damage))):
+        judged_record({**score((1, right)).to_dict(), **damage})
 
 
 def test_authors_are_told_of_their_mistakes() -> None:

@@ -485,16 +485,16 @@ TEMPLATES: dict[str, tuple[str, Any, str]] = {
         {"a = 10": "a=@a@"},
         "cell the-cell: with the handout's .* gives 'a=10', where",
     ),
-    "no mapping": ("a = 10", ["a = 10"], "cell the-cell: chainrule.varies in its metadata must be a mapping"),
+    "no mapping": ("a = 10", ["a = 10"], "varying.ipynb, cell the-cell: .*: varies: .* valid dictionary"),
     "no template": (
         "a = 10",
         {"a = 10": 5},
-        "cell the-cell: chainrule.varies in its metadata must be a mapping",
+        "varying.ipynb, cell the-cell: .*: varies.a = 10: .* valid string, not 5",
     ),
     "an empty snippet": (
         "a = 10",
         {"": "@a@"},
-        "cell the-cell: chainrule.varies in its metadata must be a mapping",
+        "varying.ipynb, cell the-cell: .*: varies.* at least 1 character",
     ),
     "nothing": ("a = 10", {}, "no cell of varying varies"),
 }

@@ -1,9 +1,9 @@
-"""Bars for what is measured by training: many seeds of the reference, each outcome kept, and what they allow.
+"""Thresholds for results of training: run the reference with many seeds, keep each outcome, and compute a threshold.
 
     calibrate("copy task", {"trained": lambda seed: sequence_accuracy(seed)}, seeds=10, n=500, bars={"trained": 0.9})
 
-A bar is so low that an honest run doesn't miss it by bad luck alone: four standard deviations below the mean, where
-the variance is that between seeds plus that of drawing the n test examples, p (1 - p) / n.
+A threshold (`bars` has those in use) is four standard deviations below the mean, so that a right solution hardly ever
+misses it by bad luck. The variance is that between seeds plus that of drawing the n test examples, p (1 - p) / n.
 """
 
 import hashlib

@@ -102,8 +102,8 @@ _loaded: tuple[CourseModules, dict[str, tuple[int, int]]] | None = None  # that 
 def importable(modules: CourseModules) -> Iterator[None]:
     """Let this process import the modules of an assignment; not for a process that runs student code.
 
-    A process may serve several courses, and for days: what is in memory from another course, another assignment, or
-    from files that have changed since is forgotten first.
+    A process may run for days and serve several courses. So modules of another course or assignment, or of files that
+    have changed since, are taken out of memory first.
     """
     global _loaded
     stamps = modules.stamps()
@@ -118,7 +118,7 @@ def importable(modules: CourseModules) -> Iterator[None]:
 
 
 def forget(modules: CourseModules) -> None:
-    """Take the course's modules out of memory, those of whatever course was here before included."""
+    """Take this course's modules out of memory, and those of the course that this process served before."""
     before = _loaded[0] if _loaded else modules
     for name in [name for name in sys.modules if modules.owns(name) or before.owns(name)]:
         del sys.modules[name]

@@ -256,7 +256,8 @@ def _from_download(seconds: float = 5.0) -> DataSet | None:
         return None
     print("CIFAR-10: downloading 170 MB ...")
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)  # per answer, not for the whole: slow lines are fine, dead ones are not
+    # The limit is for each answer of the server: a slow download may take longer in all.
+    socket.setdefaulttimeout(seconds)
     try:
         with tempfile.TemporaryDirectory() as place:
             datasets.CIFAR10(place, download=True)

@@ -62,7 +62,7 @@ STAND_IN_SEED = 480
 # Images for training and for testing; both profiles have as many of each class.
 SIZES: dict[Profile, tuple[int, int]] = {"full": (60_000, 10_000), "quick": (6_000, 2_000)}
 
-# What makes a set the real one is its content alone, never a name or a note beside it: SHA-256 of FILES.
+# SHA-256 of FILES. A set is the real one if its content is; the names of files and the manifest don't matter.
 REAL_SHA256: dict[Profile, tuple[str, ...]] = {
     "full": (
         "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -113,7 +113,8 @@ def prepare(
 def load(root: str | Path) -> DataSet | None:
     """The valid set in `<root>/FashionMNIST/raw`, of either profile; None if there is none.
 
-    What is checked is what is returned, so nobody writing there at the same time can slip in half a file.
+    Each file is read once, and the bytes that are checked are returned. So it doesn't matter if another process is
+    writing there at the same time.
     """
     raw = _raw_folder(root)
     try:
@@ -194,7 +195,8 @@ def _from_download(seconds: float = 5.0) -> Files | None:
         return None
     print("Fashion-MNIST: downloading 30 MB ...")
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)  # per answer, not for the whole: slow lines are fine, dead ones are not
+    # The limit is for each answer of the server: a slow download may take longer in all.
+    socket.setdefaulttimeout(seconds)
     try:
         with tempfile.TemporaryDirectory() as folder:
             datasets.FashionMNIST(folder, download=True)

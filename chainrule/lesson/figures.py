@@ -32,7 +32,7 @@ INK, SOFT, ACCENT = "#222222", "#5a5a5a", "#d55e00"
 # Told apart by hue for the colour-blind, by lightness and marker in a grayscale print.
 LOOKS = [("#0b3c6f", "o"), ("#c96100", "s"), ("#00805d", "^"), ("#9a5c8f", "D")]
 
-# Two hues around a neutral middle, yet ever lighter from minus to plus: the sign survives a grayscale print.
+# Blue to orange through grey. It gets lighter from minus to plus, so that the sign can be seen in a grayscale print.
 SIGNED = LinearSegmentedColormap.from_list(
     "signed", ["#06204a", "#1f5fa6", "#94989c", "#f4b55c", "#ffe9bd"], N=65
 )

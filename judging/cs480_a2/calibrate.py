@@ -67,7 +67,7 @@ def follow_through(names: Names, network: str, seed: int) -> list[float]:
 
 
 def skip_training_set(names: Names) -> None:
-    """Let the reference's loop measure on the test pictures only: they are all that is asked about here."""
+    """Don't measure the accuracy on the training pictures: it isn't needed here, and takes time."""
     measure, train_loader = names["compute_accuracy"], names["train_loader"]
     names["compute_accuracy"] = lambda model, loader, device: (
         math.nan if loader is train_loader else measure(model, loader, device)
@@ -75,7 +75,7 @@ def skip_training_set(names: Names) -> None:
 
 
 def recipe(names: Names, network: str, way: str) -> str:
-    """A fingerprint of what an outcome depends on, so that none outlives a change of the solution or the data."""
+    """A digest of the solution, the training and the data. If one of them changes, old outcomes are not used."""
     sources = cells()
     how = sources["q3_1-train"] if way == "trained" else f"{inspect.getsource(Worker.do_fit)}{OUR_TRAINING}"
     digest = hashlib.sha256(f"{sources[SOLUTION[network]]}{how}".encode())

@@ -11,7 +11,8 @@ ALIKE = "Like the network of Question 1.2, in other sizes, and with the activati
 
 
 def draw(random: Random | None) -> dict[str, object]:
-    """All numbers of questions 1 and 2 by name. Question 3 trains the handout's networks, whoever asks.
+    """All numbers of questions 1 and 2 by name. Question 3 has no numbers that vary: all students
+    train the handout's networks.
 
     Args:
         random: None for the handout's numbers.

@@ -3,9 +3,9 @@
 python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10
 python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10 --stand-in
 
-"ours" are fresh networks after the grader's own short training (judging/csc6022_hw2/p6_2_cnn.py), for who trained
-them wrongly. The open-ended network's thresholds are the handout's 70 % and two lower ones, less what drawing the test
-pictures may take.
+"ours": new networks after the grader's own short training (judging/csc6022_hw2/p6_2_cnn.py), which a student gets
+whose training is wrong. The open-ended network's thresholds are the handout's 70 % and two lower ones, less four
+standard deviations of drawing the test pictures.
 """
 
 import argparse

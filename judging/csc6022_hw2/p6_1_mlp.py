@@ -31,7 +31,7 @@ CASES = [(7, 3, 5, 61), (11, 4, 6, 62), (8, 2, 3, 63)]  # N, D, H, seed
 HIDDEN, EPOCHS, LAM = 10, 1000, 1e-4
 RATE, MOMENTUM = 0.1, 0.9
 DRAWS = 5
-# For the median of the normalised test error over DRAWS data sets; see bench/calibrate_p6_1.py
+# For the median of the normalised test error over DRAWS data sets; see calibrate_p6_1.py
 THRESHOLD = 0.10
 LEARNT = 0.9  # with a larger error nothing is learnt: the mean of the targets has an error of 1
 

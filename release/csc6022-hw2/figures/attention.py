@@ -1,4 +1,4 @@
-"""The figures of the attention problem, drawn in the way of `plots`: see there."""
+"""The figures of the attention problem, made as `chainrule.lesson.figures` says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of the CIFAR-10 problem, drawn in the way of `plots`: see there.
+"""The figures of the CIFAR-10 problem, made as `chainrule.lesson.figures` says.
 
 Pictures are channels first. Arrays may be tensors on any device, NumPy arrays or lists; uint8 pictures go from 0 to
 255, float ones from 0 to 1. Float pictures beyond that (standardised ones) are shown from their own darkest to their

@@ -1,4 +1,4 @@
-"""The figures of the weight decay problem, drawn in the way of `plots`: see there."""
+"""The figures of the weight decay problem, made as `chainrule.lesson.figures` says."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress

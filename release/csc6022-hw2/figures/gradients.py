@@ -68,7 +68,7 @@ def step_sizes(
     title = "How close a difference quotient comes to your gradient"
     if best["central"][0] < 1e-6:
         finding = "; ".join(f"{name}: best error {e:.0e} at step {h:.0e}" for name, (e, h) in best.items())
-        finding = f"{finding[0].upper()}{finding[1:]}. Too large a step bends, too small a step rounds."
+        finding = f"{finding[0].upper()}{finding[1:]}. Larger steps suffer from curvature, smaller ones from rounding."
         seen = (
             "From the right the error of forward differences falls like h and that of central ones like h squared; "
             "below its best step each rises again like 1/h."

@@ -1,4 +1,4 @@
-"""The figures of a transformer's training, drawn in the way of `plots`: see there."""
+"""The figures of a transformer's training, made as `chainrule.lesson.figures` says."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ FRAME = 2.0  # how far the panels reach, in units of x0's larger entry
 
 @picture
 def paths(names: Names) -> tuple[Figure, str]:
-    """Show the first steps of gradient descent with the two largest steps, and with one beyond all theorems.
+    """Show the first steps of gradient descent with the largest step size of each theorem, and with a larger one.
 
     Args:
         names: the notebook's, globals(). Used are `descend`, `x0` and the answers `H`, `L`, `t_convex` and

@@ -1,7 +1,7 @@
 """The figures of the backpropagation question: a small network drawn with its weights, its gradients, one step.
 
-As in `plots`, every public function draws what the notebook holds so far, says in one sentence what is missing,
-and never raises. Neurons, inputs and classes are counted from 0.
+Every public function draws what the notebook has so far, says in one sentence what is missing, and never raises
+(see `chainrule.lesson.figures`). Neurons, inputs and classes are counted from 0.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """What is worth drawing of a convolutional network: its first filters, feature maps, saliency and predictions.
 
-Every function gives None where there is no network yet or where it cannot be run: the figures of `cifar_plots` then
+Every function gives None where there is no network yet or where it cannot be run: the figures of `cifar` then
 say so. None of them changes the network's mode, weights or gradients.
 """
 

@@ -30,13 +30,13 @@ def calibrate(
 ) -> list[Row]:
     """Measure each with seeds 0, 1, …, write the section "Calibration, <title>" of RESULTS.md and return its rows.
 
-    Every outcome is appended to data/calibration/ at once: an interrupted run goes on where it stopped.
+    Every outcome is appended to data/calibration/ at once, so the same command continues an interrupted run.
 
     Args:
         measured: by name, what to measure.
-        n: how many test examples a share is of; None if it is none.
-        recipe: text that an outcome depends on, such as the solution's source: a changed one measures anew.
-        bars: those in use, to be compared with those found.
+        n: the number of test examples of which an outcome is a share; None if it is not a share.
+        recipe: text that an outcome depends on, such as the solution's source. If it has changed, all is measured again.
+        bars: the thresholds in use, to be compared with the computed ones.
     """
     folder = ROOT / "data" / "calibration"
     folder.mkdir(parents=True, exist_ok=True)

@@ -23,7 +23,7 @@ Row = Mapping[str, object]  # a column's name and this row's value
 
 
 def record(section: str, rows: Sequence[Row], note: str = "", path: Path = RESULTS) -> None:
-    """Write one section anew, with date, machine and command; the other sections stay as they are."""
+    """Replace one section, with date, machine and command; the other sections stay as they are."""
     sections = _sections(path.read_text(encoding="utf-8")) if path.exists() else {}
     stamp = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · {machine()} · {versions()}  \n`{command()}`"
     sections[section] = "\n\n".join(part for part in (stamp, table(rows), note) if part)
@@ -54,7 +54,7 @@ def versions() -> str:
 
 
 def command() -> str:
-    """The running command as one would type it in the repository's root; foreign folders go by their names."""
+    """The running command as one types it in the repository's root. Of a path outside of it, only the name is shown."""
     script, *arguments = sys.argv
     shown = [_short(Path(script)), *(_short(Path(a)) if Path(a).is_absolute() else a for a in arguments)]
     return shlex.join(["python", *shown])

@@ -151,8 +151,8 @@ def places_of(spec: ModuleSpec | None) -> list[Path]:
 
 
 def hidden_from_workers(root: Path, judging: str) -> list[Path]:
-    """What a sandbox hides even where it lies in a place that workers see: the course, and every installed package of
-    the judging package's name. Our own distribution's `judging`, too, whatever the course's is called."""
+    """What a sandbox hides even inside folders that workers may read: the course, every installed package that is
+    called like the course's judging package, and every installed package `judging`."""
     installed = {place for name in (judging, "judging") if name for place in places_of(find_installed(name))}
     return [root, *sorted(installed | {place.resolve() for place in installed})]
 

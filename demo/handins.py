@@ -1,7 +1,7 @@
 """Hand-ins of a sample class, made from the release by filling in what each student wrote.
 
 A file of cs480-a2/ is one student: `# %% grade_id` starts the text of a cell. `# base:` names the student
-whose answers it starts from ("release" for none), `# loses:` the items it must not get all points of.
+whose answers it starts from ("release" for none), `# loses:` the items in which the student must lose points.
 """
 
 from __future__ import annotations

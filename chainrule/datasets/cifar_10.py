@@ -6,8 +6,8 @@ hands whole batches to PyTorch's own `DataLoader`:
     train_set = CIFAR10("./data", "train")
     train_loader = DataLoader(train_set, batch_size=64, shuffle=True, collate_fn=whole_batch)
 
-The files are pickles, as their makers chose: they are read by an unpickler that builds arrays, numbers and texts
-and nothing else.
+The files of CIFAR-10 are pickles, which can contain code. They are read by an unpickler that makes only arrays,
+numbers and texts.
 """
 
 import contextlib
@@ -143,7 +143,7 @@ def load(root: str | Path) -> DataSet | None:
     folder = Path(root).expanduser() / FOLDER
     try:
         stamps = tuple((s.st_size, s.st_mtime_ns) for s in (os.stat(folder / name) for name in FILES))
-        if _last.get("key") != (folder.resolve(), stamps):  # three splits are three calls for the same files
+        if _last.get("key") != (folder.resolve(), stamps):  # all three splits are in these files
             _last.update(data=_read(folder), key=(folder.resolve(), stamps))
     except OSError:
         return None
@@ -337,7 +337,7 @@ def _layout(name: str, batch: Batch) -> dict[bytes, object]:
 
 
 class _Arrays(pickle.Unpickler):
-    """Builds what the layout has and nothing else: a file from somewhere must not be able to run code."""
+    """Makes only the types that CIFAR-10's files have, so that a file from an unknown place cannot run code."""
 
     ALLOWED: ClassVar = {
         ("numpy.core.multiarray", "_reconstruct"),

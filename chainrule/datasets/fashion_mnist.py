@@ -299,7 +299,7 @@ def _idx_files(split: str, images: np.ndarray, labels: np.ndarray) -> Files:
     return {f"{split}-images-idx3-ubyte": _idx(images), f"{split}-labels-idx1-ubyte": _idx(labels)}
 
 
-# ---- the stand-in: silhouettes whose measures vary, overlapping between classes as real garments' do -------
+# ---- the stand-in: silhouettes of many sizes; some could be of two classes, as in the real set -------
 
 
 # Per label the spans of sleeve length, half width, flare, hem and the darkness of the line down the front.
@@ -334,7 +334,8 @@ def _generate() -> Files:
 def _draw(label: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """`n` images (n, 28, 28) uint8 of one class.
 
-    A shape is a distance-like field, positive inside; min is "and", max is "or", and a minus is "not".
+    A shape is an array that is positive inside and negative outside: min(a, b) is the part inside both shapes,
+    max(a, b) the part inside either, and -a is what is outside a.
     x and y run over the image from -1 to 1, to the right and downwards.
     """
 

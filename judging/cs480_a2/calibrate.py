@@ -8,8 +8,8 @@ grader's (judging/cs480_a2/question3.py: 470 steps on 6,000 pictures). A thresho
 doesn't miss it by bad luck alone: four standard deviations below the mean, where the variance is that between
 seeds plus that of drawing the n test pictures, p (1 - p) / n.
 
-Every outcome is appended to data/calibration/ at once: an interrupted run goes on where it stopped, and
-`--seeds 0` records what there is so far.
+Every outcome is appended to data/calibration/ at once, so the same command continues an interrupted run.
+`--seeds 0` trains nothing and reports the outcomes that exist.
 """
 
 import argparse

@@ -188,8 +188,8 @@ def convex_step_size(squared: float, epsilon: float) -> Step:
     )
 
 
-# The numbers of iterations below are real numbers plus one half, the middle between a bound and the next number: the
-# bound rounded up is at most one half away.
+# The right numbers of iterations below are a bound plus one half. So the bound rounded up differs from them by at most
+# one half: for the bound 65.6 that is 66.1, and 66 is 0.1 away.
 
 
 def convex_iterations(squared: float, epsilon: float) -> dict[str, Step]:

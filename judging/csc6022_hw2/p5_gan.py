@@ -323,7 +323,7 @@ def last_delta_terms(answer: Answer) -> Iterator[Terms]:
 
 
 def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
-    """One term is right up to a positive factor; if both have a negative factor, that is no mistake of this term."""
+    """One term is right up to a positive factor. If both terms have the wrong sign, `expect_average` judges that."""
     called = {"real": "the real samples' term", "fake": "the generated samples' term"}[which]
     for terms in draws:
         term, other = (terms.real, terms.fake) if which == "real" else (terms.fake, terms.real)

@@ -422,8 +422,9 @@ class Backprop:
         return value
 
     def factors(self, step: str) -> list[tuple[float, bool]]:
-        """Numbers k for which the value is k times what follows from the values before it, and whether the first of
-        these is the right one.
+        """Numbers k such that the student's value is k times what follows from earlier values, right or the student's.
+
+        With each k comes whether the first of these earlier values is the right one.
 
         Raises:
             CheckFailed: there is none; a known mistake is named.
@@ -969,7 +970,7 @@ def matching(ends: Mapping[str, float], known: Mapping[str, float]) -> bool:
 
 @cache
 def median_error(student: Student, hidden: int = HIDDEN) -> float:
-    """The median over data sets of ours of the normalised test error that the student's training reaches."""
+    """Train the student's network on `DRAWS` data sets; return the median of the normalised test errors."""
     errors = []
     for draw in range(DRAWS):
         try:

@@ -37,7 +37,7 @@ def stub_attention(
 
 Sublayer = Callable[[Tensor], Tensor]
 
-# Known mistakes of three kinds. They are known to `decoded` by their places here; the first one is no mistake.
+# Known mistakes of three kinds. `decoded` takes an index into each list; index 0 is no mistake.
 MEMORY_MISTAKES = (
     "",
     "the memory is ignored: keys and values of the second attention come from it",
@@ -83,7 +83,7 @@ def decoded(
         x: (B, n, d), float64.
         memory: (B, m, d), float64.
         source, target: their masks (B, 1, m) and (B, n, n).
-        memory_mistake … order_mistake: places in `MEMORY_MISTAKES`, `MASK_MISTAKES` and `ORDER_MISTAKES`.
+        memory_mistake … order_mistake: indices in `MEMORY_MISTAKES`, `MASK_MISTAKES` and `ORDER_MISTAKES`.
     """
     first = {1: None, 3: None, 4: source, 6: source}.get(mask_mistake, target)
     second = {2: None, 3: None, 4: target, 5: target}.get(mask_mistake, source)

@@ -70,8 +70,8 @@ def gradients(names: Mapping[str, object] | None, y: int = 0) -> tuple[Figure, s
     dead = [k for k, value in enumerate(z) if value <= 0]
     title = "What the loss asks of every weight: its gradient"
     finding = (
-        "Orange: a larger weight means a larger loss, blue: a smaller one. Wider: more so. Dashed: "
-        "the loss does not notice. Grey: neurons that are off."
+        "Orange: increasing the weight increases the loss. Blue: it decreases the loss. The wider, the more. Dashed: "
+        "the loss stays the same. Grey: neurons that are off."
     )
     figure, axes = canvas((dW.shape[1], len(z), len(db2)), title, finding)
     draw_edges(axes, [dW, dU])

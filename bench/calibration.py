@@ -35,7 +35,7 @@ def calibrate(
     Args:
         measured: by name, what to measure.
         n: the number of test examples of which an outcome is a share; None if it is not a share.
-        recipe: text that an outcome depends on, such as the solution's source. If it has changed, all is measured again.
+        recipe: text that an outcome depends on, such as the solution's source. If it changes, all is measured again.
         bars: the thresholds in use, to be compared with the computed ones.
     """
     folder = ROOT / "data" / "calibration"

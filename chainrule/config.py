@@ -1,4 +1,4 @@
-"""What a course's nbgrader_config.py takes from here: the steps that Chainrule adds to nbgrader's, by name.
+"""For a course's nbgrader_config.py: nbgrader's pipelines with the steps that Chainrule adds.
 
     import chainrule.config
 
@@ -6,7 +6,8 @@
     c.merge(chainrule.config.pipelines())
     c.Course.due = {"hw1": "2026-10-01 12:00 Europe/Paris"}
 
-What the file sets afterwards wins. Steps are named as text, so that reading the file imports nothing heavy.
+What the file sets after `merge` has priority. Steps are given as text, such as "chainrule.grading.Judge", so that
+reading the file doesn't import torch.
 """
 
 from __future__ import annotations
@@ -51,18 +52,15 @@ def pipelines() -> Config:
     c = Config()
     c.ClearSolutions.code_stub = {"python": "todo()"}
     c.ClearSolutions.text_stub = "*Write your answer here.*"
-    c.ClearMarkScheme.enforce_metadata = False  # mark schemes stand in the read-only cell before an answer
-    c.GenerateAssignment.force = (
-        True  # release/ may be committed: a fresh clone still has to fill its gradebook
-    )
+    c.ClearMarkScheme.enforce_metadata = False  # a mark scheme is in the read-only cell before its answer
+    # release/ may be committed, and after a fresh clone the gradebook is still empty
+    c.GenerateAssignment.force = True
     c.GenerateAssignment.preprocessors = list(RELEASE)
     c.ZipCollectApp.extractor_plugin = "chainrule.intake.SafeExtractor"
     c.ZipCollectApp.collector_plugin = "chainrule.intake.DownloadCollector"
     c.Autograde.sanitize_preprocessors = list(SANITISE)
     c.Autograde.autograde_preprocessors = list(GRADE)
-    c.HTMLExporter.preprocessors = [
-        "chainrule.feedback.Disarm"
-    ]  # what formgrader shows, nobody's script runs in
+    c.HTMLExporter.preprocessors = ["chainrule.feedback.Disarm"]  # no script of a student runs in formgrader
     c.GenerateFeedback.exporter_class = "chainrule.feedback.FeedbackExporter"
     c.GenerateFeedback.preprocessors = list(FEEDBACK)
     c.ExportApp.plugin_class = "chainrule.marks.MarksCsv"

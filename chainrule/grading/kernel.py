@@ -200,7 +200,7 @@ class WarmProvisioner(KernelProvisionerBase):
                 raise WorkerError("the kernel ended before it was ready")
             await asyncio.sleep(0.005)
         outside = connection | {"key": key.encode(), "ip": sandbox.outside(f"{sandbox.sockets}/k")}
-        return cast(KernelConnectionInfo, outside)  # which declares a text as key; jupyter_client uses bytes
+        return cast(KernelConnectionInfo, outside)  # the type has str for the key; jupyter_client uses bytes
 
     async def poll(self) -> int | None:
         if self.supervisor is None:

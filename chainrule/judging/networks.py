@@ -299,14 +299,16 @@ def expect_dropout(
     many = image.expand(200, *image.shape[1:])
     once, again = (numbers(model.logits(many), "the output") for _ in range(2))
     expect(differ(once, again, rtol=1e-4, atol=1e-6) == 0).is_true(
-        "dropout is active in eval mode too: nn.Dropout heeds the mode by itself, F.dropout wants self.training"
+        "dropout is active in eval mode too: nn.Dropout follows the mode, F.dropout needs training=self.training"
     )
     count = sum(bool(layer.settings.get("p")) for layer in layers if layer.kind == "dropout")
     expect(count <= len(after)).is_true(f"the network has {count} dropouts, not {len(after)}")
     last = len(blocks(layers)) - 2
     for later, block in enumerate(sorted(after, reverse=True)):
         left = survivors(model, layers, image, block, rows)
-        expect(bool(left.alive.any())).is_true("hidden units do not show in the output, whatever the weights")
+        expect(bool(left.alive.any())).is_true(
+            "the output does not depend on the hidden units, whatever the weights"
+        )
         place = "before the last layer" if block == last else f"after hidden layer {block + 1}"
         others = 0.8**later  # what the dropouts after this one leave
         what = f"the share of units left by the dropout {place}" + " and the next" * (later > 0)
@@ -317,7 +319,7 @@ def expect_dropout(
             mistakes={
                 "there is no such dropout": others,
                 "it keeps one unit in five and drops four": 0.2 * others,
-                "it drops half the units, as nn.Dropout does if not told a rate": 0.5 * others,
+                "it drops half the units, as nn.Dropout does by default": 0.5 * others,
             },
         )
         if block == last:

@@ -105,7 +105,7 @@ class _Packer:
             return value
 
         def is_a(*kinds: type) -> bool:
-            return issubclass(type(value), kinds)  # isinstance would believe what an object says of its class
+            return issubclass(type(value), kinds)  # isinstance asks the object's __class__, which may lie
 
         if is_a(Handle):
             return {"handle": [value.id, value.kind, value.label]}
@@ -181,7 +181,8 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
 
     Args:
         message: untrusted bytes.
-        resolve: makes from a handle the object that stands for it here; without it the `Handle` itself is returned.
+        resolve: called with each handle; its result is in the returned value in the handle's place. Without it the
+            `Handle` itself is.
     Raises:
         WireError: the bytes are not a message.
 

@@ -19,7 +19,7 @@ from chainrule.marks.lms import TABLE_FORMATS, TableFormat, is_points_row, parse
 from chainrule.marks.sheet import Sheet, escape_formula, read_sheet
 from chainrule.marks.totals import StudentTotal, decimal_text, totals
 
-SAFE_ID = re.compile(r"[\w.@+-]+")  # an id that a spreadsheet can only make an error or a number of
+SAFE_ID = re.compile(r"[\w.@+-]+")  # as a formula, it could only be an error or a number
 SAFE_NUMBER = re.compile(r"[+-]?[\d.,]*%?")  # a number, or "-" for an empty mark
 
 

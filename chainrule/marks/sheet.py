@@ -49,7 +49,7 @@ class Sheet:
         lines = []
         for row in self.rows:
             line = io.StringIO(newline="")
-            # csv quotes cells with characters of its line end: \r\n has both kinds, whichever the file uses
+            # csv quotes a cell with a character of its line end: with \r\n it quotes both \r and \n
             csv.writer(line, delimiter=self.delimiter, lineterminator="\r\n", quoting=quoting).writerow(row)
             lines.append(line.getvalue().removesuffix("\r\n"))
         text = self.line_end.join(lines) + self.line_end * self.last_line_ends

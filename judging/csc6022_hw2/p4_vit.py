@@ -159,7 +159,7 @@ FEATURES = {
             VIT: "only a ViT cuts the image into patches, and attention takes them all at once",
             BOTH: "a convolution's windows don't depend on one another either",
         },
-        "attention takes all patches in one matrix product, so a ViT can at any rate",
+        "attention takes all patches in one matrix product, so a ViT certainly can",
     ),
     "sharing": Feature(
         "shares weights across places",
@@ -167,7 +167,7 @@ FEATURES = {
             CNN: "sharing a filter across the image is the inductive bias of convolutions",
             BOTH: "a ViT's patch embedding and its layers use the same weights for every patch, too",
         },
-        "a filter is used at every place of the image, so a CNN does at any rate",
+        "a filter is used at every place of the image, so a CNN certainly does",
     ),
     "encoding": Feature(
         "requires positional encoding of patches",
@@ -183,9 +183,9 @@ FEATURES = {
         "naturally preserves global spatial relationships",
         {
             VIT: "attention relates any two patches in a single layer, however far apart",
-            NEITHER: "a CNN sees far apart only after many layers, and attention has no positions by itself",
+            NEITHER: "a CNN relates distant places only after many layers, and attention has no positions by itself",
         },
-        "a convolution sees its window only; what is far apart meets after many layers, if at all",
+        "a convolution sees its window only; distant places are combined after many layers, if at all",
     ),
 }
 
@@ -201,7 +201,7 @@ def expect_label(key: str, label: Callable[[str], str]) -> None:
         raise CheckFailed(f"“{given}” is not right: {feature.otherwise}")
     if len(feature.readings) > 1 and {attempt(label, other) for other in FEATURES} == {given}:
         raise CheckFailed(
-            f"“{given}” for every feature tells no two of them apart, and this one may be read both ways"
+            f"“{given}” for every feature: a feature that may be read in two ways then earns no points"
         )
 
 

@@ -89,7 +89,7 @@ def probabilities(draw: torch.Generator, n: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Network:
-    """Random weights and pre-activations, which don't belong together, and ∂L/∂z of the last layer (n, its width)."""
+    """Random weights, pre-activations (random, not computed from these), and ∂L/∂z of the last layer (n, its width)."""
 
     W: Layers
     z: Layers
@@ -345,7 +345,7 @@ def expect_average(draws: Iterator[Terms]) -> None:
         known = [c for c in (terms.real.factor, terms.fake.factor) if c is not None]
         known = known or [c for c in (terms.real.size(terms.n), terms.fake.size(terms.n)) if c is not None]
         if not known:
-            raise CheckFailed("neither term can be recognised, so nothing can be said of 1/n")
+            raise CheckFailed("neither term can be recognised, so the factor 1/n cannot be checked")
         negated = len(known) == 2 and max(known) < 0  # a single wrong sign is judged by `expect_term`
         for c in known:
             check_size(c if negated else abs(c), terms.n, terms.name)
@@ -563,9 +563,7 @@ def expect_sum(draws: Iterator[Product]) -> None:
     for one in draws:
         c = factor(one.got, one.want)
         if c is None:
-            raise CheckFailed(
-                "grad_theta_g is no multiple of the right one, so nothing can be said of its size"
-            )
+            raise CheckFailed("grad_theta_g is no multiple of the right one, so its factor cannot be checked")
         if abs(c * one.n - 1) < 1e-4:
             raise CheckFailed("grad_theta_g: 1/n is in ∂L/∂g already, so sum over the samples")
         check_size(c, one.n, "grad_theta_g")

@@ -666,7 +666,7 @@ def expect_data_part(student: Student) -> None:
                 pass
             if all(differ(got, want, RTOL, 1e-8) for want in known):
                 if not got.abs().max() > 1e-9:
-                    reason = "the decay stands in place of the data's gradient, and is not added to it"
+                    reason = "the decay is there in place of the data's gradient: add the two"
                     raise CheckFailed(f'"{name}" does not depend on the data: {reason}')
                 raise CheckFailed(f'"{name}": without the decay, it is not what `backprop` gives')
 

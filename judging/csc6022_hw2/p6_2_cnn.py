@@ -295,7 +295,7 @@ def read(net: Net) -> Reading:
     fits: list[tuple[int, int]] = []
     for pads in PADS:
         if any(sizes.features(pads) == sizes.features(other) for other in fits):
-            fits.append(pads)  # not to be distinguished by the number of features
+            fits.append(pads)  # the same number of features as a padding before
             continue
         try:
             got = net(sizes.images(3, seed=2), sizes.draw(3, pads))
@@ -718,7 +718,7 @@ def expect_sgd(student: Student, c: Regression) -> None:
 
     def mistakes(lr: float, epochs: int) -> dict[str, Any]:
         return {
-            "the weights never change: backward() or step() is missing, or zero_grad() stands between them": (
+            "the weights never change: backward() or step() is missing, or zero_grad() is between them": (
                 c.after(lr, epochs=0)
             ),
             "old gradients pile up: optimizer.zero_grad() is missing": c.after(
@@ -968,7 +968,7 @@ def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
         if best >= wanted:
             return
     raise CheckFailed(
-        f"trained by us on 20 images, it names {best} of them rightly: it should know them by heart"
+        f"trained by us on 20 images, it classifies {best} of them correctly; it should learn at least {wanted}"
     )
 
 
@@ -1006,7 +1006,7 @@ def expect_statistics(model: Model) -> None:
         if name.endswith(("running_mean", "running_var")) and torch.equal(before[name], trained[name])
     ]
     expect(not frozen).is_true(
-        f"{shorten(', '.join(frozen))} stays as it was in training mode: then eval mode knows nothing of the data"
+        f"{shorten(', '.join(frozen))} stays as it was in training mode, so eval mode knows nothing about the data"
     )
 
 

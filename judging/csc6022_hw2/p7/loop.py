@@ -149,7 +149,7 @@ def trained(
 
 
 LOOPS = {
-    "the weights never change: backward() or step() is missing, or zero_grad() stands between them": LoopMistake(
+    "the weights never change: backward() or step() is missing, or zero_grad() is between them": LoopMistake(
         backward=False
     ),
     "old gradients pile up: optimizer.zero_grad() is missing": LoopMistake(clear="never"),
@@ -159,7 +159,7 @@ LOOPS = {
     "scheduler.step() comes once an epoch, not after every batch": LoopMistake(schedule="epoch"),
     "scheduler.step() comes before optimizer.step()": LoopMistake(schedule="early"),
     "the loss is made larger, not smaller": LoopMistake(sign=-1.0),
-    "only the last batch is used: the step stands outside the loop": LoopMistake(only=slice(-1, None)),
+    "only the last batch is used: the step is outside the loop": LoopMistake(only=slice(-1, None)),
     "only the first batch is used": LoopMistake(only=slice(1)),
     "every batch is used for two steps": LoopMistake(repeat=2),
     "the decoder sees later tokens: the target's mask is missing": LoopMistake(causal=False),

@@ -93,11 +93,11 @@ def expect_encoding(student: Student) -> None:
             "the exponent counts columns twice: column pair i has 2i/d_model": frequencies(
                 n, d, 4 * i / d
             ).flatten(1),
-            "sines and cosines stand side by side: interleave them, sines in even columns": (
+            "all sines come before all cosines: interleave them, sines in even columns": (
                 pairs.mT.flatten(1)
             ),
-            "sines stand side by side, the exponent is i/d_model": frequencies(n, d, i / d).mT.flatten(1),
-            "sine and cosine are swapped: the sine stands in even columns": pairs.flip(-1).flatten(1),
+            "all sines come first, and the exponent is i/d_model": frequencies(n, d, i / d).mT.flatten(1),
+            "sine and cosine are swapped: the sine is in even columns": pairs.flip(-1).flatten(1),
             "positions begin at 1: begin at 0": frequencies(n, d, 2 * i / d, first=1).flatten(1),
             "the exponent has the wrong sign: frequencies fall with the column": frequencies(
                 n, d, -2 * i / d

@@ -74,7 +74,7 @@ def expect_dropped(dropped: Tensor, full: Tensor, p: float) -> None:
         raise CheckFailed("there is no dropout in training mode")
     expect(bool(alive.any())).is_true("dropout leaves nothing in training mode")
     share, growth = float(alive.double().mean()), float((dropped / full)[alive].mean())
-    swapped = "keep and drop are swapped: the rate says how many fall"
+    swapped = "keep and drop are swapped: the rate is the share that is dropped"
     expect(share, f"the share that dropout leaves, at the rate {p:g},").close_to(
         1 - p, rtol=0, atol=0.06, mistakes={swapped: torch.tensor(share if abs(share - p) < 0.06 else 9.0)}
     )

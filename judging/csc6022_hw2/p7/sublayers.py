@@ -50,8 +50,8 @@ def expect_normalised(student: Student) -> None:
         d = x.double()
         settings: dict[str, Any] = {
             "the variance is divided by n − 1: take the biased one, divided by n": {"correction": 1},
-            "eps stands outside the root: √(variance + eps)": {"outside": True},
-            "the variance is divided by n − 1 and eps stands outside the root": {
+            "eps is outside the root: √(variance + eps)": {"outside": True},
+            "the variance is divided by n − 1 and eps is outside the root": {
                 "correction": 1,
                 "outside": True,
             },

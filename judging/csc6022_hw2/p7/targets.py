@@ -139,7 +139,7 @@ def expect_mass(student: Student) -> None:
                     "s is spread over V classes; label and padding get none of it": spread(
                         1 - s, s / vocabulary
                     ),
-                    "s / V for everyone, the label too: that is PyTorch's label_smoothing": spread(
+                    "every class gets s / V, the label too: that is PyTorch's label_smoothing": spread(
                         1 - s + s / vocabulary, s / vocabulary
                     ),
                     "the label gets s and the others share 1 − s": spread(s, (1 - s) / (vocabulary - 2)),

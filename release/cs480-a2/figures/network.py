@@ -229,7 +229,7 @@ def array_of(
     """A value by its name as a float64 array; rows and columns are understood where a vector is meant.
 
     Raises:
-        NotYet: it is missing, holds no numbers, or has another shape (None stands for any size).
+        NotYet: it is missing, holds no numbers, or has another shape (None means any size).
     """
     if names.get(name) is None:
         raise NotYet(f"there is no `{name}`, so {hint}")

@@ -198,9 +198,9 @@ def curves(
     """Show losses (left) and accuracies (right) as training goes on.
 
     `history` maps names such as "training loss" and "validation accuracy" to lists, one number per epoch or step,
-    accuracies as fractions of 1. The word "loss" or "acc" in a name says where it belongs; others are left out.
-    `by` names what the horizontal axis counts; a list under that name in `history`, if there is one, says where
-    the numbers stand, else it is at 1, 2, … A `target` is a line among the accuracies.
+    accuracies as fractions of 1. A list with "loss" in its name is drawn left, one with "acc" right; others are
+    left out. `by` is the label of the horizontal axis. If `history` has a list of that name, it gives the positions on
+    this axis; else they are 1, 2, … `target` is an accuracy to reach, drawn as a line.
     """
     hint = "run the cell that trains the network"
     if not isinstance(history, Mapping | None):
@@ -304,7 +304,7 @@ def saliency(
 ) -> tuple[Figure, str]:
     """Show pictures and below each one how strongly the score depends on each of its pixels.
 
-    `images` is uint8 or float (N, 3, H, W), `maps` |gradient| (N, H, W), `titles` what stands above each picture.
+    `images` is uint8 or float (N, 3, H, W), `maps` |gradient| (N, H, W), `titles` the text above each picture.
     Each map is scaled on its own. At most 8 pictures are shown.
     """
     hint = "run the cells that train the network and compute the gradients of its scores"
@@ -472,7 +472,7 @@ def lines_of(history: Mapping[str, object], by: str, hint: str) -> list[Line]:
 
 
 def positions_of(history: Mapping[str, object], by: str, lines: Sequence[Line], hint: str) -> np.ndarray:
-    """Where the numbers of the lines stand on the horizontal axis, float (longest,)."""
+    """The positions of the lines' numbers on the horizontal axis, float (longest,)."""
     longest = max(len(line.values) for line in lines)
     if history.get(by) is None:
         return np.arange(1.0, longest + 1)

@@ -37,7 +37,7 @@ def heads(
 
     Args:
         weights: (heads, n_q, n_k), or with a first dimension of one sentence.
-        rows, columns: what stands at the queries and at the keys, words or characters.
+        rows, columns: the labels of the queries and of the keys, words or characters.
         names: of the heads, "head 1" and so on if not given.
     """
     return maps(weights, rows, columns, title, names)
@@ -173,7 +173,7 @@ def maps(
 
 
 def label(axes: Axes, rows: Sequence[str], columns: Sequence[str]) -> None:
-    """Write what stands at each row and column; single characters upright, words slanted."""
+    """Label the rows and columns; single characters upright, words slanted."""
     words = max(map(len, [*columns, ""])) > 1
     axes.set_yticks(range(len(rows)), list(rows))
     how: dict[str, Any] = {"rotation": 50, "ha": "right", "rotation_mode": "anchor"} if words else {}

@@ -17,7 +17,7 @@ from chainrule.lesson.todo import Unfinished
 __all__ = ["step_sizes"]
 
 STEPS = 10.0 ** np.linspace(-13, -1, 49)
-# Slopes to compare with: from, to, power of h, factor, label and where it stands.
+# Slopes to compare with: from, to, power of h, factor, label and its place.
 GUIDES = [
     (1e-4, 1e-1, 1, 10.0, "∝ h", ("right", "bottom")),
     (1e-3, 1e-1, 2, 1e-2, "∝ h²", ("left", "top")),

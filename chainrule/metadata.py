@@ -145,11 +145,8 @@ def judged_cell(cell: NotebookNode) -> JudgedCell | None:
     Raises:
         CourseError: it has another form.
     """
-    return (
-        read(JudgedCell, cell.metadata, place(cell))
-        if "checks" in cell.metadata.get("chainrule", {})
-        else None
-    )
+    about = cell.metadata.get("chainrule")
+    return read(JudgedCell, cell.metadata, place(cell)) if isinstance(about, dict) and "checks" in about else None
 
 
 def judged_record(record: object) -> JudgedCell:

@@ -146,7 +146,11 @@ def judged_cell(cell: NotebookNode) -> JudgedCell | None:
         CourseError: it has another form.
     """
     about = cell.metadata.get("chainrule")
-    return read(JudgedCell, cell.metadata, place(cell)) if isinstance(about, dict) and "checks" in about else None
+    return (
+        read(JudgedCell, cell.metadata, place(cell))
+        if isinstance(about, dict) and "checks" in about
+        else None
+    )
 
 
 def judged_record(record: object) -> JudgedCell:

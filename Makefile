@@ -8,7 +8,7 @@ JOBS ?= auto
 a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
-.PHONY: setup demo test lint docs lock release bench bench-engine bench-loader bench-reference bench-notebook \
+.PHONY: setup demo test check lint docs lock release bench bench-engine bench-loader bench-reference bench-notebook \
         bench-student bench-calibrate bench-open-network bench-pdf
 
 setup: .venv/ready
@@ -21,6 +21,10 @@ demo: setup
 
 test: setup lint
 	python -m pytest -n $(JOBS)
+
+# Before a commit: lint, types, the tests of what has changed, and a smoke course.
+check: setup lint
+	python -m pytest -n $(JOBS) $$(python tests/changed.py $(if $(SINCE),--since $(SINCE)))
 
 lint: setup
 	ruff check .

@@ -69,8 +69,10 @@ def test_the_same_release_gives_the_same_bytes(kits: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("assignment", ASSIGNMENTS)
 def test_a_kit_has_what_students_need(kits: Path, assignment: str, tmp_path: Path) -> None:
     folder = unzip(kits, assignment, tmp_path)
-    notebooks = {path.name for path in (ROOT / "source" / assignment).glob("*.ipynb")}
-    assert {path.name for path in folder.iterdir()} == notebooks | {
+    source = ROOT / "source" / assignment
+    notebooks = {path.name for path in source.glob("*.ipynb")}
+    beside = {path.name for path in (source / "figures", source / "given") if path.is_dir()}
+    assert {path.name for path in folder.iterdir()} == notebooks | beside | {
         "README.md",
         "chainrule",
         "environment.yml",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.authoring.answers import Exercise, Problem, Right, Wrong
+from chainrule.authoring.answers import Exercise, Problem, Right, Sources, Wrong
 
 # Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
@@ -149,7 +149,7 @@ layer_sizes = [(28, 28, 16), (28, 28, 16), (14, 14, 16), (14, 14, 32), (14, 14, 
 layer_parameters[7] = 7 * 7 * 32 * 10 + 10
 """
 
-RIGHT_1_2 = {
+RIGHT_1_2: dict[str, Sources | Right] = {
     "as it stands": "",
     "flattened before dropout": f"layer_sizes = [{_SIZES}, (800,), (10,)]",
     "a plain 10": f"layer_sizes = [{_SIZES}, 800, 10]",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.authoring.answers import Exercise, Problem, Right, Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Right, Sources, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
@@ -230,7 +230,7 @@ def backpropagate(delta, W, z, kinds):
     return deltas
 """
 
-RIGHT_BACK = {
+RIGHT_BACK: dict[str, Sources | Right] = {
     "a loop": BACK,
     "einsum": change(BACK, "(deltas[l + 1] @ W[l + 1]) → torch.einsum('nj,jk->nk', deltas[l + 1], W[l + 1])"),
     "columns": change(BACK, "(deltas[l + 1] @ W[l + 1]) → (W[l + 1].T @ deltas[l + 1].T).T"),

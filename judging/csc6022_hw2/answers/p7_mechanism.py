@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.authoring.answers import Exercise, Problem, Right, Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Right, Sources, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
@@ -36,7 +36,7 @@ def attend(*changes: str) -> str:
     return change(ATTENTION, *changes)
 
 
-RIGHT_ATTENTION = {
+RIGHT_ATTENTION: dict[str, Sources | Right] = {
     "matmul, weights after dropout": ATTENTION,
     "lowest finite number": attend("-1e9 → torch.finfo(scores.dtype).min"),
     "query scaled first": attend("matmul(query, → matmul(query / d_k**0.5,", " / math.sqrt(d_k) → "),

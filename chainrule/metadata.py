@@ -145,9 +145,10 @@ def judged_cell(cell: NotebookNode) -> JudgedCell | None:
     Raises:
         CourseError: it has another form.
     """
+    about = cell.metadata.get("chainrule")
     return (
         read(JudgedCell, cell.metadata, place(cell))
-        if "checks" in cell.metadata.get("chainrule", {})
+        if isinstance(about, dict) and "checks" in about
         else None
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import keyword
 import re
+import sys
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
-from traitlets import Dict, Enum, List, Unicode
+from traitlets import Dict, Enum, List, TraitError, Unicode, validate
 from traitlets.config import Config, Configurable
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -73,6 +75,27 @@ class Course(Configurable):
             "load of `chainrule.datasets.fashion_mnist`."
         ),
     ).tag(config=True)
+
+    @validate("judging")
+    def _is_a_package(self, proposal: dict[str, str]) -> str:
+        name = proposal["value"]
+        taken = {"chainrule", *sys.stdlib_module_names}
+        if name and (not name.isidentifier() or keyword.iskeyword(name) or name in taken):
+            raise TraitError(
+                f"c.Course.judging is {name!r}: write the name of one package of your own, such as 'judging'; "
+                "modules in it are named by the checks that import them"
+            )
+        return name
+
+    @validate("preload")
+    def _is_no_judging_module(self, proposal: dict[str, list[str]]) -> list[str]:
+        wanted: list[str] = proposal["value"]
+        for name in wanted:
+            if name.partition(".")[0] in {self.judging, "judging"} - {""}:
+                raise TraitError(
+                    f"c.Course.preload names {name}: no worker may see the judging package; leave it out"
+                )
+        return wanted
 
     roster = Unicode(
         "roster.csv",

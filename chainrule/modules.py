@@ -12,18 +12,22 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import distribution, packages_distributions, version
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 OURS = "chainrule"
-NO_DATA = {".py", ".pyc", ".md", ".ipynb"}  # beside a module; Python counts where it is imported
+NO_VERDICT = {".pyc", ".md", ".ipynb"}  # files in a judging package that change no verdict
+ANSWERS = "answers"  # its folders of right and wrong answers, which prove the checks
 
 
 @dataclass(frozen=True)
@@ -43,23 +47,31 @@ class CourseModules:
     @property
     def judging_path(self) -> list[str] | None:
         """Where to look for the judging package; None for wherever Python looks."""
-        return [str(self.root)] if is_package(self.root, self.judging) else None
+        return [str(self.root)] if has_module(self.root, self.judging) else None
 
     @cached_property
     def shipped(self) -> set[str]:
-        """Names of the modules that ship beside the notebooks."""
+        """Names of the modules that ship beside the notebooks. An installed module keeps its name, as in a worker."""
         if not self.beside.is_dir():
             return set()
-        modules = {path.stem for path in self.beside.glob("*.py") if path.stem.isidentifier()}
-        folders = {path.parent.name for path in self.beside.glob("*/*.py") if path.parent.name.isidentifier()}
-        return (modules | folders) - sys.stdlib_module_names
+        names = {path.stem for path in self.beside.glob("*.py")}
+        names |= {path.parent.name for path in self.beside.glob("*/*.py")}
+        return {name for name in names if name.isidentifier() and not self._is_taken(name)}
+
+    def _is_taken(self, name: str) -> bool:
+        installed = (place for spec in find_everywhere(name) for place in places_of(spec))
+        return name in {OURS, *sys.stdlib_module_names} or any(map(is_installed, installed))
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: object = None
     ) -> ModuleSpec | None:
         """The judging package and the shipped modules, for `sys.meta_path`; Python itself finds what is in them."""
         if name == self.judging and self.judging_path:
-            return PathFinder.find_spec(name, self.judging_path)
+            spec = PathFinder.find_spec(name, self.judging_path)
+            if spec is not None and spec.origin is None:  # a folder without __init__.py: of this course alone
+                spec = ModuleSpec(name, None, is_package=True)
+                spec.submodule_search_locations = [str(self.root / name)]
+            return spec
         if name in self.shipped:
             return PathFinder.find_spec(name, [str(self.beside)])
         return None
@@ -125,20 +137,32 @@ def forget(modules: CourseModules) -> None:
     importlib.invalidate_caches()
 
 
-def is_package(root: Path, name: str) -> bool:
-    return bool(name) and (root / name / "__init__.py").is_file()
+def has_module(root: Path, name: str) -> bool:
+    """Whether a course has the module in its folder: a folder with Python in it, or a file."""
+    folder = root / name
+    return bool(name) and (
+        next(folder.rglob("*.py"), None) is not None or folder.with_suffix(".py").is_file()
+    )
 
 
 def find_installed(name: str) -> ModuleSpec | None:
     """Where an installed top-level module is, editable installs included, without importing it."""
+    return next(find_everywhere(name), None)
+
+
+def find_everywhere(name: str) -> Iterator[ModuleSpec]:
+    """Every top-level module of a name that this process could import, the one that it would import first."""
     for finder in sys.meta_path:
         find = getattr(finder, "find_spec", None)
-        if isinstance(finder, CourseModules) or find is None:
-            continue
-        if (spec := find(name, None)) is not None:
-            found: ModuleSpec = spec
-            return found
-    return None
+        if (
+            find is not None
+            and not isinstance(finder, CourseModules)
+            and (spec := find(name, None)) is not None
+        ):
+            yield spec
+    for place in sys.path:
+        if (spec := PathFinder.find_spec(name, [place])) is not None:
+            yield spec
 
 
 def places_of(spec: ModuleSpec | None) -> list[Path]:
@@ -153,8 +177,21 @@ def places_of(spec: ModuleSpec | None) -> list[Path]:
 def hidden_from_workers(root: Path, judging: str) -> list[Path]:
     """What a sandbox hides even inside folders that workers may read: the course, every installed package that is
     called like the course's judging package, and every installed package `judging`."""
-    installed = {place for name in (judging, "judging") if name for place in places_of(find_installed(name))}
+    installed: set[Path] = set()
+    for name in filter(None, (judging, "judging")):
+        for place in {place for spec in find_everywhere(name) for place in places_of(spec)}:
+            compiled = place.parent.glob(f"__pycache__/{place.stem}.*") if place.suffix == ".py" else ()
+            installed |= {place, *compiled}
+        installed |= set(editable_projects(name))
     return [root, *sorted(installed | {place.resolve() for place in installed})]
+
+
+def editable_projects(name: str) -> Iterator[Path]:
+    """The folders of projects that bring a top-level module and are installed in place (`pip install -e`)."""
+    for project in distributions().get(name, []):
+        about = json.loads(distribution(project).read_text("direct_url.json") or "{}")
+        if about.get("dir_info", {}).get("editable"):
+            yield Path(url2pathname(urlsplit(about["url"]).path))
 
 
 # -- what verdicts depend on -----------------------------------------------------------------------------
@@ -180,6 +217,12 @@ def imported(modules: CourseModules, sources: Iterable[str]) -> tuple[list[Path]
             continue
         done.add(name)
         spec = modules.locate(name)
+        if (
+            top == modules.judging
+        ):  # names that code puts together, tables that it reads: whatever lies there counts
+            package_files, package_imports = contents_of(spec, name, modules.judging)
+            files |= package_files
+            waiting += package_imports
         waiting += [parent for parent in [name.rpartition(".")[0]] if parent]
         if spec is None or not spec.has_location or spec.origin is None:
             continue
@@ -190,19 +233,17 @@ def imported(modules: CourseModules, sources: Iterable[str]) -> tuple[list[Path]
             if top in distributions():
                 continue
         files.add(file)
-        if top == modules.judging and name != top:
-            files |= data_beside(file)
         if file.suffix == ".py":
             package = name if spec.submodule_search_locations is not None else name.rpartition(".")[0]
-            waiting += imports_in(file.read_text(encoding="utf-8"), package, modules.judging)
+            waiting += imports_in(file.read_bytes(), package, modules.judging)
     return sorted(files), versions
 
 
-def imports_in(source: str, package: str, judging: str) -> set[str]:
+def imports_in(source: str | bytes, package: str, judging: str) -> set[str]:
     """Dotted names that some code may import, those of attributes of modules among them; none if it is not Python."""
     try:
         tree = ast.parse(source)
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return set()
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -219,13 +260,31 @@ def imports_in(source: str, package: str, judging: str) -> set[str]:
     return names - {""}
 
 
-def data_beside(module: Path) -> set[Path]:
-    """Files in a module's folder and below that are no Python: weights, tables."""
-    return {
-        file
-        for file in module.parent.rglob("*")
-        if file.is_file() and file.suffix not in NO_DATA and not file.name.startswith(".")
-    }
+def uses_judging(source: str, judging: str) -> bool:
+    """Whether code imports the judging package."""
+    return bool(judging) and any(
+        name.partition(".")[0] == judging for name in imports_in(source, "", judging)
+    )
+
+
+def contents_of(spec: ModuleSpec | None, name: str, judging: str) -> tuple[set[Path], set[str]]:
+    """The files of a package of the judging package, and what its modules import.
+
+    Of the judging package itself only files at its top count, or a change for one assignment would judge all of them
+    again. The answers that prove the checks do not count, unless a module imports them.
+    """
+    files: set[Path] = set()
+    names: set[str] = set()
+    for folder in places_of(spec) if spec is not None and spec.submodule_search_locations is not None else []:
+        for file in folder.glob("*") if name == judging else folder.rglob("*"):
+            inside = file.relative_to(folder).parts
+            hidden = any(part.startswith(".") or part in ("__pycache__", ANSWERS) for part in inside[:-1])
+            if hidden or not file.is_file() or file.suffix in NO_VERDICT or file.name.startswith("."):
+                continue
+            files.add(file)
+            if file.suffix == ".py":
+                names |= imports_in(file.read_bytes(), ".".join([name, *inside[:-1]]), judging)
+    return files, names
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,10 +15,11 @@ from nbformat.v4 import new_code_cell
 from tiny_course import SOLUTION, marked, notebook, submit, type_command
 from workers import clear, hide_bubblewrap, run, value
 
-from chainrule.course import CONFIG
+from chainrule.course import CONFIG, CourseError, CourseFolder
 from chainrule.grading import sandbox
+from chainrule.grading.classroom import scores
 from chainrule.grading.kernel import Zygote
-from chainrule.modules import CourseModules, imported, load
+from chainrule.modules import CourseModules, distributions, hidden_from_workers, imported, load
 
 SECRET = "the-right-value-is-42"
 INSTALLED = "judging_of_a_test"  # a pip-installed course's
@@ -79,6 +81,9 @@ def test_what_is_imported_is_followed_through_the_course(modules: CourseModules)
     write(modules.root / "judging" / "hw1" / "other.py", "")
     write(modules.root / "judging" / "hw1" / "near.py", "from .values import RIGHT\n")
     write(modules.root / "judging" / "hw1" / "weights.bin", "1 2 3")
+    write(modules.root / "judging" / "hw1" / "notes.md", "")
+    write(modules.root / "judging" / "hw1" / "answers" / "right.py", "")
+    write(modules.root / "judging" / "hw2" / "values.py", "")
     files, versions = imported(
         modules, ["import torch\nfrom judging.hw1 import near\nimport json, chainrule.lesson"]
     )
@@ -86,6 +91,7 @@ def test_what_is_imported_is_followed_through_the_course(modules: CourseModules)
         "judging/__init__.py",
         "judging/hw1/__init__.py",
         "judging/hw1/near.py",
+        "judging/hw1/other.py",
         "judging/hw1/values.py",
         "judging/hw1/weights.bin",
         "source/hw1/given/__init__.py",
@@ -108,6 +114,56 @@ def test_what_is_imported_is_followed_through_the_course(modules: CourseModules)
 )
 def test_every_way_to_import_is_seen(modules: CourseModules, source: str) -> None:
     assert "judging/hw1/values.py" in names(imported(modules, [source])[0], modules.root)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from judging.hw1.star import *",
+        "import importlib\nimportlib.import_module(f'{__package__}.p_{1}')",
+        "import importlib\nimportlib.import_module('.p_1', __package__)",
+    ],
+)
+def test_names_that_code_puts_together_count_too(modules: CourseModules, code: str) -> None:
+    write(modules.root / "judging" / "hw1" / "p_1.py", "")
+    write(modules.root / "judging" / "hw1" / "star" / "__init__.py", "__all__ = ['v']")
+    write(modules.root / "judging" / "hw1" / "star" / "v.py", "")
+    write(modules.root / "judging" / "hw1" / "loads.py", "\ufeff" + code)  # with a byte order mark
+    write(modules.root / "judging" / "table.txt", "")
+    files = names(imported(modules, ["from judging.hw1 import loads"])[0], modules.root)
+    assert {"judging/hw1/p_1.py", "judging/hw1/star/v.py", "judging/table.txt"} <= files
+
+
+def test_a_judging_folder_without_init_and_a_single_file_serve_as_well(tmp_path: Path) -> None:
+    for name in ("folder", "file"):
+        root = tmp_path / name
+        write(root / ("judging/hw1.py" if name == "folder" else "judging.py"), "RIGHT = 3\n")
+        course = CourseModules(root, "judging", root / "source" / "hw1")
+        module = "judging.hw1" if name == "folder" else "judging"
+        assert load(course, module).RIGHT == 3
+        assert len(imported(course, [f"import {module}"])[0]) == 1
+
+
+def test_what_ships_takes_no_installed_modules_name(modules: CourseModules) -> None:
+    for name in ("numpy.py", "chainrule/__init__.py", "own.py"):
+        write(modules.beside / name, "")
+    assert CourseModules(modules.root, "judging", modules.beside).shipped == {"given", "own"}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("c.Course.judging = 'my.package'", "the name of one package"),
+        ("c.Course.judging = 'secrets'", "the name of one package"),
+        ("c.Course.judging = 'chainrule'", "the name of one package"),
+        ("c.Course.preload = ['judging.hw1']", "no worker may see the judging package"),
+    ],
+)
+def test_a_slip_in_the_configuration_is_refused(course: Path, line: str, words: str) -> None:
+    with (course / CONFIG).open("a", encoding="utf-8") as config:
+        config.write(f"\n{line}\n")
+    with pytest.raises(CourseError, match=words):
+        CourseFolder(course)
 
 
 def test_code_that_is_no_python_imports_nothing(modules: CourseModules) -> None:
@@ -173,6 +229,24 @@ def test_a_changed_judging_module_judges_all_again_and_diff_says_so(course: Path
     assert "because the judging modules changed" in said
 
 
+WHOLE_CHECK = JUDGED.replace("from judging.tiny import values\n", "").replace("values.RIGHT", "9.0")
+
+
+def test_a_cell_whose_checks_are_in_a_judging_module_is_run_by_the_referee(course: Path) -> None:
+    write(judged(course) / "judging" / "tiny" / "whole.py", WHOLE_CHECK.replace("item.score()", ""))
+    cells = [
+        marked(new_code_cell("from chainrule.lesson import todo"), "imports"),
+        marked(new_code_cell(SOLUTION), "f", solution=True),
+        marked(new_code_cell("from judging.tiny.whole import item\n\nitem.score()"), "square-check", 2),
+    ]
+    (course / "source" / "judged").mkdir()
+    nbformat.write(notebook(cells), course / "source" / "judged" / "judged.ipynb")
+    submit(course, "ann", notebook(cells), "judged")
+    said = type_command(course, "chainrule", "grade", "judged", "--jobs", "1")
+    assert "plain asserts" not in said
+    assert scores(CourseFolder(course), "judged", "ann") == {"square-check": 2.0}
+
+
 # ---- out of a worker's sight ---------------------------------------------------------------------------------
 
 THIEF = """
@@ -234,15 +308,18 @@ def test_no_worker_can_read_the_judging_package_by_any_path(
 ) -> None:
     """Neither the course folder's own nor an installed one; what is installed beside it is there as ever."""
     site = tmp_path / "site-packages"
+    second = tmp_path / "more" / "site-packages"
     control = write(site / "package_of_a_test" / "__init__.py", "VISIBLE = 1")
     places = [
         write(judged(course) / "judging" / "tiny" / "secret.py", f"'{SECRET}'"),
         write(site / INSTALLED / "hw1" / "secret.py", f"'{SECRET}'"),
         write(site / INSTALLED / "__init__.py", f"'{SECRET}'"),
         write(site / INSTALLED / "data.txt", SECRET),
+        write(second / INSTALLED / "secret.py", f"'{SECRET}'"),  # the second of two on the path
     ]
+    monkeypatch.syspath_prepend(str(second))
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("PYTHONPATH", f"{site}:{second}")
     with (course / CONFIG).open("a", encoding="utf-8") as config:
         config.write(f"\nc.Course.judging = {INSTALLED!r}\n")
     thief = THIEF.format(
@@ -268,6 +345,32 @@ def test_landlock_leaves_out_what_is_hidden_in_a_visible_place(tmp_path: Path) -
     for name in ("a/x/1.py", "a/y/2.py", "b/3.py"):
         write(tmp_path / "site" / name, "")
     (tmp_path / "site" / "link").symlink_to(tmp_path / "site" / "a")
-    listable, readable = sandbox.without([tmp_path / "site"], [tmp_path / "site" / "a" / "x", tmp_path])
+    listable, readable = sandbox.without_hidden(
+        [tmp_path / "site"], [tmp_path / "site" / "a" / "x", tmp_path]
+    )
     assert {str(path.relative_to(tmp_path)) for path in listable} == {"site", "site/a"}
     assert {str(path.relative_to(tmp_path)) for path in readable} == {"site/a/y", "site/b"}
+
+
+def test_what_is_hidden_has_its_compiled_form_and_its_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site-packages"
+    module = write(site / f"{INSTALLED}.py", "RIGHT = 1")
+    compiled = write(site / "__pycache__" / f"{INSTALLED}.cpython-311.pyc", "")
+    project = tmp_path / "src" / "project"
+    about = json.dumps({"url": project.as_uri(), "dir_info": {"editable": True}})
+    write(
+        site / "project_of_a_test-1.dist-info" / "METADATA",
+        "Metadata-Version: 2.1\nName: project-of-a-test\nVersion: 1\n",
+    )
+    write(site / "project_of_a_test-1.dist-info" / "top_level.txt", f"{INSTALLED}\n")
+    write(site / "project_of_a_test-1.dist-info" / "direct_url.json", about)
+    monkeypatch.syspath_prepend(str(site))
+    distributions.cache_clear()
+    try:
+        assert {tmp_path / "course", module, compiled, project} <= set(
+            hidden_from_workers(tmp_path / "course", INSTALLED)
+        )
+    finally:
+        distributions.cache_clear()

@@ -237,7 +237,11 @@ class GradebookWriter:
         graded = self.folder.folder("autograded", task.student, self.assignment) / f"{task.notebook}.ipynb"
         parts = depends_of(load_notebook(graded))
         earlier = self._find(key(parts)) if parts else None
-        return replace(task, kept=valid_outputs(task.text, earlier)) if earlier else task
+        return (
+            replace(task, kept=valid_outputs(task.text, earlier, self.folder.course.judging))
+            if earlier
+            else task
+        )
 
     def _find(self, key: str) -> NotebookNode | None:
         """The run kept under a key; None if there is none, or none in a sandbox where one is required."""
@@ -325,7 +329,7 @@ def unprotected(folder: CourseFolder, assignment: str) -> list[str]:
         cell.metadata.nbgrader.grade_id
         for path in folder.notebooks(assignment)
         for cell in nbformat.read(path, as_version=4).cells
-        if cell.cell_type == "code" and is_check(cell) and not is_refereed(cell)
+        if cell.cell_type == "code" and is_check(cell) and not is_refereed(cell, folder.course.judging)
     ]
 
 

@@ -15,9 +15,11 @@ from nbformat.v4 import new_output
 from nbgrader import utils
 from nbgrader.preprocessors import NbGraderPreprocessor
 
+from chainrule.course import Course
 from chainrule.errors import ChainruleError
 from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
 from chainrule.metadata import judged_record, result_of
+from chainrule.modules import uses_judging
 from chainrule.validation import RecordError
 
 STOPPED = ("CellTimeoutError", "DeadKernelError", "NotRun", "KeyboardInterrupt")
@@ -51,7 +53,10 @@ class Judge(NbGraderPreprocessor):
             return cell, resources
         name, points = cell.metadata.nbgrader.grade_id, float(cell.metadata.nbgrader.points)
         try:
-            result = verdict(name, points, cell.outputs, asserts="Item(" not in cell.source)
+            asserts = "Item(" not in cell.source and not uses_judging(
+                cell.source, Course(parent=self).judging
+            )
+            result = verdict(name, points, cell.outputs, asserts=asserts)
             record: dict[str, Any] = result.to_dict()
             html = result.table(due=True, graded=True)  # for people who grade
         except GraderError as error:

@@ -20,9 +20,11 @@ from chainrule.grading.store import depends_of
 from chainrule.metadata import graded_notebook, judged_cell
 
 
-def valid_outputs(text: str, earlier: NotebookNode) -> str:
+def valid_outputs(text: str, earlier: NotebookNode, judging: str = "judging") -> str:
     """The outputs of an earlier run that a run of this sanitised notebook would repeat.
 
+    Args:
+        judging: name of the judging package.
     Returns:
         `execution_count` and `outputs` by the cell's index, as JSON.
     """
@@ -44,12 +46,13 @@ def valid_outputs(text: str, earlier: NotebookNode) -> str:
         if not (is_check(cell) and is_check(before)):
             return "{}"
         changed.append(index)
-        if not (is_refereed(cell) and is_refereed(before)):
+        if not (is_refereed(cell, judging) and is_refereed(before, judging)):
             in_kernel = min(in_kernel, index)
     kept: dict[int, Any] = {
         index: {"execution_count": cell.execution_count, "outputs": cell.outputs}
         for index, cell in enumerate(earlier.cells[:in_kernel])
-        if cell.cell_type == "code" and (index > changed[-1] or (index not in changed and is_refereed(cell)))
+        if cell.cell_type == "code"
+        and (index > changed[-1] or (index not in changed and is_refereed(cell, judging)))
     }
     return json.dumps(kept)
 
@@ -65,6 +68,6 @@ def is_check(cell: NotebookNode) -> bool:
     return bool(utils.is_grade(cell) and not utils.is_solution(cell))
 
 
-def is_refereed(cell: NotebookNode) -> bool:
+def is_refereed(cell: NotebookNode, judging: str) -> bool:
     """Whether a cell runs in the referee and not in the notebook's kernel."""
-    return os.name == "posix" and has_checks(cell)
+    return os.name == "posix" and has_checks(cell, judging)

@@ -40,7 +40,7 @@ from chainrule.grading.sandbox import UNCONFINED, Limits, Sandbox, confinement, 
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.intake.files import declared, lay_out
 from chainrule.metadata import GradedNotebook, graded_notebook
-from chainrule.modules import CourseModules, hidden_from_workers, imported, load
+from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
 FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
@@ -278,7 +278,7 @@ class Run(Execute):
         ):  # outputs of an earlier run that are still valid
             cell.update(from_dict(kept))
             return cell, resources
-        if self.referee is not None and has_checks(cell):
+        if self.referee is not None and has_checks(cell, Course(parent=self).judging):
             started = time.monotonic()
             cell.outputs = self._refereed(cell, self.referee)
             self.busy_seconds += time.monotonic() - started
@@ -374,9 +374,15 @@ class Run(Execute):
         return False
 
 
-def has_checks(cell: NotebookNode) -> bool:
-    """Whether a cell is graded through `student`, and so can run outside the kernel."""
-    return utils.is_grade(cell) and not utils.is_solution(cell) and "chainrule.lesson" in cell.source
+def has_checks(cell: NotebookNode, judging: str) -> bool:
+    """Whether a cell is graded through `student`, and so can run outside the kernel.
+
+    Args:
+        judging: name of the judging package; a cell that imports it can run nowhere else.
+    """
+    if not utils.is_grade(cell) or utils.is_solution(cell):
+        return False
+    return "chainrule.lesson" in cell.source or uses_judging(cell.source, judging)
 
 
 def busy_seconds(cell: NotebookNode) -> float:

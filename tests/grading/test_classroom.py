@@ -440,7 +440,7 @@ def test_who_could_not_be_run_keeps_the_old_score_and_is_named(
     graded_course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     submit(graded_course, "bo", filled(graded_course, {SQUARE: RIGHT}))
-    monkeypatch.setattr(classroom, "Processes", lambda jobs: Breakable(bo=3))
+    monkeypatch.setattr(classroom, "Processes", lambda jobs, preload: Breakable(bo=3))
     report, said = graded_again(graded_course, "ann", "bo")
     assert said.splitlines()[-1] == "1/1 bo not graded: tiny could not be run (no kernel)"
     assert [graded.internal_error for graded in report.students] == [

@@ -45,15 +45,19 @@ def test_the_same_label_everywhere_earns_little(tmp_path: Path) -> None:
         assert sum(check.points for check in failed["p4_5-features"].values()) >= POINTS["p4_5-features"] - 1
 
 
-def test_points() -> None:
-    auto, manual = 0.0, 0.0
+def test_points(tmp_path: Path) -> None:
+    auto, manual, maximum = 0.0, 0.0, {}
     for path in (P3, P4):
         for cell in nbformat.read(path, as_version=4).cells:
             about = cell.metadata.get("nbgrader", {})
             if about.get("grade"):
+                maximum[about["grade_id"]] = about["points"]
                 auto += about["points"] if cell.cell_type == "code" else 0
                 manual += about["points"] if cell.cell_type == "markdown" else 0
     assert (auto, manual) == (22, 3)
+    for item, points in POINTS.items():  # the reference solution gets all of them
+        assert maximum[item] == points
+        assert hw2(item[:2]).failed([item], {}, tmp_path)[item] == {}
 
 
 # ---- numbers that vary ---------------------------------------------------------------------------------------

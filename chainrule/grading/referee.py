@@ -1,6 +1,6 @@
 """Graded cells run here, in a process that never runs student code.
 
-The student's objects stay in the kernel. For each graded cell the kernel connects to a socket of ours and answers
+The student's objects stay in the kernel. For each graded cell we connect to a socket of the kernel's, and it answers
 requests (see `lesson.verbs`) until we close the connection. Hidden checks, expected values and the verdict stay in
 this process.
 """
@@ -28,39 +28,37 @@ class Referee:
     """Runs graded cells, and asks a worker for the student's values through a Unix socket.
 
     Args:
-        address: where the worker connects; systems allow about 100 bytes.
         folder: the working folder of graded cells, with `data` in it.
         modules: the course's own that graded cells may import.
     """
 
-    def __init__(self, address: Path, folder: Path, modules: CourseModules | None = None) -> None:
+    def __init__(self, folder: Path, modules: CourseModules | None = None) -> None:
         self.folder, self.modules = folder, modules
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(str(address))
-        self.listener.listen(1)
         self.connection: socket.socket | None = None
         self.failure = ""  # why the worker can't be asked any more
         self.deadline = math.inf  # of the whole notebook, by `time.monotonic`
 
-    def accept(self, seconds: float) -> None:
-        """Wait for the worker to connect. If it doesn't, every request of the next cell fails."""
-        self.listener.settimeout(seconds)
-        try:
-            self.connection, _ = self.listener.accept()
-            self.failure = ""
-        except TimeoutError:
-            self.failure = "the notebook's kernel does not answer"
+    def connect(self, address: str, token: str, seconds: float) -> None:
+        """Connect to the worker, and wait until it answers. If it doesn't, every request of the next cell fails.
+
+        Args:
+            address: of the socket on which the worker listens.
+            token: a text that the worker repeats: see `verbs.attend`.
+        """
+        self.connection = socket.socket(socket.AF_UNIX)
+        self.connection.settimeout(seconds)
+        self.failure = "the notebook's kernel does not answer"
+        with contextlib.suppress(OSError):
+            self.connection.connect(address)
+            self.connection.sendall(token.encode())
+            if self.connection.recv(len(token), socket.MSG_WAITALL) == token.encode():
+                self.failure = ""
 
     def hang_up(self) -> None:
         """Close the connection to the worker, which ends its work for this cell."""
         if self.connection is not None:
             self.connection.close()
             self.connection = None
-
-    def close(self) -> None:
-        """Close the socket too: no more cells."""
-        self.hang_up()
-        self.listener.close()
 
     def judge(self, source: str, name: str) -> Any:
         """Run a graded cell and return the value of its last expression.

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import secrets
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -34,13 +36,14 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import DataSets, Profile
-from chainrule.grading.kernel import WarmKernelManager, zygote_address
+from chainrule.grading.kernel import WarmKernelManager, line_to_zygote
 from chainrule.grading.referee import Referee
 from chainrule.grading.sandbox import UNCONFINED, Limits, Sandbox, confinement, make_sandbox
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.intake.files import declared, lay_out
 from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
+from chainrule.worker.zygote import REFEREE
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
 FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
@@ -73,9 +76,9 @@ class Run(Execute):
         config=True
     )
     gpu = Bool(False, help="Whether notebooks see this machine's NVIDIA GPUs.").tag(config=True)
-    zygote = Unicode("", help="Address of the process that starts kernels; if empty, one is started.").tag(
-        config=True
-    )
+    zygote = Integer(
+        -1, help="Descriptor of a line to the process that starts kernels; if negative, one is started."
+    ).tag(config=True)
     results = Unicode("", help="A folder of finished runs; with it, nothing is run.").tag(config=True)
     shutdown_kernel = Unicode("immediate", help="A worker is killed: it has nothing to save.").tag(
         config=True
@@ -118,7 +121,7 @@ class Run(Execute):
                 self.failure = self.failure or "the kernel died"  # while shutting down
             finally:
                 if self.referee is not None:
-                    self.referee.close()
+                    self.referee.hang_up()
         ran = GradedNotebook(
             profile=self.profile,
             origins=origins,
@@ -131,8 +134,8 @@ class Run(Execute):
         return nb, resources
 
     def _make_folders(self, assignment: str, data: Path) -> None:
-        """Fill the run's folder: support files for the notebook, the referee's folder, the socket between them."""
-        for name in ("support-files", "socket", "referee"):
+        """Fill the run's folder: support files for the notebook, the referee's folder."""
+        for name in ("support-files", "referee"):
             (self.folder / name).mkdir()
         for path in self.support_files(assignment):
             target = self.folder / "support-files" / path.name
@@ -142,9 +145,8 @@ class Run(Execute):
                 shutil.copy(path, target)
         for name, data_folder in (("data", data / self.profile), ("held-out", data / "held-out")):
             (self.folder / "referee" / name).symlink_to(data_folder.resolve())
-        socket = self.folder / "socket" / "referee"
         modules = self.modules(assignment)
-        self.referee = Referee(socket, self.folder / "referee", modules) if os.name == "posix" else None
+        self.referee = Referee(self.folder / "referee", modules) if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline
 
@@ -189,7 +191,6 @@ class Run(Execute):
                     f"{private[0]} is readable by its owner only, and notebooks run as another user: "
                     f"run chmod -R a+rX {visible}"
                 )
-            self.sandbox.allow(self.folder / "socket" / "referee")
         else:
             shutil.copytree(self.folder / "support-files", self.folder / "work")
             (self.folder / "work" / "data").symlink_to(data.resolve())
@@ -240,10 +241,12 @@ class Run(Execute):
     def create_kernel_manager(self) -> Any:
         if self.sandbox is None:
             return super().create_kernel_manager()
-        address = zygote_address(self.zygote, self.threads, Course(parent=self).preload)
-        self.km = WarmKernelManager(
-            sandbox=self.sandbox, address=address, threads=self.threads, config=self.config
+        line = (
+            socket.socket(fileno=os.dup(self.zygote))
+            if self.zygote >= 0
+            else line_to_zygote(self.threads, Course(parent=self).preload)
         )
+        self.km = WarmKernelManager(sandbox=self.sandbox, line=line, threads=self.threads, config=self.config)
         return self.km
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
@@ -255,6 +258,10 @@ class Run(Execute):
             if os.name == "posix":  # sockets in our own folder instead of open ports
                 self.km.transport, self.km.connection_file = "ipc", str(self.folder / "kernel.json")
                 self.km.ip = str(self.folder / "kernel")
+                self.listener = socket.socket(socket.AF_UNIX)  # for the referee
+                self.listener.bind(str(self.folder / "worker"))
+                self.listener.listen()
+                kwargs["pass_fds"] = [self.listener.fileno()]
             # text that student code writes past IPython is dropped
             kwargs |= {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             self.extra_arguments = [*self.extra_arguments, FOLDER_IN_PATH]
@@ -328,17 +335,19 @@ class Run(Execute):
 
     def _refereed(self, cell: NotebookNode, referee: Referee) -> list[NotebookNode]:
         """Run a graded cell in this process while the kernel answers its requests; return the cell's outputs."""
-        socket = (
-            str(self.folder / "socket" / "referee") if self.sandbox is None else self.sandbox.referee_socket
-        )
+        if self.sandbox is None:
+            address, descriptor = str(self.folder / "worker"), self.listener.fileno()
+        else:
+            address, descriptor = self.km.provisioner.referee, REFEREE
+        token = secrets.token_hex(16)
         attend = (
             "__import__('chainrule.lesson.verbs').lesson.verbs.attend("
-            f"__import__('IPython').get_ipython().user_ns, {socket!r})"
+            f"__import__('IPython').get_ipython().user_ns, {descriptor}, {token!r})"
         )
         request = self.kc.execute(attend, silent=True, store_history=False)
         name = cell.metadata.nbgrader.grade_id
         try:
-            referee.accept(GRACE_SECONDS)
+            referee.connect(address, token, GRACE_SECONDS)
             with capture_output():
                 value = referee.judge(cell.source, name)
         except Exception as error:

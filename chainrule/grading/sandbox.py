@@ -2,7 +2,7 @@
 
 `BubblewrapSandbox` holds namespaces that bubblewrap has made, and the warm worker joins them. Where bubblewrap can't
 make namespaces, `LandlockSandbox` confines the worker by Landlock and limits alone; `Confinement.lacks` says what is
-then not isolated. Both know the worker's paths, seen from inside and from outside, and end all of its processes.
+then not isolated. Both know the worker's paths, and end all of its processes.
 """
 
 from __future__ import annotations
@@ -125,10 +125,8 @@ def bubblewrap_error() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
     try:
-        with contextlib.closing(BubblewrapSandbox(Path(os.devnull).parent, None, Limits())) as sandbox:
-            return (
-                "" if Path(sandbox.outside("/run")).is_dir() else "the sandbox cannot be reached from outside"
-            )
+        with contextlib.closing(BubblewrapSandbox(Path(os.devnull).parent, None, Limits())):
+            return ""
     except (WorkerError, OSError) as error:
         return str(error)
 
@@ -137,7 +135,7 @@ class Sandbox(ABC):
     """What is around one worker. It is made for a run, and closed with it.
 
     Args:
-        folder: of the run, with `support-files/` (the course's files) and `socket/` (the referee's socket).
+        folder: of the run, with `support-files/` (the course's files).
         data: what the notebook sees at ./data; None for nothing.
         limits: what the notebook may use.
         hidden: folders that the worker must not see even where they are inside a readable folder.
@@ -146,8 +144,7 @@ class Sandbox(ABC):
         kind: what confines the worker, for people.
         uid: the user the worker runs as; None for our own.
         pidfd: of a process in the sandbox, whose namespaces the worker joins; None if there are no namespaces.
-        sockets, work, referee_socket: the folder of the kernel's sockets, the notebook's folder and the referee's
-            socket, as paths inside the sandbox.
+        sockets, work: a folder for the kernel and the notebook's folder, as paths inside the sandbox.
     """
 
     kind: str
@@ -155,22 +152,11 @@ class Sandbox(ABC):
     pidfd: int | None = None
     sockets: str
     work: str
-    referee_socket: str
 
     @abstractmethod
     def __init__(
         self, folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path] = (), gpu: bool = False
     ) -> None: ...
-
-    def allow(self, socket: Path) -> None:
-        """Let the worker, and no other user, connect to a socket of ours."""
-        socket.chmod(0o600)
-        if self.uid is not None:
-            os.chown(socket, self.uid, self.uid)
-
-    @abstractmethod
-    def outside(self, path: str) -> str:
-        """The path by which this process reaches a path inside the sandbox."""
 
     @abstractmethod
     def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
@@ -214,7 +200,6 @@ class BubblewrapSandbox(Sandbox):
 
     kind = "bubblewrap"
     sockets, work = "/run/kernel", WORK
-    referee_socket = "/run/socket/referee"
 
     def __init__(
         self, folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path] = (), gpu: bool = False
@@ -243,16 +228,12 @@ class BubblewrapSandbox(Sandbox):
             if self.process.stdout.readline() != b"ready\n":
                 message = self.process.stderr.read(500).decode(errors="replace").strip()
                 raise WorkerError(f"bubblewrap makes no sandbox here: {message or 'it ended at once'}")
-            self.pid = int(json.loads(os.read(info, 4096))["child-pid"])
-            self.pidfd = os.pidfd_open(self.pid)
+            self.pidfd = os.pidfd_open(int(json.loads(os.read(info, 4096))["child-pid"]))
         except BaseException:
             self.close()
             raise
         finally:
             os.close(info)
-
-    def outside(self, path: str) -> str:
-        return f"/proc/{self.pid}/root{path}"
 
     def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
         return SandboxSpec(
@@ -319,7 +300,6 @@ def mounts(
         *(flag for part in FOR_WORKERS for flag in ("--ro-bind", str(package / part), str(package / part))),
         *(("--ro-bind", str(data), f"{WORK}/data") if data else ()),
         *("--ro-bind-try", str(folder / "support-files"), "/run/support-files"),
-        *("--ro-bind-try", str(folder / "socket"), "/run/socket"),
         *("--ro-bind-try", str(names / "passwd"), "/etc/passwd"),
         *("--ro-bind-try", str(names / "group"), "/etc/group"),
         *("--remount-ro", str(package), "--remount-ro", "/run", "--remount-ro", "/", "--chdir", "/"),
@@ -410,7 +390,6 @@ class LandlockSandbox(Sandbox):
         self.kind = str(confinement())
         self.sockets, self.work = str(self.folder / "run"), str(self.folder / "home" / "work")
         self.support_files = str(folder / "support-files")
-        self.referee_socket = str(folder / "socket" / "referee")
         package = Path(chainrule.__file__).parent
         system = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
         self.listable, readable = without_hidden([*map(Path, system), *python_folders()], [*hidden, package])
@@ -424,7 +403,6 @@ class LandlockSandbox(Sandbox):
         ]
         self.writable = [
             str(self.folder),
-            str(folder / "socket"),
             "/dev/null",
             "/dev/zero",
             "/dev/urandom",
@@ -440,9 +418,6 @@ class LandlockSandbox(Sandbox):
             (self.folder / name).mkdir(parents=True)
             if self.uid is not None:
                 os.chown(self.folder / name, self.uid, self.uid)
-
-    def outside(self, path: str) -> str:
-        return path
 
     def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
         has_landlock = landlock_version() > 0

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,7 @@ def test_the_state_is_that_of_a_fresh_kernel(course: Path) -> None:
         "JPY_PARENT_PID"
     )  # a cold kernel has a thread that watches for its parent's end
     cold["threads"].remove("Thread")
+    cold["threads"].remove("Heartbeat")  # the supervisor says when a worker has ended
     cold["argv"].remove(run_module.FOLDER_IN_PATH)  # a worker's folder is put there without
     differences = {key: (warm[key], cold[key]) for key in cold if warm[key] != cold[key]}
     assert not differences, json.dumps(differences, indent=1)
@@ -160,13 +162,13 @@ def test_threads_processes_magics_and_plots_work(course: Path) -> None:
 def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> None:
     nursery = kernel.Zygote(1)
     try:
-        assert nursery.address  # it listens now
+        nursery.line().close()  # it is ready now
         tasks = Path(f"/proc/{nursery.process.pid}/task")
         assert len(list(tasks.iterdir())) == 1
         maps = Path(f"/proc/{nursery.process.pid}/maps").read_text()
         assert "libtorch" in maps
         assert "/dev/nvidia" not in maps
-        assert said(run(course, TRAINS, zygote=nursery.address)) == "trained\n"
+        assert said(run(course, TRAINS, zygote=nursery.line().detach())) == "trained\n"
         assert len(list(tasks.iterdir())) == 1
         deadline = time.monotonic() + 10
         while (tasks / str(nursery.process.pid) / "children").read_text() and time.monotonic() < deadline:
@@ -180,14 +182,11 @@ def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> Non
 
 
 def test_a_killed_zygote_is_replaced(course: Path) -> None:
-    nursery = kernel.Zygote(1)
-    address = nursery.address
+    with closing(kernel.line_to_zygote(1)):
+        (nursery,) = [z for (threads, _), z in kernel._zygotes.items() if threads == 1]
     nursery.process.kill()
     nursery.process.wait()
-    try:
-        assert said(run(course, "print('still here')", zygote=address)) == "still here\n"
-    finally:
-        nursery.close()
+    assert said(run(course, "print('still here')")) == "still here\n"
 
 
 # ---- alone and confined --------------------------------------------------------------------------------------

@@ -195,6 +195,24 @@ class WarmProvisioner(KernelProvisionerBase):
         """The address of the socket on which the worker listens for the referee."""
         return f"{BY_DESCRIPTOR}/{self.descriptors[len(CHANNELS)]}"
 
+    def waited(self) -> float:
+        """Seconds for which the worker was ready to run and had no core; 0 where the system doesn't count them.
+
+        Of all threads of the kernel and of its session's other processes, the one that waited longest counts.
+        """
+        try:
+            about = Path(f"/proc/self/fdinfo/{self.descriptors[-1]}").read_text()
+            session = str(int(about.partition("\nPid:")[2].split()[0]))
+        except (OSError, LookupError, ValueError):
+            return 0.0
+        longest = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError, LookupError, ValueError):
+                if stat.read_text().rpartition(")")[2].split()[3] == session:
+                    for thread in (stat.parent / "task").glob("*/schedstat"):
+                        longest = max(longest, int(thread.read_text().split()[1]))
+        return longest / 1e9
+
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         return {"cmd": []}
 

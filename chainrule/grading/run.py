@@ -37,8 +37,15 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import DataSets, Profile
 from chainrule.grading.kernel import WarmKernelManager, line_to_zygote
-from chainrule.grading.referee import Referee
-from chainrule.grading.sandbox import UNCONFINED, Limits, Sandbox, confinement, make_sandbox
+from chainrule.grading.referee import Referee, RefereeLimits
+from chainrule.grading.sandbox import (
+    UNCONFINED,
+    Limits,
+    Sandbox,
+    StarvedError,
+    confinement,
+    make_sandbox,
+)
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.intake.files import declared, lay_out
 from chainrule.metadata import GradedNotebook, graded_notebook
@@ -46,6 +53,7 @@ from chainrule.modules import CourseModules, hidden_from_workers, imported, load
 from chainrule.worker.zygote import REFEREE
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
+STARVED = 0.2  # a notebook that had no core for this part of its time limit is run again
 FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
 MAX_OUTPUT = 20 << 20  # characters of output from one cell; a figure has 100,000
 
@@ -107,6 +115,7 @@ class Run(Execute):
         self.failure = ""  # why the remaining cells are not run
         self.output_size: Counter[int] = Counter()  # characters, by cell
         self.busy_seconds = 0.0
+        self.starved, self.alone = False, resources.get("alone", True)
         started = time.monotonic()
         self.deadline = started + self.notebook_seconds[self.profile]
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
@@ -122,6 +131,8 @@ class Run(Execute):
             finally:
                 if self.referee is not None:
                     self.referee.hang_up()
+        if self.starved and not self.alone:
+            raise StarvedError("other processes had the cores when a time limit was reached")
         ran = GradedNotebook(
             profile=self.profile,
             origins=origins,
@@ -146,9 +157,11 @@ class Run(Execute):
         for name, data_folder in (("data", data / self.profile), ("held-out", data / "held-out")):
             (self.folder / "referee" / name).symlink_to(data_folder.resolve())
         modules = self.modules(assignment)
-        self.referee = Referee(self.folder / "referee", modules) if os.name == "posix" else None
+        limits = RefereeLimits(self.seconds[self.profile], self.memory << 20)  # those of a cell and a worker
+        self.referee = Referee(self.folder / "referee", modules, limits) if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline
+            self.referee.waited, self.referee.limit_reached = self._waited, self._limit_reached
 
     def _add_handed_in(self, checksums: Mapping[str, str], where: Mapping[str, str]) -> None:
         """Add the files that the student handed in with the notebook to the support files."""
@@ -277,6 +290,7 @@ class Run(Execute):
         left = self.deadline - time.monotonic()
         if left <= 0 and not self.failure:
             self.failure = f"the notebook took {self.notebook_seconds[self.profile]} seconds, its limit"
+            self._limit_reached(self.notebook_seconds[self.profile], 0.0)
         if self.failure:
             cell.outputs = [error_output("NotRun", f"not run: {self.failure}")]
             return cell, resources
@@ -291,6 +305,7 @@ class Run(Execute):
             self.busy_seconds += time.monotonic() - started
             return cell, resources
         self.timeout = max(1, min(self.seconds[self.profile], math.ceil(left)))
+        before = self._waited()
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)
         except (DeadKernelError, CellTimeoutError) as error:
@@ -307,6 +322,7 @@ class Run(Execute):
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "CellTimeoutError"]
             message = f"stopped after {self.timeout} seconds, the limit for one cell"
             cell.outputs.append(error_output("CellTimeoutError", message))
+            self._limit_reached(self.timeout, before)
             self._kill_unless_answered(self.kc.kernel_info())
         return cell, resources
 
@@ -369,7 +385,7 @@ class Run(Execute):
 
     def _answered(self, request: str) -> bool:
         """Whether the kernel lives and replies to a request within the grace period."""
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline, before = time.monotonic() + GRACE_SECONDS, self._waited()
         while (left := deadline - time.monotonic()) > 0:
             try:
                 reply = run_sync(self.kc.shell_channel.get_msg)(timeout=min(left, 2.0))
@@ -380,7 +396,22 @@ class Run(Execute):
                 continue
             if reply["parent_header"].get("msg_id") == request:
                 return True
+        self._limit_reached(GRACE_SECONDS, before)
         return False
+
+    def _waited(self) -> float:
+        """Seconds for which the worker was ready to run and had no core."""
+        return self.km.provisioner.waited() if self.sandbox is not None else 0.0
+
+    def _limit_reached(self, seconds: float, before: float) -> None:
+        """Take note if a time limit was reached because others had the cores, and stop, unless nobody else is there.
+
+        Args:
+            seconds: the limit.
+            before: what `_waited` was when its time began.
+        """
+        if not self.alone and self._waited() - before > STARVED * seconds:
+            self.starved, self.failure = True, "it has to be run alone"
 
 
 def has_checks(cell: NotebookNode, judging: str) -> bool:

@@ -15,6 +15,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ from pathlib import Path
 
 import chainrule
 from chainrule.errors import ChainruleError
-from chainrule.worker.confine import SandboxSpec, landlock_version
+from chainrule.worker.confine import SYSTEM_CALLS, SandboxSpec, landlock_version, system_call_filter
 
 START_SECONDS = 20.0
 USER, HOME, WORK = "student", "/home/student", "/home/student/work"
@@ -35,6 +36,10 @@ VISIBLE = ["ld.so.cache", "fonts", "alternatives", "localtime", "mime.types"]  #
 
 class WorkerError(ChainruleError, RuntimeError):
     """A notebook could not be run, for a reason outside the notebook. What a notebook itself does is recorded in it."""
+
+
+class StarvedError(WorkerError):
+    """A notebook reached a time limit while other processes had the cores: it has to be run alone."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +116,12 @@ def confinement() -> Confinement:
     if bubblewrap_error() == "":
         return Confinement("bubblewrap")
     version = landlock_version()
-    if version >= 6:
-        return Confinement("Landlock and limits", "UDP, the names of processes, disk space")
-    if version:
-        network = "UDP" if version >= 4 else "network"
-        return Confinement("Landlock and limits", f"{network}, processes, disk space")
-    return Confinement("limits on each process", "files, network, processes, disk space")
+    lacks = [] if version else ["files"]
+    lacks += ["UDP" if version >= 4 else "network", "the names of processes" if version >= 6 else "processes"]
+    lacks += ["disk space", "shared memory", "Unix sockets of other programs"]
+    if os.getuid() == 0 and not runs_unprivileged(Path(tempfile.gettempdir())):
+        lacks.append("root's own account, because other users may not enter the folder of this Python")
+    return Confinement("Landlock and limits" if version else "limits on each process", ", ".join(lacks))
 
 
 @cache
@@ -208,20 +213,23 @@ class BubblewrapSandbox(Sandbox):
         self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if os.getuid() == 0 else None
         self.cgroups = Cgroups(limits)
         info, info_end = os.pipe()
-        arguments = os.memfd_create("arguments", 0)  # on its command line, processes inside could read them
-        os.write(arguments, "\0".join(mounts(folder, data, limits, hidden, gpu, self.uid)).encode())
-        os.lseek(arguments, 0, os.SEEK_SET)
+        flags, inherited = mounts(folder, data, limits, hidden, gpu, self.uid), [info_end]
+        if calls := SYSTEM_CALLS.get(os.uname().machine):  # for bubblewrap's own processes inside
+            inherited.append(in_memory("filter", system_call_filter(calls)))
+            flags += ["--seccomp", str(inherited[-1])]
+        # on its command line, processes inside could read them
+        inherited.append(in_memory("arguments", "\0".join(flags).encode()))
         sleeper = ["/bin/sh", "-c", "echo ready; read -r end"]
         self.process = subprocess.Popen(
-            ["bwrap", "--args", str(arguments), "--info-fd", str(info_end), *sleeper],
+            ["bwrap", "--args", str(inherited[-1]), "--info-fd", str(info_end), *sleeper],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=[info_end, arguments],
+            pass_fds=inherited,
             env={"PATH": os.environ.get("PATH", os.defpath)},
         )
-        os.close(info_end)
-        os.close(arguments)
+        for descriptor in inherited:
+            os.close(descriptor)
         try:
             assert self.process.stdout is not None
             assert self.process.stderr is not None
@@ -258,6 +266,14 @@ class BubblewrapSandbox(Sandbox):
         self.cgroups.close()
 
 
+def in_memory(name: str, content: bytes) -> int:
+    """A descriptor of a file that is nowhere on the disk."""
+    descriptor = os.memfd_create(name, 0)
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
 def writable_folders(home: str, temporary: str) -> dict[str, str]:
     """The environment variables that say where a worker may write."""
     return {"HOME": home, "TMPDIR": temporary, "TORCHINDUCTOR_CACHE_DIR": f"{temporary}/torchinductor"}
@@ -286,6 +302,7 @@ def mounts(
         *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "notebook"),
         *system_mounts(),
         *("--proc", "/proc", "--dev", "/dev"),
+        *(flag for name in ("keys", "key-users") for flag in ("--ro-bind", os.devnull, f"/proc/{name}")),
         *(devices() if gpu else ()),
         *("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),
         *("--remount-ro", "/dev"),
@@ -411,11 +428,11 @@ class LandlockSandbox(Sandbox):
         self.writable += sorted(map(str, Path("/dev").glob("nvidia*"))) if gpu else []
         if os.getuid() == 0:
             folder.chmod(0o711)
-        unprivileged = os.getuid() == 0 and all(map(is_traversable, [*python_folders(), folder]))
-        self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if unprivileged else None
+        self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if runs_unprivileged(folder) else None
         self.cgroups = Cgroups(limits)
         for name in ("run", "home", "home/work", "tmp"):
             (self.folder / name).mkdir(parents=True)
+            (self.folder / name).chmod(0o700)
             if self.uid is not None:
                 os.chown(self.folder / name, self.uid, self.uid)
 
@@ -441,6 +458,11 @@ class LandlockSandbox(Sandbox):
         self.cgroups.close()
 
 
+def runs_unprivileged(folder: Path) -> bool:
+    """Whether workers without a sandbox, whose files are in this folder, run as another user than root."""
+    return os.getuid() == 0 and all(map(is_traversable, [*python_folders(), folder]))
+
+
 def is_traversable(folder: Path) -> bool:
     """Whether every user may enter this folder."""
     return all(path.stat().st_mode & stat.S_IXOTH for path in [folder, *folder.parents])
@@ -460,9 +482,10 @@ class Cgroups:
     def __init__(self, limits: Limits) -> None:
         memory, processes = str(limits.memory + limits.disk), str(limits.processes)
         trees = [
-            ("", {"memory.max": memory, "memory.swap.max": "0", "pids.max": processes}),
+            ("", {"memory.max": memory, "memory.swap.max": "0", "pids.max": processes, "cpu.weight": "100"}),
             ("memory", {"memory.limit_in_bytes": memory}),
             ("pids", {"pids.max": processes}),
+            ("cpu", {}),  # a notebook of a hundred processes gets the share of one
         ]
         self.groups: list[Path] = []
         name = f"chainrule-{os.getpid()}-{time.monotonic_ns()}"

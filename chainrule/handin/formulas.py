@@ -19,7 +19,7 @@ MAX_CHARACTERS = 5_000  # MathJax needs two seconds for these, and nobody writes
 
 
 # All formulas of a notebook, each as many characters as it has and a few for itself: five times a long write-up.
-MAX_ALL, FOR_EACH = 100_000, 20
+MAX_ALL, FOR_EACH = 60_000, 20
 
 
 class FormulaError(ChainruleError, ValueError):

@@ -42,5 +42,5 @@ def hide_bubblewrap(folder: Path) -> Path:
     for place in os.environ["PATH"].split(os.pathsep):
         for command in Path(place).glob("*"):
             if command.name != "bwrap" and not (folder / command.name).is_symlink():
-                (folder / command.name).symlink_to(command)
+                (folder / command.name).symlink_to(command.absolute())
     return folder

@@ -239,16 +239,15 @@ def start_fork_server() -> None:
     """Start the process that others are forked from, and take its socket's name away.
 
     It runs whatever code it is sent. With a name, student code of our own user could connect to it where there is no
-    bubblewrap.
+    bubblewrap. So in place of the name there is a link to a descriptor of ours, which in other processes is none.
     """
     context.set_forkserver_preload(IMPORTED)
     forkserver.ensure_running()
-    server: Any = forkserver._forkserver  # type: ignore[attr-defined]
-    address = server._forkserver_address
-    if os.path.exists(address) and not address.startswith(BY_DESCRIPTOR):
+    address: str = forkserver._forkserver._forkserver_address  # type: ignore[attr-defined]
+    if not os.path.islink(address):
         place = os.open(address, os.O_PATH)
         os.unlink(address)
-        server._forkserver_address = f"{BY_DESCRIPTOR}/{place}"
+        os.symlink(f"{BY_DESCRIPTOR}/{place}", address)
 
 
 def end_with_parent(folder: str) -> None:

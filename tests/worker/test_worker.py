@@ -27,6 +27,7 @@ from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import kernel, sandbox
 from chainrule.grading import run as run_module
 from chainrule.grading.classroom import scores
+from chainrule.grading.sandbox import StarvedError
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="workers are forked and confined on Linux only"
@@ -307,6 +308,34 @@ def test_limits_are_errors_of_the_cell_that_meets_them(course: Path, source: str
     assert told in said(nb, 0)
     if told != "BlockingIOError":  # a shell full of processes may not go on
         assert said(nb, 1) == "goes on\n"
+
+
+LOOPS = """
+import os
+os.sched_setaffinity(0, {{{core}}})
+while True:
+    pass
+"""
+
+
+def test_a_notebook_that_others_kept_from_its_core_is_starved(course: Path) -> None:
+    """Its limit of three seconds was over, but others had its core for most of the time."""
+    core = min(os.sched_getaffinity(0))
+    crowd = [subprocess.Popen([sys.executable, "-c", LOOPS.format(core=core)]) for _ in range(4)]
+    try:
+        with pytest.raises(StarvedError):
+            run(course, LOOPS.format(core=core), seconds={"quick": 3}, alone=False)
+        nb = run(course, LOOPS.format(core=core), "print('goes on')", seconds={"quick": 3}, alone=True)
+    finally:
+        for process in crowd:
+            process.kill()
+            process.wait()
+    assert "the limit for one cell" in said(nb, 0)
+
+
+def test_a_notebook_that_only_waits_is_not_starved(course: Path) -> None:
+    nb = run(course, "import time; time.sleep(60)", seconds={"quick": 2}, alone=False)
+    assert "the limit for one cell" in said(nb, 0)
 
 
 def test_a_notebook_has_a_time_limit_of_its_own(course: Path) -> None:

@@ -23,7 +23,6 @@ from dataclasses import replace
 from multiprocessing import connection, forkserver, get_context, parent_process
 from multiprocessing.reduction import recv_handle, send_handle
 from types import TracebackType
-from typing import Any
 
 from chainrule.course import PRELOAD, CourseError
 from chainrule.grading.kernel import BY_DESCRIPTOR, Zygote

@@ -48,9 +48,8 @@ from chainrule.grading.judge import Judge
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.rejudge import valid_outputs
-from chainrule.grading.sandbox import WorkerError
+from chainrule.grading.sandbox import StarvedError, WorkerError
 from chainrule.grading.store import Store, load_notebook
-from chainrule.grading.sandbox import StarvedError
 from chainrule.grading.task import RunQueue, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`

@@ -105,17 +105,18 @@ def attachments(found: Any) -> dict[str, Any]:
     {'a.png': {'image/png': 'iVBORw0KGgo='}}
     """
 
-    def is_base64(data: Any) -> bool:
+    def joined(data: Any) -> str | None:
         lines = data if isinstance(data, list) else [data]
-        return all(isinstance(line, str) and line.isascii() for line in lines)
+        return "".join(lines) if all(isinstance(line, str) and line.isascii() for line in lines) else None
 
     if not isinstance(found, dict):
         return {}
-    return {
-        name: forms
+    texts = {
+        name: {form: joined(data) for form, data in forms.items()}
         for name, forms in found.items()
-        if isinstance(forms, dict) and forms and all(map(is_base64, forms.values()))
+        if isinstance(forms, dict) and forms
     }
+    return {name: forms for name, forms in texts.items() if None not in forms.values()}
 
 
 def checked(nb: NotebookNode) -> NotebookNode:

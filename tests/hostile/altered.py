@@ -314,17 +314,18 @@ def foreign_cells(nb: NotebookNode, folder: Path) -> None:
 @attack(base="right", least="4")
 def damaged_attachments(nb: NotebookNode, folder: Path) -> None:
     """Attachments that are no dict, lists of numbers, texts, nothing; one of them is fine."""
-    good = {"image/png": "iVBORw0KGgo="}
-    cell(nb, "why").attachments = {
+    damaged = {
         "a.png": 5,
         "b.png": "x",
         "c.png": {},
         "d.png": {"image/png": [1]},
-        "e.png": good,
+        "e.png": {"image/png": "iVBORw0K"},
     }
     cell(nb, "why").source = "\n".join(f"![{name}](attachment:{name}.png)" for name in "abcdef")
-    cell(nb, "title").attachments = ["a.png"]
-    written(nb, folder)
+    raw = json.loads(nbformat.writes(nb))
+    for each in raw["cells"]:
+        each["attachments"] = damaged if each["id"] == "why" else ["a.png"]
+    (folder / f"{TINY}.ipynb").write_text(json.dumps(raw))
 
 
 # ---- what people open --------------------------------------------------------------------------------------

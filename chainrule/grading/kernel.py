@@ -66,7 +66,7 @@ class Zygote:
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "chainrule.worker.zygote", *preload],
-            stdin=theirs,
+            stdin=theirs.fileno(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd="/",
@@ -192,8 +192,8 @@ class WarmProvisioner(KernelProvisionerBase):
 
     @property
     def referee(self) -> str:
-        """The address of the socket on which the worker listens for the referee."""
-        return f"{BY_DESCRIPTOR}/{self.descriptors[len(CHANNELS)]}"
+        """The address of the socket on which the worker listens for the referee; "" if there is no worker any more."""
+        return f"{BY_DESCRIPTOR}/{self.descriptors[len(CHANNELS)]}" if self.descriptors else ""
 
     def waited(self) -> float:
         """Seconds for which the worker was ready to run and had no core; 0 where the system doesn't count them.
@@ -287,8 +287,16 @@ class ByDescriptor(ConnectionFileMixin):
 class WarmClient(ByDescriptor, AsyncKernelClient):
     """A client of a kernel that has been started."""
 
-    def start_channels(self, **channels: bool) -> None:
-        super().start_channels(**channels | {"hb": False})
+    def start_channels(
+        self,
+        shell: bool = True,
+        iopub: bool = True,
+        stdin: bool = True,
+        hb: bool = False,
+        control: bool = True,
+    ) -> None:
+        """As usual, but without a heartbeat: the supervisor says when the kernel has ended."""
+        super().start_channels(shell, iopub, stdin, False, control)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until a request has been answered on both channels. This takes milliseconds.

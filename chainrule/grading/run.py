@@ -36,7 +36,7 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import DataSets, Profile
-from chainrule.grading.kernel import WarmKernelManager, line_to_zygote
+from chainrule.grading.kernel import WarmKernelManager, WarmProvisioner, line_to_zygote
 from chainrule.grading.referee import Referee, RefereeLimits
 from chainrule.grading.sandbox import (
     UNCONFINED,
@@ -354,7 +354,7 @@ class Run(Execute):
         if self.sandbox is None:
             address, descriptor = str(self.folder / "worker"), self.listener.fileno()
         else:
-            address, descriptor = self.km.provisioner.referee, REFEREE
+            address, descriptor = self._provisioner().referee, REFEREE
         token = secrets.token_hex(16)
         attend = (
             "__import__('chainrule.lesson.verbs').lesson.verbs.attend("
@@ -401,7 +401,12 @@ class Run(Execute):
 
     def _waited(self) -> float:
         """Seconds for which the worker was ready to run and had no core."""
-        return self.km.provisioner.waited() if self.sandbox is not None else 0.0
+        return self._provisioner().waited() if self.sandbox is not None else 0.0
+
+    def _provisioner(self) -> WarmProvisioner:
+        provisioner = self.km.provisioner
+        assert isinstance(provisioner, WarmProvisioner)
+        return provisioner
 
     def _limit_reached(self, seconds: float, before: float) -> None:
         """Take note if a time limit was reached because others had the cores, and stop, unless nobody else is there.

@@ -195,7 +195,9 @@ def kernel_class() -> Any:
     import zmq
     from ipykernel.kernelapp import IPKernelApp
 
-    class Kernel(IPKernelApp):
+    base: Any = IPKernelApp  # its methods have no types
+
+    class Kernel(base):  # type: ignore[misc]
         def _try_bind_socket(self, s: Any, port: int) -> int:
             s.setsockopt(zmq.USE_FD, LISTENERS[port - 1])
             return int(super()._try_bind_socket(s, port))

@@ -109,7 +109,7 @@ def play(root: Path, attacks: Sequence[Attack], *, confined: bool, tier: Tier = 
     scratch = Path(tempfile.mkdtemp(prefix="h-", dir="/tmp"))  # short: sockets live there
     with listeners(scratch) as (places, heard), secret_descriptor(root, canaries["descriptor"]) as descriptor:
         places |= {"course": str(root), "project": str(target.tiny_course.ROOT), "fd": str(descriptor)}
-        places |= {"key": canaries["key"], "cache": str(Path.home() / ".cache")}
+        places |= {"key": canaries["key"], "scratch": str(scratch), "cache": str(Path.home() / ".cache")}
         for attack in attacks:
             attack.hand_in(root, places)
         for assignment in assignments:

@@ -3,15 +3,10 @@
 # says: tried
 # on every tier: yes
 # %% square-write
-import os
+import subprocess
 import time
 
-for _ in range(100):
-    if os.fork() == 0:
-        os.setsid()
-        end = time.time() + 30
-        while time.time() < end:
-            pass
-        os._exit(0)
 print("tried", flush=True)
-time.sleep(2)
+for _ in range(100):
+    subprocess.Popen(["sh", "-c", "while :; do :; done"], start_new_session=True)
+time.sleep(3)

@@ -11,8 +11,8 @@ above:
     # on every tier: yes             also run without bubblewrap, as root and as others (see test_tiers.py)
     # worked against: …              where it earns everything (see undefended.py), or finds what it looks for
 
-`@course@`, `@project@`, `@port@`, `@abstract@`, `@socket@`, `@fd@`, `@key@`, `@cache@` and `@scratch@` (the grader's TMPDIR) stand
-for what a student would have to find out.
+`@course@`, `@project@`, `@port@`, `@abstract@`, `@socket@`, `@fd@`, `@key@`, `@cache@` and `@scratch@` stand for what a
+student would have to find out.
 Attacks on the notebook file itself are functions in `altered.py`.
 """
 

@@ -147,7 +147,7 @@ class _Packer:
                 )
             if tensor.nbytes + sum(t.nbytes for t in self.tensors.values()) > MAX_BYTES:
                 raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
-            refuse_emptiness(tensor)
+            _refuse_emptiness(tensor)
             rows = len(tensor) if tensor.ndim and tensor.stride(0) == 0 else 1  # `expand` repeats one row
             tensor = tensor[:1] if rows > 1 else tensor
             name = str(len(self.tensors))
@@ -179,10 +179,10 @@ class _Packer:
         raise WireError(f"a {type(value).__name__} is not data")
 
 
-def refuse_emptiness(tensor: torch.Tensor) -> None:
+def _refuse_emptiness(tensor: torch.Tensor) -> None:
     """Raise WireError for a tensor without entries that has very many rows.
 
-    >>> refuse_emptiness(torch.zeros(10**5, 10**6, 0))
+    >>> _refuse_emptiness(torch.zeros(10**5, 10**6, 0))
     Traceback (most recent call last):
     chainrule.lesson.wire.WireError: more than 1048576 rows without entries
     """
@@ -217,7 +217,7 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
         if memory > MAX_BYTES:
             raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
         whole = row.expand(rows, *row.shape[1:])
-        refuse_emptiness(whole)
+        _refuse_emptiness(whole)
         return whole.contiguous()
 
     def key(node: Any, depth: int) -> Any:
@@ -233,7 +233,7 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
     except Exception as error:  # whatever the two parsers raise
         raise WireError(f"not a message: {error}") from None
     for tensor in tensors.values():
-        refuse_emptiness(tensor)
+        _refuse_emptiness(tensor)
 
     def walk(node: Any, depth: int) -> Any:
         if depth > 3 * MAX_DEPTH:

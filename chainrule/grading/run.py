@@ -115,6 +115,7 @@ class Run(Execute):
         self.failure = ""  # why the remaining cells are not run
         self.output_size: Counter[int] = Counter()  # characters, by cell
         self.busy_seconds = 0.0
+        self.listener: socket.socket | None = None  # an ordinary kernel's, for the referee
         self.starved, self.alone = False, resources.get("alone", True)
         started = time.monotonic()
         self.deadline = started + self.notebook_seconds[self.profile]
@@ -131,6 +132,8 @@ class Run(Execute):
             finally:
                 if self.referee is not None:
                     self.referee.hang_up()
+                if self.listener is not None:
+                    self.listener.close()
         if self.starved and not self.alone:
             raise StarvedError("other processes had the cores when a time limit was reached")
         ran = GradedNotebook(
@@ -351,7 +354,7 @@ class Run(Execute):
 
     def _refereed(self, cell: NotebookNode, referee: Referee) -> list[NotebookNode]:
         """Run a graded cell in this process while the kernel answers its requests; return the cell's outputs."""
-        if self.sandbox is None:
+        if self.listener is not None:
             address, descriptor = str(self.folder / "worker"), self.listener.fileno()
         else:
             address, descriptor = self._provisioner().referee, REFEREE

@@ -594,6 +594,28 @@ def test_a_changed_check_judges_again_only_what_it_must(course: Path) -> None:
     assert third == whole
 
 
+@needs_proc
+def test_an_answer_whose_check_kills_the_grader_fails_that_check_alone(course: Path) -> None:
+    deadly = CHECKS.strip().replace("square-check", "two-check")
+    deadly = deadly.replace("### BEGIN", "import os\n\n\n### BEGIN", 1)
+    deadly = deadly.replace(
+        "expect(student.square(-3)",
+        "student.square(-3) < 0 and os.kill(os.getpid(), 9)\n    expect(student.square(-3)",
+    )
+    path = traced_course(course, two=deadly)
+    for student, answer in (("ann", "x * x"), ("bo", "x * 2")):
+        submit(
+            course, student, nbformat.reads(path.read_text().replace("x * x", answer), as_version=4), "traced"
+        )
+    said: list[str] = []
+    report = grade(CourseFolder(course), "traced", jobs=2, say=said.append)
+    assert not any(graded.internal_error for graded in report.students)
+    folder = CourseFolder(course)
+    assert scores(folder, "traced", "ann") == {f"{n}-check": 4.0 for n in ("one", "two", "three")}
+    assert scores(folder, "traced", "bo") == {"one-check": 1.0, "two-check": 0.0, "three-check": 0.0}
+    assert said.count("bo: trying again (its process ended in a graded cell, exit code -9)") == 2
+
+
 def test_only_a_sound_result_of_the_same_answers_is_built_upon(graded_course: Path) -> None:
     folder = CourseFolder(graded_course)
     ((ann,), _) = sanitised_tasks(folder, TINY, "ann", folder.config)

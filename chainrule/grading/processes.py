@@ -160,6 +160,7 @@ class Process:
             if line is not None:
                 with line:
                     send_handle(self.pipe, line.fileno(), self.process.pid)
+            reply: int | tuple[str, Exception | None] | None
             while not isinstance(reply := self.pipe.recv(), tuple):
                 cell = reply
         except (EOFError, OSError):

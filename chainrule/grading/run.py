@@ -116,7 +116,6 @@ class Run(Execute):
         self.output_size: Counter[int] = Counter()  # characters, by cell
         self.busy_seconds = 0.0
         self.listener: socket.socket | None = None  # an ordinary kernel's, for the referee
-        self.km = None
         started = time.monotonic()
         self.notebook_time = Stopwatch(self._usage)
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:

@@ -27,12 +27,17 @@ ALWAYS = "Save it as a picture (PNG), or take a screenshot, and show that"
 TOOLS = [
     ("plotly", "a Plotly figure", 'Show it with fig.show("png"), which needs the package kaleido'),
     ("vega", "an Altair (Vega) chart", 'Save it with chart.save("chart.png") and show the picture'),
-    ("bokeh", "a Bokeh plot", 'Save it with bokeh.io.export_png(plot, filename="plot.png") and show the picture'),
+    (
+        "bokeh",
+        "a Bokeh plot",
+        'Save it with bokeh.io.export_png(plot, filename="plot.png") and show the picture',
+    ),
     ("holoviews", "a HoloViews plot", 'Show it with the backend "matplotlib"'),
     ("leaflet", "a map", "Take a screenshot of it and show the picture"),
     ("folium", "a map", "Take a screenshot of it and show the picture"),
     ("geo+json", "a map", "Take a screenshot of it and show the picture"),
     ("jupyter.widget", "a widget", "Print its value, or draw its plot without the widget"),
+    ("audio", "a sound", "Say in words what can be heard"),
     ("pdf", "a PDF document", "Save its page as a picture (PNG) and show that"),
 ]
 EMBEDDED = {
@@ -46,7 +51,19 @@ EMBEDDED = {
     "applet": "an embedded program",
     "select": "a menu",
 }
-NO_TEXT = ["style", "script", "link", "meta", "base", "title", "template", "noscript", "source", "track", "param"]
+NO_TEXT = [
+    "style",
+    "script",
+    "link",
+    "meta",
+    "base",
+    "title",
+    "template",
+    "noscript",
+    "source",
+    "track",
+    "param",
+]
 NO_TEXT += ["area", "datalist", "noframes", "noembed"]
 # Elements that may be empty without anything missing. Others that are empty draw something themselves.
 MAY_BE_EMPTY = re.compile(
@@ -59,10 +76,43 @@ MAY_BE_EMPTY = re.compile(
 # BeautifulSoup writes all names in small letters, but SVG needs these.
 _SVG_NAMES = {
     name.lower(): name
-    for name in "viewBox preserveAspectRatio gradientUnits gradientTransform patternUnits patternTransform "
-    "patternContentUnits clipPathUnits maskUnits maskContentUnits markerWidth markerHeight markerUnits refX refY "
-    "textLength lengthAdjust startOffset spreadMethod pathLength stdDeviation linearGradient radialGradient clipPath "
-    "textPath filterUnits primitiveUnits".split()
+    for name in (
+        *(
+            "viewBox",
+            "preserveAspectRatio",
+            "gradientUnits",
+            "gradientTransform",
+            "patternUnits",
+            "patternTransform",
+        ),
+        *(
+            "patternContentUnits",
+            "clipPathUnits",
+            "maskUnits",
+            "maskContentUnits",
+            "markerWidth",
+            "markerHeight",
+        ),
+        *(
+            "markerUnits",
+            "refX",
+            "refY",
+            "textLength",
+            "lengthAdjust",
+            "startOffset",
+            "spreadMethod",
+            "pathLength",
+        ),
+        *(
+            "stdDeviation",
+            "filterUnits",
+            "primitiveUnits",
+            "linearGradient",
+            "radialGradient",
+            "clipPath",
+            "textPath",
+        ),
+    )
 }
 _PIXELS = {"px": 1.0, "": 1.0, "pt": 4 / 3, "pc": 16.0, "cm": 96 / 2.54, "mm": 96 / 25.4, "in": 96.0}
 _PIXELS |= {"em": 14.0, "rem": 14.0, "ex": 7.0, "ch": 7.0, "vw": 9.0, "vh": 7.0}
@@ -121,7 +171,9 @@ class _Reduction:
         for item in soup.select("li > li"):  # nobody has to close a list's item
             if item.parent:
                 item.parent.insert_after(item)
-        styles = [element.string or "" for element in soup.find_all("style") if not element.find_parent("svg")]
+        styles = [
+            element.string or "" for element in soup.find_all("style") if not element.find_parent("svg")
+        ]
         self._scripts = [
             f"{element.get('src', '')} {element.string or ''}"
             for element in soup.find_all("script")
@@ -130,8 +182,8 @@ class _Reduction:
         for comment in soup.find_all(string=lambda text: type(text) is not NavigableString):
             if isinstance(comment, Comment):
                 comment.extract()
-        self._images()
         self._hidden()
+        self._images()
         for element in list(soup.find_all(True)):
             if not element.decomposed and element.name in EMBEDDED:
                 self._embedded(element)
@@ -166,7 +218,9 @@ class _Reduction:
             and not text.find_parent(class_=["tex2jax_ignore", NOTE])
         ]
         if any("$" in text or "\\begin{" in text for text in texts):
-            self.result.formulas = MaskedMarkdown(_BETWEEN.join(text.replace("\ue002", "\ufffd") for text in texts))
+            self.result.formulas = MaskedMarkdown(
+                _BETWEEN.join(text.replace("\ue002", "\ufffd") for text in texts)
+            )
             for text, marked in zip(texts, self.result.formulas.text.split(_BETWEEN), strict=True):
                 text.replace_with(marked)
 
@@ -176,7 +230,9 @@ class _Reduction:
                 continue
             if element.find("foreignobject"):
                 self._box(element, "a drawing with parts that are a page of their own", "svg")
-            elif element.find(["path", "rect", "circle", "line", "polygon", "polyline", "ellipse", "text", "image", "use"]):
+            elif element.find(
+                ["path", "rect", "circle", "line", "polygon", "polyline", "ellipse", "text", "image", "use"]
+            ):
                 image = self._soup.new_tag("img", attrs={"src": _svg_address(element)})
                 for name, value in _style(element).items():
                     if name in ("width", "height"):
@@ -209,16 +265,18 @@ class _Reduction:
             ).strip()
             if element.name in EMBEDDED:
                 self._embedded(element)
-            elif says or element.find([*EMBEDDED, "img"]):
-                self._box(element, "a part that the page hides", element.name, "Show what is in it without HTML")
+            elif says or element.find([name for name in EMBEDDED if name != "select"]) or element.find("img"):
+                self._box(
+                    element, "a part that the page hides", element.name, "Show what is in it without HTML"
+                )
             else:
                 element.decompose()
 
     def _embedded(self, element: Tag) -> None:
         address = str(element.get("src") or element.get("data") or "")
-        content = f"{address} {element.get('type', '')} {element.get('srcdoc', '')}"
+        content = f"{element.name} {address} {element.get('type', '')} {element.get('srcdoc', '')}"
         name, advice = tool(content[:200_000]) or (EMBEDDED[element.name], ALWAYS)
-        where = f": {address[:200]}" if re.match(r"(?:https?:)?//", address) else ""
+        where = f": {address[:200]}" if address and not address.startswith("data:") else ""
         self._box(element, name, f"{element.name}{where}", advice)
 
     def _controls(self) -> None:
@@ -226,7 +284,11 @@ class _Reduction:
             kind = str(element.get("type", "text")).lower() if element.name == "input" else element.name
             if kind in ("progress", "meter"):
                 value, most = in_number(element.get("value")), in_number(element.get("max"))
-                bar = progress_bar(value, in_number(element.get("min")) or 0.0, most or 1.0) if value is not None else ""
+                bar = (
+                    progress_bar(value, in_number(element.get("min")) or 0.0, most or 1.0)
+                    if value is not None
+                    else ""
+                )
                 element.replace_with(bar or element.get_text())
                 continue
             in_task = element.find_parent("li") is not None and kind == "checkbox"
@@ -240,7 +302,12 @@ class _Reduction:
             elif kind in ("submit", "reset"):
                 element.replace_with(f"[{element.get('value') or kind}]")
             elif element.name == "input":
-                self._box(element, f"a form's field with the value “{element.get('value', '')}”", f"input {kind}", "Print its value")
+                self._box(
+                    element,
+                    f"a form's field with the value “{element.get('value', '')}”",
+                    f"input {kind}",
+                    "Print its value",
+                )
 
     def _filled_by_scripts(self) -> None:
         """Box what scripts would draw: empty elements with a name, and what draws itself."""
@@ -251,7 +318,11 @@ class _Reduction:
                 continue
             if not MAY_BE_EMPTY.fullmatch(element.name):
                 self._box(element, "an element that draws itself", element.name)
-            elif self._scripts and element.get("id") and element.name in ("div", "span", "section", "figure", "p"):
+            elif (
+                self._scripts
+                and element.get("id")
+                and element.name in ("div", "span", "section", "figure", "p")
+            ):
                 self._box(element, name, "script", advice)
         if self._scripts and not self.result.boxed:
             visible = self._soup.get_text(strip=True) or self._soup.find(["img", "table"])
@@ -279,7 +350,9 @@ def in_number(value: object) -> float | None:
 
 def in_pixels(length: str) -> str | None:
     """A length of CSS or HTML in CSS pixels, or a share of the width such as "50%"; None if it is neither."""
-    match = re.fullmatch(r"\s*(\d{1,5}(?:\.\d{0,9})?|\.\d{1,9})\s*([a-z]{0,3}|%)\s*(?:!important)?\s*", length.lower())
+    match = re.fullmatch(
+        r"\s*(\d{1,5}(?:\.\d{0,9})?|\.\d{1,9})\s*([a-z]{0,3}|%)\s*(?:!important)?\s*", length.lower()
+    )
     if match is None or float(match[1]) == 0:
         return None
     if match[2] == "%":
@@ -295,7 +368,9 @@ def _style(element: Tag) -> dict[str, str]:
     text = element.get("style")
     if not isinstance(text, str) or len(text) > 10_000:
         return {}
-    return dict(_declarations(tinycss2.parse_declaration_list(text, skip_comments=True, skip_whitespace=True)))
+    return dict(
+        _declarations(tinycss2.parse_declaration_list(text, skip_comments=True, skip_whitespace=True))
+    )
 
 
 def _declarations(nodes: list[object]) -> Iterator[tuple[str, str]]:
@@ -328,7 +403,9 @@ def _paint(soup: BeautifulSoup, sheets: list[str]) -> bool:
             if not declared:
                 continue
             selectors = tinycss2.serialize(rule.prelude)
-            if re.fullmatch(r"\s*#[\w-]+(?:\s*,\s*#[\w-]+)*\s*", selectors):  # as pandas writes them, by the thousand
+            if re.fullmatch(
+                r"\s*#[\w-]+(?:\s*,\s*#[\w-]+)*\s*", selectors
+            ):  # as pandas writes them, by the thousand
                 names = [part.strip()[1:] for part in selectors.split(",")]
                 selected = [named[name] for name in names if name in named]
             else:
@@ -395,7 +472,9 @@ def _colour(text: str) -> Colour | None:
     colour = parse_color(text.replace("!important", "").strip())
     if colour is None or isinstance(colour, str) or colour.alpha == 0:
         return None
-    part = [min(1.0, max(0.0, 1 - colour.alpha * (1 - each))) for each in (colour.red, colour.green, colour.blue)]
+    part = [
+        min(1.0, max(0.0, 1 - colour.alpha * (1 - each))) for each in (colour.red, colour.green, colour.blue)
+    ]
     return part[0], part[1], part[2]
 
 
@@ -422,7 +501,21 @@ def _put(soup: BeautifulSoup, element: Tag, style: str) -> None:
         inner = soup.new_tag("span", attrs={"style": style})
         inner.extend(list(element.contents))
         element.append(inner)
-    elif element.name in ("b", "i", "em", "strong", "u", "s", "small", "sub", "sup", "code", "a", "big", "tt"):
+    elif element.name in (
+        "b",
+        "i",
+        "em",
+        "strong",
+        "u",
+        "s",
+        "small",
+        "sub",
+        "sup",
+        "code",
+        "a",
+        "big",
+        "tt",
+    ):
         element.wrap(soup.new_tag("span", attrs={"style": style}))
     elif element.name in ("table", "thead", "tbody", "tfoot"):
         for row in element.find_all("tr"):

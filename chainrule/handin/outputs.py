@@ -13,7 +13,9 @@ from chainrule.handin.widgets import VIEW
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml")
 MAX_HTML = 500_000  # characters without images, scripts and style sheets
 # The text of an object that has none of its own, such as <folium.folium.Map at 0x7f12>.
-NAME_ONLY = re.compile(r"\s*<(?:[\w.]+|[\w.]*<locals>[\w.]+)+(?: object)?(?: at 0x[0-9a-fA-F]+)?>\s*|\s*<Figure size [^<>\n]*>\s*")
+NAME_ONLY = re.compile(
+    r"\s*<(?:[\w.]+|[\w.]*<locals>[\w.]+)+(?: object)?(?: at 0x[0-9a-fA-F]+)?>\s*|\s*<Figure size [^<>\n]*>\s*"
+)
 # Such objects that hide nothing: a generator of random numbers, and parts of a figure that is shown itself.
 PLAIN_OBJECTS = re.compile(r"\s*<(?:matplotlib\.|torch\._C\.Generator)")
 PROGRESS = re.compile(r"\d+%\|.*\|")  # a bar of tqdm, as it was drawn first
@@ -51,7 +53,9 @@ def best_form(data: Mapping[str, Any]) -> Form:
         except (ValueError, RecursionError) as error:
             warning = f"an HTML output is shown as plain text: {error}"
         else:
-            shows = "<table" in page.html or "<img" in page.html or any("hides" not in box for box in page.boxed)
+            shows = (
+                "<table" in page.html or "<img" in page.html or any("hides" not in box for box in page.boxed)
+            )
             if len(re.sub(r'src="data:[^"]*"', "", page.html)) > MAX_HTML:
                 warning = "an HTML output is shown as plain text: it is too long"
             elif page.has_text and (shows or not (page.interactive and readable)):

@@ -80,6 +80,7 @@ class Prose:
         self._boxed = boxed
         self._masked = MaskedMarkdown("")
         self._chapters = True
+        self._in_heading = False
 
     def markdown(self, text: str, *, chapters: bool = True) -> str:
         """Markdown as Typst.
@@ -124,12 +125,18 @@ class Prose:
                 return "#linebreak();".join(self._inlines(line) for line in content)
             case "Header":
                 level, _, inlines = content
+                self._in_heading = self._chapters
                 body = self._inlines(inlines)
+                self._in_heading = False
                 if not self._chapters:
                     return f"#strong[{body}]" if body.strip() else ""
                 return f"#heading(level: {self._heading_level(level)})[{body}]" if body.strip() else ""
             case "CodeBlock":
                 (_, classes, _), source = content
+                if "mermaid" in classes:
+                    self._boxed(
+                        "a drawing in Mermaid is shown as its source: save it as a picture (PNG) and show that"
+                    )
                 language = f", lang: {quoted(classes[0])}" if classes else ""
                 return f"#listing({quoted(breakable(self._masked.restore(source)))}{language})"
             case "BlockQuote":
@@ -231,7 +238,9 @@ class Prose:
             case "Image":
                 attributes, alt, (address, _) = content
                 text = self._masked.restore(_text(alt))
-                width, height = (sensible_length(dict(attributes[2]).get(side)) for side in ("width", "height"))
+                width, height = (
+                    sensible_length(dict(attributes[2]).get(side)) for side in ("width", "height")
+                )
                 return self._image(self._masked.restore(address), text, width, height)
             case "Note":
                 return f"#footnote[{self._blocks(content)}];"
@@ -249,6 +258,8 @@ class Prose:
         for index, piece in enumerate(self._masked.split(text)):
             if isinstance(piece, FormulaSource):
                 typst.append(self._formula(piece))
+                if self._in_heading:  # bookmarks and screen readers need the title as text
+                    typst.append(f"#place(hide({quoted(breakable(piece.tex.strip()))}));")
             else:
                 # No line may begin with the "-dimensional" of "$d$-dimensional": U+2060 joins the words.
                 joiner = "\u2060" if index > 0 and (piece[0] == "-" or piece[0].isalnum()) else ""

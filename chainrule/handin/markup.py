@@ -137,7 +137,7 @@ class Printable:
     @property
     def has_text(self) -> bool:
         """Whether there is anything to see."""
-        return bool(re.search(r"<(?:img|math|table|hr)\b|>[^<\s]|^[^<\s]", re.sub(r"\s+", "", self.html)))
+        return bool(re.search(r"<(?:img|math|table|hr)\b|>\s*[^<\s]|^\s*[^<\s]", self.html))
 
 
 def boxed_text(name: str, kind: str, advice: str = ALWAYS) -> str:

@@ -260,8 +260,10 @@ def test_a_bar_goes_on_where_it_stopped() -> None:
         piece("stderr", "!"),
     ]
     assert [(each["name"], final_screen(each["text"])) for each in merged(done)] == [
-        ("stderr", "99%\na warning\n"),
-        ("stdout", "loss 1\nloss 2\nend\n"),
+        ("stderr", "99%\n"),
+        ("stdout", "loss 1\nloss 2\n"),
+        ("stderr", "a warning\n"),
+        ("stdout", "end\n"),
         ("stderr", "!"),
     ]
 

@@ -95,7 +95,7 @@ class CapturedOutputs:
         content = message["content"]
         display = (content.get("transient") or {}).get("display_id")
         if message["msg_type"] == "update_display_data":
-            for shown in self._by_display.get(display, []):
+            for shown in self._by_display.get(str(display), []):
                 shown.data, shown.metadata = from_dict(content["data"]), from_dict(content["metadata"])
             return False  # the same may be shown outside, too
         if not self._capturing:
@@ -116,7 +116,7 @@ class CapturedOutputs:
         if len(outputs) < self.MAX_CAPTURED:
             append(outputs, output)
             if display:
-                self._by_display.setdefault(display, []).append(outputs[-1])
+                self._by_display.setdefault(str(display), []).append(outputs[-1])
         return True
 
 

@@ -352,7 +352,7 @@ class Run(Execute):
         if msg["msg_type"] != "stream" or self.clear_before_next_output:
             output: NotebookNode | None = super().output(outs, msg, display_id, cell_index)
             return output
-        piece = output_from_msg(msg)
+        piece: NotebookNode = output_from_msg(msg)
         append(outs, piece)
         return piece
 

@@ -60,10 +60,10 @@ def _shown(name: str, models: Models, depth: int) -> list[Any] | None:
         return list(without_widgets([_as_text(output) for output in outputs], models, depth + 1))
     if _is_list(state.get("children")):
         children = [str(child).removeprefix("IPY_MODEL_") for child in state["children"]]
-        texts = [_text(models.get(child, {})) for child in children]
-        if None not in texts:
+        texts = [text for child in children if (text := _text(models.get(child, {}))) is not None]
+        if len(texts) == len(children):
             between = " " if state.get("_model_name") == "HBoxModel" else "\n"
-            return _printed(between.join(text for text in texts if text))
+            return _printed(between.join(filter(None, texts)))
         views = [{"output_type": "display_data", "metadata": {}, "data": _view(child)} for child in children]
         return list(without_widgets(views, models, depth + 1))
     text = _text(state)

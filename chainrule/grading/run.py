@@ -39,7 +39,7 @@ from chainrule.grading.outputs import CapturedOutputs, append
 from chainrule.grading.referee import Referee
 from chainrule.grading.sandbox import UNCONFINED, Limits, Sandbox, confinement, make_sandbox
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
-from chainrule.handin.widgets import without_widgets
+from chainrule.handin.widgets import Widgets
 from chainrule.intake.files import declared, lay_out
 from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
@@ -131,11 +131,10 @@ class Run(Execute):
             busy_seconds=round(self.busy_seconds, 3),
             failure=self.failure,
         )
+        widgets = Widgets(self.widgets.models)
         for cell in nb.cells:
             if cell.get("outputs") and not (utils.is_grade(cell) and not utils.is_solution(cell)):
-                cell.outputs = [
-                    from_dict(output) for output in without_widgets(cell.outputs, self.widgets.models)
-                ]
+                cell.outputs = [from_dict(output) for output in widgets.replaced(cell.outputs)]
         nb.metadata["chainrule"] = {**about, **ran}
         return nb, resources
 

@@ -29,7 +29,7 @@ from chainrule.handin.images import ImageError, is_svg, named_image, raster_form
 from chainrule.handin.markup import printable
 from chainrule.handin.notebook import REORDERING, final_screen, formulas_of, joined, merged, shortened
 from chainrule.handin.outputs import best_form
-from chainrule.handin.widgets import saved_models, without_widgets
+from chainrule.handin.widgets import Widgets, saved_models
 
 SECONDS = 120  # time limit of the browser
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"]
@@ -173,7 +173,7 @@ class _NotebookPages:
         self._exporter = HTMLExporter(template_name="basic")
         self._where = path.name
         self._rendered_outputs: list[str] = []  # those with formulas, of the current cell
-        self._widgets = saved_models(notebook)
+        self._widgets = Widgets(saved_models(notebook))
         self._labels = Labels(formulas_of(notebook))
         self._mathjax: MathJax | None = None
         try:
@@ -202,7 +202,7 @@ class _NotebookPages:
         if kind == "markdown":
             return self._markdown(source, attachments)
         self._rendered_outputs = []
-        shown = list(without_widgets(cell.get("outputs") or [], self._widgets))
+        shown = list(self._widgets.replaced(cell.get("outputs") or []))
         outputs = [output for each in merged(shown) if (output := self._output(each)) is not None]
         if not source.strip() and not outputs:
             return ""

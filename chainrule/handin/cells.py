@@ -11,7 +11,7 @@ from chainrule.handin.notebook import final_screen, formulas_of, joined, merged,
 from chainrule.handin.outputs import Form, best_form
 from chainrule.handin.prose import Length, Prose, ProseError, sensible_length
 from chainrule.handin.typesetting import FONT_SIZE, TEXT_WIDTH, TypstPart, WriteUp, breakable, quoted
-from chainrule.handin.widgets import Models, saved_models, without_widgets
+from chainrule.handin.widgets import Widgets, saved_models
 
 
 class NotebookWriter:
@@ -26,7 +26,7 @@ class NotebookWriter:
         self._where = self._name
         self._attachments: Mapping[str, Any] = {}
         self._language = "python"
-        self._widgets: Models = {}
+        self._widgets = Widgets({})
         self._empty = True
 
     def write(self, notebook: Mapping[str, Any]) -> None:
@@ -34,7 +34,7 @@ class NotebookWriter:
         kernel = metadata.get("kernelspec") or {}
         self._language = str(kernel.get("language") or "python")
         self._mathjax = MathJax(Labels(formulas_of(notebook)))  # macros and labels belong to their notebook
-        self._widgets = saved_models(notebook)
+        self._widgets = Widgets(saved_models(notebook))
         self._writeup.add_notebook(self._name)
         for number, cell in enumerate(notebook["cells"], 1):
             self._where = f"{self._name}, cell {number}"
@@ -69,7 +69,7 @@ class NotebookWriter:
                 label = quoted(f"[{count if isinstance(count, int) else ' '}]")
                 code = quoted(breakable(source.rstrip()))
                 self._add(f"#code-cell({label}, {code}, lang: {quoted(self._language)})", source)
-            for output in merged(list(without_widgets(outputs, self._widgets))):
+            for output in merged(list(self._widgets.replaced(outputs))):
                 self._output(output)
         elif source.strip():
             self._add(f"#listing({quoted(breakable(source))})", source)

@@ -6,12 +6,13 @@ was captured by an `Output` widget. A widget's state is in the notebook's metada
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 MAX_DEPTH = 20  # of widgets in widgets; a widget can be told to contain itself
+MAX_SHOWN = 30_000_000  # characters in all; a widget can be shown in many others
 BAR_WIDTH = 10  # characters of a progress bar
 
 Output = Mapping[str, Any]
@@ -38,36 +39,50 @@ def model_of(output: Output) -> str | None:
     return str(view.get("model_id")) if isinstance(view, Mapping) else None
 
 
-def without_widgets(outputs: list[Any], models: Models, depth: int = 0) -> Iterator[Any]:
-    """The outputs, with ordinary outputs in place of each widget that shows only such outputs and text."""
-    for output in outputs:
-        model = model_of(output) if isinstance(output, Mapping) else None
-        shown = None if model is None or depth > MAX_DEPTH else _shown(model, models, depth)
-        if shown is None:
-            yield output
-        else:
-            yield from shown
+class Widgets:
+    """The widgets of a notebook.
 
+    Args:
+        models: the state of each by its id.
+    """
 
-def _shown(name: str, models: Models, depth: int) -> list[Any] | None:
-    """The outputs that a widget shows; None if they can't be told."""
-    state = models.get(name)
-    if state is None or depth > MAX_DEPTH:
-        return None
-    if state.get("_model_name") == "OutputModel":
-        captured = state.get("outputs")
-        outputs = [each for each in captured if isinstance(each, Mapping)] if _is_list(captured) else []
-        return list(without_widgets([_as_text(output) for output in outputs], models, depth + 1))
-    if _is_list(state.get("children")):
-        children = [str(child).removeprefix("IPY_MODEL_") for child in state["children"]]
-        texts = [text for child in children if (text := _text(models.get(child, {}))) is not None]
-        if len(texts) == len(children):
-            between = " " if state.get("_model_name") == "HBoxModel" else "\n"
-            return _printed(between.join(filter(None, texts)))
-        views = [{"output_type": "display_data", "metadata": {}, "data": _view(child)} for child in children]
-        return list(without_widgets(views, models, depth + 1))
-    text = _text(state)
-    return None if text is None else _printed(text)
+    def __init__(self, models: Models) -> None:
+        self.models = models
+        self._left = MAX_SHOWN
+
+    def replaced(self, outputs: Iterable[Any], depth: int = 0) -> Iterator[Any]:
+        """The outputs, with ordinary outputs in place of each widget that shows only such outputs and text."""
+        for output in outputs:
+            model = model_of(output) if isinstance(output, Mapping) else None
+            shown = None if model is None else self._shown(model, depth)
+            if shown is None:
+                yield output
+            else:
+                yield from shown
+
+    def _shown(self, name: str, depth: int) -> list[Any] | None:
+        """The outputs that a widget shows; None if they can't be told."""
+        state = self.models.get(name)
+        if state is None or depth > MAX_DEPTH or self._left <= 0:
+            return None
+        self._left -= 1_000
+        if state.get("_model_name") == "OutputModel":
+            captured = state.get("outputs")
+            outputs = [each for each in captured if isinstance(each, Mapping)] if _is_list(captured) else []
+            self._left -= len(str(outputs))
+            return list(self.replaced([_as_text(output) for output in outputs], depth + 1))
+        if _is_list(state.get("children")):
+            children = [str(child).removeprefix("IPY_MODEL_") for child in state["children"]]
+            texts = [text for child in children if (text := _text(self.models.get(child, {}))) is not None]
+            if len(texts) == len(children):
+                between = " " if state.get("_model_name") == "HBoxModel" else "\n"
+                return _printed(between.join(filter(None, texts)))
+            views = [
+                {"output_type": "display_data", "metadata": {}, "data": _view(child)} for child in children
+            ]
+            return list(self.replaced(views, depth + 1))
+        text = _text(state)
+        return None if text is None else _printed(text)
 
 
 def _is_list(value: Any) -> bool:

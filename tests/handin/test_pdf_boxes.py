@@ -17,7 +17,7 @@ from chainrule.handin.markup import in_pixels, printable
 from chainrule.handin.notebook import final_screen, merged
 from chainrule.handin.outputs import best_form
 from chainrule.handin.pdf import write_pdf
-from chainrule.handin.widgets import VIEW, without_widgets
+from chainrule.handin.widgets import VIEW, Widgets
 
 STYLER = (
     "<style type='text/css'>\n#T_a th {font-weight: bold}\n#T_a_r0c0, #T_a_r1c0 {background-color: #440154;"
@@ -284,9 +284,12 @@ def test_a_widget_shows_what_jupyter_saved() -> None:
 
     def shown(name: str) -> list[Any]:
         view = {"output_type": "display_data", "metadata": {}, "data": {VIEW: {"model_id": name}}}
-        return list(without_widgets([view], models))
+        return list(Widgets(models).replaced([view]))
 
     assert shown("bar")[0]["text"] == "100% ██████████ 10/10 [00:00<00:00]\n"
     assert shown("out") == [{"output_type": "stream", "name": "stdout", "text": "E: v\n"}]
+    views = [{"output_type": "display_data", "metadata": {}, "data": {VIEW: {"model_id": "many"}}}] * 1000
+    models["many"] = {"_model_name": "OutputModel", "outputs": views}
+    assert len(shown("many")) < 400_000  # and not 1000 in each of 1000 in each of 1000
     for unknown in ("slider", "itself", "absent"):
         assert VIEW in shown(unknown)[0]["data"]

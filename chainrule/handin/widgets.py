@@ -67,7 +67,7 @@ class Widgets:
             return None
         self._left -= 1_000
         if state.get("_model_name") == "OutputModel":
-            captured = state.get("outputs")
+            captured: Any = state.get("outputs")
             outputs = [each for each in captured if isinstance(each, Mapping)] if _is_list(captured) else []
             self._left -= len(str(outputs))
             return list(self.replaced([_as_text(output) for output in outputs], depth + 1))

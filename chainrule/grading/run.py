@@ -28,7 +28,7 @@ from IPython.utils.capture import capture_output
 from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode, from_dict
-from nbformat.v4 import new_output
+from nbformat.v4 import new_output, output_from_msg
 from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
@@ -37,6 +37,7 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import DataSets, Profile
 from chainrule.grading.kernel import WarmKernelManager, WarmProvisioner, line_to_zygote
+from chainrule.grading.outputs import CapturedOutputs, append
 from chainrule.grading.referee import Referee, RefereeLimits
 from chainrule.grading.sandbox import (
     UNCONFINED,
@@ -47,6 +48,7 @@ from chainrule.grading.sandbox import (
     make_sandbox,
 )
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
+from chainrule.handin.widgets import Widgets
 from chainrule.intake.files import declared, lay_out
 from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
@@ -55,6 +57,7 @@ from chainrule.worker.zygote import REFEREE
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
 STARVED = 0.2  # a notebook that had no core for this part of its time limit is run again
 FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
+OUTPUTS = ("stream", "display_data", "execute_result", "error")  # messages that become outputs
 MAX_OUTPUT = 20 << 20  # characters of output from one cell; a figure has 100,000
 
 
@@ -117,6 +120,7 @@ class Run(Execute):
         self.busy_seconds = 0.0
         self.listener: socket.socket | None = None  # an ordinary kernel's, for the referee
         self.starved, self.alone = False, resources.get("alone", True)
+        self.widgets = CapturedOutputs()
         started = time.monotonic()
         self.deadline = started + self.notebook_seconds[self.profile]
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
@@ -144,6 +148,10 @@ class Run(Execute):
             busy_seconds=round(self.busy_seconds, 3),
             failure=self.failure,
         )
+        widgets = Widgets(self.widgets.models)
+        for cell in nb.cells:
+            if cell.get("outputs") and not (utils.is_grade(cell) and not utils.is_solution(cell)):
+                cell.outputs = [from_dict(output) for output in widgets.replaced(cell.outputs)]
         nb.metadata["chainrule"] = {**about, **ran}
         return nb, resources
 
@@ -335,15 +343,25 @@ class Run(Execute):
         """Keep a message of the kernel if it is a valid output and not far too long."""
         kind, content = msg["msg_type"], msg["content"]
         left = max(0, MAX_OUTPUT - self.output_size[cell_index])
-        if kind != "status":
+        if kind != "status" and not kind.startswith("comm"):
             self.output_size[cell_index] += len(str(content))
-        if kind.startswith("comm") or (kind in ("display_data", "update_display_data") and not left):
-            return None  # nobody answers a widget's messages
+        if kind in ("display_data", "update_display_data") and not left:
+            return None
         try:
+            # A graded cell's own outputs decide its points, so no widget may take them away.
+            captures = not utils.is_grade(cell) or utils.is_solution(cell)
+            if kind.startswith("comm"):
+                if captures:
+                    self.widgets.hear(msg)
+                return None
             if kind == "stream":
                 content["text"] = content["text"][:left]
             if not isinstance(content.get("execution_count", 0), int | None):
                 del content["execution_count"]
+            if captures and kind in (*OUTPUTS, "clear_output", "update_display_data"):
+                captured = output_from_msg(msg) if kind in OUTPUTS else None
+                if self.widgets.takes(msg, captured):
+                    return captured
             output: NotebookNode | None = super().process_message(msg, cell, cell_index)
             return output
         except CellExecutionComplete:
@@ -351,6 +369,17 @@ class Run(Execute):
         except Exception as error:  # student code can display things that no notebook can hold
             self.log.warning("an invalid output was left out: %s", str(error)[:200])
             return None
+
+    def output(
+        self, outs: list[NotebookNode], msg: dict[str, Any], display_id: str | None, cell_index: int
+    ) -> NotebookNode | None:
+        """Keep an output; a piece of a stream becomes part of the output before it."""
+        if msg["msg_type"] != "stream" or self.clear_before_next_output:
+            output: NotebookNode | None = super().output(outs, msg, display_id, cell_index)
+            return output
+        piece: NotebookNode = output_from_msg(msg)
+        append(outs, piece)
+        return piece
 
     def _refereed(self, cell: NotebookNode, referee: Referee) -> list[NotebookNode]:
         """Run a graded cell in this process while the kernel answers its requests; return the cell's outputs."""

@@ -23,6 +23,7 @@ from chainrule.datasets.registry import DATA_SETS, Profile
 from chainrule.errors import ChainruleError
 from chainrule.intake.lms import LmsName
 from chainrule.marks import FilledTable, MarksCsv, MissingMark, fill_for_lms, write_atomically
+from chainrule.one_writer import one_writer
 from chainrule.terminal import class_table, console, printable
 
 # what the package's extras bring, by module
@@ -114,7 +115,8 @@ def release(
     folder.require(assignment)
     if not variants and (seed is not None or students):
         raise CourseError("--seed and --student are about --variants: add it, or leave them out")
-    folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
+    with one_writer(folder.root):
+        folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
     print(f"released to {folder.folder('release', '.', assignment)}")
     print(f"to hand out: {write_kit(folder, assignment)}")
     if variants:
@@ -226,6 +228,8 @@ def grade(
     for student in report.students:
         for note in student.notes:
             print(f"{printable(student.student)}: {printable(note)}")
+    for line in report.notes:
+        print(printable(line))
     for name in report.unprotected:
         print(f"{name}: plain asserts run inside the student's process, where its code can fool them")
     if diff:

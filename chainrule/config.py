@@ -26,6 +26,7 @@ RELEASE = [
     "chainrule.release.SaveDueDate",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
+    "chainrule.release.KeepVersion",
     "chainrule.release.Tidy",
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.CheckCellMetadata",
@@ -39,6 +40,7 @@ GRADE = [
     "nbconvert.preprocessors.CoalesceStreamsPreprocessor",  # progress bars become one line
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
+    "chainrule.grading.KeepMarks",
     "chainrule.grading.WaitForPeople",
     "chainrule.grading.TellRepairs",
     "chainrule.intake.LatePenalties",

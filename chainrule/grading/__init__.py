@@ -7,6 +7,7 @@ _MODULES = {
     "WaitForPeople": "record",
     "Graft": "sanitise",
     "Judge": "judge",
+    "KeepMarks": "given_marks",
     "Run": "run",
     "TellRepairs": "record",
 }

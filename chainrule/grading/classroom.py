@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -19,6 +19,7 @@ from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.changes import Snapshot, changes, snapshot
+from chainrule.grading.given_marks import GivenMark, above_maximum, changed_marks, given_marks
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.record import comment_unreadable, record_ungraded, review_reasons
@@ -30,6 +31,8 @@ from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError, read
 from chainrule.metadata import graded_notebook
+from chainrule.one_writer import one_writer
+from chainrule.release.versions import keep_version, kept_versions
 
 
 @dataclass
@@ -64,6 +67,7 @@ class ClassReport:
         sandbox: what was around the student's cells.
         changes: a line for each score that differs from the gradebook's before, if asked for.
         unprotected: items whose checks student code can reach.
+        notes: sentences for the instructor about the whole class.
     """
 
     assignment: str
@@ -74,6 +78,7 @@ class ClassReport:
     sandbox: set[str] = field(default_factory=set)
     changes: list[str] = field(default_factory=list)
     unprotected: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def grade(
@@ -123,17 +128,18 @@ def grade(
         if options.Run.get("require_sandbox"):
             raise CourseError(f"{confinement().warning} Nothing was run, because a sandbox is required.")
         say(confinement().warning)
-    ensure_assignment(folder, assignment)
-    origins = folder.data_sets.prepare(
-        folder.course.data.get(assignment, []), folder.root / folder.course.data_folder, profile
-    )
-    for name, origin in origins.items():
-        say(f"data: {name} is {origin}, {profile} profile")
-    chosen = submitted(folder, assignment, students)
-    writer = GradebookWriter(folder, assignment, options, diff=diff)
-    with nullcontext(backend) if backend else open_backend(folder, jobs, cluster, gpu=gpu) as opened:
-        options.Run.threads = opened.threads
-        run_all(writer, chosen, opened, say)
+    with one_writer(folder.root, say):
+        ensure_assignment(folder, assignment)
+        origins = folder.data_sets.prepare(
+            folder.course.data.get(assignment, []), folder.root / folder.course.data_folder, profile
+        )
+        for name, origin in origins.items():
+            say(f"data: {name} is {origin}, {profile} profile")
+        chosen = submitted(folder, assignment, students)
+        writer = GradebookWriter(folder, assignment, options, diff=diff)
+        with nullcontext(backend) if backend else open_backend(folder, jobs, cluster, gpu=gpu) as opened:
+            options.Run.threads = opened.threads
+            run_all(writer, chosen, opened, say)
     return ClassReport(
         assignment,
         profile,
@@ -143,6 +149,7 @@ def grade(
         writer.sandbox,
         writer.changes,
         unprotected(folder, assignment),
+        writer.notes(),
     )
 
 
@@ -214,6 +221,9 @@ class GradebookWriter:
         self.unreadable: dict[str, dict[str, str]] = {}  # by student: reasons, by the notebook's name
         self.sandbox: set[str] = set()
         self.changes: list[str] = []
+        self.rescaled: Counter[tuple[str, float, float]] = (
+            Counter()
+        )  # marks, by item and its maximum before and now
 
     def plan(self, student: str) -> list[Task]:
         """A student's notebooks, ready to run. If none can be read, that is recorded and the list is empty."""
@@ -260,6 +270,7 @@ class GradebookWriter:
         """Write a student's results into the gradebook and autograded/."""
         outcome, tasks = self.graded[student], self.tasks[student]
         before = self._snapshot(student) if self.diff else None
+        marks = self._given_marks(student)
         if tasks and not outcome.internal_error:
             for task in tasks:
                 self._add_notes(task)
@@ -273,8 +284,22 @@ class GradebookWriter:
                 outcome.internal_error = str(error)
                 outcome.notes.append(outcome.internal_error)
         outcome.scores = scores(self.folder, self.assignment, student)
+        now = self._given_marks(student)
+        told = changed_marks(marks, now)
+        outcome.notes += [f"{item} {sentence}" for item, sentence in told.items()] + above_maximum(now)
+        for (_, item), mark in marks.items():
+            if mark.maximum_before not in (None, mark.maximum):
+                self.rescaled[item, mark.maximum_before, mark.maximum] += 1
         if before:
-            self.changes += changes(student, before, self._snapshot(student))
+            self.changes += changes(student, before, self._snapshot(student), told)
+
+    def notes(self) -> list[str]:
+        """Sentences about the whole class."""
+        return [
+            f"{item}: its maximum was {before:g} when it was graded last and is {now:g} now; {count} marks that "
+            "people gave stay as they are: look at them again in formgrader"
+            for (item, before, now), count in self.rescaled.items()
+        ]
 
     @contextmanager
     def _without_unreadable(self, student: str) -> Iterator[CourseFolder]:
@@ -313,13 +338,21 @@ class GradebookWriter:
             outcome.notes += ([failure] if failure else []) + reviews(result)
             self.sandbox |= {about["sandbox"]} if "sandbox" in about else set()
 
+    def _given_marks(self, student: str) -> dict[tuple[str, str], GivenMark]:
+        return given_marks(self.folder.directory.db_url, self.assignment, student)
+
     def _snapshot(self, student: str) -> Snapshot:
         now = scores(self.folder, self.assignment, student)
         return snapshot(self.folder, self.assignment, student, now)
 
 
 def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
-    """Write the assignment into the gradebook as it is in source/ now."""
+    """Write the assignment into the gradebook as it is in source/ now. What release/ has may be older, and is kept."""
+    for path in folder.notebooks(assignment):
+        released = folder.folder("release", ".", assignment) / path.name
+        if not any(kept_versions(folder.root, assignment, path.stem)) and released.exists():
+            with suppress(UnreadableNotebookError):
+                keep_version(folder.root, assignment, path.stem, read(released))
     folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
 
 

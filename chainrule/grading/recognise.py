@@ -7,7 +7,7 @@ content doesn't contradict it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from nbformat import NotebookNode
@@ -16,20 +16,53 @@ from nbgrader import utils
 DEFINITION = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 
 
+class Released:
+    """What students were given: the texts of our cells in today's notebook and in every version that was released.
+
+    Args:
+        ours: our cells by name, with stubs as answers.
+        versions: notebooks that were released.
+    Attributes:
+        texts: by the cell's name, also of cells that are gone.
+        gone: names by the texts of cells that are gone and that students were not to edit.
+        always: the names of cells that every version has.
+    """
+
+    def __init__(self, ours: Mapping[str, NotebookNode], versions: Iterable[NotebookNode] = ()) -> None:
+        self.texts = {name: {normal(visible(cell.source))} for name, cell in ours.items()}
+        self.gone: dict[str, str] = {}
+        self.always = set(ours)
+        named = {name_of(cell) for cell in ours.values()}
+        for version in versions:
+            cells = {name: cell for cell in version.cells if (name := name_of(cell))}
+            self.always -= named - cells.keys()
+            for name, cell in cells.items():
+                text = normal(visible(cell.source))
+                self.texts.setdefault(name, set()).add(text)
+                if name not in ours and text and is_marked(cell) and not is_answer(cell):
+                    self.gone[text] = name
+
+
 class Recognition:
     """Which of our cells each submitted cell is.
 
     Args:
         ours: our cells by name, in the notebook's order, with stubs as answers.
         theirs: the submitted cells.
+        released: what students were given; by default `ours`.
     Attributes:
         names: for each submitted cell, the name of our cell that it is; "" for none.
         labels: for each submitted cell, the name of our cell that its label says; "" for none.
         matched_by: "content" or "position", by the names of our cells that were not found by a label.
     """
 
-    def __init__(self, ours: Mapping[str, NotebookNode], theirs: Sequence[NotebookNode]) -> None:
-        self.ours, self.theirs = ours, theirs
+    def __init__(
+        self,
+        ours: Mapping[str, NotebookNode],
+        theirs: Sequence[NotebookNode],
+        released: Released | None = None,
+    ) -> None:
+        self.ours, self.theirs, self.released = ours, theirs, released or Released(ours)
         self.order = {name: index for index, name in enumerate(ours)}
         self.texts = [normal(cell.source) for cell in theirs]
         self.labels = [label if (label := name_of(cell)) in ours else "" for cell in theirs]
@@ -40,8 +73,9 @@ class Recognition:
         }
         self.locked: dict[str, list[str]] = {}  # the names of cells that aren't answers, by their texts
         for name, cell in ours.items():
-            if not utils.is_solution(cell) and (text := normal(visible(cell.source))):
-                self.locked.setdefault(text, []).append(name)
+            if not utils.is_solution(cell):
+                for text in self.released.texts[name] - {""}:
+                    self.locked.setdefault(text, []).append(name)
         self.names = [""] * len(theirs)
         self.first_index: dict[str, int] = {}  # of the submitted cells that are one of ours
         self.matched_by: dict[str, str] = {}
@@ -65,8 +99,17 @@ class Recognition:
         return self.texts[index] in self.locked
 
     def is_untouched(self, index: int, name: str) -> bool:
-        """Whether a submitted cell is blank or the stub of that answer."""
-        return self.texts[index] in ("", normal(self.ours[name].source))
+        """Whether a submitted cell is blank or as that answer was released."""
+        return not self.texts[index] or self.texts[index] in self.released.texts[name]
+
+    def gone(self, index: int) -> str | None:
+        """The name of a cell of ours that an instructor has removed, if a submitted cell is as it was released."""
+        text = self.texts[index]
+        if text in self.released.gone:
+            return self.released.gone[text]
+        name = name_of(self.theirs[index])
+        was_released = name not in self.ours and text in self.released.texts.get(name, ())
+        return name if was_released and is_marked(self.theirs[index]) else None
 
     # ---- the passes ---------------------------------------------------------------------------------------
 
@@ -180,9 +223,15 @@ def name_of(cell: NotebookNode) -> str:
     return str(name or cell.get("id", ""))
 
 
+def is_marked(cell: NotebookNode) -> bool:
+    """Whether nbgrader's metadata says that a cell is one of ours: an answer, an item, a task, or locked."""
+    marks = cell.metadata.get("nbgrader")
+    return isinstance(marks, dict) and any(marks.get(key) for key in ("solution", "grade", "locked", "task"))
+
+
 def is_answer(cell: NotebookNode) -> bool:
     """Whether students may edit this cell of ours."""
-    return "nbgrader" not in cell.metadata or utils.is_solution(cell)
+    return not is_marked(cell) or bool(utils.is_solution(cell))
 
 
 def is_code_answer(cell: NotebookNode) -> bool:

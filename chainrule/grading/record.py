@@ -5,6 +5,7 @@ nbgrader writes the scores. This marks what a person has to look at, and writes 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
@@ -18,8 +19,11 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from chainrule.course import CourseFolder
 from chainrule.metadata import graded_notebook, judged_cell, result_of
 
+# headings in nbgrader's automatic comments
+MARKED_BEFORE = "Marked before:"
 REPAIRED = "Repaired before grading:"
 NOT_GRADED = "Not graded:"
+HEADINGS = (MARKED_BEFORE, REPAIRED, NOT_GRADED)
 
 
 class WaitForPeople(NbGraderPreprocessor):
@@ -40,7 +44,8 @@ class WaitForPeople(NbGraderPreprocessor):
                         where["assignment"],
                         where["student"],
                     )
-                    grade.needs_manual_grade = True
+                    if grade.manual_score is None:  # else a person has looked at this very answer
+                        grade.needs_manual_grade = True
                 gradebook.db.commit()
         return nb, resources
 
@@ -168,6 +173,16 @@ def by_comment(repairs: list[str], comments: Mapping[str, Comment]) -> list[tupl
 
 def set_comment(comment: Comment, heading: str, text: str) -> None:
     """Write a text under its heading into nbgrader's automatic comment, in place of the text from last time."""
-    before = (comment.auto_comment or "").partition(heading)[0].strip()
-    parts = [before, f"{heading}{text}" if text else ""]
-    comment.auto_comment = "\n\n".join(part for part in parts if part) or None
+    comment.auto_comment = with_section(comment.auto_comment or "", heading, text)
+
+
+def with_section(comment: str, heading: str, text: str) -> str | None:
+    """A comment with this text under its heading, or without the heading if the text is empty."""
+    sections = re.split(rf"(?:^|\n\n)(?={'|'.join(map(re.escape, HEADINGS))})", comment)
+    kept = [section.strip() for section in sections if not section.startswith(heading)]
+    return "\n\n".join(filter(None, [*kept, f"{heading}{text}" if text else ""])) or None
+
+
+def was_for_earlier(item: str) -> str:
+    """How a sentence about the mark of an earlier answer begins."""
+    return f"{item} was"

@@ -1,0 +1,202 @@
+"""A mark belongs to the answer that it was given for: another answer waits, under both commands."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbgrader.api import Gradebook
+from tiny_course import ROOT, set_due, type_command
+
+from chainrule.course import CourseFolder
+from chainrule.grading.classroom import grade, scores
+from chainrule.marks.totals import totals
+
+pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
+
+FB1, SUMS = "fb1", "sums"
+FILES = ROOT / "tests" / "cases" / "files"
+RIGHT = {
+    "q1-code": "def twice(x):\n    return x + x",
+    "q2-code": "def mean(values):\n    return sum(values) / len(values)",
+    "q3-text": "One value far off moves it.",
+    "q4-plot": "print('a drawing')",
+}
+
+
+@pytest.fixture
+def fb1(tmp_path: Path) -> Path:
+    """A course with the assignment of `fb1-source.ipynb`, released."""
+    source = tmp_path / "source" / FB1 / f"{SUMS}.ipynb"
+    source.parent.mkdir(parents=True)
+    shutil.copy(FILES / "fb1-source.ipynb", source)
+    set_due(tmp_path, "2099-01-01 12:00 Europe/Zurich")
+    type_command(tmp_path, "chainrule", "release", FB1)
+    return tmp_path
+
+
+def hand_in(root: Path, student: str, **answers: str) -> None:
+    nb = nbformat.read(root / "release" / FB1 / f"{SUMS}.ipynb", as_version=4)
+    for cell in nb.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        cell.source = answers.get(name.replace("-", "_"), RIGHT.get(name, cell.source))
+    path = root / "submitted" / student / FB1 / f"{SUMS}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nb, path)
+
+
+def mark(root: Path, student: str, item: str, score: float, comment: str | None = None) -> None:
+    """As formgrader does."""
+    with Gradebook(CourseFolder(root).directory.db_url) as gradebook:
+        found = gradebook.find_grade(item, SUMS, FB1, student)
+        found.manual_score, found.needs_manual_grade = score, False
+        if comment:
+            gradebook.find_comment(item, SUMS, FB1, student).manual_comment = comment
+        gradebook.db.commit()
+
+
+def told(root: Path, student: str, item: str) -> tuple[str | None, str | None]:
+    """A person's comment and the automatic one."""
+    with Gradebook(CourseFolder(root).directory.db_url) as gradebook:
+        comment = gradebook.find_comment(item, SUMS, FB1, student)
+        return comment.manual_comment, comment.auto_comment
+
+
+def edit_source(root: Path, old: str, new: str) -> None:
+    path = root / "source" / FB1 / f"{SUMS}.ipynb"
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def grade_again(root: Path, command: str, *students: str) -> str:
+    """Grade by one of the two commands; what it says."""
+    if command == "chainrule":
+        return type_command(root, "chainrule", "grade", FB1, "--diff", "--jobs", "1")
+    return "".join(
+        type_command(root, "nbgrader", "autograde", FB1, "--force", f"--student={student}")
+        for student in students
+    )
+
+
+def waiting(root: Path, student: str) -> set[str]:
+    folder = CourseFolder(root)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        _, everyone = totals(folder, gradebook, FB1)
+    (found,) = (total.waiting for total in everyone if total.person.id == student)
+    return set(found)
+
+
+@pytest.mark.parametrize("command", ["chainrule", "nbgrader"])
+def test_another_answer_waits_and_the_old_one_gets_its_mark_back(fb1: Path, command: str) -> None:
+    hand_in(fb1, "ann")
+    grade_again(fb1, command, "ann")
+    mark(fb1, "ann", "q3-text", 0.75, "Say how far.")
+    mark(fb1, "ann", "q4-plot", 1)
+    said = grade_again(fb1, command, "ann")  # the same answers keep their marks
+    folder = CourseFolder(fb1)
+    assert scores(folder, FB1, "ann") == {"q1-test": 2, "q2-test": 3, "q3-text": 0.75, "q4-plot": 1}
+    assert command == "nbgrader" or "no score has changed" in said
+    with Gradebook(folder.directory.db_url) as gradebook:
+        assert not gradebook.find_submission(FB1, "ann").needs_manual_grade
+
+    hand_in(fb1, "ann", q3_text="The median is better.")
+    said = grade_again(fb1, command, "ann")
+    assert waiting(fb1, "ann") == {"q3-text"}
+    assert scores(folder, FB1, "ann")["q3-text"] is None
+    own, automatic = told(fb1, "ann", "q3-text")
+    assert own is None
+    assert "q3-text was 0.75 for an earlier answer" in str(automatic)
+    assert "Say how far." in str(automatic)
+    if command == "chainrule":
+        assert "ann q3-text 0.75 → wait: was 0.75 for an earlier answer" in said
+    type_command(fb1, "chainrule", "feedback", FB1)
+    page = (fb1 / "feedback" / "ann" / FB1 / f"{SUMS}.html").read_text()
+    assert "was 0.75 for an earlier answer" in page
+    table = type_command(fb1, "chainrule", "marks", FB1, "--lms", "moodle", code=2)
+    assert "ann (q3-text)" in table
+
+    grade_again(fb1, command, "ann")  # it goes on waiting
+    assert waiting(fb1, "ann") == {"q3-text"}
+    mark(fb1, "ann", "q3-text", 2)
+    type_command(fb1, "chainrule", "feedback", FB1)
+    assert "earlier answer" not in (fb1 / "feedback" / "ann" / FB1 / f"{SUMS}.html").read_text()
+    grade_again(fb1, command, "ann")
+    assert scores(folder, FB1, "ann")["q3-text"] == 2
+    assert told(fb1, "ann", "q3-text") == (None, None)
+
+    hand_in(fb1, "ann")
+    grade_again(fb1, command, "ann")
+    assert scores(folder, FB1, "ann")["q3-text"] == 0.75
+    assert told(fb1, "ann", "q3-text") == ("Say how far.", None)
+
+
+def test_a_mark_that_a_person_gave_instead_of_the_checks_is_for_that_answer_too(fb1: Path) -> None:
+    hand_in(fb1, "ann", q2_code="def mean(values):\n    return 2")
+    grade_again(fb1, "chainrule")
+    mark(fb1, "ann", "q2-test", 2.5)
+    hand_in(fb1, "ann", q1_code="def twice(x):\n    return 2 * x", q2_code="def mean(values):\n    return 2")
+    grade_again(fb1, "chainrule")  # another answer to another question
+    assert scores(CourseFolder(fb1), FB1, "ann")["q2-test"] == 2.5
+    hand_in(fb1, "ann", q2_code="def mean(values):\n    return 5")
+    said = grade_again(fb1, "chainrule")
+    assert "ann q2-test 2.5 → wait: was 2.5 for an earlier answer" in said
+    assert waiting(fb1, "ann") == {"q2-test", "q3-text", "q4-plot"}
+    assert "q2-test was 2.5 for an earlier answer" in str(told(fb1, "ann", "q2-code")[1])
+    hand_in(fb1, "ann", q2_code="# nothing\n", q3_text="*Write your answer here.*")
+    grade_again(fb1, "chainrule")
+    assert "q2-test" in waiting(fb1, "ann")
+    assert scores(CourseFolder(fb1), FB1, "ann")["q3-text"] == 0  # nothing to wait for
+
+
+def test_a_changed_maximum_is_told_and_keeps_the_marks(fb1: Path) -> None:
+    hand_in(fb1, "ann")
+    grade_again(fb1, "chainrule")
+    mark(fb1, "ann", "q3-text", 2)
+    path = fb1 / "source" / FB1 / f"{SUMS}.ipynb"
+    nb = json.loads(path.read_text())
+    (cell,) = (c for c in nb["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == "q3-text")
+    cell["metadata"]["nbgrader"]["points"] = 1.5
+    path.write_text(json.dumps(nb))
+    said = grade_again(fb1, "chainrule")
+    assert "ann q3-text 2 of 2 → 2 of 1.5: the maximum has changed" in said
+    assert "q3-text: its maximum was 2 when it was graded last and is 1.5 now; 1 mark" in said
+    assert "ann: q3-text is marked 2 of 1.5, more than its maximum" in said
+    assert "graded last" not in grade_again(fb1, "chainrule")
+    assert scores(CourseFolder(fb1), FB1, "ann")["q3-text"] == 2
+
+
+def test_the_marks_of_a_notebook_that_is_no_longer_handed_in(fb1: Path) -> None:
+    shutil.copy(FILES / "fb1-source.ipynb", fb1 / "source" / FB1 / "more.ipynb")
+    type_command(fb1, "chainrule", "release", FB1)
+    hand_in(fb1, "ann")
+    first = fb1 / "submitted" / "ann" / FB1 / f"{SUMS}.ipynb"
+    shutil.copy(first, first.with_name("more.ipynb"))
+    folder = CourseFolder(fb1)
+    grade(folder, FB1, jobs=1, say=lambda _: None)
+    mark(fb1, "ann", "q3-text", 2)
+    text = first.read_bytes()
+    first.unlink()
+    grade(folder, FB1, jobs=1, say=lambda _: None)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        assert gradebook.find_submission_notebook(SUMS, FB1, "ann").score == 0
+    first.write_bytes(text)
+    grade(folder, FB1, jobs=1, say=lambda _: None)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        assert gradebook.find_grade("q3-text", SUMS, FB1, "ann").manual_score == 2
+
+
+def test_two_gradings_of_one_course_wait_for_each_other(fb1: Path) -> None:
+    for student in ("ann", "bo", "cy"):
+        hand_in(fb1, student)
+    command = ["chainrule", "grade", FB1, "--jobs", "1"]
+    started = [
+        subprocess.Popen(command, cwd=fb1, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=300)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    assert sum("another command is writing into this course's gradebook" in text for text in said) == 1
+    assert "Traceback" not in "".join(said)

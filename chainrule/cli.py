@@ -110,6 +110,7 @@ def release(
 ) -> None:
     """Make the student version: release/<assignment>/, and variants/<assignment>/<student>/ if asked for."""
     from chainrule.release.kit import write_kit
+    from chainrule.release.points_table import misfits
 
     folder = open_course(course)
     folder.require(assignment)
@@ -118,6 +119,8 @@ def release(
     with one_writer(folder.root):
         folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
     print(f"released to {folder.folder('release', '.', assignment)}")
+    for line in misfits(folder, assignment):
+        print(f"warning: {printable(line)}")
     print(f"to hand out: {write_kit(folder, assignment)}")
     if variants:
         from chainrule.release.variants import release_variants

@@ -46,6 +46,8 @@ class GradedNotebook(TypedDict, total=False):
 
     repairs: list[str]
     """What was repaired in the hand-in, one sentence for each repair."""
+    written: str
+    """What the student wrote: a digest of the cells that are in no release."""
     outdated: list[str]
     """Cells that the hand-in has as in an earlier release: an instructor has changed, added or removed them since."""
     files: dict[str, str]

@@ -13,7 +13,7 @@ from chainrule.metadata import judged_cell
 
 # the parts that a run depends on (see `store.depends`), for people
 PART_NAMES = {
-    "submission": "the submission",
+    "hand-in": "the submission",
     "source notebook": "the instructor's notebook",
     "files": "the files that come with the assignment",
     "judging": "the judging modules",
@@ -94,6 +94,9 @@ def explain(item: str, before: NotebookNode, now: NotebookNode) -> tuple[list[st
     old_parts, new_parts = depends_of(before), depends_of(now)
     # runs of earlier versions have fewer parts
     changed = [part for part in new_parts if part in old_parts and new_parts[part] != old_parts[part]]
+    if "answers" in changed and "hand-in" in old_parts and not {"hand-in", "source notebook"} & {*changed}:
+        changed.append("source notebook")  # the stub of an untouched answer, or text that students may edit
+    changed = [part for part in changed if part in PART_NAMES]
     own = old is None or old.source != new.source or old.metadata.nbgrader != new.metadata.nbgrader
     reasons = ["the checks" if part == "source notebook" and own else PART_NAMES[part] for part in changed]
     return differences, reasons

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,13 +27,16 @@ from chainrule.grading.record import comment_unreadable, record_ungraded, review
 from chainrule.grading.rejudge import is_check, is_refereed, valid_outputs
 from chainrule.grading.run import Run
 from chainrule.grading.sandbox import WorkerError, confinement
-from chainrule.grading.sanitise import Graft, extra_notebooks
+from chainrule.grading.sanitise import Graft, extra_notebooks, sentence
 from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError, read
-from chainrule.metadata import graded_notebook
+from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.one_writer import one_writer
+from chainrule.release.points_table import misfits
 from chainrule.release.versions import keep_version, kept_versions
+
+SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
 
 
 @dataclass
@@ -177,6 +181,7 @@ def run_all(writer: GradebookWriter, students: Sequence[str], backend: Backend, 
             queue.submit(needed)
             unfinished[student] += 1
             rejudged += needed.kept != "{}"
+    writer.find_shared_repairs()
     total, running = unfinished.total(), len(unfinished)
     if finished:
         say(f"{finished} of {finished + total} notebooks were finished before and are not run again")
@@ -212,9 +217,8 @@ class GradebookWriter:
     def __init__(self, folder: CourseFolder, assignment: str, options: Config, *, diff: bool = False) -> None:
         self.folder, self.assignment, self.options, self.diff = folder, assignment, options, diff
         self.store = Store(folder.root / "runs" / assignment)
-        recording = deepcopy(options)
-        recording.Run.results = str(self.store.folder)
-        self.recorder = CourseFolder(folder.root, recording)
+        self.about: dict[tuple[str, str], GradedNotebook] = {}  # what `Graft` wrote, by student and notebook
+        self.shared: dict[str, list[str]] = {}  # repairs that all hand-ins needed, by the notebook's name
         self.points = points(folder, assignment)
         self.graded: dict[str, Graded] = {}
         self.tasks: dict[str, list[Task]] = {}  # by student
@@ -231,6 +235,8 @@ class GradebookWriter:
         try:
             tasks, unreadable = sanitised_tasks(self.folder, self.assignment, student, self.options)
             self.tasks[student], self.unreadable[student] = tasks, unreadable
+            for task in tasks:
+                self.about[student, task.notebook] = graded_notebook(nbformat.v4.reads(task.text))
             self.graded[student].notes += [f"{name} not graded: {why}" for name, why in unreadable.items()]
         except UnreadableNotebookError as error:
             self.tasks[student] = []
@@ -239,6 +245,23 @@ class GradebookWriter:
         extra = extra_notebooks(self.folder, self.assignment, student)
         self.graded[student].notes += [f"{name} is not one of the assignment's notebooks" for name in extra]
         return self.tasks[student]
+
+    @cached_property
+    def recorder(self) -> CourseFolder:
+        """The course as it is recorded: after all students are planned, when it is known which repairs all share."""
+        recording = deepcopy(self.options)
+        recording.Run.results = str(self.store.folder)
+        recording.TellRepairs.shared = self.shared
+        return CourseFolder(self.folder.root, recording)
+
+    def find_shared_repairs(self) -> None:
+        """Find the repairs that all of several hand-ins needed: no student can have caused them."""
+        repairs: dict[str, list[list[str]]] = {}
+        for (_, notebook), about in self.about.items():
+            repairs.setdefault(notebook, []).append(about.get("repairs", []))
+        for notebook, lists in repairs.items():
+            if len(lists) > 1:
+                self.shared[notebook] = [one for one in lists[0] if all(one in other for other in lists)]
 
     def to_run(self, task: Task) -> Task | None:
         """The task, with the outputs of an earlier run that are still valid; None if it is finished."""
@@ -295,7 +318,18 @@ class GradebookWriter:
 
     def notes(self) -> list[str]:
         """Sentences about the whole class."""
-        return [
+        outdated = [names for about in self.about.values() if (names := about.get("outdated", []))]
+        cells = [*dict.fromkeys(chain.from_iterable(outdated))]
+        lines = misfits(self.folder, self.assignment)
+        if outdated:
+            of = f"{len(outdated)} of {len(self.about)}"
+            lines.append(f"{of} hand-ins are of an earlier release: {sentence(cells, SINCE)}")
+        lines += [
+            f"all hand-ins of {notebook}: {repair}"
+            for notebook, repairs in self.shared.items()
+            for repair in repairs
+        ]
+        return lines + [
             f"{item}: its maximum was {before:g} when it was graded last and is {now:g} now; {count} marks that "
             "people gave stay as they are: look at them again in formgrader"
             for (item, before, now), count in self.rescaled.items()
@@ -331,12 +365,17 @@ class GradebookWriter:
         """Add what the report says about a finished notebook."""
         result, outcome = self.store.find(task.key), self.graded[task.student]
         if result is not None:
-            about = graded_notebook(result)
-            failure = about.get("failure")
-            outcome.seconds += about.get("seconds", 0.0)
-            outcome.notes += graded_notebook(nbformat.v4.reads(task.text)).get("repairs", [])
+            run = graded_notebook(result)
+            failure = run.get("failure")
+            outcome.seconds += run.get("seconds", 0.0)
+            shared = self.shared.get(task.notebook, [])
+            outcome.notes += [
+                repair
+                for repair in self.about[task.student, task.notebook].get("repairs", [])
+                if repair not in shared
+            ]
             outcome.notes += ([failure] if failure else []) + reviews(result)
-            self.sandbox |= {about["sandbox"]} if "sandbox" in about else set()
+            self.sandbox |= {run["sandbox"]} if "sandbox" in run else set()
 
     def _given_marks(self, student: str) -> dict[tuple[str, str], GivenMark]:
         return given_marks(self.folder.directory.db_url, self.assignment, student)

@@ -65,7 +65,7 @@ class Recognition:
         self.ours, self.theirs, self.released = ours, theirs, released or Released(ours)
         self.order = {name: index for index, name in enumerate(ours)}
         self.texts = [normal(cell.source) for cell in theirs]
-        self.labels = [label if (label := name_of(cell)) in ours else "" for cell in theirs]
+        self.labels = [next((name for name in names_of(cell) if name in ours), "") for cell in theirs]
         self.defined = [defined_names(cell.source) for cell in theirs]
         # what each code answer defines
         self.expected = {
@@ -217,10 +217,15 @@ class Recognition:
 
 
 def name_of(cell: NotebookNode) -> str:
-    """A cell's label: its nbgrader id, else its id in the notebook format."""
+    """A cell's label: its nbgrader id, else its id in the notebook format; "" if it has neither."""
+    return next(iter(names_of(cell)), "")
+
+
+def names_of(cell: NotebookNode) -> list[str]:
+    """A cell's nbgrader id and its id in the notebook format, as far as it has them."""
     marks = cell.metadata.get("nbgrader")
-    name = marks.get("grade_id") if isinstance(marks, dict) else None
-    return str(name or cell.get("id", ""))
+    grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
+    return [str(name) for name in (grade_id, cell.get("id")) if name]
 
 
 def is_marked(cell: NotebookNode) -> bool:

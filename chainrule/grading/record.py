@@ -15,6 +15,7 @@ from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import Comment, Gradebook, SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Dict, List, Unicode
 
 from chainrule.course import CourseFolder
 from chainrule.metadata import graded_notebook, judged_cell, result_of
@@ -66,9 +67,16 @@ class TellRepairs(NbGraderPreprocessor):
     A sentence about a cell with a comment is written there. All others are written into the notebook's first comment.
     """
 
+    shared = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help="By the notebook's name: repairs that all hand-ins needed, so that no student is told about them.",
+    ).tag(config=True)
+
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
-        repairs = graded_notebook(nb).get("repairs", [])
+        shared = self.shared.get(where["notebook"], [])
+        repairs = [repair for repair in graded_notebook(nb).get("repairs", []) if repair not in shared]
         with Gradebook(where["db_url"]) as gradebook:
             submission = gradebook.find_submission_notebook(
                 where["notebook"], where["assignment"], where["student"]

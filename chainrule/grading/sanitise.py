@@ -32,12 +32,13 @@ from nbgrader.preprocessors import (
 
 from chainrule.course import CourseFolder
 from chainrule.grading.recognise import Recognition, Released, is_answer, is_marked, name_of, normal, visible
+from chainrule.grading.store import as_json, digest
 from chainrule.intake.files import declared, handed_in
 from chainrule.intake.notebook import UnreadableNotebookError, checked, read
 from chainrule.metadata import AddedCell, GradedNotebook, check_source
 from chainrule.release import AddHandIn
-from chainrule.release.versions import kept_versions
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
+from chainrule.release.versions import kept_versions
 
 MAX_ADDED = 2_000  # cells of the student's own
 MAX_TEXT = 10_000_000  # characters in one answer or in all added cells; a pasted image has a million
@@ -81,7 +82,7 @@ class Graft(NbGraderPreprocessor):
             self.log.warning("%s: %s", where["student"], repair)
         for sentence in grafted.in_full():
             self.log.info("%s: %s", where["student"], sentence)
-        about: GradedNotebook = {"repairs": repairs}
+        about: GradedNotebook = {"repairs": repairs, "written": grafted.written}
         if grafted.outdated:
             about["outdated"] = grafted.outdated
         if files:
@@ -154,7 +155,7 @@ def extra_notebooks(folder: CourseFolder, assignment: str, student: str) -> list
 def released_versions(
     course: CourseDirectory, where: Mapping[str, str], numbers: Texts | None
 ) -> list[NotebookNode]:
-    """A notebook as it was released, in every version, with a student's numbers: those kept, and what is in release/."""
+    """Every version of a notebook that was released, with a student's numbers: those kept, and what is in release/."""
     versions = kept_versions(Path(course.root), where["assignment"], where["notebook"])
     released = [with_numbers(version, numbers) for version in versions]
     folder = course.format_path(course.release_directory, ".", where["assignment"])
@@ -178,6 +179,7 @@ def graft(master: NotebookNode, submitted: NotebookNode, versions: Iterable[Note
     released = Released(known, versions)
     recognition, repairs = Recognition(known, submitted.cells, released), Repairs(known)
     repairs.note_language(master, submitted)
+    repairs.written = written(submitted.cells, released)
     pieces, own = collect_pieces(recognition, repairs)
     repairs.note_labels(recognition)
     cells = own.pop("", [])
@@ -199,6 +201,13 @@ def graft(master: NotebookNode, submitted: NotebookNode, versions: Iterable[Note
         cells += own.get(name, [])
     master.cells = within_limits(cells, {id(cell) for cell in known.values()}, repairs)
     return repairs
+
+
+def written(cells: Iterable[NotebookNode], released: Released) -> str:
+    """A digest of the submitted cells that are the student's own."""
+    texts = set().union(*released.texts.values())
+    own = [cell for cell in cells if cell.source.strip() and normal(cell.source) not in texts]
+    return digest(as_json([[cell.cell_type, cell.source.rstrip(), attached_images(cell)] for cell in own]))
 
 
 def collect_pieces(
@@ -233,7 +242,7 @@ def collect_pieces(
                 repairs.note(label, ELSEWHERE)
             elif is_marked(cell) and name_of(cell) in recognition.released.texts:
                 repairs.note_outdated(name_of(cell))  # an answer that an instructor has removed
-            elif is_marked(cell):
+            elif is_marked(cell) or name_of(cell) != cell.get("id", ""):
                 repairs.note(safe_name(name_of(cell)) or "without a name", FOREIGN)
     for name, cells in pieces.items():
         if len(cells) > 1 and not is_answer(recognition.ours[name]):
@@ -282,7 +291,10 @@ class Repairs:
 
     Attributes:
         outdated: cells that the student has as in an earlier release, for instructors.
+        written: a digest of what is in no release, so that it does not change with the instructor's notebook.
     """
+
+    written = ""
 
     def __init__(self, known: Mapping[str, NotebookNode]) -> None:
         self.free = {name for name, cell in known.items() if not is_marked(cell)}

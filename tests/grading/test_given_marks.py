@@ -1,84 +1,24 @@
 """A mark belongs to the answer that it was given for: another answer waits, under both commands."""
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
 
-import nbformat
 import pytest
 from nbgrader.api import Gradebook
-from tiny_course import ROOT, set_due, type_command
+from sums_course import FB1, FILES, SUMS, edit, grade_again, hand_in, mark, page, release, source, told, write
 
 from chainrule.course import CourseFolder
 from chainrule.grading.classroom import grade, scores
+from chainrule.marks import LmsName, fill_for_lms
 from chainrule.marks.totals import totals
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
 
-FB1, SUMS = "fb1", "sums"
-FILES = ROOT / "tests" / "cases" / "files"
-RIGHT = {
-    "q1-code": "def twice(x):\n    return x + x",
-    "q2-code": "def mean(values):\n    return sum(values) / len(values)",
-    "q3-text": "One value far off moves it.",
-    "q4-plot": "print('a drawing')",
-}
-
 
 @pytest.fixture
 def fb1(tmp_path: Path) -> Path:
-    """A course with the assignment of `fb1-source.ipynb`, released."""
-    source = tmp_path / "source" / FB1 / f"{SUMS}.ipynb"
-    source.parent.mkdir(parents=True)
-    shutil.copy(FILES / "fb1-source.ipynb", source)
-    set_due(tmp_path, "2099-01-01 12:00 Europe/Zurich")
-    type_command(tmp_path, "chainrule", "release", FB1)
-    return tmp_path
-
-
-def hand_in(root: Path, student: str, **answers: str) -> None:
-    nb = nbformat.read(root / "release" / FB1 / f"{SUMS}.ipynb", as_version=4)
-    for cell in nb.cells:
-        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
-        cell.source = answers.get(name.replace("-", "_"), RIGHT.get(name, cell.source))
-    path = root / "submitted" / student / FB1 / f"{SUMS}.ipynb"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(nb, path)
-
-
-def mark(root: Path, student: str, item: str, score: float, comment: str | None = None) -> None:
-    """As formgrader does."""
-    with Gradebook(CourseFolder(root).directory.db_url) as gradebook:
-        found = gradebook.find_grade(item, SUMS, FB1, student)
-        found.manual_score, found.needs_manual_grade = score, False
-        if comment:
-            gradebook.find_comment(item, SUMS, FB1, student).manual_comment = comment
-        gradebook.db.commit()
-
-
-def told(root: Path, student: str, item: str) -> tuple[str | None, str | None]:
-    """A person's comment and the automatic one."""
-    with Gradebook(CourseFolder(root).directory.db_url) as gradebook:
-        comment = gradebook.find_comment(item, SUMS, FB1, student)
-        return comment.manual_comment, comment.auto_comment
-
-
-def edit_source(root: Path, old: str, new: str) -> None:
-    path = root / "source" / FB1 / f"{SUMS}.ipynb"
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def grade_again(root: Path, command: str, *students: str) -> str:
-    """Grade by one of the two commands; what it says."""
-    if command == "chainrule":
-        return type_command(root, "chainrule", "grade", FB1, "--diff", "--jobs", "1")
-    return "".join(
-        type_command(root, "nbgrader", "autograde", FB1, "--force", f"--student={student}")
-        for student in students
-    )
+    return write(tmp_path)
 
 
 def waiting(root: Path, student: str) -> set[str]:
@@ -98,7 +38,7 @@ def test_another_answer_waits_and_the_old_one_gets_its_mark_back(fb1: Path, comm
     said = grade_again(fb1, command, "ann")  # the same answers keep their marks
     folder = CourseFolder(fb1)
     assert scores(folder, FB1, "ann") == {"q1-test": 2, "q2-test": 3, "q3-text": 0.75, "q4-plot": 1}
-    assert command == "nbgrader" or "no score has changed" in said
+    assert not said
     with Gradebook(folder.directory.db_url) as gradebook:
         assert not gradebook.find_submission(FB1, "ann").needs_manual_grade
 
@@ -112,17 +52,14 @@ def test_another_answer_waits_and_the_old_one_gets_its_mark_back(fb1: Path, comm
     assert "Say how far." in str(automatic)
     if command == "chainrule":
         assert "ann q3-text 0.75 → wait: was 0.75 for an earlier answer" in said
-    type_command(fb1, "chainrule", "feedback", FB1)
-    page = (fb1 / "feedback" / "ann" / FB1 / f"{SUMS}.html").read_text()
-    assert "was 0.75 for an earlier answer" in page
-    table = type_command(fb1, "chainrule", "marks", FB1, "--lms", "moodle", code=2)
-    assert "ann (q3-text)" in table
+    assert "was 0.75 for an earlier answer" in page(fb1, "ann")
+    filled = fill_for_lms(folder, FB1, LmsName.canvas)
+    assert [total.waiting for total in filled.waiting] == [("q3-text",)]
 
     grade_again(fb1, command, "ann")  # it goes on waiting
     assert waiting(fb1, "ann") == {"q3-text"}
     mark(fb1, "ann", "q3-text", 2)
-    type_command(fb1, "chainrule", "feedback", FB1)
-    assert "earlier answer" not in (fb1 / "feedback" / "ann" / FB1 / f"{SUMS}.html").read_text()
+    assert "earlier answer" not in page(fb1, "ann")
     grade_again(fb1, command, "ann")
     assert scores(folder, FB1, "ann")["q3-text"] == 2
     assert told(fb1, "ann", "q3-text") == (None, None)
@@ -155,14 +92,14 @@ def test_a_changed_maximum_is_told_and_keeps_the_marks(fb1: Path) -> None:
     hand_in(fb1, "ann")
     grade_again(fb1, "chainrule")
     mark(fb1, "ann", "q3-text", 2)
-    path = fb1 / "source" / FB1 / f"{SUMS}.ipynb"
-    nb = json.loads(path.read_text())
-    (cell,) = (c for c in nb["cells"] if c["metadata"].get("nbgrader", {}).get("grade_id") == "q3-text")
-    cell["metadata"]["nbgrader"]["points"] = 1.5
-    path.write_text(json.dumps(nb))
+    nb = source(fb1)
+    (cell,) = (cell for cell in nb.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == "q3-text")
+    cell.metadata.nbgrader.points = 1.5
+    edit(fb1, nb)
     said = grade_again(fb1, "chainrule")
     assert "ann q3-text 2 of 2 → 2 of 1.5: the maximum has changed" in said
     assert "q3-text: its maximum was 2 when it was graded last and is 1.5 now; 1 mark" in said
+    assert fill_for_lms(CourseFolder(fb1), FB1, LmsName.canvas).above[0].above == ("q3-text",)
     assert "ann: q3-text is marked 2 of 1.5, more than its maximum" in said
     assert "graded last" not in grade_again(fb1, "chainrule")
     assert scores(CourseFolder(fb1), FB1, "ann")["q3-text"] == 2
@@ -170,7 +107,7 @@ def test_a_changed_maximum_is_told_and_keeps_the_marks(fb1: Path) -> None:
 
 def test_the_marks_of_a_notebook_that_is_no_longer_handed_in(fb1: Path) -> None:
     shutil.copy(FILES / "fb1-source.ipynb", fb1 / "source" / FB1 / "more.ipynb")
-    type_command(fb1, "chainrule", "release", FB1)
+    release(fb1)
     hand_in(fb1, "ann")
     first = fb1 / "submitted" / "ann" / FB1 / f"{SUMS}.ipynb"
     shutil.copy(first, first.with_name("more.ipynb"))

@@ -140,18 +140,20 @@ def keep_marks(
     comments = {comment.name: comment for comment in notebook.comments}
     told: dict[str, list[str]] = {}  # sentences by the name of the comment that they are written into
     place = answer_cells(cells)
-    for comment in notebook.comments:
-        earlier = keep_comment(gradebook, comment, now.get(comment.name, NOTHING))
-        if earlier and earlier.comment and comment.manual_comment is None:
-            told.setdefault(comment.name, []).append(
-                f"the comment on an earlier answer was: {earlier.comment}"
-            )
     for grade in notebook.grades:
         earlier = keep_score(gradebook, grade, now.get(grade.name, NOTHING))
         if earlier and earlier.score is not None and grade.manual_score is None:
             about = grade.name if grade.name in comments else place.get(grade.name, next(iter(comments), ""))
-            told.setdefault(about, []).insert(
-                0, f"{was_for_earlier(grade.name)} {earlier.score:.4g} for an earlier answer"
+            told.setdefault(about, []).append(
+                f"{was_for_earlier(grade.name)} {earlier.score:.4g} for an earlier answer"
+            )
+    marked = {grade.name for grade in notebook.grades if grade.manual_score is not None}
+    for comment in notebook.comments:
+        earlier = keep_comment(gradebook, comment, now.get(comment.name, NOTHING))
+        settled = comment.manual_comment is not None or comment.name in marked
+        if earlier and earlier.comment and not settled:
+            told.setdefault(comment.name, []).append(
+                f"the comment on an earlier answer was: {earlier.comment}"
             )
     for name, comment in comments.items():
         sentences = "".join(f"\n- {sentence}" for sentence in told.get(name, []))

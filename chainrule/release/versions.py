@@ -75,7 +75,8 @@ def kept_versions(root: Path, assignment: str, notebook: str) -> Iterable[Notebo
 @lru_cache(maxsize=200)
 def read_version(path: Path) -> NotebookNode:
     """A kept version; nobody changes it, in the file or here."""
-    return nbformat.v4.reads(path.read_text(encoding="utf-8"))
+    version: NotebookNode = nbformat.v4.reads(path.read_text(encoding="utf-8"))
+    return version
 
 
 def versions_folder(root: Path, assignment: str, notebook: str) -> Path:

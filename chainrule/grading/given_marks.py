@@ -119,7 +119,7 @@ def content(cell: NotebookNode) -> list[Any]:
 
 
 def fingerprint(written: list[Any]) -> str:
-    """A short text that differs for different answers."""
+    """A short text that differs for different answers. Computed in another way, it would make every mark wait."""
     if not any(written):
         return NOTHING
     return hashlib.sha256(json.dumps(written, sort_keys=True).encode()).hexdigest()[:32]

@@ -111,6 +111,11 @@ class Recognition:
         was_released = name not in self.ours and text in self.released.texts.get(name, ())
         return name if was_released and is_marked(self.theirs[index]) else None
 
+    def is_renamed(self, name: str) -> bool:
+        """Whether the submitted cell that is this one of ours has the label of a cell that is gone."""
+        names = names_of(self.theirs[self.first_index[name]])
+        return any(other in self.released.texts and other not in self.ours for other in names)
+
     # ---- the passes ---------------------------------------------------------------------------------------
 
     def _match(self, index: int, name: str, by: str = "") -> None:
@@ -186,6 +191,7 @@ class Recognition:
             if not self.names[index]
             and self.texts[index]
             and not self.is_locked_copy(index)
+            and self.gone(index) is None
             and (self.theirs[index].cell_type == "code") == code
         ]
         if code:

@@ -319,7 +319,9 @@ class Repairs:
         pairs = zip(recognition.labels, recognition.names, strict=True)
         labelled = {label for label, name in pairs if label == name}
         for name, means in recognition.matched_by.items():
-            if name not in labelled:
+            if name not in labelled and recognition.is_renamed(name):
+                self.note_outdated(name)
+            elif name not in labelled:
                 self.note(name, BY_POSITION if means == "position" else BY_CONTENT)
             elif means == "position":
                 self.note(name, TEXT_AFTER)

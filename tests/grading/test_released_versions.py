@@ -37,7 +37,8 @@ def resubmit(root: Path, student: str, nb: NotebookNode) -> None:
 
 
 def edited(nb: NotebookNode) -> NotebookNode:
-    """Other points, another date in the title, another text, another check, another stub, a cell more and one less."""
+    """Other points, another date in the title, another text, another check, another stub, another label, a cell more
+    and one less."""
     cell_of(nb, "q1-test").metadata.nbgrader.points = 3
     nb.cells[0].source += "\n\nDue on Friday."
     nb.cells[1].source += "\nimport statistics"
@@ -45,6 +46,7 @@ def edited(nb: NotebookNode) -> NotebookNode:
     cell_of(nb, "q1-test").source = "assert twice(3) == 6\nassert twice(2) == 4"
     cell_of(nb, "q3-text").source = "In one sentence:\n\n### BEGIN SOLUTION\nNo.\n### END SOLUTION"
     nb.cells.remove(cell_of(nb, "q4-intro"))
+    cell_of(nb, "q2-code").metadata.nbgrader.grade_id = "q2-answer"
     nb.cells.insert(5, marked(new_code_cell("assert callable(twice)"), "q1-more", 1))
     nb.cells.insert(2, new_markdown_cell("A note.", id="new-note"))
     return nb

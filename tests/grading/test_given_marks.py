@@ -1,7 +1,6 @@
 """A mark belongs to the answer that it was given for: another answer waits, under both commands."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -123,17 +122,3 @@ def test_the_marks_of_a_notebook_that_is_no_longer_handed_in(fb1: Path) -> None:
     grade(folder, FB1, jobs=1, say=lambda _: None)
     with Gradebook(folder.directory.db_url) as gradebook:
         assert gradebook.find_grade("q3-text", SUMS, FB1, "ann").manual_score == 2
-
-
-def test_two_gradings_of_one_course_wait_for_each_other(fb1: Path) -> None:
-    for student in ("ann", "bo", "cy"):
-        hand_in(fb1, student)
-    command = ["chainrule", "grade", FB1, "--jobs", "1"]
-    started = [
-        subprocess.Popen(command, cwd=fb1, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for _ in range(2)
-    ]
-    said = [process.communicate(timeout=300)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0], said
-    assert sum("another command is writing into this course's gradebook" in text for text in said) == 1
-    assert "Traceback" not in "".join(said)

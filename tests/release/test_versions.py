@@ -8,7 +8,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from sums_course import FB1, SUMS, edit, grade_again, hand_in, page, release, source, write
-from tiny_course import marked, type_command
+from tiny_course import marked
 
 from chainrule.course import CourseFolder
 from chainrule.grading.classroom import scores
@@ -155,16 +155,3 @@ def test_a_repair_that_all_share_is_told_once_to_staff(fb1: Path) -> None:
     assert "q1-intro" not in page(fb1, "ann")
     assert "cell q2-intro had been changed" in page(fb1, "cy")
     assert "cy: cell q2-intro had been changed: restored" in said
-
-
-def test_a_total_that_does_not_fit_the_items_is_told(fb1: Path) -> None:
-    nb = source(fb1)
-    nb.cells[0].source += "\n\n| Part | Points |\n|:--|--:|\n| 1 | 2 |\n| | **Total** | \n| Total | **8** |\n"
-    edit(fb1, nb)
-    assert "warning" not in type_command(fb1, "chainrule", "release", FB1)
-    cell_of(nb, "q3-text").metadata.nbgrader.points = 3
-    edit(fb1, nb)
-    warning = "sums.ipynb: its table of points has a total of 8, and its items add up to 9"
-    assert warning in type_command(fb1, "chainrule", "release", FB1)
-    hand_in(fb1, "ann")
-    assert warning in grade_again(fb1, "chainrule")

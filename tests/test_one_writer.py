@@ -32,7 +32,8 @@ def test_the_lock_ends_with_its_process(tmp_path: Path) -> None:
         "with one_writer(Path('.')): print('locked', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    assert holder.stdout and holder.stdout.readline() == "locked\n"
+    assert holder.stdout
+    assert holder.stdout.readline() == "locked\n"
     said: list[str] = []
 
     def say(line: str) -> None:

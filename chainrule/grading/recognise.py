@@ -13,6 +13,8 @@ from itertools import groupby
 from nbformat import NotebookNode
 from nbgrader import utils
 
+from chainrule.handin.inspection import HAND_IN_TAG
+
 DEFINITION = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 
 
@@ -32,7 +34,8 @@ class Released:
         self.texts = {name: {normal(visible(cell.source))} for name, cell in ours.items()}
         self.gone: dict[str, str] = {}
         self.always = set(ours)
-        named = {name_of(cell) for cell in ours.values()}
+        # a version is kept before the cells that pack the hand-in are added
+        named = {name_of(cell) for cell in ours.values() if HAND_IN_TAG not in cell.metadata.get("tags", [])}
         for version in versions:
             cells = {name: cell for cell in version.cells if (name := name_of(cell))}
             self.always -= named - cells.keys()

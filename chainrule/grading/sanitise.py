@@ -80,11 +80,16 @@ class Graft(NbGraderPreprocessor):
         repairs += unusable
         for repair in repairs:
             self.log.warning("%s: %s", where["student"], repair)
-        for sentence in grafted.in_full():
-            self.log.info("%s: %s", where["student"], sentence)
+        for line in grafted.in_full():
+            self.log.info("%s: %s", where["student"], line)
         about: GradedNotebook = {"repairs": repairs, "written": grafted.written}
         if grafted.outdated:
             about["outdated"] = grafted.outdated
+            self.log.info(
+                "%s has these cells as in an earlier release: %s",
+                where["student"],
+                ", ".join(grafted.outdated),
+            )
         if files:
             about["files"] = files
         master.metadata["chainrule"] = about
@@ -298,16 +303,14 @@ class Repairs:
 
     def __init__(self, known: Mapping[str, NotebookNode]) -> None:
         self.free = {name for name, cell in known.items() if not is_marked(cell)}
-        self.noted: dict[str, list[str]] = {}
+        self.noted: dict[str, dict[str, None]] = {}  # names in order, by what was repaired
         self.outdated: list[str] = []
         self.others: list[str] = []
 
     def note(self, name: str, what: str) -> None:
         if name in self.free:
             return  # students may change these cells
-        names = self.noted.setdefault(what, [])
-        if name not in names:
-            names.append(name)
+        self.noted.setdefault(what, {})[name] = None
 
     def note_outdated(self, name: str) -> None:
         """Note that a cell is as in an earlier release, which is not the student's doing."""
@@ -333,12 +336,14 @@ class Repairs:
 
     def sentences(self) -> list[str]:
         """One sentence for each kind of repair."""
-        return self.others + [sentence(names, what) for what, names in self.noted.items()]
+        return self.others + [sentence([*names], what) for what, names in self.noted.items()]
 
     def in_full(self) -> list[str]:
         """The same for those kinds whose sentence doesn't name all cells, with all names."""
         return [
-            sentence(names, what, len(names)) for what, names in self.noted.items() if len(names) > MAX_NAMES
+            sentence([*names], what, MAX_ADDED)
+            for what, names in self.noted.items()
+            if len(names) > MAX_NAMES
         ]
 
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
-from nbformat.v4 import new_notebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 
@@ -37,9 +36,11 @@ class KeepVersion(NbGraderPreprocessor):
 
 def keep_version(root: Path, assignment: str, notebook: str, nb: NotebookNode) -> None:
     """Save the texts of a released notebook, unless they are kept already. No half-written file is ever found."""
-    version = new_notebook(cells=[kept_cell(cell) for cell in nb.cells])
+    cells = [kept_cell(cell) for cell in nb.cells]
+    version = NotebookNode(nbformat=4, nbformat_minor=nb.nbformat_minor, metadata=NotebookNode(), cells=cells)
     text = nbformat.v4.writes(version)
-    checksum = hashlib.sha256(json.dumps(version.cells, sort_keys=True).encode()).hexdigest()[:16]
+    contents = [{key: cell[key] for key in ("cell_type", "metadata", "source")} for cell in cells]
+    checksum = hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()[:16]
     path = versions_folder(root, assignment, notebook) / f"{checksum}.ipynb"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,14 +51,14 @@ def keep_version(root: Path, assignment: str, notebook: str, nb: NotebookNode) -
 
 def kept_cell(cell: NotebookNode) -> NotebookNode:
     """The cell's text and labels, and the templates of numbers that vary in what students see of it."""
-    metadata: dict[str, Any] = {}
+    metadata = NotebookNode()
     if marks := cell.metadata.get("nbgrader"):
-        metadata["nbgrader"] = {name: value for name, value in marks.items() if name != "checksum"}
+        metadata.nbgrader = {name: value for name, value in marks.items() if name != "checksum"}
     if varies := {s: t for s, t in source_cell(cell).get("varies", {}).items() if s in cell.source}:
-        metadata["chainrule"] = {"varies": varies}
-    kept = NotebookNode(
-        cell_type=cell.cell_type, id=cell.get("id", ""), metadata=metadata, source=cell.source.strip()
-    )
+        metadata.chainrule = {"varies": varies}
+    kept = NotebookNode(cell_type=cell.cell_type, metadata=metadata, source=cell.source.strip())
+    if "id" in cell:
+        kept.id = cell.id
     if cell.cell_type == "code":
         kept.update(outputs=[], execution_count=None)
     return kept

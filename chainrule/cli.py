@@ -23,6 +23,7 @@ from chainrule.datasets.registry import DATA_SETS, Profile
 from chainrule.errors import ChainruleError
 from chainrule.intake.lms import LmsName
 from chainrule.marks import FilledTable, MarksCsv, MissingMark, fill_for_lms, write_atomically
+from chainrule.one_writer import one_writer
 from chainrule.terminal import class_table, console, printable
 
 # what the package's extras bring, by module
@@ -109,13 +110,17 @@ def release(
 ) -> None:
     """Make the student version: release/<assignment>/, and variants/<assignment>/<student>/ if asked for."""
     from chainrule.release.kit import write_kit
+    from chainrule.release.points_table import misfits
 
     folder = open_course(course)
     folder.require(assignment)
     if not variants and (seed is not None or students):
         raise CourseError("--seed and --student are about --variants: add it, or leave them out")
-    folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
+    with one_writer(folder.root):
+        folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
     print(f"released to {folder.folder('release', '.', assignment)}")
+    for line in misfits(folder, assignment):
+        print(f"warning: {printable(line)}")
     print(f"to hand out: {write_kit(folder, assignment)}")
     if variants:
         from chainrule.release.variants import release_variants
@@ -226,6 +231,8 @@ def grade(
     for student in report.students:
         for note in student.notes:
             print(f"{printable(student.student)}: {printable(note)}")
+    for line in report.notes:
+        print(printable(line))
     for name in report.unprotected:
         print(f"{name}: plain asserts run inside the student's process, where its code can fool them")
     if diff:

@@ -26,6 +26,7 @@ RELEASE = [
     "chainrule.release.SaveDueDate",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
+    "chainrule.release.KeepVersion",
     "chainrule.release.Tidy",
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.CheckCellMetadata",
@@ -39,6 +40,7 @@ GRADE = [
     "chainrule.grading.FinalOutputs",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
+    "chainrule.grading.KeepMarks",
     "chainrule.grading.WaitForPeople",
     "chainrule.grading.TellRepairs",
     "chainrule.intake.LatePenalties",
@@ -60,7 +62,10 @@ def pipelines() -> Config:
     c.ZipCollectApp.collector_plugin = "chainrule.intake.DownloadCollector"
     c.Autograde.sanitize_preprocessors = list(SANITISE)
     c.Autograde.autograde_preprocessors = list(GRADE)
-    c.HTMLExporter.preprocessors = ["chainrule.feedback.Disarm"]  # no script of a student runs in formgrader
+    c.HTMLExporter.preprocessors = [
+        "chainrule.feedback.Disarm",  # no script of a student runs in formgrader
+        "chainrule.feedback.RefuseAboveMaximum",
+    ]
     c.GenerateFeedback.exporter_class = "chainrule.feedback.FeedbackExporter"
     c.GenerateFeedback.preprocessors = list(FEEDBACK)
     c.ExportApp.plugin_class = "chainrule.marks.MarksCsv"

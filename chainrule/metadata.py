@@ -46,6 +46,10 @@ class GradedNotebook(TypedDict, total=False):
 
     repairs: list[str]
     """What was repaired in the hand-in, one sentence for each repair."""
+    written: str
+    """What the student wrote: a digest of the cells that are in no release."""
+    outdated: list[str]
+    """Cells that the hand-in has as in an earlier release: an instructor has changed, added or removed them since."""
     files: dict[str, str]
     """Files that were handed in beside the notebook and can be used, with their SHA-256."""
     depends: dict[str, str]
@@ -84,6 +88,13 @@ class CheckRecord(TypedDict):
     """The traceback of an exception that the check did not expect. Earlier versions called it `trouble`."""
     review: NotRequired[bool]
     """Whether a person should look at the answer before the score counts."""
+
+
+class AddedCell(TypedDict, total=False):
+    """A cell of a graded notebook that is not the instructor's."""
+
+    added: bool
+    """Whether the student added it."""
 
 
 class JudgedCell(TypedDict):
@@ -151,6 +162,12 @@ def judged_cell(cell: NotebookNode) -> JudgedCell | None:
         if isinstance(about, dict) and "checks" in about
         else None
     )
+
+
+def is_added(cell: NotebookNode) -> bool:
+    """Whether the student added this cell of a graded notebook."""
+    about = cell.metadata.get("chainrule")
+    return isinstance(about, dict) and about.get("added") is True
 
 
 def judged_record(record: object) -> JudgedCell:

@@ -8,6 +8,7 @@ _MODULES = {
     "WaitForPeople": "record",
     "Graft": "sanitise",
     "Judge": "judge",
+    "KeepMarks": "given_marks",
     "Run": "run",
     "TellRepairs": "record",
 }

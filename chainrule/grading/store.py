@@ -79,8 +79,11 @@ def depends(
             cell
         ):  # the student's: named by the cell of ours that it is or follows
             theirs.append([last, cell.cell_type, cell.source, cell.get("attachments")])
+    about = graded_notebook(nb)
     parts = {
-        "submission": [*theirs, *sorted(graded_notebook(nb).get("files", {}).items())],
+        # what the student handed in; it is not enough, because where it stands depends on our notebook
+        "hand-in": [about.get("written", ""), *sorted(about.get("files", {}).items())],
+        "answers": theirs,
         "source notebook": ours,
         "files": contents(files),
         "judging": judging,

@@ -50,6 +50,7 @@ class FilledTable:
     changes: list[Change] = field(default_factory=list)
     unchanged: list[Person] = field(default_factory=list)
     waiting: list[StudentTotal] = field(default_factory=list)
+    above: list[StudentTotal] = field(default_factory=list)
     ungraded: list[Person] = field(default_factory=list)
     nothing_handed_in: list[Person] = field(default_factory=list)
     excused: list[Person] = field(default_factory=list)
@@ -74,6 +75,9 @@ class FilledTable:
             ],
             "waiting for a person in formgrader": [
                 f"{total.person.id} ({', '.join(total.waiting)})" for total in self.waiting
+            ],
+            "marked with more than an item's maximum": [
+                f"{total.person.id} ({', '.join(total.above)})" for total in self.above
             ],
             "handed in, not graded yet; no mark written": _ids(self.ungraded),
             "handed in nothing": _ids(self.nothing_handed_in),
@@ -152,6 +156,8 @@ def fill(
         filled.not_in_roster.append(person)
     if total.waiting:
         filled.waiting.append(total)
+    if total.above:
+        filled.above.append(total)
     if total.ungraded:
         filled.ungraded.append(person)
     elif points is None:

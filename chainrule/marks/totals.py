@@ -21,12 +21,14 @@ class StudentTotal:
         points: None without a graded submission.
         waiting: names of the items that wait for a person.
         ungraded: whether something was handed in and is not graded.
+        above: names of the items whose mark is more than their maximum.
         in_roster: False if there is a roster and the student is only in the gradebook.
     """
 
     person: Person
     points: Decimal | None = None
     waiting: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()
     ungraded: bool = False
     in_roster: bool = True
 
@@ -61,9 +63,10 @@ def _total(
     except MissingEntry:
         handed_in = folder.folder("submitted", person.id, assignment)
         return StudentTotal(person, ungraded=handed_in.is_dir() and any(handed_in.iterdir()))
-    return StudentTotal(
-        person, rounded(final_score(submission), maximum), tuple(sorted(waiting_items(submission)))
-    )
+    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
+    above = sorted(grade.name for grade in grades if (grade.manual_score or 0) > grade.max_score)
+    total = rounded(final_score(submission), maximum)
+    return StudentTotal(person, total, tuple(sorted(waiting_items(submission))), tuple(above))
 
 
 def final_score(submission: SubmittedAssignment) -> float:

@@ -16,7 +16,7 @@ same beyond chains of steps: where a check fails because of a mistake that anoth
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -30,6 +30,40 @@ Answers = Callable[[str], Any]  # the student's value of a name; raises CheckFai
 Rule = Callable[..., Any]
 
 FOUR_DECIMALS = 1.01e-4  # rounded or cut off after the fourth
+WELL_OVER = 10  # tolerances
+
+
+def telling(value: torch.Tensor, others: Iterable[torch.Tensor], rtol: float, atol: float) -> bool:
+    """Whether a value shows that something was computed, so that later values may follow from it.
+
+    It differs from zero, from each of the others, and between its entries, by well over the tolerance: by more than
+    `WELL_OVER` times `atol + rtol · max|value|`. A single number only has to differ from zero.
+
+    Args:
+        others: what could have been copied, such as given values. Those of another shape, and single numbers, don't
+            count.
+
+    >>> telling(torch.tensor([0.5, -0.5]), [torch.tensor([1.0, 2.0])], rtol=0, atol=1e-4)
+    True
+    >>> telling(torch.tensor([1e-9, 0.0]), [], rtol=0, atol=1e-4)
+    False
+    """
+    if value.numel() < 2:
+        return bool(value.any())
+    return float(value.max() - value.min()) > leeway(value, rtol, atol) and distinct(
+        value, (torch.zeros_like(value), *others), rtol, atol
+    )
+
+
+def distinct(value: torch.Tensor, others: Iterable[torch.Tensor], rtol: float, atol: float) -> bool:
+    """Whether a value differs from each of the others, by well over the tolerance."""
+    same = (other for other in others if other.shape == value.shape and other.numel() > 1)
+    return all(float((value - other).abs().max()) > leeway(value, rtol, atol) for other in same)
+
+
+def leeway(value: torch.Tensor, rtol: float, atol: float) -> float:
+    """By how much a value has to differ from what could pass for it."""
+    return WELL_OVER * (atol + rtol * float(value.abs().max()))
 
 
 @dataclass(frozen=True)

@@ -411,7 +411,7 @@ WRONG_SAMPLE = {
         {"generated only"}, "changes with delta_real", sample("(delta_fake - delta_real) @ W1")
     ),
     "real samples instead": Wrong(
-        {"weights", "generated only"}, "nothing can be said", sample("delta_real @ W1")
+        {"weights", "generated only"}, "delta_real is used", sample("delta_real @ W1")
     ),
     "both, one below the other": Wrong(
         {"form", "weights", "generated only"},

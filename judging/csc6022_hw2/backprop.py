@@ -369,7 +369,9 @@ def from_live(
 ) -> dict[str, Step]:
     """The steps, changed so that no later step follows from values that are not `alive`."""
     return {
-        name: replace(step, plausible=partial(alive, name=name, again=again, elsewhere=elsewhere, given=given))
+        name: replace(
+            step, plausible=partial(alive, name=name, again=again, elsewhere=elsewhere, given=given)
+        )
         for name, step in steps.items()
     }
 
@@ -541,7 +543,9 @@ class BatchAnswers:
         """Whether an answer is divided by the number of classes where the number of samples belongs."""
         right = truth(self.given)[PER_SAMPLE.get(name, name)]
         own = numbers(self.result[name], name).squeeze()
-        return differ(own * self.given["y"].shape[1] / self.n, right, RTOL, ATOL) == 0 and self.power(name) == 1
+        return (
+            differ(own * self.given["y"].shape[1] / self.n, right, RTOL, ATOL) == 0 and self.power(name) == 1
+        )
 
     @cached_property
     def lonely(self) -> dict[str, tuple[int, int]]:

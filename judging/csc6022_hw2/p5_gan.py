@@ -197,14 +197,14 @@ def expect_told(value: Tensor, given: Iterable[Tensor], name: str) -> None:
 def explain(
     name: str, got: Tensor, want: Tensor, mistakes: Mapping[str, Tensor], otherwise: str
 ) -> CheckFailed:
-    """The message about a wrong value: the known mistake of which it is a multiple, or `otherwise` with the two entries
-    whose quotients differ most."""
+    """The message about a wrong value: the known mistake of which it is a multiple, or `otherwise` with the two
+    entries whose quotients differ most."""
     for meaning, wrong in mistakes.items():
         if factor(got, wrong) is not None:
             return CheckFailed(f"{name}: {meaning}")
     quotients = (got / want).flatten()
     low, high = int(quotients.argmin()), int(quotients.argmax())
-    seen = f"entry {low} is {quotients[low]:.3g} times what it should be, entry {high} is {quotients[high]:.3g} times it"
+    seen = f"entry {low} is {quotients[low]:.3g} times the right one, entry {high} is {quotients[high]:.3g} times"
     return CheckFailed(f"{name}: {otherwise}: {seen}")
 
 
@@ -547,9 +547,7 @@ def expect_generated_only(answer: Answer) -> None:
     draw = generator(19)
     W, real, fake = normal(draw, k, k), normal(draw, n, k), normal(draw, n, k)
     zero = torch.zeros_like(fake)
-    alone, again, together = (
-        numbers(answer(W, of_real, fake), "dL/dg") for of_real in (zero, zero, real)
-    )
+    alone, again, together = (numbers(answer(W, of_real, fake), "dL/dg") for of_real in (zero, zero, real))
     if same(alone, again) and not same(together, alone):
         raise CheckFailed("dL/dg changes with delta_real, but D(X) does not depend on the generator's output")
     expect_told(alone, (W, fake), "dL/dg")
@@ -615,7 +613,10 @@ def expect_sum(draws: Iterator[Product]) -> None:
         meanings = {
             1 / one.n: "1/n is in ∂L/∂g already, so sum over the samples",
             1 / one.k: "it is averaged over the coordinates of g: sum over them",
-            1 / (one.n * one.k): "it is averaged over samples and coordinates: sum over both, 1/n is in ∂L/∂g already",
+            1
+            / (
+                one.n * one.k
+            ): "it is averaged over samples and coordinates: sum over both, 1/n is in ∂L/∂g already",
         }
         check_size(c, meanings, "grad_theta_g")
 

@@ -395,8 +395,8 @@ def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float
 
 
 def own_step(answer: Answer, above: Tensor, net: Network, l: int) -> Tensor | None:
-    """`one_step` if it is plausible: told by more than what it was given, and doubled by twice the delta and by twice the
-    weights; None if not."""
+    """`one_step` if it is plausible: told by more than what it was given, and doubled by twice the delta and by
+    twice the weights; None if not."""
     try:
         got = one_step(answer, above, net, l)
         expect_told(got, (net.z[l],), "delta")

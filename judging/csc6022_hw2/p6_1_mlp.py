@@ -1187,8 +1187,15 @@ def expect_table(student: Student) -> None:
 
 
 def expect_errors(student: Student) -> None:
-    """The student's `test_errors` gives, for each draw, what `fit` does on this draw's data from this draw's start."""
-    hidden, lam, draws = 3, 3e-3, 2
+    """The student's `test_errors` gives, for each draw, what `fit` does on this draw's data from this draw's start.
+
+    With the second λ the error falls, then rises to 1 as the weights go to 0.
+    """
+    for lam, draws in ((3e-3, 2), (0.1, 1)):
+        _expect_errors(student, 3, lam, draws)
+
+
+def _expect_errors(student: Student, hidden: int, lam: float, draws: int) -> None:
     own = numbers(call(student.test_errors, hidden, lam, draws), "what `test_errors` returns").flatten()
     if len(own) != draws:
         raise CheckFailed(f"for {draws} draws `test_errors` returns {len(own)} numbers")

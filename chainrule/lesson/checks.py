@@ -117,9 +117,9 @@ class Result:
         rows = "".join(_row(check, due) for check in self.checks)
         shown = sum(check.points for check in self.checks)
         hidden = 0.0 if graded else round(self.points - shown, 6)
-        sums = [f"{self.score:g} of {shown:g} points"] if shown or not hidden else []
+        sums = [f"{self.score:g} of {counted(shown)}"] if shown or not hidden else []
         if hidden:
-            sums.append(f"{hidden:g} {'more' if shown else 'points'} for checks that run at grading")
+            sums.append(f"{f'{hidden:g} more' if shown else counted(hidden)} for checks that run at grading")
         head = "".join(f'<th scope="col" {CELL}>{name}</th>' for name in ("Check", "Points", "Result"))
         return (
             f'<table class="chainrule-result" style="border-collapse:collapse;text-align:left;max-width:60em">'
@@ -128,6 +128,15 @@ class Result:
             f"<thead><tr>{head}</tr></thead>"
             f"<tbody>{rows}</tbody></table>"
         )
+
+
+def counted(points: float) -> str:
+    """A number of points in words.
+
+    >>> counted(1), counted(0.5)
+    ('1 point', '0.5 points')
+    """
+    return f"{points:g} point" + "s" * (points != 1)
 
 
 def _row(check: CheckResult, due: bool) -> str:
@@ -360,11 +369,14 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     tensor([ 1.0000, -0.1250], dtype=torch.float64)
     """
     value = exact(value, name)
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
         kind = value.label if isinstance(value, Opaque) else type(value).__name__
-        form = "nothing (is a `return` missing?)" if value is None else f"a {kind}"
+        returned = " (is a `return` missing?)" if "return" in name else ""
+        form = f"None{returned}" if value is None else f"a {kind}"
         raise CheckFailed(f"{name} is {form}, expected numbers")
     try:
         tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()

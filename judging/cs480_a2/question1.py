@@ -600,7 +600,11 @@ class CnnAnswers:
             return [self.chain.values["size 6"]]
 
     def _given(self, layer: int) -> Any:
-        return entry(table(self.student.layer_sizes, "layer_sizes", 8), layer)
+        given = entry(table(self.student.layer_sizes, "layer_sizes", 8), layer)
+        written = isinstance(given, str) and re.fullmatch(
+            r"[(\[]?\d+(\s*[x×*,]\s*\d+){1,2}[)\]]?", given.strip(), re.I
+        )
+        return [int(side) for side in re.findall(r"\d+", given)] if written else given
 
     def _triple(self, layer: int) -> list[float] | None:
         try:

@@ -55,6 +55,7 @@ def expect_accuracy(
     test: FashionMNIST,
     train_set: FashionMNIST,
     threshold: float,
+    kind: str = "linear",
 ) -> None:
     """The trained model reaches the threshold on the test images.
 
@@ -67,9 +68,13 @@ def expect_accuracy(
         trained: the student's trained model; None or something else if there is none.
         build: the student's network class.
         threshold: an accuracy from 0 to 1.
+        kind: a kind of layers that the network has to have.
     """
     if not isinstance(trained, Model):
         raise CheckFailed("there is no trained network yet: write network and training step, then train it")
+
+    if kind not in {layer.kind for layer in trained.layers(inputs_of(test)[:2])}:
+        raise CheckFailed(f"the trained network has no layer of the kind {kind}: it is another network")
 
     def accuracy(model: Model) -> float:
         return float((model.predict(inputs_of(test)) == test.labels).double().mean())

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from chainrule.lesson.checks import differ, expect, numbers
-from chainrule.lesson.student import CheckFailed, Layer, Model
+from chainrule.lesson.student import CheckFailed, Layer, Model, expect_registered
 
 WEIGHTED = ("linear", "conv2d")
 POOLS = ("max_pool2d", "avg_pool2d")
@@ -62,12 +62,7 @@ def reinitialized(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
     """
     layers = model.reinitialize(x, generator=torch.Generator().manual_seed(seed))
     weighted = [block.layer for block in blocks(layers)]
-    unregistered = [i for i, layer in enumerate(weighted, 1) if "weight" not in layer.values]
-    if unregistered:
-        raise CheckFailed(
-            f"the network does not know the weights of layers {unregistered}, so they won't be trained: "
-            "make layers in __init__ and assign them to self, lists of them as nn.ModuleList"
-        )
+    expect_registered(weighted)
     if len(weighted) < 2 or weighted[-1].kind != "linear":
         kinds = ", ".join(layer.kind for layer in weighted) or "none"
         raise CheckFailed(

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from chainrule.lesson.exact import value_of
 from chainrule.lesson.student import CheckFailed, NeedsReview, Opaque, Student, current_student, printable
 
 MESSAGE_LENGTH = 2000
+SIZES = re.compile(r"[(\[]?\d+(\s*[xX,]\s*\d+)+[)\]]?")  # "24 x 24 x 16", "(24, 24, 16)"
 RESULT_TYPE = "application/vnd.chainrule.item+json"
 
 CELL = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
@@ -227,19 +229,21 @@ class Item:
 def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:
     """Run one check. Nothing that it prints, warns of or displays reaches the cell: nbgrader gives no points to a cell
     that writes to stderr."""
-    passed, message, internal_error, review = False, "", "", False
+    passed, message, internal_error, review, hint = False, "", "", False, check.hint
     try:
         with capture_output(), untouched_seeds():
             function(student)
         passed = True
     except CheckFailed as failure:
         message = printable(str(failure), MESSAGE_LENGTH)  # a value of the student's may be part of it
-        review = isinstance(failure, NeedsReview)
+        review, hint = isinstance(failure, NeedsReview), failure.hint or check.hint
     except Exception as error:
         # Every check passes on the reference solution, so this answer has a form that the check did not expect.
         message = f"the answer has an unexpected form ({type(error).__name__})"
         internal_error = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
-    return replace(check, passed=passed, message=message, internal_error=internal_error, review=review)
+    return replace(
+        check, passed=passed, message=message, internal_error=internal_error, review=review, hint=hint
+    )
 
 
 @contextmanager
@@ -388,7 +392,8 @@ def numbers(value: Any, name: str) -> torch.Tensor:
 
 
 def exact(value: Any, name: str) -> Any:
-    """The value with every text in it, also in nested lists and tuples, replaced by its number.
+    """The value with every text in it, also in nested lists and tuples, replaced by its number. A text of sizes, such
+    as "24 x 24 x 16", is replaced by a list.
 
     Raises:
         CheckFailed: a text is not an arithmetic expression.
@@ -400,6 +405,8 @@ def exact(value: Any, name: str) -> Any:
         return [exact(entry, name) for entry in value]
     if not isinstance(value, str):
         return value
+    if SIZES.fullmatch(value.strip()):
+        return [float(size) for size in re.findall(r"\d+", value)]
     try:
         return value_of(value)
     except ValueError:

@@ -601,10 +601,7 @@ class CnnAnswers:
 
     def _given(self, layer: int) -> Any:
         given = entry(table(self.student.layer_sizes, "layer_sizes", 8), layer)
-        written = isinstance(given, str) and re.fullmatch(
-            r"[(\[]?\d+(\s*[x×*,]\s*\d+){1,2}[)\]]?", given.strip(), re.I
-        )
-        return [int(side) for side in re.findall(r"\d+", given)] if written else given
+        return given.replace("×", "x") if isinstance(given, str) else given  # no product, but sizes
 
     def _triple(self, layer: int) -> list[float] | None:
         try:

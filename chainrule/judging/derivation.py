@@ -157,7 +157,7 @@ class Derivation:
         and no luck, or telling.
 
         Raises:
-            CheckFailed: there are several other values, and none is.
+            CheckFailed: there are other values, and none is.
         """
         others = [
             (own, right)
@@ -165,7 +165,7 @@ class Derivation:
             if (right := self.values[name]).numel() > 1 and telling(right, self.given, rtol, atol)
             if (own := self._read(answers, name)) is not None
         ]
-        if len(others) > 1 and not any(
+        if others and not any(
             self.agree(own, right, rtol, atol) or telling(own, self.given, rtol, atol)
             for own, right in others
         ):

@@ -426,10 +426,10 @@ class Tracer(TorchFunctionMode):
     # The arguments that are recorded, by position: torch.nn.functional's documented order.
     ARGUMENTS: ClassVar[dict[str, dict[str, int]]] = {
         "linear": {"weight": 1, "bias": 2},
-        "conv2d": {"weight": 1, "bias": 2, "stride": 3, "padding": 4},
+        "conv2d": {"weight": 1, "bias": 2, "stride": 3, "padding": 4, "dilation": 5, "groups": 6},
         "batch_norm": {"running_mean": 1, "running_var": 2, "weight": 3, "bias": 4},
-        "max_pool2d": {"kernel_size": 1, "stride": 2, "padding": 3},
-        "avg_pool2d": {"kernel_size": 1, "stride": 2, "padding": 3},
+        "max_pool2d": {"kernel_size": 1, "stride": 2, "padding": 3, "dilation": 4, "ceil_mode": 5},
+        "avg_pool2d": {"kernel_size": 1, "stride": 2, "padding": 3, "ceil_mode": 4},
         "dropout": {"p": 1},
         **{kind: {} for kind in ("relu", "softmax", "log_softmax")},
     }

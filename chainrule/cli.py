@@ -181,6 +181,8 @@ def intake(
             )
             for name, reason in report.refused.items():
                 print(f"  refused {printable(name)}: {printable(reason)}")
+            for name, what in report.rewritten.items():
+                print(f"  {printable(name)}: {printable(what)}")
         return
     for line in intake_downloads(folder, assignment, sources, lms).lines():
         print(printable(line))

@@ -28,7 +28,7 @@ from chainrule.grading.sandbox import WorkerError, confinement
 from chainrule.grading.sanitise import Graft, extra_notebooks
 from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
-from chainrule.intake.notebook import UnreadableNotebookError, read
+from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
 from chainrule.metadata import graded_notebook
 
 
@@ -377,6 +377,8 @@ def sanitised_tasks(
         except UnreadableNotebookError as error:
             unreadable[master.stem] = str(error)
             continue
+        if encoding := foreign_encoding(path):
+            nb.metadata["chainrule"]["repairs"].append(f"{master.name} was saved as {encoding}: read so")
         nb.metadata["chainrule"]["depends"] = parts = run.depends(nb, assignment)
         tasks.append(Task(student, assignment, master.stem, nbformat.v4.writes(nb), key(parts), options))
     if not tasks:

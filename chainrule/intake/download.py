@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
-import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.intake.archive import keep_copy
 from chainrule.intake.errors import RejectedFileError, UnexpectedFileError, UnsafeArchiveError
 from chainrule.intake.expected_files import ExpectedFiles, MatchedFile
 from chainrule.intake.lms import (
@@ -24,6 +22,7 @@ from chainrule.intake.lms import (
     is_student_file,
     recognise,
 )
+from chainrule.intake.notebook import as_utf8
 from chainrule.intake.report import DownloadReport, SubmissionStatus
 from chainrule.intake.roster import Person, read_roster
 from chainrule.intake.unpack import SYSTEM_FILES, DownloadedFile, is_zip, list_files
@@ -55,6 +54,12 @@ class Upload:
     late: bool
     name: str
     match: MatchedFile | None
+
+    @property
+    def content(self) -> bytes:
+        """What belongs into submitted/."""
+        data = self.path.read_bytes()
+        return as_utf8(data) if self.match and self.match.encoding else data
 
     @property
     def target(self) -> str:
@@ -276,7 +281,7 @@ def _choose(plan: Plan, uploads: list[Upload]) -> None:
         *others, best = sorted(same_file, key=lambda upload: upload.rank)
         repairs = []
         for other in others:
-            if filecmp.cmp(other.path, best.path, shallow=False):
+            if other.content == best.content:
                 reason = f"the same as {best.label}"
             elif other.seconds < best.seconds:
                 reason = "an earlier attempt"
@@ -302,6 +307,8 @@ def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> DownloadRepo
             continue
         submitted.setdefault(upload.person.id, []).append(upload)
         assert upload.match is not None
+        if upload.match.encoding:
+            more_repairs.append(f"rewritten; as it came, it is {_archive(upload, archive)}")
         if repairs := [*upload.match.repairs, *more_repairs]:
             report.repaired[upload.label] = f"{'; '.join(repairs)} → {target.relative_to(course.root)}"
         else:
@@ -318,14 +325,15 @@ def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> DownloadRepo
 
 def _submit(upload: Upload, target: Path, archive: Path) -> bool:
     """Copy a file to `target` unless a newer one is there; an older one goes to the archive. Whether it was copied."""
-    if target.exists() and not filecmp.cmp(target, upload.path, shallow=False):
+    content = upload.content
+    if target.exists() and target.read_bytes() != content:
         modified = target.stat().st_mtime
         if modified > upload.seconds:
             return False
-        _copy_without_overwriting(target, archive / _folder_name(modified), target.name)
+        keep_copy(target, archive, modified, target.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
-    shutil.copyfile(upload.path, partial)
+    partial.write_bytes(content)
     os.utime(partial, (upload.seconds, upload.seconds))
     partial.replace(target)
     return True
@@ -333,25 +341,8 @@ def _submit(upload: Upload, target: Path, archive: Path) -> bool:
 
 def _archive(upload: Upload, archive: Path) -> str:
     """Copy a file to the archive. Returns a clause that says where it is."""
-    folder = archive / upload.person.id / _folder_name(upload.seconds)
-    target = _copy_without_overwriting(upload.path, folder, upload.name)
+    target = keep_copy(upload.path, archive / upload.person.id, upload.seconds, upload.name)
     return f"in {target.relative_to(archive.parent.parent)}"
-
-
-def _copy_without_overwriting(path: Path, folder: Path, name: str) -> Path:
-    """Copy a file to `folder` as `name`, or with a number if that is another file. Returns the copy's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    safe_name = re.sub(r"[^\w .()+-]", "_", name).lstrip(". ")[-100:] or "_"
-    target, number = folder / safe_name, 1
-    while target.exists() and not filecmp.cmp(target, path, shallow=False):
-        number += 1
-        target = folder / f"{number} {safe_name}"
-    shutil.copyfile(path, target)
-    return target
-
-
-def _folder_name(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d_%H-%M-%S}_UTC"
 
 
 def _write_timestamp(folder: Path, uploads: list[Upload], due: datetime | None) -> SubmissionStatus:

@@ -13,7 +13,7 @@ from chainrule.handin.file_names import FilePattern
 from chainrule.intake.errors import RejectedFileError, UnexpectedFileError
 from chainrule.intake.files import content, declared
 from chainrule.intake.lms import contains_name, folded
-from chainrule.intake.notebook import UnreadableNotebookError, read
+from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
 from chainrule.intake.notebook_matcher import NotebookMatcher
 from chainrule.intake.roster import Person
 from chainrule.intake.unpack import SYSTEM_FILES, is_zip
@@ -35,11 +35,13 @@ class MatchedFile:
         target: its name in submitted/<student>/<assignment>/.
         copy: the number of the copy, if its name says that it is one; else 0.
         repairs: what is not as the handout asks, a clause each.
+        encoding: that of a notebook which is to be rewritten as UTF-8; else "".
     """
 
     target: str
     copy: int
     repairs: tuple[str, ...]
+    encoding: str = ""
 
 
 class ExpectedFiles:
@@ -81,8 +83,11 @@ class ExpectedFiles:
         ):
             name, copy = parts[-1], 0
         name, suffix = self._without_added_suffix(path, name)
+        encoding = ""
         if suffix == ".ipynb":
             target, repairs = self._notebook(path, name, person)
+            if encoding := foreign_encoding(path):
+                repairs.append(f"saved as {encoding}, not as UTF-8")
         elif beside := self._beside(name):
             target = beside
             repairs = [f"called {name}, not {target}"] if name != target else []
@@ -105,7 +110,7 @@ class ExpectedFiles:
             raise UnexpectedFileError("nothing that the assignment asks for")
         expected = self._pattern(suffix, name, person)
         return MatchedFile(
-            target, copy, self._all_repairs(parts, name, copy, person, expected, repairs, canvas)
+            target, copy, self._all_repairs(parts, name, copy, person, expected, repairs, canvas), encoding
         )
 
     def missing(self, folder: Path, person: Person) -> list[str]:

@@ -109,11 +109,13 @@ def release(
 ) -> None:
     """Make the student version: release/<assignment>/, and variants/<assignment>/<student>/ if asked for."""
     from chainrule.release.kit import write_kit
+    from chainrule.release.source import require_sound
 
     folder = open_course(course)
     folder.require(assignment)
     if not variants and (seed is not None or students):
         raise CourseError("--seed and --student are about --variants: add it, or leave them out")
+    require_sound(folder, assignment)
     folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
     print(f"released to {folder.folder('release', '.', assignment)}")
     print(f"to hand out: {write_kit(folder, assignment)}")

@@ -30,6 +30,7 @@ from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
 from chainrule.metadata import graded_notebook
+from chainrule.release.source import require_sound
 
 
 @dataclass
@@ -320,6 +321,7 @@ class GradebookWriter:
 
 def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
     """Write the assignment into the gradebook as it is in source/ now."""
+    require_sound(folder, assignment)
     folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
 
 

@@ -13,7 +13,7 @@ from chainrule.handin.file_names import FilePattern
 from chainrule.intake.errors import RejectedFileError, UnexpectedFileError
 from chainrule.intake.files import content, declared
 from chainrule.intake.lms import contains_name, folded
-from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
+from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read, read_source
 from chainrule.intake.notebook_matcher import NotebookMatcher
 from chainrule.intake.roster import Person
 from chainrule.intake.unpack import SYSTEM_FILES, is_zip
@@ -53,11 +53,11 @@ class ExpectedFiles:
 
     def __init__(self, course: CourseFolder, assignment: str, people: list[Person]) -> None:
         self.assignment, self.people = assignment, people
-        masters = {path.name: read(path) for path in course.notebooks(assignment)}
+        masters = {path.name: read_source(path) for path in course.notebooks(assignment)}
         self.notebooks = list(masters)
         self.matcher = NotebookMatcher(masters)
         self.other_assignments = {
-            other: NotebookMatcher({path.name: read(path) for path in course.notebooks(other)})
+            other: NotebookMatcher({path.name: read_source(path) for path in course.notebooks(other)})
             for other in course.assignments
             if other != assignment
         }

@@ -15,7 +15,14 @@ from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.archive import keep_copy
 from chainrule.intake.errors import RejectedFileError
 from chainrule.intake.files import declared
-from chainrule.intake.notebook import MAX_BYTES, UnreadableNotebookError, as_utf8, foreign_encoding, read
+from chainrule.intake.notebook import (
+    MAX_BYTES,
+    UnreadableNotebookError,
+    as_utf8,
+    foreign_encoding,
+    read,
+    read_source,
+)
 from chainrule.intake.roster import STUDENT_ID
 
 
@@ -48,7 +55,7 @@ def intake(folder: CourseFolder, assignment: str, source: Path) -> FolderReport:
         )
     names = [path.name for path in folder.notebooks(assignment)]
     masters = folder.notebooks(assignment)
-    beside = dict(chain.from_iterable(declared(read(path), path.name).items() for path in masters))
+    beside = dict(chain.from_iterable(declared(read_source(path), path.name).items() for path in masters))
     report = FolderReport()
     files = sorted(p for p in source.rglob("*") if p.is_symlink() or not p.is_dir())
     notebooks = Counter(p.relative_to(source).parts[0] for p in files if is_notebook(p.relative_to(source)))
@@ -58,7 +65,9 @@ def intake(folder: CourseFolder, assignment: str, source: Path) -> FolderReport:
             student, name = identify(relative, names, beside, only_one=notebooks[relative.parts[0]] == 1)
             require_usable(path, source, beside.get(name))
             encoding = foreign_encoding(path) if name in names else ""
-            copied = store(path, folder.folder("submitted", student, assignment), name, rewrite=bool(encoding))
+            copied = store(
+                path, folder.folder("submitted", student, assignment), name, rewrite=bool(encoding)
+            )
             (report.taken if copied else report.unchanged).append(str(relative))
             if copied and encoding:
                 archive = folder.root / "intake" / assignment / student

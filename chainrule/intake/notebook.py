@@ -10,6 +10,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from chainrule.course import CourseError
 from chainrule.errors import ChainruleError
 
 MAX_BYTES = 50 << 20  # a notebook with a hundred figures is 10 MB
@@ -51,6 +52,23 @@ def read(path: Path) -> NotebookNode:
         raise unreadable("it is nested too deeply") from None
     except Exception:  # the converters of old formats raise many kinds of errors
         raise unreadable("its cells do not have the notebook format") from None
+
+
+def read_source(path: Path) -> NotebookNode:
+    """An instructor's notebook, read as `read` does.
+
+    Raises:
+        CourseError: it cannot be read, or it is not in UTF-8. The message names it and says what to do.
+    """
+    where = f"{path.parent.name}/{path.name}"
+    try:
+        if encoding := foreign_encoding(path):
+            raise CourseError(f"{where} is saved as {encoding}: save it as UTF-8, as Jupyter does")
+        return read(path)
+    except UnreadableNotebookError as error:
+        raise CourseError(f"{where}: {error}: take it from a copy, or make it anew in Jupyter") from None
+    except OSError as error:
+        raise CourseError(f"{where} cannot be opened ({error.strerror})") from None
 
 
 def content(path: Path) -> bytes:

@@ -20,16 +20,20 @@ from chainrule.handin.inspection import HAND_IN_TAG
 from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
-from chainrule.intake.notebook import MAX_BYTES, read
-from chainrule.metadata import check_source
+from chainrule.intake.notebook import MAX_BYTES, read_source
 from chainrule.release.numbers import remove_marks
+from chainrule.release.source import problems
 
 
 class CheckMetadata(NbGraderPreprocessor):
-    """Refuse a notebook whose `metadata.chainrule`, of its own or of a cell, is not what `chainrule.metadata` says."""
+    """Refuse a notebook that nbgrader's steps would refuse or release with solutions, and name the cell.
+
+    `metadata.chainrule`, of its own or of a cell, has to be what `chainrule.metadata` says.
+    """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        check_source(nb, f"{resources['nbgrader']['notebook']}.ipynb")
+        if found := list(problems(nb, f"{resources['nbgrader']['notebook']}.ipynb", self)):
+            raise CourseError("\n".join(found))
         return nb, resources
 
 
@@ -85,7 +89,7 @@ class AddHandIn(NbGraderPreprocessor):
         return sorted(Path(directory.root, source).glob("*.ipynb"))
 
     def _spec(self, assignment: str) -> HandInSpec:
-        notebooks = {path.name: read(path) for path in self._sources(assignment)}
+        notebooks = {path.name: read_source(path) for path in self._sources(assignment)}
         stubs = ClearSolutions(parent=self)
         return HandInSpec(
             assignment=assignment,

@@ -29,6 +29,7 @@ from importlib import import_module
 from pathlib import Path
 
 from chainrule.worker import confine
+from chainrule.worker.messages import PACKER
 
 MAX_REQUEST = 1 << 20
 
@@ -150,7 +151,7 @@ def become_kernel(connection: socket.socket, spec: confine.SandboxSpec) -> None:
         sys.path.append("")
         connection_file = Path(spec.sockets, "kernel.json")
         connection_file.write_text(json.dumps(spec.connection), encoding="utf-8")
-        arguments = ["-f", str(connection_file), "--HistoryManager.hist_file=:memory:"]
+        arguments = ["-f", str(connection_file), "--HistoryManager.hist_file=:memory:", PACKER]
         sys.argv = ["ipykernel_launcher", *arguments]
         from ipykernel.kernelapp import IPKernelApp
 

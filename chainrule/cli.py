@@ -168,6 +168,13 @@ def intake(
     lms: Annotated[
         LmsName | None, typer.Option(help="The LMS; by default it is recognised from the names.")
     ] = None,
+    teams: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Whose a team's or an anonymous hand-in is: columns name (as in the download) and id.",
+        ),
+    ] = None,
     course: CourseOption = None,
 ) -> None:
     """Take submitted notebooks in: submitted/<student>/<assignment>/."""
@@ -186,7 +193,7 @@ def intake(
             for name, what in report.rewritten.items():
                 print(f"  {printable(name)}: {printable(what)}")
         return
-    for line in intake_downloads(folder, assignment, sources, lms).lines():
+    for line in intake_downloads(folder, assignment, sources, lms, teams).lines():
         print(printable(line))
 
 
@@ -452,13 +459,16 @@ def pdf(
 
 @app.command()
 def doctor(course: CourseOption = None) -> None:
-    """Say what this machine has: torch, device, data, sandbox, PDF."""
+    """Say what this machine has: torch, device, data, sandbox, PDF; and what is wrong with the course's options."""
     from chainrule.doctor import examine
 
     table = Table("", "", "", box=None, show_header=False)
-    for finding in examine(course):
+    findings = list(examine(course))
+    for finding in findings:
         table.add_row("ok" if finding.ok else "--", finding.name, escape(finding.text))
     console.print(table)
+    if any(finding.mistake for finding in findings):
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from chainrule.intake.lms import (
 from chainrule.intake.notebook import as_utf8
 from chainrule.intake.report import DownloadReport, SubmissionStatus
 from chainrule.intake.roster import Person, read_roster
+from chainrule.intake.teams import Teams, members, read_teams
 from chainrule.intake.unpack import SYSTEM_FILES, DownloadedFile, is_zip, list_files
 
 TIMESTAMP = "timestamp.txt"
@@ -43,6 +44,7 @@ class Upload:
         late: whether the LMS marks it as late.
         name: the student's name for it.
         match: the expected file that it is; None for a note of the LMS.
+        shared: whether it is a team's file, taken for another member than the one whose name it has.
     """
 
     label: str
@@ -54,6 +56,7 @@ class Upload:
     late: bool
     name: str
     match: MatchedFile | None
+    shared: bool = False
 
     @property
     def content(self) -> bytes:
@@ -117,7 +120,11 @@ def is_plain_folder(source: Path) -> bool:
 
 
 def intake_downloads(
-    course: CourseFolder, assignment: str, downloads: Sequence[Path], lms: LmsName | None = None
+    course: CourseFolder,
+    assignment: str,
+    downloads: Sequence[Path],
+    lms: LmsName | None = None,
+    teams: Path | None = None,
 ) -> DownloadReport:
     """Copy the latest version of each student's files from an LMS's downloads to submitted/<student>/<assignment>/.
 
@@ -126,6 +133,7 @@ def intake_downloads(
     Args:
         downloads: zips or unpacked folders, all of the same assignment.
         lms: the LMS that made them; by default it is recognised from the names.
+        teams: a CSV that says whose names are that the LMS writes for teams, or in anonymous marking; see `teams`.
     Raises:
         CourseError: the assignment, the roster or a download can't be used. Then nothing has been taken.
     """
@@ -133,6 +141,7 @@ def intake_downloads(
     if lms and lms not in DOWNLOAD_FORMATS:
         raise CourseError(f"unknown LMS {lms!r}. Known: {', '.join(DOWNLOAD_FORMATS)}.")
     people = read_roster(course.root / course.course.roster)
+    known_teams = read_teams(teams, people)
     with tempfile.TemporaryDirectory(prefix="chainrule-intake-") as scratch:
         opened = []
         for number, download in enumerate(downloads):
@@ -145,7 +154,7 @@ def intake_downloads(
                     "name the zip or folder as it was downloaded, or a folder with STUDENT/NOTEBOOK.ipynb"
                 )
             opened.append((files, *recognition))
-        plan = plan_intake(course, assignment, opened, people)
+        plan = plan_intake(course, assignment, opened, people, known_teams)
         report = carry_out(course, assignment, plan)
     report.absent = [
         person.id for person in people if not course.folder("submitted", person.id, assignment).exists()
@@ -178,6 +187,7 @@ def plan_intake(
     assignment: str,
     downloads: Iterable[tuple[list[DownloadedFile], DownloadFormat, int]],
     people: list[Person],
+    teams: Teams,
 ) -> Plan:
     """Decide what to do with each file.
 
@@ -190,7 +200,7 @@ def plan_intake(
     rejected: list[tuple[Person, float, str, str]] = []  # owner, seconds, suffix, label
     for files, lms, depth in downloads:
         downloaded = max((file.modified for file in files), default=0.0)
-        for file, head, owner in _with_owners(lms, depth, files, people, plan.report):
+        for file, head, owner, shared in _with_owners(lms, depth, files, people, teams, plan.report):
             name = [head.file] if head.file else []
             name += file.parts[depth + 1 :]
             received = None
@@ -203,15 +213,27 @@ def plan_intake(
                 match = None if head.note else expected.match(file.path, name, owner, canvas=canvas)
             except RejectedFileError as error:
                 plan.report.refused[file.label] = str(error)
-                if received:
+                if received and not shared:
                     rejected.append((owner, seconds, Path(name[-1]).suffix.lower(), file.label))
             except UnexpectedFileError as error:
                 plan.report.unknown[file.label] = str(error)
             else:
+                if shared and match:  # what is odd about it is said of the member who handed it in
+                    match = replace(match, repairs=())
                 upload = Upload(
-                    file.label, file.parts, file.path, owner, received, seconds, head.late, name[-1], match
+                    file.label,
+                    file.parts,
+                    file.path,
+                    owner,
+                    received,
+                    seconds,
+                    head.late,
+                    name[-1],
+                    match,
+                    shared,
                 )
-                uploads.append(upload)
+                if not (shared and match is None):
+                    uploads.append(upload)
     _choose(plan, uploads)
     for upload, repairs in plan.chosen:
         for person, seconds, suffix, label in rejected:
@@ -221,9 +243,17 @@ def plan_intake(
 
 
 def _with_owners(
-    lms: DownloadFormat, depth: int, files: list[DownloadedFile], people: list[Person], report: DownloadReport
-) -> Iterator[tuple[DownloadedFile, ParsedName, Person]]:
-    """Each file of a student on the roster, with its head and the student; the others go into the report."""
+    lms: DownloadFormat,
+    depth: int,
+    files: list[DownloadedFile],
+    people: list[Person],
+    teams: Teams,
+    report: DownloadReport,
+) -> Iterator[tuple[DownloadedFile, ParsedName, Person, bool]]:
+    """Each file of a student on the roster, with its head and the student; the others go into the report.
+
+    A team's file comes once for each member who has none under their own name; then the last value is True.
+    """
     heads: dict[str, ParsedName] = {}
     for file in files:
         try:
@@ -244,14 +274,19 @@ def _with_owners(
         for file in files
         if file.path and file.label in heads and heads[file.label].note
     }
-    owners = lms.owners(heads.values(), people, notes)
+    owners = members(lms.name, heads.values(), lms.owners(heads.values(), people, notes), people, teams)
+    own = {owner[0] for owner in owners.values() if not isinstance(owner, str)}
     for file in files:
         if file.label in heads:
-            owner = owners[heads[file.label].who, heads[file.label].number]
-            if isinstance(owner, Person):
-                yield file, heads[file.label], owner
-            else:
+            head = heads[file.label]
+            owner = owners[head.who, head.number]
+            if isinstance(owner, str):
                 report.refused[file.label] = owner
+                continue
+            yield file, head, owner[0], False
+            for member in owner[1:]:
+                if member not in own:
+                    yield file, head, member, True
 
 
 def _first_text(path: Path) -> str:
@@ -303,10 +338,14 @@ def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> DownloadRepo
     for upload, more_repairs in plan.chosen:
         target = course.folder("submitted", upload.person.id, assignment) / upload.target
         if not _submit(upload, target, archive / upload.person.id):
-            report.kept[upload.label] = f"the file in submitted/ is newer; {_archive(upload, archive)}"
+            if not upload.shared:
+                report.kept[upload.label] = f"the file in submitted/ is newer; {_archive(upload, archive)}"
             continue
         submitted.setdefault(upload.person.id, []).append(upload)
         assert upload.match is not None
+        if upload.shared:
+            report.shared.setdefault(upload.label, []).append(str(target.relative_to(course.root)))
+            continue
         if upload.match.encoding:
             more_repairs.append(f"rewritten; as it came, it is {_archive(upload, archive)}")
         if repairs := [*upload.match.repairs, *more_repairs]:
@@ -314,6 +353,8 @@ def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> DownloadRepo
         else:
             report.taken[upload.label] = str(target.relative_to(course.root))
     for upload, reason in plan.kept:
+        if upload.shared:
+            continue
         report.kept[upload.label] = f"{reason}; {_archive(upload, archive)}"
     due = course.course.due_date(assignment)
     for student, uploads in sorted(submitted.items()):

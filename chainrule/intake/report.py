@@ -35,6 +35,7 @@ class DownloadReport:
         kept: earlier attempts, second copies and notes of the LMS, with their paths in intake/.
         refused: files that could be what was asked for, but can't be used, with the reason.
         unknown: files that nobody asked for, with the reason.
+        shared: of a team's files, the paths in submitted/ of the other members.
         students: by id, every student of whom something was taken.
         absent: ids of all others on the roster.
     """
@@ -46,6 +47,7 @@ class DownloadReport:
     kept: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
+    shared: dict[str, list[str]] = field(default_factory=dict)
     students: dict[str, SubmissionStatus] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
 
@@ -61,8 +63,21 @@ class DownloadReport:
             for name in ("taken", "repaired", "kept", "refused", "unknown")
         ]
         lines = [", ".join(counts)]
+        files = [*self.taken, *self.repaired, *self.kept, *self.refused, *self.unknown]
+        downloads = {file.partition("/")[0] for file in files}
+        # the name of the only download says nothing
+        own = (
+            len(next(iter(downloads))) + 1
+            if len(downloads) == 1 and all("/" in file for file in files)
+            else 0
+        )
         for name in ("repaired", "refused", "unknown"):
-            lines += [f"  {name} {file}: {reason}" for file, reason in sorted(getattr(self, name).items())]
+            lines += [
+                f"  {name} {file[own:]}: {reason}" for file, reason in sorted(getattr(self, name).items())
+            ]
+        lines += [
+            f"  a team's {file[own:]} → {', '.join(paths)}" for file, paths in sorted(self.shared.items())
+        ]
         for student, status in self.students.items():
             if status.late:
                 cost = "earns nothing" if self.policy == "zero" else "reported only"

@@ -75,6 +75,11 @@ class AddHandIn(NbGraderPreprocessor):
         patterns = [FilePattern.parse(text) for text in Course(parent=self).handin.get(assignment, [])]
         alone = len(self._sources(assignment)) == 1
         for pattern in patterns:
+            if unknown := re.findall(r"\{(?!last\}|first\})[^}]*\}?", pattern.name):
+                raise CourseError(
+                    f"c.Course.handin[{assignment!r}] in {CONFIG}: {pattern.name} has {unknown[0]!r}; "
+                    "only {last} and {first} are replaced by a student's names"
+                )
             if not pattern.can_be_packed or not (pattern.inside or pattern.suffix == ".pdf" or alone):
                 raise CourseError(
                     f"c.Course.handin[{assignment!r}] in {CONFIG}: {pattern.name} cannot be made: write 'NAME.pdf', "

@@ -15,8 +15,8 @@ PACKER = "--Session.packer=chainrule.worker.messages.pack"
 def pack(message: Any) -> bytes:
     """A message as JSON in UTF-8. Half a character, which student code can print, becomes a question mark.
 
-    Jupyter's own function raises an error there. Then the kernel prints a traceback with this machine's paths, and what was
-    printed with it is lost.
+    Jupyter's own function raises an error there. Then the kernel prints a traceback with this machine's paths, and
+    what was printed with it is lost.
     """
     try:
         return bytes(json_packer(message))

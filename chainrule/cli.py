@@ -234,6 +234,8 @@ def grade(
             say=lambda line: print(printable(line), flush=True),
         )
     console.print(class_table(report))
+    if report.absent:
+        print(f"handed in nothing: {printable(', '.join(report.absent))}")
     for student in report.students:
         for note in student.notes:
             print(f"{printable(student.student)}: {printable(note)}")
@@ -368,7 +370,7 @@ def marks(
         with Gradebook(folder.directory.db_url) as gradebook:
             if not gradebook.students:
                 raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
-            MarksCsv(to=str(target), assignment=[assignment]).export(gradebook)
+            MarksCsv(to=str(target), assignment=[assignment], config=folder.config).export(gradebook)
         print(f"marks written to {target}")
         return
     filled = fill_for_lms(folder, assignment, lms, export=export, title=column, missing=missing)
@@ -419,13 +421,20 @@ def similar(
     course: CourseOption = None,
 ) -> None:
     """Rank pairs of students by what only they share: evidence to read, not a verdict."""
+    from nbgrader.api import Gradebook
+
+    from chainrule.intake.roster import class_list
     from chainrule.similar.compare import compare
     from chainrule.similar.handins import collect, term_names
     from chainrule.similar.report import name, page
 
-    corpus = collect(open_course(course), assignment, past or [])
+    folder = open_course(course)
+    corpus = collect(folder, assignment, past or [])
     comparison = compare(corpus, top)
-    output.write_text(page(corpus, comparison, assignment, term_names(past or [])), encoding="utf-8")
+    with Gradebook(folder.directory.db_url) as gradebook:
+        names = {id: person.full_name for id, person in class_list(folder, gradebook).items()}
+    text = page(corpus, comparison, assignment, term_names(past or []), names)
+    output.write_text(text, encoding="utf-8")
     print(
         f"{len(corpus.handins)} hand-ins, {len(comparison.evidence)} pairs, {comparison.standing_out} stand out"
     )

@@ -24,6 +24,7 @@ RELEASE = [
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.SaveCells",
     "chainrule.release.SaveDueDate",
+    "chainrule.release.SaveRoster",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
     "chainrule.release.Tidy",

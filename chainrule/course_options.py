@@ -119,7 +119,7 @@ def run_mistakes(folder: CourseFolder) -> Iterator[str]:
     try:
         run = Run(config=folder.config)
     except TraitError as error:
-        reason = " ".join(str(error).replace(" of a Run instance", "").split())
+        reason = re.sub(r"<[\w.]+: ('\w+')>", r"\1", str(error).replace(" of a Run instance", ""))
         yield f"an option c.Run in {CONFIG} cannot have its value: {reason}"
         return
     for option in ("seconds", "notebook_seconds"):

@@ -29,6 +29,7 @@ from chainrule.grading.sanitise import Graft, extra_notebooks
 from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
+from chainrule.intake.roster import class_list
 from chainrule.metadata import graded_notebook
 from chainrule.release.source import require_sound
 
@@ -64,6 +65,8 @@ class ClassReport:
         origins: where each data set is from.
         sandbox: what was around the student's cells.
         changes: a line for each score that differs from the gradebook's before, if asked for.
+        names: of the students, by id, as far as they are known.
+        absent: ids of those who handed in nothing.
         unprotected: items whose checks student code can reach.
     """
 
@@ -74,6 +77,8 @@ class ClassReport:
     origins: dict[str, str]
     sandbox: set[str] = field(default_factory=set)
     changes: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
     unprotected: list[str] = field(default_factory=list)
 
 
@@ -135,6 +140,9 @@ def grade(
     with nullcontext(backend) if backend else open_backend(folder, jobs, cluster, gpu=gpu) as opened:
         options.Run.threads = opened.threads
         run_all(writer, chosen, opened, say)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        people = class_list(folder, gradebook)
+    absent = [id for id in people if not folder.folder("submitted", id, assignment).exists()]
     return ClassReport(
         assignment,
         profile,
@@ -143,6 +151,8 @@ def grade(
         origins,
         writer.sandbox,
         writer.changes,
+        {id: person.full_name for id, person in people.items() if person.full_name},
+        [] if students else absent,
         unprotected(folder, assignment),
     )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.archive import keep_copy
 from chainrule.intake.errors import RejectedFileError, UnexpectedFileError, UnsafeArchiveError
-from chainrule.intake.expected_files import ExpectedFiles, MatchedFile
+from chainrule.intake.expected_files import DOCUMENTS, ExpectedFiles, MatchedFile
 from chainrule.intake.lms import (
     DOWNLOAD_FORMATS,
     DownloadFormat,
@@ -26,7 +26,7 @@ from chainrule.intake.notebook import as_utf8
 from chainrule.intake.report import DownloadReport, SubmissionStatus
 from chainrule.intake.roster import Person, read_roster
 from chainrule.intake.teams import Teams, members, read_teams
-from chainrule.intake.unpack import SYSTEM_FILES, DownloadedFile, is_zip, list_files
+from chainrule.intake.unpack import DownloadedFile, is_system_file, is_zip, list_files
 
 TIMESTAMP = "timestamp.txt"
 
@@ -83,12 +83,14 @@ class Plan:
     Attributes:
         chosen: the uploads to take, with repairs beyond those of their match.
         kept: the other ones, with the reason.
+        documents: by student, what is not a PDF and may be meant as one: labels and names.
     """
 
     report: DownloadReport
     expected: ExpectedFiles
     chosen: list[tuple[Upload, list[str]]] = field(default_factory=list)
     kept: list[tuple[Upload, str]] = field(default_factory=list)
+    documents: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def lms_of(files: Sequence[DownloadedFile], name: LmsName | None = None) -> tuple[DownloadFormat, int] | None:
@@ -97,7 +99,7 @@ def lms_of(files: Sequence[DownloadedFile], name: LmsName | None = None) -> tupl
     Args:
         name: the LMS, if it is known.
     """
-    paths = [file.parts for file in files if not SYSTEM_FILES.intersection(file.parts)]
+    paths = [file.parts for file in files if not is_system_file(file.parts)]
     depth = 0
     while True:
         heads = [parts[depth] for parts in paths if len(parts) > depth]
@@ -217,6 +219,8 @@ def plan_intake(
                     rejected.append((owner, seconds, Path(name[-1]).suffix.lower(), file.label))
             except UnexpectedFileError as error:
                 plan.report.unknown[file.label] = str(error)
+                if Path(name[-1]).suffix.lower() in DOCUMENTS:
+                    plan.documents.setdefault(owner.id, {})[file.label] = name[-1]
             else:
                 if shared and match:  # what is odd about it is said of the member who handed it in
                     match = replace(match, repairs=())
@@ -256,6 +260,9 @@ def _with_owners(
     """
     heads: dict[str, ParsedName] = {}
     for file in files:
+        if is_system_file(file.parts):
+            report.ignored[file.label] = "added by a program"
+            continue
         try:
             head = lms.read(file.parts[depth]) if len(file.parts) > depth else None
         except (ValueError, OverflowError):
@@ -274,7 +281,9 @@ def _with_owners(
         for file in files
         if file.path and file.label in heads and heads[file.label].note
     }
-    owners = members(lms.name, heads.values(), lms.owners(heads.values(), people, notes), people, teams)
+    owners = members(
+        lms.name, heads.values(), lms.owners(heads.values(), people, notes), people, teams, report.remarks
+    )
     own = {owner[0] for owner in owners.values() if not isinstance(owner, str)}
     for file in files:
         if file.label in heads:
@@ -360,7 +369,10 @@ def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> DownloadRepo
     for student, uploads in sorted(submitted.items()):
         folder = course.folder("submitted", student, assignment)
         report.students[student] = _write_timestamp(folder, uploads, due)
-        report.students[student].missing = plan.expected.missing(folder, uploads[0].person)
+        status = report.students[student]
+        status.missing = plan.expected.missing(folder, uploads[0].person)
+        if any(name.endswith(".pdf") for name in status.missing):
+            status.instead = plan.documents.get(student, {})
     return report
 
 

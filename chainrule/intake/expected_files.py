@@ -16,11 +16,41 @@ from chainrule.intake.lms import contains_name, folded
 from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read, read_source
 from chainrule.intake.notebook_matcher import NotebookMatcher
 from chainrule.intake.roster import Person
-from chainrule.intake.unpack import SYSTEM_FILES, is_zip
+from chainrule.intake.unpack import is_zip
 
 PDF_MIB = 100  # scans of handwriting are large
 OTHER_MIB = 20
 ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
+# what students hand in where a PDF is asked for
+DOCUMENTS = {
+    ".doc",
+    ".docx",
+    ".odt",
+    ".rtf",
+    ".pages",
+    ".tex",
+    ".html",
+    ".htm",
+    ".md",
+    ".txt",
+    ".ppt",
+    ".pptx",
+    ".key",
+}
+DOCUMENTS |= {
+    ".heic",
+    ".heif",
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".bmp",
+    ".xps",
+    ".ps",
+}
 SAFE_NAME = re.compile(r"\w[\w .()+-]{0,120}")
 # what browsers and file managers add to the name of a second copy
 COPY = re.compile(r"(?: ?\((?P<number>\d{1,3})\)|[ _-]+copy(?: ?(?P<copy>\d{1,3}))?)$", re.IGNORECASE)
@@ -75,8 +105,6 @@ class ExpectedFiles:
             RejectedFileError: it is an expected file, but can't be used.
             UnexpectedFileError: it is not an expected file.
         """
-        if SYSTEM_FILES.intersection(parts) or any(part.startswith(".") for part in parts):
-            raise UnexpectedFileError("added by a program")
         name, copy = without_copy_mark(parts[-1], canvas=canvas)
         if any(
             "*" not in pattern.name and pattern.matches(parts[-1], person.name) for pattern in self.patterns

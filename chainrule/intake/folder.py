@@ -24,6 +24,7 @@ from chainrule.intake.notebook import (
     read_source,
 )
 from chainrule.intake.roster import STUDENT_ID
+from chainrule.intake.unpack import is_system_file
 
 
 @dataclass
@@ -57,7 +58,8 @@ def intake(folder: CourseFolder, assignment: str, source: Path) -> FolderReport:
     masters = folder.notebooks(assignment)
     beside = dict(chain.from_iterable(declared(read_source(path), path.name).items() for path in masters))
     report = FolderReport()
-    files = sorted(p for p in source.rglob("*") if p.is_symlink() or not p.is_dir())
+    found = [p for p in source.rglob("*") if p.is_symlink() or not p.is_dir()]
+    files = sorted(p for p in found if not is_system_file(p.relative_to(source).parts))
     notebooks = Counter(p.relative_to(source).parts[0] for p in files if is_notebook(p.relative_to(source)))
     for path in files:
         relative = path.relative_to(source)

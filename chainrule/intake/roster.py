@@ -7,15 +7,17 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chainrule.course import CourseError
+from chainrule.course import CourseError, CourseFolder
 from chainrule.handin.file_names import StudentName
 
 if TYPE_CHECKING:
     from _csv import Reader
+
+    from nbgrader.api import Gradebook
 
 STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # safe as the name of a folder in submitted/
 
@@ -33,6 +35,10 @@ class Person:
     first: str
     email: str
     group: str = ""
+
+    @property
+    def full_name(self) -> str:
+        return " ".join(filter(None, (self.first, self.last)))
 
     @property
     def name(self) -> StudentName:
@@ -65,6 +71,25 @@ def read_roster(path: Path) -> list[Person]:
                 )
             seen[key] = where
         people.append(person)
+    return people
+
+
+def class_list(folder: CourseFolder, gradebook: Gradebook) -> dict[str, Person]:
+    """The students by id: first the roster's, then those only in the gradebook.
+
+    What the roster doesn't say about a student comes from the gradebook. Without a roster, ids are usernames.
+
+    Raises:
+        CourseError: the roster cannot be read.
+    """
+    path = folder.root / folder.course.roster
+    has_roster = path.exists()
+    people = {person.id: person for person in (read_roster(path) if has_roster else ())}
+    for student in gradebook.students:
+        person = people.get(student.id, Person(student.id, "" if has_roster else student.id, "", "", ""))
+        if not person.full_name:
+            person = replace(person, last=student.last_name or "", first=student.first_name or "")
+        people[student.id] = replace(person, email=person.email or student.email or "")
     return people
 
 

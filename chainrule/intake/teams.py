@@ -53,12 +53,18 @@ def key(name: str) -> str:
 
 
 def members(
-    lms: LmsName, names: Iterable[ParsedName], owners: Mapping[Key, Owner], people: list[Person], teams: Teams
+    lms: LmsName,
+    names: Iterable[ParsedName],
+    owners: Mapping[Key, Owner],
+    people: list[Person],
+    teams: Teams,
+    remarks: list[str],
 ) -> dict[Key, list[Person] | str]:
     """The students of each name in a download, the one who handed in first; or why nobody is known.
 
     Args:
         owners: what the LMS's names alone say.
+        remarks: gets a sentence about each team of which only one member is known.
     """
     keys = {(name.who, name.number) for name in names}
     result: dict[Key, list[Person] | str] = {}
@@ -75,6 +81,11 @@ def members(
         elif person:
             others = [each for each in teams.get(key(team), []) if each != person]
             result[who, number] = [person, *others]
+            if key(team) not in teams:
+                remarks.append(
+                    f"{team}: its file was taken for {person.first} {person.last} ({person.id}) alone; if it is a "
+                    "team, name its members in the roster's column `group`, or by --teams FILE.csv with the columns name,id"
+                )
         elif team and (
             known := teams.get(key(f"{who.removeprefix(f'{team}-')} {number}")) or teams.get(key(team))
         ):

@@ -9,7 +9,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -27,7 +27,7 @@ ANY_RATIO_BYTES = 10 * MIB  # up to this size any ratio is harmless
 MAX_DEPTH = 3  # zips in zips
 MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 1000
 CHUNK = 1 * MIB
-SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # added by operating systems
+SYSTEM_FILES = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin"}
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,11 @@ def list_files(download: Path, scratch: Path) -> list[DownloadedFile]:
         labels.add(label)
         labelled.append(replace(file, label=label))
     return labelled
+
+
+def is_system_file(parts: Sequence[str]) -> bool:
+    """Whether an operating system or a program has put the file there, such as .DS_Store or Jupyter's checkpoints."""
+    return any(part.startswith(".") or part.lower() in SYSTEM_FILES for part in parts)
 
 
 def is_zip(name: str) -> bool:

@@ -25,7 +25,7 @@ from chainrule.release.numbers import (
     with_numbers,
     variants_folder,
 )
-from chainrule.release.preprocessors import SaveDueDate
+from chainrule.release.preprocessors import SaveDueDate, SaveRoster
 
 
 def release_variants(
@@ -114,12 +114,12 @@ def write_release(folder: CourseFolder, assignment: str, numbers: Texts, target:
 def release_notebook(folder: CourseFolder, assignment: str, path: Path, numbers: Texts | None) -> str:
     """One of the assignment's notebooks as nbgrader would release it with these numbers; None for the handout's.
 
-    It goes through the steps of generate_assignment except two that write to the gradebook, which has no variants.
+    It goes through the steps of generate_assignment except those that write to the gradebook, which has no variants.
     """
     converter = GenerateAssignment(coursedir=folder.directory, config=folder.config)
     exporter = converter.exporter_class(parent=converter, config=converter.config)
     for step in map(import_step, converter.preprocessors):
-        if step not in (SaveCells, SaveDueDate):
+        if step not in (SaveCells, SaveDueDate, SaveRoster):
             exporter.register_preprocessor(step)
     where = {"assignment": assignment, "notebook": path.stem, "student": "."}
     nb = with_numbers(nbformat.read(path, as_version=4), numbers)

@@ -83,8 +83,8 @@ def members(
             result[who, number] = [person, *others]
             if key(team) not in teams:
                 remarks.append(
-                    f"{team}: its file was taken for {person.first} {person.last} ({person.id}) alone; if it is a "
-                    "team, name its members in the roster's column `group`, or by --teams FILE.csv with the columns name,id"
+                    f"{team}: its file was taken for {person.first} {person.last} ({person.id}) alone; if it "
+                    "is a team, name its members in the roster's column `group`, or by --teams FILE.csv (name,id)"
                 )
         elif team and (
             known := teams.get(key(f"{who.removeprefix(f'{team}-')} {number}")) or teams.get(key(team))

@@ -23,7 +23,8 @@ COLUMNS = [
 class MarksCsv(ExportPlugin):
     """`nbgrader export` plug-in. Writes nbgrader's own columns, quoted where needed, then one per item.
 
-    A student without a submission has 0 and a note. Items that wait for a person are empty, and `waiting` is their number.
+    A student without a submission has 0 and a note. Items that wait for a person are empty, and `waiting` is their
+    number.
     """
 
     def export(self, gradebook: Gradebook) -> None:

@@ -432,8 +432,8 @@ def similar(
     corpus = collect(folder, assignment, past or [])
     comparison = compare(corpus, top)
     with Gradebook(folder.directory.db_url) as gradebook:
-        names = {id: person.full_name for id, person in class_list(folder, gradebook).items()}
-    text = page(corpus, comparison, assignment, term_names(past or []), names)
+        people = {id: person.full_name for id, person in class_list(folder, gradebook).items()}
+    text = page(corpus, comparison, assignment, term_names(past or []), people)
     output.write_text(text, encoding="utf-8")
     print(
         f"{len(corpus.handins)} hand-ins, {len(comparison.evidence)} pairs, {comparison.standing_out} stand out"

@@ -46,17 +46,17 @@ def class_table(report: ClassReport) -> Table:
         cells = [
             score_text([student.scores.get(item, math.nan) for item in items]) for items in columns.values()
         ]
-        name = [escape(printable(report.names.get(student.student, "")))] if report.names else []
+        names = [escape(printable(report.names.get(student.student, "")))] if report.names else []
         table.add_row(
             escape(printable(student.student)),
-            *name,
+            *names,
             *cells,
             f"{student.total:.4g}",
             f"{student.seconds:.0f} s",
         )
     for student_id in report.absent:
-        name = [escape(printable(report.names.get(student_id, "")))] if report.names else []
-        table.add_row(escape(printable(student_id)), *name, *("–" for _ in columns), "nothing", "–")
+        names = [escape(printable(report.names.get(student_id, "")))] if report.names else []
+        table.add_row(escape(printable(student_id)), *names, *("–" for _ in columns), "nothing", "–")
     table.caption = "wait: a person marks this item in formgrader"
     if len(columns) < len(report.points):
         table.caption = "+: a person marks items of this question in formgrader"

@@ -105,6 +105,8 @@ class ExpectedFiles:
             RejectedFileError: it is an expected file, but can't be used.
             UnexpectedFileError: it is not an expected file.
         """
+        if any(part.startswith(".") for part in parts):
+            raise UnexpectedFileError("a hidden file, which programs make")
         name, copy = without_copy_mark(parts[-1], canvas=canvas)
         if any(
             "*" not in pattern.name and pattern.matches(parts[-1], person.name) for pattern in self.patterns

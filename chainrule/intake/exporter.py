@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,7 +21,5 @@ class HandInExporter(NotebookExporter):
         path = Path(file_stream.name)
         if encoding := foreign_encoding(path):
             self.log.warning("%s was saved as %s: read so", path, encoding)
-        converted: tuple[NotebookNode, dict[str, Any]] = self.from_notebook_node(
-            read(path), resources=resources, **options
-        )
-        return converted
+        convert: Callable[..., tuple[NotebookNode, dict[str, Any]]] = self.from_notebook_node
+        return convert(read(path), resources=resources, **options)

@@ -37,7 +37,7 @@ SAID = {
     "schema1": [
         "cell a (number 2 from the top)",
         "version 1, and version 3 is needed",
-        "run `nbgrader update x.ipynb`",
+        "run `nbgrader update",
     ],
     "outside": [
         "cell 4 from the top",
@@ -169,7 +169,7 @@ def test_a_language_without_a_stub_is_named(root: Path) -> None:
     write(
         root, cell("x = 1", **ANSWER), kernelspec={"language": "julia", "name": "j", "display_name": "Julia"}
     )
-    with pytest.raises(CourseError, match="x.ipynb: language 'julia' has not been specified"):
+    with pytest.raises(CourseError, match=r"x\.ipynb: language 'julia' has not been specified"):
         require_sound(CourseFolder(root), "x")
 
 

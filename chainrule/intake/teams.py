@@ -68,16 +68,18 @@ def members(
     """
     keys = {(name.who, name.number) for name in names}
     result: dict[Key, list[Person] | str] = {}
-    by_name = {folded(person.first + person.last): person for person in people}
-    by_name |= {folded(person.last + person.first): person for person in people}
+    by_name: dict[str, set[Person]] = {}
+    for each in people:
+        for name in {folded(each.first + each.last), folded(each.last + each.first)} - {""}:
+            by_name.setdefault(name, set()).add(each)
     for who, number in keys:
         owner = owners.get((who, number)) or owners[who, ""]
-        told = next((teams[k] for k in map(key, (f"{who} {number}", number, who)) if k and k in teams), None)
-        team, person = team_and_person(who, by_name)
-        if told:
-            result[who, number] = told
-        elif isinstance(owner, Person):
+        told = next((teams[k] for k in map(key, (f"{who} {number}", who)) if k and k in teams), None)
+        team, person = team_and_person(who, by_name, teams) if lms == LmsName.moodle else ("", None)
+        if isinstance(owner, Person):
             result[who, number] = [owner]
+        elif told:
+            result[who, number] = told
         elif person:
             others = [each for each in teams.get(key(team), []) if each != person]
             result[who, number] = [person, *others]
@@ -90,6 +92,8 @@ def members(
             known := teams.get(key(f"{who.removeprefix(f'{team}-')} {number}")) or teams.get(key(team))
         ):
             result[who, number] = known
+        elif folded(who) in by_name:  # several students have this name
+            result[who, number] = owner
         elif is_hidden(who.rpartition("-")[2], keys):
             result[who, number] = (
                 f"{lms} has hidden the names (anonymous marking), so it can't be known here who {who} {number} is: "
@@ -106,12 +110,16 @@ def members(
     return result
 
 
-def team_and_person(who: str, by_name: Mapping[str, Person]) -> tuple[str, Person | None]:
-    """A team's name and one of its members, as Moodle writes `Group A-Ada Lovelace`; "" and None if it is none."""
+def team_and_person(who: str, by_name: Mapping[str, set[Person]], teams: Teams) -> tuple[str, Person | None]:
+    """A team's name and one of its members, as Moodle writes `Group A-Ada Lovelace`; "" and None if it is none.
+
+    An unknown team has a space or a digit in its name: Jean-Pierre Martin is not Pierre Martin of the team Jean.
+    """
     parts = who.split("-")
     for at in range(1, len(parts)):
-        if person := by_name.get(folded("-".join(parts[at:]))):
-            return "-".join(parts[:at]), person
+        team, found = "-".join(parts[:at]), by_name.get(folded("-".join(parts[at:])), set())
+        if len(found) == 1 and (key(team) in teams or any(c == " " or c.isdigit() for c in team)):
+            return team, next(iter(found))
     return "-".join(parts[:-1]), None
 
 

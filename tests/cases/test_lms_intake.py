@@ -81,7 +81,7 @@ def test_anonymous_marking_is_named_and_a_csv_says_who_it_is(root: Path, name: s
             "Teilnehmer_in_112_assignsubmission_file_sums.ipynb",
         ],
         ["Participante 7_111_assignsubmission_file_/sums.ipynb"],
-        ["Group A-Participant_111_assignsubmission_file_sums.ipynb"],
+        ["Group Z-Participant_111_assignsubmission_file_sums.ipynb"],
         ["anon_aB3dE_9001_sums.ipynb"],
         ["anonymous_101_9001_sums.ipynb"],
         ["12-34 - Anonymous User 4 - Mar 3, 2026 1105 AM - sums.ipynb"],
@@ -125,6 +125,20 @@ def test_a_member_with_a_file_of_their_own_keeps_it(root: Path) -> None:
     assert (root / "submitted/ada/fb1/sums.ipynb").read_bytes() != (
         root / "submitted/cy/fb1/sums.ipynb"
     ).read_bytes()
+
+
+def test_a_part_of_a_name_is_no_team_and_a_name_of_two_students_nobodys(root: Path) -> None:
+    """Jean-Pierre Martin, who is not on the roster, is not Pierre Martin."""
+    more = "pm,u5,Martin,Pierre,,\nx1,u6,Twin,Alex,,\nx2,u7,Twin,Alex,,\n"
+    (root / "roster.csv").write_text(ROSTER + more, encoding="utf-8")
+    nb = (CASES / "files" / "bom.ipynb").read_bytes()
+    names = ("Jean-Pierre Martin_1", "Alex Twin_2", "Alex Twin_3", "Team 1-Alex Twin_4")
+    download = root / "download.zip"
+    download.write_bytes(archive({f"{name}_assignsubmission_file_/sums.ipynb": nb for name in names}))
+    _, said, who = take(root, download)
+    assert who == set()
+    assert "several students are called Alex Twin" in said
+    assert "anonymous" not in said
 
 
 def test_a_csv_with_an_unknown_id_is_refused(root: Path) -> None:

@@ -32,7 +32,6 @@ WRONG = {
     'c.Course.judging = "nothere"': "neither the course folder nor this Python has such a package",
     'c.Course.judging = "a.b"': "write the name of one package of your own",
     'c.Course.preload = ["nothere"]': "which this Python cannot import",
-    'c.Course.preload = "torch"': "write names of modules",
     'c.Course.roster = "nothere.csv"': "cannot be read",
     f'c.Course.data_folder = "{CONFIG}"': "which is a file",
     'c.Run.profile = "fast"': "'quick', 'full'",
@@ -41,6 +40,15 @@ WRONG = {
     "c.Run.memry = 1": "did you mean memory?",
     "c.Course.nothing(": "has an error: SyntaxError",
 }
+
+
+@pytest.fixture
+def course(course: Path) -> Path:
+    """The tiny course without the options of this repository's assignments."""
+    (course / CONFIG).write_text(
+        "import chainrule.config\nc = get_config()\nc.merge(chainrule.config.pipelines())\n"
+    )
+    return course
 
 
 @pytest.mark.parametrize("line", WRONG)

@@ -94,7 +94,7 @@ def members(
             result[who, number] = known
         elif folded(who) in by_name:  # several students have this name
             result[who, number] = owner
-        elif is_hidden(who.rpartition("-")[2], keys):
+        elif folded(who.rpartition("-")[2]) not in by_name and is_hidden(who.rpartition("-")[2], keys):
             result[who, number] = (
                 f"{lms} has hidden the names (anonymous marking), so it can't be known here who {who} {number} is: "
                 "show the names there and download again, or say it by --teams FILE.csv with the columns name,id "

@@ -166,6 +166,7 @@ def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> I
                 f"{short(line.strip(), 60)!r} is not one of the markers, so that nothing would be cut out: "
                 f"write one of {', '.join(markers)}"
             )
+            break
 
 
 def format_problem(nb: NotebookNode, name: str) -> Iterator[str]:

@@ -37,7 +37,7 @@ SANITISE = ["chainrule.grading.Graft"]
 GRADE = [
     "chainrule.grading.Run",
     "chainrule.grading.Judge",
-    "nbconvert.preprocessors.CoalesceStreamsPreprocessor",  # progress bars become one line
+    "chainrule.grading.FinalOutputs",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
     "chainrule.grading.WaitForPeople",

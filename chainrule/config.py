@@ -24,6 +24,7 @@ RELEASE = [
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.SaveCells",
     "chainrule.release.SaveDueDate",
+    "chainrule.release.SaveRoster",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
     "chainrule.release.KeepVersion",
@@ -60,6 +61,7 @@ def pipelines() -> Config:
     c.GenerateAssignment.preprocessors = list(RELEASE)
     c.ZipCollectApp.extractor_plugin = "chainrule.intake.SafeExtractor"
     c.ZipCollectApp.collector_plugin = "chainrule.intake.DownloadCollector"
+    c.Autograde.exporter_class = "chainrule.intake.HandInExporter"  # reads UTF-16 and old formats, too
     c.Autograde.sanitize_preprocessors = list(SANITISE)
     c.Autograde.autograde_preprocessors = list(GRADE)
     c.HTMLExporter.preprocessors = [

@@ -36,19 +36,19 @@ class Course(Configurable):
         value_trait=Unicode(),
         key_trait=Unicode(),
         help="Due date of each assignment: 'YYYY-MM-DD HH:MM[:SS] Area/City'.",
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': '2026-10-01 12:00 Europe/Paris'}")
 
     data = Dict(
         value_trait=List(Unicode()),
         key_trait=Unicode(),
         help="The data sets that each assignment needs in its ./data, by their names in `chainrule data`.",
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': ['fashion-mnist']}")
 
     variants = Dict(
         value_trait=Unicode(),
         key_trait=Unicode(),
         help="The function that draws each assignment's per-student numbers: 'module:function'.",
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': 'judging.hw1.numbers:draw'}")
 
     judging = Unicode(
         "judging",
@@ -56,7 +56,7 @@ class Course(Configurable):
             "The package of right values and judges: hidden checks import it, and it is never released. A folder "
             "of the course with an __init__.py, or an installed package. No worker sees it."
         ),
-    ).tag(config=True)
+    ).tag(config=True, form="the name of a package, such as 'judging'")
 
     preload = List(
         Unicode(),
@@ -65,7 +65,7 @@ class Course(Configurable):
             "Modules that a worker has imported before its notebook begins: those that most notebooks import. "
             "None that starts a thread when imported: workers are forked."
         ),
-    ).tag(config=True)
+    ).tag(config=True, form="names of modules, such as ['torch', 'numpy']")
 
     datasets = Dict(
         value_trait=Unicode(),
@@ -74,7 +74,7 @@ class Course(Configurable):
             "More data sets by name: modules, installed or of the judging package, with the functions prepare and "
             "load of `chainrule.datasets.fashion_mnist`."
         ),
-    ).tag(config=True)
+    ).tag(config=True, form="{'my-set': 'judging.my_set'}")
 
     @validate("judging")
     def _is_a_package(self, proposal: dict[str, str]) -> str:
@@ -100,13 +100,13 @@ class Course(Configurable):
     roster = Unicode(
         "roster.csv",
         help="CSV file of the students: id, username, last, first, email. The id is the name of a student's folders.",
-    ).tag(config=True)
+    ).tag(config=True, form="the path of a CSV file, such as 'roster.csv'")
 
     late = Dict(
         value_trait=Enum(["zero", "report"]),
         key_trait=Unicode(),
         help="What a late hand-in costs: 'zero' all points, 'report' none. The intake report names it in both cases.",
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': 'zero'} or {'hw1': 'report'}")
 
     handin = Dict(
         value_trait=List(Unicode()),
@@ -115,9 +115,11 @@ class Course(Configurable):
             "The names of the files that each assignment's handout asks for, such as '{last}_{first}_hw1.pdf' or "
             "'*.zip/*.py'. {last} and {first} are the student's names, * is any text, and a slash means in a zip."
         ),
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': ['{last}_{first}_hw1.ipynb']}")
 
-    data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(config=True)
+    data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(
+        config=True, form="the path of a folder, such as 'data'"
+    )
 
     def due_date(self, assignment: str) -> datetime | None:
         """When the assignment is due, in UTC; None if the course has no date for it.
@@ -158,6 +160,28 @@ class Course(Configurable):
         return due is not None and datetime.now(UTC) > due
 
 
+def course_options(config: Config) -> Course:
+    """The course's options in a configuration.
+
+    Raises:
+        CourseError: one has a value that it cannot have. The message says what to write.
+    """
+    try:
+        return Course(config=config)
+    except TraitError as error:
+        for name, trait in Course.class_traits(config=True).items():
+            try:
+                Course(config=Config(Course={name: config.Course[name]} if name in config.Course else {}))
+            except TraitError as own:
+                value = config.Course[name]
+                if str(own).startswith("c.Course."):
+                    raise CourseError(str(own)) from None
+                raise CourseError(
+                    f"c.Course.{name} in {CONFIG} is {value!r}: write {trait.metadata['form']}"
+                ) from None
+        raise CourseError(f"{CONFIG}: {error}") from None
+
+
 class CourseFolder:
     """A course folder on disk: paths, options, and nbgrader's API for it.
 
@@ -178,9 +202,11 @@ class CourseFolder:
             self.config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
             self.config.CourseDirectory.root = str(self.root)
             self.config.merge(overrides or Config())
-            self.course = Course(config=self.config)
+            self.course = course_options(self.config)
             self.directory = CourseDirectory(config=self.config)
             self.api = NbGraderAPI(self.directory, config=self.config)
+        except CourseError:
+            raise
         except Exception as error:  # the file is code and may raise anything
             raise CourseError(
                 f"{self.root / CONFIG} has an error: {type(error).__name__}: {error}"

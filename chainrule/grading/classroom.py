@@ -30,10 +30,12 @@ from chainrule.grading.sandbox import WorkerError, confinement
 from chainrule.grading.sanitise import Graft, extra_notebooks, sentence
 from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
-from chainrule.intake.notebook import UnreadableNotebookError, read
+from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
+from chainrule.intake.roster import class_list
 from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.one_writer import one_writer
 from chainrule.release.points_table import misfits
+from chainrule.release.source import require_sound
 from chainrule.release.versions import keep_version, kept_versions
 
 SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
@@ -70,6 +72,8 @@ class ClassReport:
         origins: where each data set is from.
         sandbox: what was around the student's cells.
         changes: a line for each score that differs from the gradebook's before, if asked for.
+        names: of the students, by id, as far as they are known.
+        absent: ids of those who handed in nothing.
         unprotected: items whose checks student code can reach.
         notes: sentences for the instructor about the whole class.
     """
@@ -81,6 +85,8 @@ class ClassReport:
     origins: dict[str, str]
     sandbox: set[str] = field(default_factory=set)
     changes: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
     unprotected: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -144,6 +150,9 @@ def grade(
         with nullcontext(backend) if backend else open_backend(folder, jobs, cluster, gpu=gpu) as opened:
             options.Run.threads = opened.threads
             run_all(writer, chosen, opened, say)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        people = class_list(folder, gradebook)
+    absent = [id for id in people if not folder.folder("submitted", id, assignment).exists()]
     return ClassReport(
         assignment,
         profile,
@@ -152,6 +161,8 @@ def grade(
         origins,
         writer.sandbox,
         writer.changes,
+        {id: person.full_name for id, person in people.items() if person.full_name},
+        [] if students else absent,
         unprotected(folder, assignment),
         writer.notes(),
     )
@@ -387,6 +398,7 @@ class GradebookWriter:
 
 def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
     """Write the assignment into the gradebook as it is in source/ now. What release/ has may be older, and is kept."""
+    require_sound(folder, assignment)
     for path in folder.notebooks(assignment):
         released = folder.folder("release", ".", assignment) / path.name
         if not any(kept_versions(folder.root, assignment, path.stem)) and released.exists():
@@ -449,6 +461,8 @@ def sanitised_tasks(
         except UnreadableNotebookError as error:
             unreadable[master.stem] = str(error)
             continue
+        if encoding := foreign_encoding(path):
+            nb.metadata["chainrule"]["repairs"].append(f"{master.name} was saved as {encoding}: read so")
         nb.metadata["chainrule"]["depends"] = parts = run.depends(nb, assignment)
         tasks.append(Task(student, assignment, master.stem, nbformat.v4.writes(nb), key(parts), options))
     if not tasks:

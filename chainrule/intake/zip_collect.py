@@ -14,6 +14,7 @@ from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.download import Upload, lms_of, open_download, plan_intake
 from chainrule.intake.roster import read_roster
+from chainrule.intake.teams import read_teams
 from chainrule.intake.unpack import DownloadedFile, is_zip, list_files
 
 
@@ -71,7 +72,7 @@ class DownloadCollector(FileNameCollectorPlugin):
                     raise CourseError(f"{download} was not downloaded from an LMS that is known here")
                 opened.append((files, *recognition))
             people = read_roster(course.root / course.course.roster)
-            plan = plan_intake(course, assignment, opened, people)
+            plan = plan_intake(course, assignment, opened, people, read_teams(None, people))
         for kind in ("refused", "unknown"):
             for name, reason in getattr(plan.report, kind).items():
                 self.log.warning("%s %r: %s", kind.capitalize(), name, reason)
@@ -79,7 +80,7 @@ class DownloadCollector(FileNameCollectorPlugin):
             assert upload.match is not None
             if repairs := [*upload.match.repairs, *more_repairs]:
                 self.log.warning("Repaired %r: %s", upload.label, "; ".join(repairs))
-        return {upload.path.resolve(): upload for upload, _ in plan.chosen}
+        return {upload.path.resolve(): upload for upload, _ in plan.chosen if not upload.shared}
 
     def collect(self, submitted_file: str) -> dict[str, Any] | None:
         """Student, name and time of a file; None if it is not collected."""

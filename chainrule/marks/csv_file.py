@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExportPlugin
 
 from chainrule.marks.sheet import escape_formula, write_atomically
@@ -22,7 +23,8 @@ COLUMNS = [
 class MarksCsv(ExportPlugin):
     """`nbgrader export` plug-in. Writes nbgrader's own columns, quoted where needed, then one per item.
 
-    A student without a submission has 0. Items that wait for a person are empty, and `waiting` is their number.
+    A student without a submission has 0 and a note. Items that wait for a person are empty, and `waiting` is their
+    number.
     """
 
     def export(self, gradebook: Gradebook) -> None:
@@ -35,13 +37,23 @@ class MarksCsv(ExportPlugin):
         for assignment in assignments:
             for student in gradebook.students:
                 if not self.student or student.id in map(str, self.student):
-                    rows.append(_row(gradebook, assignment, student))
+                    row = _row(gradebook, assignment, student)
+                    if "timestamp" not in row:
+                        row["note"] = self._why_nothing(assignment.name, student.id)
+                    rows.append(row)
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, [*COLUMNS, "waiting", *items], restval="")
+        writer = csv.DictWriter(text, [*COLUMNS, "waiting", "note", *items], restval="")
         writer.writeheader()
         writer.writerows({key: escape_formula(value) for key, value in row.items()} for row in rows)
         write_atomically(target, text.getvalue().encode())
         self.log.info("Marks of %d students written to %s", len(rows), target)
+
+    def _why_nothing(self, assignment: str, student: str) -> str:
+        directory = CourseDirectory(parent=self)
+        handed_in = Path(
+            directory.root, directory.format_path(directory.submitted_directory, student, assignment)
+        )
+        return "handed in, not graded yet" if handed_in.is_dir() else "handed in nothing"
 
 
 def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 
 from chainrule.course import CourseFolder
-from chainrule.intake.roster import Person, read_roster
+from chainrule.intake.roster import Person, class_list, read_roster
 
 CENT = Decimal("0.01")
 
@@ -36,18 +36,13 @@ class StudentTotal:
 def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple[Decimal, list[StudentTotal]]:
     """The assignment's maximum and the students' totals: first the roster's, then those only in the gradebook.
 
-    Without a roster, the students are those of the gradebook, with their ids as usernames.
-
     Raises:
         CourseError: the roster cannot be read.
         MissingEntry: the gradebook doesn't know the assignment.
     """
+    people = class_list(folder, gradebook)
     path = folder.root / folder.course.roster
-    roster = {person.id: person for person in read_roster(path)} if path.exists() else None
-    people = dict(roster or {})
-    for student in gradebook.students:
-        names = (student.last_name or "", student.first_name or "", student.email or "")
-        people.setdefault(student.id, Person(student.id, student.id if roster is None else "", *names))
+    roster = {person.id for person in read_roster(path)} if path.exists() else set()
     maximum = Decimal(repr(gradebook.find_assignment(assignment).max_score))
     return maximum, [
         replace(_total(folder, gradebook, assignment, person, maximum), in_roster=id in (roster or people))

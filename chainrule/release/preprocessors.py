@@ -20,16 +20,21 @@ from chainrule.handin.inspection import HAND_IN_TAG
 from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
-from chainrule.intake.notebook import MAX_BYTES, read
-from chainrule.metadata import check_source
+from chainrule.intake.roster import read_roster
+from chainrule.intake.notebook import MAX_BYTES, read_source
 from chainrule.release.numbers import remove_marks
+from chainrule.release.source import problems
 
 
 class CheckMetadata(NbGraderPreprocessor):
-    """Refuse a notebook whose `metadata.chainrule`, of its own or of a cell, is not what `chainrule.metadata` says."""
+    """Refuse a notebook that nbgrader's steps would refuse or release with solutions, and name the cell.
+
+    `metadata.chainrule`, of its own or of a cell, has to be what `chainrule.metadata` says.
+    """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        check_source(nb, f"{resources['nbgrader']['notebook']}.ipynb")
+        if found := list(problems(nb, f"{resources['nbgrader']['notebook']}.ipynb", self)):
+            raise CourseError("\n".join(found))
         return nb, resources
 
 
@@ -71,6 +76,11 @@ class AddHandIn(NbGraderPreprocessor):
         patterns = [FilePattern.parse(text) for text in Course(parent=self).handin.get(assignment, [])]
         alone = len(self._sources(assignment)) == 1
         for pattern in patterns:
+            if unknown := re.findall(r"\{(?!last\}|first\})[^}]*\}?", pattern.name):
+                raise CourseError(
+                    f"c.Course.handin[{assignment!r}] in {CONFIG}: {pattern.name} has {unknown[0]!r}; "
+                    "only {last} and {first} are replaced by a student's names"
+                )
             if not pattern.can_be_packed or not (pattern.inside or pattern.suffix == ".pdf" or alone):
                 raise CourseError(
                     f"c.Course.handin[{assignment!r}] in {CONFIG}: {pattern.name} cannot be made: write 'NAME.pdf', "
@@ -85,7 +95,7 @@ class AddHandIn(NbGraderPreprocessor):
         return sorted(Path(directory.root, source).glob("*.ipynb"))
 
     def _spec(self, assignment: str) -> HandInSpec:
-        notebooks = {path.name: read(path) for path in self._sources(assignment)}
+        notebooks = {path.name: read_source(path) for path in self._sources(assignment)}
         stubs = ClearSolutions(parent=self)
         return HandInSpec(
             assignment=assignment,
@@ -144,6 +154,24 @@ class SaveDueDate(NbGraderPreprocessor):
             with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
                 # the gradebook keeps UTC without a zone
                 gradebook.update_or_create_assignment(assignment, duedate=due.replace(tzinfo=None))
+        return nb, resources
+
+
+class SaveRoster(NbGraderPreprocessor):
+    """Write the names and email addresses of the course's roster into the gradebook, if there is a roster."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        path = Path(CourseDirectory(parent=self).root, Course(parent=self).roster)
+        if path.exists():
+            people = read_roster(path)
+            with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
+                known = {student.id: student for student in gradebook.students}
+                for person in people:
+                    told = {"last_name": person.last, "first_name": person.first, "email": person.email}
+                    told = {name: value for name, value in told.items() if value}
+                    student = known.get(person.id)
+                    if student is None or any(getattr(student, name) != told[name] for name in told):
+                        gradebook.update_or_create_student(person.id, **told)
         return nb, resources
 
 

@@ -25,7 +25,7 @@ from chainrule.release.numbers import (
     with_numbers,
     variants_folder,
 )
-from chainrule.release.preprocessors import SaveDueDate
+from chainrule.release.preprocessors import SaveDueDate, SaveRoster
 from chainrule.release.versions import KeepVersion
 
 
@@ -121,7 +121,7 @@ def release_notebook(folder: CourseFolder, assignment: str, path: Path, numbers:
     converter = GenerateAssignment(coursedir=folder.directory, config=folder.config)
     exporter = converter.exporter_class(parent=converter, config=converter.config)
     for step in map(import_step, converter.preprocessors):
-        if step not in (SaveCells, SaveDueDate, KeepVersion):
+        if step not in (SaveCells, SaveDueDate, SaveRoster, KeepVersion):
             exporter.register_preprocessor(step)
     where = {"assignment": assignment, "notebook": path.stem, "student": "."}
     nb = with_numbers(nbformat.read(path, as_version=4), numbers)

@@ -49,9 +49,10 @@ def changes(student: str, before: Snapshot, now: Snapshot) -> list[str]:
         if old == score:
             continue
         line = f"{student} {item} {score_text(old)} → {score_text(score)}"
+        notebook, _, grade_id = item.rpartition("/")  # see chainrule.items
         for name, nb in now.notebooks.items():
-            if item in graded_cells(nb) and name in before.notebooks:
-                differences, reasons = explain(item, before.notebooks[name], nb)
+            if notebook in ("", name) and grade_id in graded_cells(nb) and name in before.notebooks:
+                differences, reasons = explain(grade_id, before.notebooks[name], nb)
                 line += f": {', '.join(differences)}" if differences else ""
                 line += f", because {joined_by_and(reasons)} changed" if reasons else ""
         lines.append(line)

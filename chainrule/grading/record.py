@@ -9,7 +9,6 @@ from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import Comment, Gradebook, SubmittedAssignment, SubmittedNotebook
@@ -17,6 +16,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from chainrule.course import CourseFolder
 from chainrule.metadata import graded_notebook, judged_cell, result_of
+from chainrule.release.master import masters
 
 REPAIRED = "Repaired before grading:"
 NOT_GRADED = "Not graded:"
@@ -146,10 +146,9 @@ def first_comment(
 ) -> list[Comment]:
     """The first comment of a submission outside the notebooks `without`, as a list of one or none."""
     notebooks = {notebook.name: notebook for notebook in submission.notebooks if notebook.name not in without}
-    for path in folder.notebooks(assignment):
-        if path.stem in notebooks:
-            nb = nbformat.read(path, as_version=4)
-            for comment in comments(notebooks[path.stem], nb).values():
+    for name, nb in masters(folder, assignment).items():
+        if name in notebooks:
+            for comment in comments(notebooks[name], nb).values():
                 return [comment]
     return []
 

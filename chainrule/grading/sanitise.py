@@ -20,21 +20,16 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import (
-    CheckCellMetadata,
-    ClearOutput,
-    ClearSolutions,
-    ComputeChecksums,
-    LockCells,
-    NbGraderPreprocessor,
-)
+from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 
 from chainrule.course import CourseFolder
+from chainrule.grading.options import refuse_options_without_effect
 from chainrule.grading.recognise import Recognition, is_answer, name_of, normal, visible
-from chainrule.intake.files import declared, handed_in
+from chainrule.intake.files import declared, handed_in, replaceable
 from chainrule.intake.notebook import checked
-from chainrule.metadata import GradedNotebook, check_source
+from chainrule.metadata import SKIPPED, GradedNotebook, check_source
 from chainrule.release import AddHandIn
+from chainrule.release.master import language, master_of
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
 
 MAX_ADDED = 2_000  # cells of the student's own
@@ -51,6 +46,7 @@ class Graft(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        refuse_options_without_effect(self.config)
         where = resources["nbgrader"]
         course = CourseDirectory(parent=self)
         folder = course.format_path(course.source_directory, ".", where["assignment"])
@@ -59,19 +55,23 @@ class Graft(NbGraderPreprocessor):
         check_source(source, path.name)
         manifest = Manifest.read(Path(course.root), where["assignment"])
         numbers = manifest.students.get(where["student"]) if manifest else None
-        master, submitted = self._master(source, numbers, where), checked(nb)
+        assignment, notebook = where["assignment"], where["notebook"]
+        # it has checksums, because nbgrader recognises an unchanged answer by its checksum
+        master = master_of(with_numbers(source, numbers), assignment, notebook, self.config)
+        submitted = checked(nb)
         master.cells += AddHandIn(parent=self).cells(where["assignment"])  # as in the release
         repairs = []
         if manifest:
             varying = NotebookNode(source, cells=[cell for cell in source.cells if templates(cell)])
-            own, handout = (self._master(varying, each, where).cells for each in (numbers, None))
-            others = (self._master(varying, each, where).cells for each in manifest.students.values())
+            own, handout = (self._stubs(varying, each) for each in (numbers, None))
+            others = (self._stubs(varying, each) for each in manifest.students.values())
             repairs = renumber(submitted, own, handout, others)
         repairs += graft(master, submitted)
         handed_in_folder = course.format_path(
             course.submitted_directory, where["student"], where["assignment"]
         )
-        files, unusable = handed_in(Path(course.root, handed_in_folder), declared(source, path.name))
+        limits = declared(source, path.name) | replaceable(self.config, where["assignment"])
+        files, unusable = handed_in(Path(course.root, handed_in_folder), limits)
         repairs += unusable
         for repair in repairs:
             self.log.warning("%s: %s", where["student"], repair)
@@ -81,15 +81,10 @@ class Graft(NbGraderPreprocessor):
         master.metadata["chainrule"] = about
         return master, resources
 
-    def _master(self, source: NotebookNode, numbers: Texts | None, where: Mapping[str, str]) -> NotebookNode:
-        """The instructor's notebook with these numbers, as in the release but with hidden checks.
-
-        It has checksums, because nbgrader recognises an unchanged answer by its checksum.
-        """
-        master = with_numbers(source, numbers)
-        for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
-            master, _ = step(parent=self).preprocess(master, {"nbgrader": dict(where)})
-        return master
+    def _stubs(self, source: NotebookNode, numbers: Texts | None) -> list[NotebookNode]:
+        """The cells with these numbers, without solutions."""
+        nb, _ = ClearSolutions(parent=self).preprocess(with_numbers(source, numbers), {})
+        return list(nb.cells)
 
 
 def renumber(
@@ -284,15 +279,6 @@ class Repairs:
         return self.others + sentences
 
 
-def language(nb: NotebookNode) -> str:
-    """The programming language in a notebook's metadata; "" if there is none."""
-    for part, key in (("language_info", "name"), ("kernelspec", "language")):
-        about = nb.metadata.get(part)
-        if isinstance(about, dict) and isinstance(about.get(key), str):
-            return str(about[key])
-    return ""
-
-
 def safe_name(name: str) -> str:
     """A name that a student chose, shortened to 60 harmless characters."""
     return re.sub(r"[^\w./ -]", "?", name)[:60]
@@ -417,6 +403,15 @@ def is_attachment(data: object) -> bool:
 
 
 def own_cell(cell: NotebookNode) -> NotebookNode:
-    """A copy of a student's own cell, without outputs and metadata."""
+    """A copy of a student's own cell, without outputs and metadata but for the tag that says not to run it."""
     code = cell.cell_type == "code"
-    return set_answer(nbformat.v4.new_code_cell() if code else nbformat.v4.new_markdown_cell(), cell)
+    copy = set_answer(nbformat.v4.new_code_cell() if code else nbformat.v4.new_markdown_cell(), cell)
+    if code and is_skipped(cell):
+        copy.metadata["tags"] = [SKIPPED]
+    return copy
+
+
+def is_skipped(cell: NotebookNode) -> bool:
+    """Whether a student's cell has the tag with which nbclient leaves it out."""
+    tags = cell.get("metadata", {}).get("tags")
+    return isinstance(tags, list) and SKIPPED in tags

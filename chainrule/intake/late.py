@@ -14,14 +14,21 @@ from chainrule.course import Course
 
 
 class LatePolicy(LateSubmissionPlugin):
-    """nbgrader's plug-in for late submissions: "zero" takes the whole score, "report" takes nothing."""
+    """nbgrader's plug-in for late submissions: "zero" takes the whole score, "report" takes nothing.
+
+    An assignment that `c.Course.late` doesn't name follows nbgrader's `c.LateSubmissionPlugin.penalty_method`.
+    """
+
+    def takes_all(self, assignment: str) -> bool:
+        """Whether a late hand-in of this assignment gets no points."""
+        policy: str = Course(parent=self).late.get(assignment) or self.penalty_method
+        return policy == "zero"
 
     def late_submission_penalty(
         self, student_id: str, score: float, total_seconds_late: float
     ) -> float | None:
         """The points that are taken off; None for no penalty."""
-        policy = Course(parent=self).late.get(self.parent.assignment_id)
-        return score if policy == "zero" and total_seconds_late > 0 else None
+        return score if self.takes_all(self.parent.assignment_id) and total_seconds_late > 0 else None
 
 
 class LatePenalties(AssignLatePenalties):
@@ -36,7 +43,7 @@ class LatePenalties(AssignLatePenalties):
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         nb, resources = super().preprocess(nb, resources)
-        if Course(parent=self).late.get(self.assignment_id) == "zero":
+        if isinstance(self.plugin_inst, LatePolicy) and self.plugin_inst.takes_all(self.assignment_id):
             with Gradebook(self.db_url) as gradebook:
                 key = (self.assignment_id, self.student_id)
                 notebook = gradebook.find_submission_notebook(self.notebook_id, *key)

@@ -19,22 +19,22 @@ class LatePolicy(LateSubmissionPlugin):
     An assignment that `c.Course.late` doesn't name follows nbgrader's `c.LateSubmissionPlugin.penalty_method`.
     """
 
-    def takes_all(self, assignment: str) -> bool:
-        """Whether a late hand-in of this assignment gets no points."""
-        policy: str = Course(parent=self).late.get(assignment) or self.penalty_method
-        return policy == "zero"
-
     def late_submission_penalty(
         self, student_id: str, score: float, total_seconds_late: float
     ) -> float | None:
         """The points that are taken off; None for no penalty."""
-        return score if self.takes_all(self.parent.assignment_id) and total_seconds_late > 0 else None
+        policy = Course(parent=self).late.get(self.parent.assignment_id)
+        if policy is None:
+            penalty: float | None = super().late_submission_penalty(student_id, score, total_seconds_late)
+            return penalty
+        return score if policy == "zero" and total_seconds_late > 0 else None
 
 
 class LatePenalties(AssignLatePenalties):
     """nbgrader's step that records late penalties, by our policy.
 
-    The penalty of "zero" is the notebook's maximum, so that points given later in formgrader are taken off, too.
+    The penalty of "zero" in `c.Course.late` is the notebook's maximum, so that points given later in formgrader are
+    taken off, too.
     """
 
     @default("plugin_class")
@@ -43,7 +43,7 @@ class LatePenalties(AssignLatePenalties):
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         nb, resources = super().preprocess(nb, resources)
-        if isinstance(self.plugin_inst, LatePolicy) and self.plugin_inst.takes_all(self.assignment_id):
+        if Course(parent=self).late.get(self.assignment_id) == "zero":
             with Gradebook(self.db_url) as gradebook:
                 key = (self.assignment_id, self.student_id)
                 notebook = gradebook.find_submission_notebook(self.notebook_id, *key)

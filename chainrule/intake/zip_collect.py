@@ -78,7 +78,14 @@ class DownloadCollector(FileNameCollectorPlugin):
 
     @cached_property
     def chosen(self) -> dict[Path, Upload]:
-        """The files to collect, by their paths in the folder of extracted files."""
+        """The files to collect, by their paths in the folder of extracted files; none if the course doesn't fit."""
+        try:
+            return self._choose()
+        except ChainruleError as error:  # as nbgrader says why it collects a file or not
+            self.log.error("Nothing is collected: %s", error)
+            return {}
+
+    def _choose(self) -> dict[Path, Upload]:
         app = self.parent
         assignment, root = app.coursedir.assignment_id, Path(app.coursedir.root)
         options = deepcopy(app.config)  # as nbgrader read it, wherever from
@@ -117,11 +124,7 @@ class DownloadCollector(FileNameCollectorPlugin):
         if self.named_regexp:
             found: dict[str, Any] | None = super().collect(submitted_file)
             return found
-        try:
-            upload = self.chosen.get(Path(submitted_file).resolve())
-        except ChainruleError as error:  # nothing can be collected: nbgrader's way to say so and stop
-            self.parent.fail(str(error))
-            return None
+        upload = self.chosen.get(Path(submitted_file).resolve())
         if upload is None:
             return None
         if upload.path.suffix != Path(upload.target).suffix:  # nbgrader doesn't change suffixes

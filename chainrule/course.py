@@ -25,7 +25,11 @@ from chainrule.errors import ChainruleError
 from chainrule.modules import CourseModules, load
 
 CONFIG = "nbgrader_config.py"
-DRIVER_PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}  # by the module's name
+DRIVER_PACKAGES = {
+    "psycopg": "'psycopg[binary]'",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}  # by the module's name
 PRELOAD = ["matplotlib.pyplot", "numpy", "torch", "torchvision", "tqdm.auto", "chainrule.lesson.figures"]
 
 

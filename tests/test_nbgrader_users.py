@@ -212,8 +212,10 @@ def test_an_error_names_the_file_that_has_it(
 
 
 def test_a_database_without_its_driver(course: Path) -> None:
-    url = "postgresql://ta:secret@localhost/gradebook"
-    with pytest.raises(CourseError, match="pip install psycopg2-binary") as refused:
+    url = "postgresql+psycopg2://ta:secret@localhost/gradebook"
+    with pytest.raises(
+        CourseError, match=r"psycopg2, is not installed\. Run pip install psycopg2-binary"
+    ) as refused:
         configure(course, f"c.CourseDirectory.db_url = {url!r}")
     assert "secret" not in str(refused.value)
 

@@ -13,11 +13,15 @@ from typing import Any
 
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 
-from chainrule.course import CourseFolder
+from chainrule.course import CourseError, CourseFolder
 from chainrule.errors import ChainruleError
 from chainrule.intake.download import Upload, lms_of, open_download, plan_intake
 from chainrule.intake.roster import read_roster
 from chainrule.intake.unpack import DownloadedFile, is_zip, list_files
+
+OTHER_NAMES = (
+    "If the names are not an LMS's, set c.FileNameCollectorPlugin.named_regexp; see docs/instructors.md."
+)
 
 
 class SafeExtractor(ExtractorPlugin):
@@ -82,7 +86,7 @@ class DownloadCollector(FileNameCollectorPlugin):
         try:
             return self._choose()
         except ChainruleError as error:  # as nbgrader says why it collects a file or not
-            self.log.error("Nothing is collected: %s", error)
+            self.log.error("Nothing is collected: %s %s", error, OTHER_NAMES)
             return {}
 
     def _choose(self) -> dict[Path, Upload]:
@@ -102,11 +106,7 @@ class DownloadCollector(FileNameCollectorPlugin):
             downloads.append(single_files([path for path in paths if not path.is_dir()]))
             opened = [(files, *lms) for files in downloads if files and (lms := lms_of(files))]
             if not opened:
-                self.log.warning(
-                    "No file has a name as in the downloads of the LMS that are known here. "
-                    "Set c.FileNameCollectorPlugin.named_regexp, or see docs/instructors.md."
-                )
-                return {}
+                raise CourseError("no file has a name as in the downloads of an LMS that is known here.")
             course.require(assignment)
             people = read_roster(course.root / course.course.roster)
             plan = plan_intake(course, assignment, opened, people)

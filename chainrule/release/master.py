@@ -41,13 +41,13 @@ def master_of(source: NotebookNode, assignment: str, notebook: str, config: Conf
             f"c.GenerateAssignment.preprocessors in {CONFIG} has no nbgrader.preprocessors.SaveCells: add it where the "
             "notebook has all its graded cells; without it the gradebook knows none of them"
         )
+    require_python(source, f"{notebook}.ipynb")
     nb = deepcopy(source)
     directory = CourseDirectory(config=config)
     with contextlib.chdir(directory.root):  # as nbgrader does: paths in options are relative to it
         resources = resources_for(directory, assignment, notebook)
         for step in steps[: saving[0]]:
             nb, resources = (step(config=config) if isinstance(step, type) else step)(nb, resources)
-    require_python(nb, f"{notebook}.ipynb")
     return nb
 
 

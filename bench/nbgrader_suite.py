@@ -19,7 +19,7 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -156,7 +156,7 @@ def write_results() -> None:
     from results import record
 
     stock, ours, listed = results("stock"), results("ours"), differences()
-    rows = []
+    rows: list[dict[str, int | str]] = []
     for module in MODULES:
         tests = [test for test in stock if test.startswith((f"{module}::", f"{module}."))]
         counts = Counter(
@@ -183,13 +183,13 @@ def write_results() -> None:
 # ---- the plug-in, in pytest's process -----------------------------------------------------------------------------
 
 
-def test_name(item: pytest.Item) -> str:
+def test_name(item: pytest.Function) -> str:
     """A test by its module in nbgrader.tests, class and name."""
     parts = [
         item.module.__name__.removeprefix("nbgrader.tests."),
         item.cls.__name__ if item.cls else "",
         item.name,
-    ]  # type: ignore[attr-defined]
+    ]
     return "::".join(filter(None, parts))
 
 
@@ -200,13 +200,15 @@ def pytest_configure() -> None:
     nbgrader.api.get_alembic_version = functools.cache(nbgrader.api.get_alembic_version)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     done = read(Path(os.environ["NBGRADER_SUITE_RESULTS"]))
     items[:] = [item for item in items if test_name(item) not in done]
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.when == "call" or report.outcome != PASSED:
         line = json.dumps({"test": test_name(item), "outcome": report.outcome})

@@ -38,7 +38,7 @@ GRADE = [
     "chainrule.grading.Run",
     "nbgrader.preprocessors.IgnorePattern",
     "chainrule.grading.Judge",
-    "nbconvert.preprocessors.CoalesceStreamsPreprocessor",  # progress bars become one line
+    "chainrule.grading.FinalOutputs",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
     "chainrule.grading.WaitForPeople",

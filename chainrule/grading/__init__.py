@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "FinalOutputs": "outputs",
     "WaitForPeople": "record",
     "Graft": "sanitise",
     "Judge": "judge",

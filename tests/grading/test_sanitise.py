@@ -475,7 +475,7 @@ def test_the_collaborators_line_may_be_deleted(folder: CourseFolder, handed_in: 
 
 def test_pictures_in_answers_are_kept(folder: CourseFolder, handed_in: NotebookNode) -> None:
     cells = by_id(handed_in)
-    cells["why"].attachments = PICTURE | {"broken": 5, "broken too": {"image/png": ["x"]}}
+    cells["why"].attachments = PICTURE | {"broken": 5, "broken too": {"image/png": ["x", 5]}}
     cells[SQUARE].attachments = PICTURE
     cells["title"].attachments = PICTURE
     nb = by_id(sanitised(folder, handed_in))

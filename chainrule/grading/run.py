@@ -184,7 +184,7 @@ class Run(Execute):
         for name, data_folder in (("data", data / self.profile), ("held-out", data / "held-out")):
             (self.folder / "referee" / name).symlink_to(data_folder.resolve())
         modules = self.modules(assignment)
-        limits = RefereeLimits(self.seconds[self.profile], self.memory << 20)  # those of a cell and a worker
+        limits = RefereeLimits(self.cell_seconds, self.memory << 20)  # those of a cell and a worker
         self.referee = Referee(self.folder / "referee", modules, limits) if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline

@@ -17,6 +17,7 @@ from traitlets.config import Config
 RELEASE = [
     "chainrule.release.CheckMetadata",
     "nbgrader.preprocessors.IncludeHeaderFooter",
+    "chainrule.release.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
     "nbgrader.preprocessors.ClearSolutions",
     "nbgrader.preprocessors.ClearOutput",
@@ -37,6 +38,7 @@ RELEASE = [
 SANITISE = ["chainrule.grading.Graft"]
 GRADE = [
     "chainrule.grading.Run",
+    "nbgrader.preprocessors.IgnorePattern",
     "chainrule.grading.Judge",
     "chainrule.grading.FinalOutputs",
     "nbgrader.preprocessors.LimitOutput",

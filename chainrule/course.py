@@ -5,23 +5,31 @@ from __future__ import annotations
 import keyword
 import re
 import sys
+import traceback
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from jupyter_core.paths import jupyter_config_path
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Dict, Enum, List, TraitError, Unicode, validate
-from traitlets.config import Config, Configurable
-from traitlets.config.loader import PyFileConfigLoader
+from traitlets.config import Application, Config, Configurable
 
 from chainrule.datasets.registry import DataSets
 from chainrule.errors import ChainruleError
 from chainrule.modules import CourseModules, load
 
 CONFIG = "nbgrader_config.py"
+DRIVER_PACKAGES = {
+    "psycopg": "'psycopg[binary]'",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}  # by the module's name
 PRELOAD = ["matplotlib.pyplot", "numpy", "torch", "torchvision", "tqdm.auto", "chainrule.lesson.figures"]
 
 
@@ -186,31 +194,32 @@ class CourseFolder:
     """A course folder on disk: paths, options, and nbgrader's API for it.
 
     Args:
-        root: the folder with nbgrader_config.py.
-        overrides: options that replace those in the file.
+        root: the folder with nbgrader_config.py, or the one that `c.CourseDirectory.root` names in Jupyter's folders.
+        overrides: options that replace those in the files.
     Raises:
-        CourseError: there is no such file, or it has an error.
+        CourseError: it is no course folder, a configuration file has an error, or the gradebook's driver is missing.
     """
 
     def __init__(self, root: Path, overrides: Config | None = None) -> None:
-        self.root = root.resolve()
-        if not (self.root / CONFIG).is_file():
+        self.config = read_config(root)
+        self.config.merge(overrides or Config())
+        configured = self.config.CourseDirectory.get("root")
+        self.root = (root / configured if isinstance(configured, str) else root).resolve()
+        if not ((root / CONFIG).is_file() or (configured and self.root == root.resolve())):
             raise CourseError(
-                f"{self.root} is not a course folder: it has no {CONFIG}. Go to one, or name it with --course."
+                f"{root.resolve()} is not a course folder: it has no {CONFIG}. "
+                "Go to one, or name it with --course."
             )
+        self.config.CourseDirectory.root = str(self.root)
         try:
-            self.config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
-            self.config.CourseDirectory.root = str(self.root)
-            self.config.merge(overrides or Config())
             self.course = course_options(self.config)
             self.directory = CourseDirectory(config=self.config)
             self.api = NbGraderAPI(self.directory, config=self.config)
         except CourseError:
             raise
-        except Exception as error:  # the file is code and may raise anything
-            raise CourseError(
-                f"{self.root / CONFIG} has an error: {type(error).__name__}: {error}"
-            ) from error
+        except Exception as error:  # TraitError, and what a plug-in raises when it is imported
+            raise CourseError(f"{root / CONFIG} has an error: {type(error).__name__}: {error}") from error
+        require_driver(self.directory.db_url)
 
     @property
     def assignments(self) -> list[str]:
@@ -267,8 +276,53 @@ def failure_cause(outcome: dict[str, Any]) -> str:
     return lines[0] if lines else "no details"
 
 
+def read_config(root: Path) -> Config:
+    """The configuration of a course as nbgrader reads it in that folder: Jupyter's folders first, then the course's.
+
+    Jupyter's folders are those of `jupyter --paths`: JUPYTER_CONFIG_DIR, JUPYTER_CONFIG_PATH, ~/.jupyter and others.
+
+    Raises:
+        CourseError: a file has an error.
+    """
+    files = Application(raise_config_file_errors=True)
+    folders = [str(root), *jupyter_config_path()]
+    try:
+        files.load_config_file("jupyter_config", path=folders)
+        files.load_config_file(Path(CONFIG).stem, path=folders)
+    except Exception as error:  # a file is code and may raise anything
+        raise CourseError(
+            f"{_failing_file(error, root)} has an error: {type(error).__name__}: {error}"
+        ) from error
+    return files.config
+
+
+def _failing_file(error: Exception, root: Path) -> str:
+    """The configuration file in which an exception was raised."""
+    names = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        names.append(error.filename or "")
+    ours = [name for name in names if Path(name).name in (CONFIG, "jupyter_config.py")]
+    return ours[-1] if ours else str(root / CONFIG)
+
+
+def require_driver(db_url: str) -> None:
+    """Raise CourseError unless the package that opens this gradebook is installed."""
+    try:
+        url = make_url(db_url)
+        url.get_dialect().import_dbapi()
+    except ModuleNotFoundError as error:
+        raise CourseError(
+            f"c.CourseDirectory.db_url is {url.render_as_string()}: its driver, {error.name}, is not installed. Run "
+            f"pip install {DRIVER_PACKAGES.get(error.name or '', error.name)}."
+        ) from None
+    except SQLAlchemyError as error:
+        raise CourseError(
+            f"c.CourseDirectory.db_url cannot be read as the URL of a database: {error}"
+        ) from None
+
+
 def find_course(start: Path) -> Path:
-    """The nearest folder at or above `start` with an nbgrader_config.py.
+    """The nearest folder at or above `start` with an nbgrader_config.py, else the one that Jupyter's folders name.
 
     Raises:
         CourseError: there is none.
@@ -276,4 +330,6 @@ def find_course(start: Path) -> Path:
     for folder in [start.resolve(), *start.resolve().parents]:
         if (folder / CONFIG).is_file():
             return folder
+    if root := read_config(start).CourseDirectory.get("root"):
+        return Path(root)
     raise CourseError(f"no {CONFIG} here or above: go to a course folder, or name it with --course.")

@@ -67,9 +67,10 @@ def changes(
         line = f"{student} {item} {' → '.join(texts)}"
         line += ": the maximum has changed" if rescaled else ""
         line += f": {marks[item]}" if item in marks else ""
+        notebook, _, grade_id = item.rpartition("/")  # see chainrule.items
         for name, nb in now.notebooks.items():
-            if item in graded_cells(nb) and name in before.notebooks:
-                differences, reasons = explain(item, before.notebooks[name], nb)
+            if notebook in ("", name) and grade_id in graded_cells(nb) and name in before.notebooks:
+                differences, reasons = explain(grade_id, before.notebooks[name], nb)
                 line += f": {', '.join(differences)}" if differences else ""
                 line += f", because {joined_by_and(reasons)} changed" if reasons else ""
         lines.append(line)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from traitlets.config import Config
 
@@ -32,8 +33,10 @@ from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
 from chainrule.intake.roster import class_list
+from chainrule.items import gradebook_items, item_names
 from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.one_writer import one_writer
+from chainrule.release.master import masters
 from chainrule.release.points_table import misfits
 from chainrule.release.source import require_sound
 from chainrule.release.versions import keep_version, kept_versions
@@ -46,7 +49,7 @@ class Graded:
     """One student's outcome.
 
     Attributes:
-        scores: by grade_id; None for what a person has to mark.
+        scores: by the item's name; None for what a person has to mark.
         seconds: how long the student's notebooks ran.
         notes: sentences for the instructor.
         internal_error: why grading failed for a reason that is not the student's; then grading again may help.
@@ -129,7 +132,7 @@ def grade(
     options = deepcopy(folder.config)
     options.Run.profile = profile
     if cell_seconds:
-        options.Run.seconds = {profile: cell_seconds}
+        options.Run.timeout = cell_seconds
     if gpu:
         options.Run.gpu = True
     if require_sandbox:
@@ -410,9 +413,8 @@ def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
 def unprotected(folder: CourseFolder, assignment: str) -> list[str]:
     """The items whose checks can't run in the referee."""
     return [
-        cell.metadata.nbgrader.grade_id
-        for path in folder.notebooks(assignment)
-        for cell in nbformat.read(path, as_version=4).cells
+        name
+        for name, cell in items(folder, assignment).items()
         if cell.cell_type == "code" and is_check(cell) and not is_refereed(cell, folder.course.judging)
     ]
 
@@ -427,6 +429,10 @@ def submitted(folder: CourseFolder, assignment: str, students: Sequence[str]) ->
         path.parent.name
         for path in folder.folder("submitted", "*", "x").parent.parent.glob(f"*/{assignment}")
     )
+    excluded = set(folder.directory.student_id_exclude.split(",")) & {*students, *everyone}
+    if left_out := sorted(excluded & set(students)):
+        raise CourseError(f"c.CourseDirectory.student_id_exclude leaves out {', '.join(left_out)}")
+    everyone = [student for student in everyone if student not in excluded]
     missing = sorted(set(students) - set(everyone))
     if missing:
         raise CourseError(f"nothing submitted for {assignment} by {', '.join(missing)}")
@@ -480,25 +486,36 @@ def only_files(handed_in: Path) -> None:
             )
 
 
+def items(folder: CourseFolder, assignment: str) -> dict[str, NotebookNode]:
+    """The cells with points, in notebook order, by the names of `chainrule.items`."""
+    cells = {
+        (notebook, cell.metadata.nbgrader.grade_id): cell
+        for notebook, nb in masters(folder, assignment).items()
+        for cell in nb.cells
+        if utils.is_grade(cell) or utils.is_task(cell)
+    }
+    names = item_names(cells)
+    return {names[item]: cell for item, cell in cells.items()}
+
+
 def points(folder: CourseFolder, assignment: str) -> dict[str, float]:
     """The maximum of each item, in notebook order."""
-    return {
-        cell.metadata.nbgrader.grade_id: float(cell.metadata.nbgrader.points)
-        for path in folder.notebooks(assignment)
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.metadata.get("nbgrader", {}).get("grade")
-    }
+    found = items(folder, assignment)
+    return {name: float(cell.metadata.nbgrader.points) for name, cell in found.items()}
 
 
 def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, float | None]:
-    """A student's scores in the gradebook; None for what a person has to mark."""
+    """A student's scores in the gradebook, by the names of `chainrule.items`; None for what a person has to mark."""
     with Gradebook(folder.directory.db_url) as gradebook:
         try:
             submission = gradebook.find_submission(assignment, student)
         except MissingEntry:
             return {}
+        names = gradebook_items(submission.assignment)
         return {
-            grade.name: None if grade.needs_manual_grade and grade.manual_score is None else grade.score
+            names[notebook.name, grade.name]: None
+            if grade.needs_manual_grade and grade.manual_score is None
+            else grade.score
             for notebook in submission.notebooks
             for grade in notebook.grades
         }

@@ -19,7 +19,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,7 @@ from chainrule.grading.sandbox import (
 )
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.handin.widgets import Widgets
-from chainrule.intake.files import declared, lay_out
+from chainrule.intake.files import declared, lay_out, replaceable
 from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
 from chainrule.worker.messages import PACKER
@@ -75,6 +75,14 @@ class Run(Execute):
     seconds = Dict({"quick": 300, "full": 3600}, help="Time limit of one cell in seconds, by profile.").tag(
         config=True
     )
+    timeout = Integer(
+        0,
+        allow_none=True,
+        help=(
+            "nbgrader's time limit of one cell in seconds, c.Execute.timeout, in both profiles; None for no limit but "
+            "the notebook's, 0 for c.Run.seconds."
+        ),
+    ).tag(config=True)
     threads = Integer(0, help="Threads per kernel for numerical libraries; 0 leaves the number to them.").tag(
         config=True
     )
@@ -99,10 +107,18 @@ class Run(Execute):
     raise_on_iopub_timeout = Bool(False, help="Whether missing outputs are an error.").tag(config=True)
     extra_arguments: list[str]  # of the kernel; a trait of nbclient's
 
+    @cached_property
+    def cell_seconds(self) -> int:
+        """The time limit of one cell, as the options say; nbclient's `timeout` is what is left of the notebook's."""
+        if self.timeout is None or self.timeout < 0:
+            return int(self.notebook_seconds[self.profile])
+        return int(self.timeout or self.seconds[self.profile])
+
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
     ) -> tuple[NotebookNode, dict[str, Any]]:
         assignment = resources["nbgrader"]["assignment"]
+        _ = self.cell_seconds  # before nbclient's `timeout` is set for the first cell
         about = graded_notebook(nb)
         if "depends" not in about:
             about["depends"] = self.depends(nb, assignment)
@@ -183,7 +199,7 @@ class Run(Execute):
         for name, data_folder in (("data", visible), ("held-out", held_out)):
             (self.folder / "referee" / name).symlink_to(data_folder.resolve())
         modules = self.modules(assignment)
-        limits = RefereeLimits(self.seconds[self.profile], self.memory << 20)  # those of a cell and a worker
+        limits = RefereeLimits(self.cell_seconds, self.memory << 20)  # those of a cell and a worker
         self.referee = Referee(self.folder / "referee", modules, limits) if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline
@@ -196,6 +212,7 @@ class Run(Execute):
             source = directory.format_path(directory.source_directory, ".", where["assignment"])
             path = Path(directory.root, source, f"{where['notebook']}.ipynb")
             limits = declared(nbformat.read(path, as_version=4), path.name)
+            limits |= replaceable(self.config, where["assignment"])
             submitted = directory.format_path(
                 directory.submitted_directory, where["student"], where["assignment"]
             )
@@ -242,7 +259,7 @@ class Run(Execute):
     def depends(self, nb: NotebookNode, assignment: str) -> dict[str, str]:
         """What the outcome of running this sanitised notebook depends on; see `store.depends`."""
         limits = {
-            "cell": self.seconds[self.profile],
+            "cell": self.cell_seconds,
             "notebook": self.notebook_seconds[self.profile],
             "memory": self.memory,
             "disk": self.disk,
@@ -304,7 +321,9 @@ class Run(Execute):
             threads = str(self.threads) if self.threads else None
             limited = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} if threads else {}
             backend = "module://matplotlib_inline.backend_inline"
-            env = dict(os.environ, PYTHONSAFEPATH="1", MPLBACKEND=backend, **limited)
+            env = dict(
+                os.environ, PYTHONSAFEPATH="1", MPLBACKEND=backend, NBGRADER_EXECUTION="autograde", **limited
+            )
             if os.name == "posix":  # sockets in our own folder instead of open ports
                 self.km.transport, self.km.connection_file = "ipc", str(self.folder / "kernel.json")
                 self.km.ip = str(self.folder / "kernel")
@@ -341,7 +360,7 @@ class Run(Execute):
             cell.outputs = self._refereed(cell, self.referee)
             self.busy_seconds += time.monotonic() - started
             return cell, resources
-        self.timeout = max(1, min(self.seconds[self.profile], math.ceil(left)))
+        self.timeout = max(1, min(self.cell_seconds, math.ceil(left)))
         before = self._waited()
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)

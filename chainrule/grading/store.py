@@ -78,7 +78,9 @@ def depends(
         if not marks or utils.is_solution(
             cell
         ):  # the student's: named by the cell of ours that it is or follows
-            theirs.append([last, cell.cell_type, cell.source, cell.get("attachments")])
+            theirs.append(
+                [last, cell.cell_type, cell.source, cell.get("attachments"), cell.metadata.get("tags")]
+            )
     about = graded_notebook(nb)
     parts = {
         # what the student handed in; it is not enough, because where it stands depends on our notebook

@@ -11,6 +11,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExportPlugin
 
+from chainrule.items import gradebook_items
 from chainrule.marks.sheet import escape_formula, write_atomically
 from chainrule.marks.totals import final_score, waiting_items
 
@@ -32,7 +33,7 @@ class MarksCsv(ExportPlugin):
         assignments = [
             a for a in gradebook.assignments if not self.assignment or a.name in map(str, self.assignment)
         ]
-        items = [cell.name for a in assignments for notebook in a.notebooks for cell in notebook.grade_cells]
+        items = dict.fromkeys(name for each in assignments for name in gradebook_items(each).values())
         rows = []
         for assignment in assignments:
             for student in gradebook.students:
@@ -70,8 +71,12 @@ def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:
         submission = gradebook.find_submission(assignment.name, student.id)
     except MissingEntry:
         return row | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0, "waiting": 0}
-    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    waiting = waiting_items(submission)
+    names, waiting = gradebook_items(assignment), waiting_items(submission)
+    scores = {
+        names[notebook.name, grade.name]: grade.score
+        for notebook in submission.notebooks
+        for grade in notebook.grades
+    }
     row |= {
         "timestamp": submission.timestamp,
         "raw_score": submission.score,
@@ -79,4 +84,4 @@ def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:
         "score": final_score(submission),
         "waiting": len(waiting),
     }
-    return row | {grade.name: "" if grade.name in waiting else grade.score for grade in grades}
+    return row | {name: "" if name in waiting else score for name, score in scores.items()}

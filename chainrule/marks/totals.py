@@ -9,6 +9,7 @@ from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 
 from chainrule.course import CourseFolder
 from chainrule.intake.roster import Person, class_list, read_roster
+from chainrule.items import gradebook_items
 
 CENT = Decimal("0.01")
 
@@ -72,8 +73,13 @@ def final_score(submission: SubmittedAssignment) -> float:
 
 def waiting_items(submission: SubmittedAssignment) -> set[str]:
     """Names of the items that wait for a person."""
-    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    return {grade.name for grade in grades if grade.needs_manual_grade and grade.manual_score is None}
+    names = gradebook_items(submission.assignment)
+    return {
+        names[notebook.name, grade.name]
+        for notebook in submission.notebooks
+        for grade in notebook.grades
+        if grade.needs_manual_grade and grade.manual_score is None
+    }
 
 
 def rounded(score: float, maximum: Decimal) -> Decimal:

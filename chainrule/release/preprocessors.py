@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader import preprocessors
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
@@ -35,6 +37,34 @@ class CheckMetadata(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         if found := list(problems(nb, f"{resources['nbgrader']['notebook']}.ipynb", self)):
             raise CourseError("\n".join(found))
+        return nb, resources
+
+
+class InstantiateTests(preprocessors.InstantiateTests):
+    """nbgrader's step that makes tests of `### AUTOTEST` lines, by running the reference solution.
+
+    Grading makes the instructor's notebook anew for each student, so the tests of equal notebooks are kept.
+    """
+
+    kept: ClassVar[dict[str, list[str]]] = {}  # the sources of a notebook's cells with tests
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        if not any(self.autotest_delimiter in cell.source for cell in nb.cells if cell.cell_type == "code"):
+            return nb, resources
+        folder = resources["metadata"]["path"]
+        files = [Path(place, self.autotest_filename) for place in (folder, ".")]
+        parts = [
+            nb.metadata.get("kernelspec"),
+            folder,
+            [[cell.cell_type, cell.source, cell.metadata.get("nbgrader")] for cell in nb.cells],
+            [path.read_text(encoding="utf-8") for path in files if path.is_file()],
+        ]
+        known = json.dumps(parts, sort_keys=True)
+        if known not in self.kept:
+            nb, resources = super().preprocess(nb, resources)
+            self.kept[known] = [cell.source for cell in nb.cells]
+        for cell, source in zip(nb.cells, self.kept[known], strict=True):
+            cell.source = source
         return nb, resources
 
 

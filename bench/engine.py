@@ -186,11 +186,10 @@ async def memory(count: int) -> list[dict[str, object]]:
         for _ in range(count):
             with tempfile.TemporaryDirectory() as name:
                 folder = Path(name)
-                for part in ("support-files", "socket"):
-                    (folder / part).mkdir()
+                (folder / "support-files").mkdir()
                 started = time.monotonic()
                 with closing(make_sandbox(folder, None, Limits(), [], False)) as sandbox:
-                    manager = kernel.WarmKernelManager(sandbox=sandbox, address=nursery.address, threads=1)
+                    manager = kernel.WarmKernelManager(sandbox=sandbox, line=nursery.line(), threads=1)
                     await manager.start_kernel()
                     client = manager.client()
                     client.start_channels()

@@ -335,7 +335,7 @@ def test_no_worker_can_read_the_judging_package_by_any_path(
         control=str(control),
     )
     with closing(Zygote(1)) as zygote:  # one that knows this PYTHONPATH
-        result = value(run(course, thief, zygote=zygote.address))
+        result = value(run(course, thief, zygote=zygote.line().detach()))
     assert result["control"] == "VISIBLE = 1"  # it did look where packages are
     assert result["tried"] > 20
     assert result["found"] == []

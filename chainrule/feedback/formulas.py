@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from html import escape
 
-from chainrule.handin.formulas import FormulaError, FormulaSource, Labels, MathJax
+from chainrule.handin.formulas import FormulaError, FormulaSource, Labels, MathJax, TooManyFormulas
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
@@ -33,6 +33,7 @@ class FormulaRenderer:
     def __init__(self, formulas: Iterable[str]) -> None:
         self._mathjax = MathJax(Labels(formulas))
         self._glyphs: dict[str, str] = {}
+        self._told = False  # that there are too many
 
     def render(self, source: FormulaSource) -> str:
         """The formula as HTML; its source in a box if it can't be typeset."""
@@ -42,8 +43,12 @@ class FormulaRenderer:
             if not formula.width:  # it only defines macros
                 return ""
             svg = ET.fromstring(formula.svg)
-        except (FormulaError, ET.ParseError):
-            return f'<code class="source">{escape(source.source.strip())}</code>'
+        except (FormulaError, ET.ParseError) as error:
+            boxed = f'<code class="source">{escape(source.source.strip())}</code>'
+            if isinstance(error, TooManyFormulas) and not self._told:
+                self._told = True
+                return f'<span class="note">[From here on, formulas are shown as text: {error}.]</span> {boxed}'
+            return boxed
         paths = {
             path.get("id", ""): self._glyphs.setdefault(path.get("d", ""), f"glyph-{len(self._glyphs)}")
             for path in svg.iterfind(f"{SVG}defs/{SVG}path")

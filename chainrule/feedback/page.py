@@ -57,6 +57,10 @@ REMOVED_ELEMENTS = [
 ]
 WEB = re.compile(r"\s*(https?://|mailto:)", re.IGNORECASE)
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+# What turns the direction of a text or takes no room, so that a reader sees another text than a program. The joiners of
+# emoji and of Persian (U+200C, U+200D) are not among them.
+INVISIBLE = re.compile("[\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+FORMULA = re.compile(r'<span data-formula="(\d+)"></span>')
 HIGHLIGHT = HtmlFormatter(nowrap=True)
 SVG_PAGE = """
 #set page(width: auto, height: auto, margin: 0pt)
@@ -136,8 +140,9 @@ def is_item(cell: NotebookNode) -> bool:
 
 
 def _clean(page: str) -> str:
-    """The page without control characters and lone surrogates."""
+    """The page without control characters and lone surrogates, and with the names of invisible characters."""
     page = UNPRINTABLE.sub("\ufffd", page)
+    page = INVISIBLE.sub(lambda found: f"[U+{ord(found[0]):04X}]", page)
     return page.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -263,10 +268,7 @@ class Cells:
                 self._insert_formulas(soup, text, masked, formulas)
         for element in soup.find_all(True):
             self._make_accessible(soup, element)
-        html = str(soup)
-        for number, formula in enumerate(formulas):
-            html = html.replace(f'<span data-formula="{number}"></span>', formula)
-        return html
+        return FORMULA.sub(lambda found: formulas[int(found[1])], str(soup))
 
     def _rename_ids(self, element: Tag, *, ours: bool) -> None:
         """Rename ids and the links to them, so that they differ from the page's own."""

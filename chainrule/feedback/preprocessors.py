@@ -133,8 +133,8 @@ class SafeRenderer(IPythonRenderer):
             return self.link(text or url, url, title)
         try:
             return super().image(text, url, title)
-        except InvalidNotebook:  # the attachment is missing
-            return f"[{escape(text)}]"
+        except InvalidNotebook:
+            return f"[{escape(text)}: an image that is not shown, because its cell has no such attachment or a damaged one]"
 
 
 def _markdown(exporter: HTMLExporter) -> Callable[[Context, str], str]:

@@ -22,7 +22,7 @@ from chainrule.metadata import judged_record, result_of
 from chainrule.modules import uses_judging
 from chainrule.validation import RecordError
 
-STOPPED = ("CellTimeoutError", "DeadKernelError", "NotRun", "KeyboardInterrupt")
+STOPPED = ("CellTimeoutError", "DeadKernelError", "NotRun", "KeyboardInterrupt", "RefereeLimit")
 
 
 class GraderError(ChainruleError, ValueError):

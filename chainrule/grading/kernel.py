@@ -28,19 +28,21 @@ from typing import Any, cast
 import zmq
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.connect import KernelConnectionInfo
+from jupyter_client.connect import ConnectionFileMixin, KernelConnectionInfo
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Any as AnyTrait
-from traitlets import DottedObjectName, Type, Unicode, default
+from traitlets import DottedObjectName, Type, default
 
 from chainrule.course import PRELOAD
 from chainrule.grading.sandbox import HOME, USER, Sandbox, WorkerError
 from chainrule.worker.confine import SandboxSpec
+from chainrule.worker.zygote import LISTENERS
 
 PROVISIONER = "chainrule-warm"
 START_SECONDS = 120.0  # importing torch from a cold disk
+BY_DESCRIPTOR = "/proc/self/fd"
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
 MAX_MESSAGE = 32 << 20  # bytes; a figure has 100,000
 MAX_QUEUED = 64  # messages on our side; the kernel queues some thousand more
@@ -56,30 +58,28 @@ class Zygote:
 
     def __init__(self, threads: int = 0, preload: Sequence[str] = PRELOAD) -> None:
         self.folder = tempfile.mkdtemp(prefix="chainrule-zygote-")
-        self._address, self._ready = str(Path(self.folder, "socket")), False
-        folders = {
-            "HOME": self.folder,  # without anybody's settings
-            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME")
-            or str(Path.home() / ".cache"),  # for the list of fonts
-        }
+        self._ready = False
+        copy_fonts(Path(self.folder))
+        folders = {"HOME": self.folder}  # without anybody's settings
         if path := os.environ.get("PYTHONPATH"):
             folders["PYTHONPATH"] = path
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "chainrule.worker.zygote", self._address, *preload],
-            stdin=subprocess.PIPE,
+            [sys.executable, "-P", "-m", "chainrule.worker.zygote", *preload],
+            stdin=theirs.fileno(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd="/",
             env=worker_environment(threads) | folders,
             start_new_session=True,  # Ctrl-C is for this process alone
         )
+        theirs.close()
 
-    @property
-    def address(self) -> str:
-        """Where it listens. This waits until it does.
+    def line(self) -> socket.socket:
+        """A new line to it, for one worker. This waits until it can start workers.
 
         Raises:
-            WorkerError: the zygote did not start.
+            WorkerError: the zygote did not start, or has ended.
         """
         if not self._ready:
             assert self.process.stdout is not None
@@ -91,10 +91,18 @@ class Zygote:
             self.close()
             reason = lines[-1] if lines else "too slow"
             raise WorkerError(f"the process that starts kernels did not start: {reason}")
-        return self._address
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                socket.send_fds(self.control, [b"line"], [theirs.fileno()])
+            except OSError as error:
+                ours.close()
+                raise WorkerError(f"the process that starts kernels does not answer: {error}") from None
+        return ours
 
     def close(self) -> None:
         """End the zygote, but not the workers that it has started."""
+        self.control.close()
         self.process.kill()
         self.process.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -103,18 +111,26 @@ class Zygote:
 _zygotes: dict[tuple[int, tuple[str, ...]], Zygote] = {}  # of this process, by the number of threads
 
 
-def zygote_address(address: str, threads: int, preload: Sequence[str] = PRELOAD) -> str:
-    """The address of a zygote that answers: the given one, or else that of this process's own."""
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-            if connection.connect_ex(address) == 0:
-                return address
+def copy_fonts(home: Path) -> None:
+    """Copy matplotlib's list of fonts, which takes seconds to make, to a home folder in which it is looked for.
+
+    The process that has this home must not know the path of our own cache.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "matplotlib"
+    (home / ".cache" / "matplotlib").mkdir(parents=True)
+    with contextlib.suppress(OSError):
+        for fonts in cache.glob("fontlist-*.json"):
+            shutil.copyfile(fonts, home / ".cache" / "matplotlib" / fonts.name)
+
+
+def line_to_zygote(threads: int, preload: Sequence[str] = PRELOAD) -> socket.socket:
+    """A line to this process's own zygote, which is started if there is none."""
     key = threads, tuple(preload)
     zygote = _zygotes.get(key)
     if zygote is None or zygote.process.poll() is not None:
         zygote = _zygotes[key] = Zygote(threads, preload)
         atexit.register(zygote.close)
-    return zygote.address
+    return zygote.line()
 
 
 def worker_environment(threads: int) -> dict[str, str]:
@@ -133,49 +149,69 @@ def worker_environment(threads: int) -> dict[str, str]:
     }
 
 
-def start_worker(address: str, spec: SandboxSpec, pidfd: int | None) -> socket.socket:
+def start_worker(line: socket.socket, spec: SandboxSpec, pidfd: int | None) -> list[int]:
     """Have a zygote start a worker.
 
     Args:
-        address: of the zygote.
+        line: to the zygote. After that it leads to the worker's supervisor.
         pidfd: of a process in the worker's sandbox; None for no namespaces.
     Returns:
-        The connection to the worker's supervisor.
+        Descriptors of the places of the worker's sockets (see `zygote.listen_without_names`), and the worker's pidfd.
     Raises:
         WorkerError: the zygote does not answer, or the worker could not be started.
     """
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    connection.settimeout(START_SECONDS)
+    line.settimeout(START_SECONDS)
     try:
-        connection.connect(address)
         message = json.dumps(asdict(spec)).encode()
-        if pidfd is None:
-            connection.send(message)
-        else:
-            socket.send_fds(connection, [message], [pidfd])
-        answer = connection.recv(4096).decode(errors="replace")
+        socket.send_fds(line, [message], [] if pidfd is None else [pidfd])
+        reply, descriptors, _, _ = socket.recv_fds(line, 4096, len(LISTENERS) + 1)
     except OSError as error:
-        connection.close()
+        line.close()
         raise WorkerError(f"the process that starts kernels does not answer: {error}") from None
+    answer = reply.decode(errors="replace")
     if answer != "started":
-        connection.close()
+        line.close()
         reason = answer.removeprefix("failed ") or "it ended at once"
         raise WorkerError(f"a worker could not be started: {reason}")
-    return connection
+    return descriptors
 
 
 class WarmProvisioner(KernelProvisionerBase):
     """Has a zygote start a kernel in a sandbox, and ends the kernel and the sandbox."""
 
-    address = Unicode(help="Where the zygote listens.")
+    line = AnyTrait(help="A line to the zygote.")
     sandbox = AnyTrait(help="A `Sandbox`.")
     threads = AnyTrait(0)
-    supervisor: socket.socket | None = None  # the connection to it, as long as the kernel runs
+    supervisor: socket.socket | None = None  # the line to it, as long as the kernel runs
+    descriptors: Sequence[int] = ()  # what `start_worker` returned
     exit_status: int | None = None
 
     @property
     def has_process(self) -> bool:
         return self.supervisor is not None
+
+    @property
+    def referee(self) -> str:
+        """The address of the socket on which the worker listens for the referee; "" if there is no worker any more."""
+        return f"{BY_DESCRIPTOR}/{self.descriptors[len(CHANNELS)]}" if self.descriptors else ""
+
+    def waited(self) -> float:
+        """Seconds for which the worker was ready to run and had no core; 0 where the system doesn't count them.
+
+        Of all threads of the kernel and of its session's other processes, the one that waited longest counts.
+        """
+        try:
+            about = Path(f"/proc/self/fdinfo/{self.descriptors[-1]}").read_text()
+            session = str(int(about.partition("\nPid:")[2].split()[0]))
+        except (OSError, LookupError, ValueError):
+            return 0.0
+        longest = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError, LookupError, ValueError):
+                if stat.read_text().rpartition(")")[2].split()[3] == session:
+                    for thread in (stat.parent / "task").glob("*/schedstat"):
+                        longest = max(longest, int(thread.read_text().split()[1]))
+        return longest / 1e9
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         return {"cmd": []}
@@ -192,14 +228,10 @@ class WarmProvisioner(KernelProvisionerBase):
             **ports,
         }
         spec = sandbox.spec(connection, worker_environment(self.threads))
-        self.supervisor = start_worker(self.address, spec, sandbox.pidfd)
-        deadline = time.monotonic() + START_SECONDS
-        sockets = [sandbox.outside(f"{sandbox.sockets}/k-{number}") for number in ports.values()]
-        while not all(map(os.path.exists, sockets)):
-            if await self.poll() is not None or time.monotonic() > deadline:
-                raise WorkerError("the kernel ended before it was ready")
-            await asyncio.sleep(0.005)
-        outside = connection | {"key": key.encode(), "ip": sandbox.outside(f"{sandbox.sockets}/k")}
+        self.descriptors = start_worker(self.line, spec, sandbox.pidfd)
+        self.supervisor = self.line
+        ours = dict(zip(ports, self.descriptors, strict=False))
+        outside = connection | ours | {"key": key.encode(), "ip": BY_DESCRIPTOR}
         return cast(KernelConnectionInfo, outside)  # the type has str for the key; jupyter_client uses bytes
 
     async def poll(self) -> int | None:
@@ -233,6 +265,9 @@ class WarmProvisioner(KernelProvisionerBase):
         if self.supervisor is not None:
             self.supervisor.close()
             self.supervisor = None
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+        self.descriptors = ()
         self.sandbox.close()
 
     def _send(self, command: bytes) -> None:
@@ -241,8 +276,27 @@ class WarmProvisioner(KernelProvisionerBase):
                 self.supervisor.send(command)
 
 
-class WarmClient(AsyncKernelClient):
+class ByDescriptor(ConnectionFileMixin):
+    """Connects to sockets that have no names: "ports" are descriptors of the places where they were."""
+
+    def _make_url(self, channel: str) -> str:
+        descriptor = getattr(self, f"{channel}_port")
+        return f"{self.transport}://{self.ip}/{descriptor}"
+
+
+class WarmClient(ByDescriptor, AsyncKernelClient):
     """A client of a kernel that has been started."""
+
+    def start_channels(
+        self,
+        shell: bool = True,
+        iopub: bool = True,
+        stdin: bool = True,
+        hb: bool = False,
+        control: bool = True,
+    ) -> None:
+        """As usual, but without a heartbeat: the supervisor says when the kernel has ended."""
+        super().start_channels(shell, iopub, stdin, False, control)
 
     async def wait_for_ready(self, timeout: float | None = None) -> None:
         """Wait until a request has been answered on both channels. This takes milliseconds.
@@ -272,18 +326,18 @@ def is_idle(message: dict[str, Any], request: str) -> bool:
     )
 
 
-class WarmKernelManager(AsyncKernelManager):
+class WarmKernelManager(ByDescriptor, AsyncKernelManager):
     """Manages one kernel, which `WarmProvisioner` starts in a sandbox."""
 
     sandbox = AnyTrait(help="A `Sandbox`.")
-    address = Unicode()
+    line = AnyTrait(help="A line to the zygote.")
     threads = AnyTrait(0)
     client_class = DottedObjectName(f"{__name__}.WarmClient")
     client_factory = Type(WarmClient)
 
     @property
     def kernel_spec(self) -> KernelSpec:
-        config = {"sandbox": self.sandbox, "address": self.address, "threads": self.threads}
+        config = {"sandbox": self.sandbox, "line": self.line, "threads": self.threads}
         return KernelSpec(
             argv=[],
             display_name="Python 3",

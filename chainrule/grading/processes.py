@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -20,12 +21,11 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from multiprocessing import connection, forkserver, get_context, parent_process
+from multiprocessing.reduction import recv_handle, send_handle
 from types import TracebackType
 
-from traitlets.config import Config
-
 from chainrule.course import PRELOAD, CourseError
-from chainrule.grading.kernel import Zygote
+from chainrule.grading.kernel import BY_DESCRIPTOR, Zygote
 from chainrule.grading.sandbox import WorkerError
 from chainrule.grading.task import Task, run_and_judge
 
@@ -69,9 +69,8 @@ class Processes:
         self.zygote: Zygote | None = None  # starts the kernels of all notebooks
         if sys.platform == "linux":
             self.zygote = Zygote(self.threads, self.preload)
-            with temporary_environment(ONE_THREAD):
-                context.set_forkserver_preload(IMPORTED)
-                forkserver.ensure_running()
+            with STARTING, temporary_environment(ONE_THREAD):
+                start_fork_server()
 
     def __enter__(self) -> Processes:
         return self
@@ -103,7 +102,7 @@ class Processes:
         try:
             if self.closed:
                 raise WorkerError("interrupted")
-            text = process.run(replace(task, options=self._with_zygote(task.options)))
+            text = process.run(task, self._line())
             self.idle.append(process)
             return text
         except BaseException:
@@ -112,17 +111,14 @@ class Processes:
         finally:
             self.busy.discard(process)
 
-    def _with_zygote(self, options: Config) -> Config:
-        """The options with the address of a running zygote."""
+    def _line(self) -> socket.socket | None:
+        """A line to a running zygote, for one worker; None where there are none."""
         if sys.platform != "linux":
-            return options
+            return None
         with self.starting:
             if self.zygote is None or self.zygote.process.poll() is not None:
                 self.zygote = Zygote(self.threads, self.preload)
-            options = copy(options)
-            options.Run = options.Run.copy()
-            options.Run.zygote = self.zygote.address
-            return options
+            return self.zygote.line()
 
 
 class Process:
@@ -137,7 +133,8 @@ class Process:
                 self.process = context.Process(target=serve, args=(child_end, dict(os.environ), self.folder))
                 try:
                     with temporary_environment(ONE_THREAD):
-                        context.set_forkserver_preload(IMPORTED)
+                        if sys.platform == "linux":
+                            start_fork_server()
                         self.process.start()
                     break
                 except (EOFError, OSError) as error:
@@ -148,14 +145,19 @@ class Process:
                     reason = f"{type(error).__name__}: {error}"
                     raise WorkerError(f"no process could be started ({reason})") from None
 
-    def run(self, task: Task) -> str:
+    def run(self, task: Task, line: socket.socket | None = None) -> str:
         """The judged notebook as JSON.
 
+        Args:
+            line: to a zygote. It is closed here, and the process has a descriptor of its own.
         Raises:
             CourseError, WorkerError: see `run_and_judge`; or the process has ended.
         """
         try:
-            self.pipe.send(task)
+            self.pipe.send((task, line is not None))
+            if line is not None:
+                with line:
+                    send_handle(self.pipe, line.fileno(), self.process.pid)
             reply: tuple[str, Exception | None] = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join(1)
@@ -201,7 +203,10 @@ def serve(pipe: connection.Connection, environ: dict[str, str], folder: str) -> 
         os.environ.update(environ)
         tempfile.tempdir = folder
         while True:
-            task: Task = pipe.recv()
+            task, has_line = pipe.recv()
+            line = recv_handle(pipe) if has_line else None
+            if line is not None:
+                task = with_line(task, line)
             outcome: tuple[str, Exception | None]
             try:
                 interruptible.set()
@@ -210,6 +215,8 @@ def serve(pipe: connection.Connection, environ: dict[str, str], folder: str) -> 
                 outcome = "", type(error)(str(error))
             finally:
                 interruptible.clear()
+                if line is not None:
+                    os.close(line)
             pipe.send(outcome)
     except (EOFError, ConnectionError, KeyboardInterrupt):
         pass
@@ -217,6 +224,29 @@ def serve(pipe: connection.Connection, environ: dict[str, str], folder: str) -> 
         shutil.rmtree(
             folder, ignore_errors=True
         )  # an interrupt may have stopped a notebook's own cleaning up
+
+
+def with_line(task: Task, descriptor: int) -> Task:
+    """The task with the descriptor of a line to a zygote among its options."""
+    options = copy(task.options)
+    options.Run = options.Run.copy()
+    options.Run.zygote = descriptor
+    return replace(task, options=options)
+
+
+def start_fork_server() -> None:
+    """Start the process that others are forked from, and take its socket's name away.
+
+    It runs whatever code it is sent. With a name, student code of our own user could connect to it where there is no
+    bubblewrap. So in place of the name there is a link to a descriptor of ours, which in other processes is none.
+    """
+    context.set_forkserver_preload(IMPORTED)
+    forkserver.ensure_running()
+    address: str = forkserver._forkserver._forkserver_address  # type: ignore[attr-defined]
+    if not os.path.islink(address):
+        place = os.open(address, os.O_PATH)
+        os.unlink(address)
+        os.symlink(f"{BY_DESCRIPTOR}/{place}", address)
 
 
 def end_with_parent(folder: str) -> None:

@@ -1,6 +1,6 @@
 """Graded cells run here, in a process that never runs student code.
 
-The student's objects stay in the kernel. For each graded cell the kernel connects to a socket of ours and answers
+The student's objects stay in the kernel. For each graded cell we connect to a socket of the kernel's, and it answers
 requests (see `lesson.verbs`) until we close the connection. Hidden checks, expected values and the verdict stay in
 this process.
 """
@@ -11,56 +11,79 @@ import ast
 import contextlib
 import math
 import os
+import signal
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chainrule.lesson.student import connect
-from chainrule.lesson.wire import WireError, pack, receive_reply, send_request
+from chainrule.lesson.student import CheckFailed, connect
+from chainrule.lesson.wire import TOO_LARGE, WireError, pack, receive_reply, send_request
 from chainrule.modules import CourseModules, importable
 
 GRACE_SECONDS = 5.0  # for the worker to answer that it has interrupted a call at the time limit
+MAX_RECEIVED = 1 << 31  # bytes of all answers of a notebook; most send less than a thousandth
+
+
+class RefereeLimit(CheckFailed):
+    """The checks of a cell took too long. What made them is the answer, so it fails."""
+
+
+@dataclass(frozen=True)
+class RefereeLimits:
+    """What the checks of one graded cell may use: seconds of processor time, and bytes of memory in addition."""
+
+    seconds: float = 300.0
+    memory: int = 8 << 30
 
 
 class Referee:
     """Runs graded cells, and asks a worker for the student's values through a Unix socket.
 
     Args:
-        address: where the worker connects; systems allow about 100 bytes.
         folder: the working folder of graded cells, with `data` in it.
         modules: the course's own that graded cells may import.
+        limits: on the work of a graded cell's checks in this process.
     """
 
-    def __init__(self, address: Path, folder: Path, modules: CourseModules | None = None) -> None:
-        self.folder, self.modules = folder, modules
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.listener.bind(str(address))
-        self.listener.listen(1)
+    def __init__(
+        self, folder: Path, modules: CourseModules | None = None, limits: RefereeLimits = RefereeLimits()
+    ) -> None:
+        self.folder, self.modules, self.limits = folder, modules, limits
+        self.received = 0  # bytes
         self.connection: socket.socket | None = None
         self.failure = ""  # why the worker can't be asked any more
+        self.waited: Callable[[], float] = lambda: 0.0  # seconds for which the worker had no core
+        self.limit_reached: Callable[[float, float], None] = lambda seconds, before: None
         self.deadline = math.inf  # of the whole notebook, by `time.monotonic`
 
-    def accept(self, seconds: float) -> None:
-        """Wait for the worker to connect. If it doesn't, every request of the next cell fails."""
-        self.listener.settimeout(seconds)
-        try:
-            self.connection, _ = self.listener.accept()
-            self.failure = ""
-        except TimeoutError:
-            self.failure = "the notebook's kernel does not answer"
+    def connect(self, address: str, token: str, seconds: float) -> None:
+        """Connect to the worker, and wait until it answers. If it doesn't, every request of the next cell fails.
+
+        Args:
+            address: of the socket on which the worker listens.
+            token: a text that the worker repeats: see `verbs.attend`.
+        """
+        self.connection = socket.socket(socket.AF_UNIX)
+        self.connection.settimeout(seconds)
+        self.failure = "the notebook's kernel does not answer"
+        before = self.waited()
+        with contextlib.suppress(OSError):
+            self.connection.connect(address)
+            self.connection.sendall(token.encode())
+            if self.connection.recv(len(token), socket.MSG_WAITALL) == token.encode():
+                self.failure = ""
+        if self.failure:
+            self.limit_reached(seconds, before)
 
     def hang_up(self) -> None:
         """Close the connection to the worker, which ends its work for this cell."""
         if self.connection is not None:
             self.connection.close()
             self.connection = None
-
-    def close(self) -> None:
-        """Close the socket too: no more cells."""
-        self.hang_up()
-        self.listener.close()
 
     def judge(self, source: str, name: str) -> Any:
         """Run a graded cell and return the value of its last expression.
@@ -77,7 +100,7 @@ class Referee:
         connect(self.carry)
         try:
             course = importable(self.modules) if self.modules else contextlib.nullcontext()
-            with working_folder(self.folder), course:
+            with working_folder(self.folder), course, limited(self.limits):
                 exec(compile(tree, f"<{name}>", "exec"), namespace)
                 if isinstance(last, ast.Expr):
                     return eval(compile(ast.Expression(last.value), f"<{name}>", "eval"), namespace)
@@ -95,16 +118,73 @@ class Referee:
         if seconds <= 0:
             self.failure = self.failure or "the notebook's time was over"
         if self.connection is not None and not self.failure:
+            started, before = time.monotonic(), self.waited()
             try:
                 send_request(self.connection, request, seconds)
-                return receive_reply(self.connection, seconds + GRACE_SECONDS)
+                reply = receive_reply(self.connection, seconds + GRACE_SECONDS)
+                self.received += len(reply)
+                if self.received > MAX_RECEIVED:
+                    raise WireError(f"one too many: all answers have {TOO_LARGE.format(MAX_RECEIVED >> 20)}")
+                return reply
+            except (RefereeLimit, MemoryError):
+                self.failure = "its checks took too much time or memory"
+                raise
             except TimeoutError:
                 kind, self.failure = "TimeLimit", "no answer within the time limit"
             except WireError as error:
                 self.failure = f"the answer is {error}"
             except OSError:
                 self.failure = "the notebook's kernel died"
+            finally:
+                if time.monotonic() - started >= seconds:
+                    self.limit_reached(seconds, before)
         return pack({"error": {"type": kind, "message": self.failure, "where": ""}})
+
+
+@contextlib.contextmanager
+def limited(limits: RefereeLimits) -> Iterator[None]:
+    """Limit what the block uses. Only in the main thread of systems with POSIX signals.
+
+    Raises:
+        RefereeLimit: the processor time is over; and again after every further second.
+        MemoryError: there is no memory left; some libraries raise an error of their own.
+    """
+    if os.name != "posix" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    import resource
+
+    def stop(*_: object) -> None:
+        raise RefereeLimit(f"it took more than {limits.seconds:.0f} seconds to be checked")
+
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    ends = {  # for work that no Python code interrupts; the process dies of the first
+        resource.RLIMIT_CPU: int(used.ru_utime + used.ru_stime + 2 * limits.seconds) + 10,
+        resource.RLIMIT_DATA: data_size() + limits.memory,
+    }
+    before = {kind: resource.getrlimit(kind) for kind in ends}
+    handler = signal.signal(signal.SIGPROF, stop)
+    try:
+        for kind, end in ends.items():
+            soft, hard = before[kind]
+            known = [limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY]
+            resource.setrlimit(kind, (min([end, *known]), hard))
+        signal.setitimer(signal.ITIMER_PROF, limits.seconds, 1.0)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, handler)
+        for kind, limit in before.items():
+            resource.setrlimit(kind, limit)
+
+
+def data_size() -> int:
+    """Bytes of memory that count for RLIMIT_DATA; where the system doesn't say, as many as there could be."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmData:")[2].split()[0]) << 10
+    except (OSError, LookupError, ValueError):
+        return 1 << 40
 
 
 @contextlib.contextmanager

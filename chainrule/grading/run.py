@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import secrets
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -34,15 +36,24 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import DataSets, Profile
-from chainrule.grading.kernel import WarmKernelManager, zygote_address
-from chainrule.grading.referee import Referee
-from chainrule.grading.sandbox import UNCONFINED, Limits, Sandbox, confinement, make_sandbox
+from chainrule.grading.kernel import WarmKernelManager, WarmProvisioner, line_to_zygote
+from chainrule.grading.referee import Referee, RefereeLimits
+from chainrule.grading.sandbox import (
+    UNCONFINED,
+    Limits,
+    Sandbox,
+    StarvedError,
+    confinement,
+    make_sandbox,
+)
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.intake.files import declared, lay_out
 from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
+from chainrule.worker.zygote import REFEREE
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
+STARVED = 0.2  # a notebook that had no core for this part of its time limit is run again
 FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
 MAX_OUTPUT = 20 << 20  # characters of output from one cell; a figure has 100,000
 
@@ -73,9 +84,9 @@ class Run(Execute):
         config=True
     )
     gpu = Bool(False, help="Whether notebooks see this machine's NVIDIA GPUs.").tag(config=True)
-    zygote = Unicode("", help="Address of the process that starts kernels; if empty, one is started.").tag(
-        config=True
-    )
+    zygote = Integer(
+        -1, help="Descriptor of a line to the process that starts kernels; if negative, one is started."
+    ).tag(config=True)
     results = Unicode("", help="A folder of finished runs; with it, nothing is run.").tag(config=True)
     shutdown_kernel = Unicode("immediate", help="A worker is killed: it has nothing to save.").tag(
         config=True
@@ -104,6 +115,8 @@ class Run(Execute):
         self.failure = ""  # why the remaining cells are not run
         self.output_size: Counter[int] = Counter()  # characters, by cell
         self.busy_seconds = 0.0
+        self.listener: socket.socket | None = None  # an ordinary kernel's, for the referee
+        self.starved, self.alone = False, resources.get("alone", True)
         started = time.monotonic()
         self.deadline = started + self.notebook_seconds[self.profile]
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
@@ -118,7 +131,11 @@ class Run(Execute):
                 self.failure = self.failure or "the kernel died"  # while shutting down
             finally:
                 if self.referee is not None:
-                    self.referee.close()
+                    self.referee.hang_up()
+                if self.listener is not None:
+                    self.listener.close()
+        if self.starved and not self.alone:
+            raise StarvedError("other processes had the cores when a time limit was reached")
         ran = GradedNotebook(
             profile=self.profile,
             origins=origins,
@@ -131,8 +148,8 @@ class Run(Execute):
         return nb, resources
 
     def _make_folders(self, assignment: str, data: Path) -> None:
-        """Fill the run's folder: support files for the notebook, the referee's folder, the socket between them."""
-        for name in ("support-files", "socket", "referee"):
+        """Fill the run's folder: support files for the notebook, the referee's folder."""
+        for name in ("support-files", "referee"):
             (self.folder / name).mkdir()
         for path in self.support_files(assignment):
             target = self.folder / "support-files" / path.name
@@ -142,11 +159,12 @@ class Run(Execute):
                 shutil.copy(path, target)
         for name, data_folder in (("data", data / self.profile), ("held-out", data / "held-out")):
             (self.folder / "referee" / name).symlink_to(data_folder.resolve())
-        socket = self.folder / "socket" / "referee"
         modules = self.modules(assignment)
-        self.referee = Referee(socket, self.folder / "referee", modules) if os.name == "posix" else None
+        limits = RefereeLimits(self.seconds[self.profile], self.memory << 20)  # those of a cell and a worker
+        self.referee = Referee(self.folder / "referee", modules, limits) if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline
+            self.referee.waited, self.referee.limit_reached = self._waited, self._limit_reached
 
     def _add_handed_in(self, checksums: Mapping[str, str], where: Mapping[str, str]) -> None:
         """Add the files that the student handed in with the notebook to the support files."""
@@ -189,7 +207,6 @@ class Run(Execute):
                     f"{private[0]} is readable by its owner only, and notebooks run as another user: "
                     f"run chmod -R a+rX {visible}"
                 )
-            self.sandbox.allow(self.folder / "socket" / "referee")
         else:
             shutil.copytree(self.folder / "support-files", self.folder / "work")
             (self.folder / "work" / "data").symlink_to(data.resolve())
@@ -240,10 +257,12 @@ class Run(Execute):
     def create_kernel_manager(self) -> Any:
         if self.sandbox is None:
             return super().create_kernel_manager()
-        address = zygote_address(self.zygote, self.threads, Course(parent=self).preload)
-        self.km = WarmKernelManager(
-            sandbox=self.sandbox, address=address, threads=self.threads, config=self.config
+        line = (
+            socket.socket(fileno=os.dup(self.zygote))
+            if self.zygote >= 0
+            else line_to_zygote(self.threads, Course(parent=self).preload)
         )
+        self.km = WarmKernelManager(sandbox=self.sandbox, line=line, threads=self.threads, config=self.config)
         return self.km
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
@@ -255,6 +274,10 @@ class Run(Execute):
             if os.name == "posix":  # sockets in our own folder instead of open ports
                 self.km.transport, self.km.connection_file = "ipc", str(self.folder / "kernel.json")
                 self.km.ip = str(self.folder / "kernel")
+                self.listener = socket.socket(socket.AF_UNIX)  # for the referee
+                self.listener.bind(str(self.folder / "worker"))
+                self.listener.listen()
+                kwargs["pass_fds"] = [self.listener.fileno()]
             # text that student code writes past IPython is dropped
             kwargs |= {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
             self.extra_arguments = [*self.extra_arguments, FOLDER_IN_PATH]
@@ -270,6 +293,7 @@ class Run(Execute):
         left = self.deadline - time.monotonic()
         if left <= 0 and not self.failure:
             self.failure = f"the notebook took {self.notebook_seconds[self.profile]} seconds, its limit"
+            self._limit_reached(self.notebook_seconds[self.profile], 0.0)
         if self.failure:
             cell.outputs = [error_output("NotRun", f"not run: {self.failure}")]
             return cell, resources
@@ -284,6 +308,7 @@ class Run(Execute):
             self.busy_seconds += time.monotonic() - started
             return cell, resources
         self.timeout = max(1, min(self.seconds[self.profile], math.ceil(left)))
+        before = self._waited()
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)
         except (DeadKernelError, CellTimeoutError) as error:
@@ -300,6 +325,7 @@ class Run(Execute):
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "CellTimeoutError"]
             message = f"stopped after {self.timeout} seconds, the limit for one cell"
             cell.outputs.append(error_output("CellTimeoutError", message))
+            self._limit_reached(self.timeout, before)
             self._kill_unless_answered(self.kc.kernel_info())
         return cell, resources
 
@@ -328,17 +354,19 @@ class Run(Execute):
 
     def _refereed(self, cell: NotebookNode, referee: Referee) -> list[NotebookNode]:
         """Run a graded cell in this process while the kernel answers its requests; return the cell's outputs."""
-        socket = (
-            str(self.folder / "socket" / "referee") if self.sandbox is None else self.sandbox.referee_socket
-        )
+        if self.listener is not None:
+            address, descriptor = str(self.folder / "worker"), self.listener.fileno()
+        else:
+            address, descriptor = self._provisioner().referee, REFEREE
+        token = secrets.token_hex(16)
         attend = (
             "__import__('chainrule.lesson.verbs').lesson.verbs.attend("
-            f"__import__('IPython').get_ipython().user_ns, {socket!r})"
+            f"__import__('IPython').get_ipython().user_ns, {descriptor}, {token!r})"
         )
         request = self.kc.execute(attend, silent=True, store_history=False)
         name = cell.metadata.nbgrader.grade_id
         try:
-            referee.accept(GRACE_SECONDS)
+            referee.connect(address, token, GRACE_SECONDS)
             with capture_output():
                 value = referee.judge(cell.source, name)
         except Exception as error:
@@ -360,7 +388,7 @@ class Run(Execute):
 
     def _answered(self, request: str) -> bool:
         """Whether the kernel lives and replies to a request within the grace period."""
-        deadline = time.monotonic() + GRACE_SECONDS
+        deadline, before = time.monotonic() + GRACE_SECONDS, self._waited()
         while (left := deadline - time.monotonic()) > 0:
             try:
                 reply = run_sync(self.kc.shell_channel.get_msg)(timeout=min(left, 2.0))
@@ -371,7 +399,27 @@ class Run(Execute):
                 continue
             if reply["parent_header"].get("msg_id") == request:
                 return True
+        self._limit_reached(GRACE_SECONDS, before)
         return False
+
+    def _waited(self) -> float:
+        """Seconds for which the worker was ready to run and had no core."""
+        return self._provisioner().waited() if self.sandbox is not None else 0.0
+
+    def _provisioner(self) -> WarmProvisioner:
+        provisioner = self.km.provisioner
+        assert isinstance(provisioner, WarmProvisioner)
+        return provisioner
+
+    def _limit_reached(self, seconds: float, before: float) -> None:
+        """Take note if a time limit was reached because others had the cores, and stop, unless nobody else is there.
+
+        Args:
+            seconds: the limit.
+            before: what `_waited` was when its time began.
+        """
+        if not self.alone and self._waited() - before > STARVED * seconds:
+            self.starved, self.failure = True, "it has to be run alone"
 
 
 def has_checks(cell: NotebookNode, judging: str) -> bool:

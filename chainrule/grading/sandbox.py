@@ -2,7 +2,7 @@
 
 `BubblewrapSandbox` holds namespaces that bubblewrap has made, and the warm worker joins them. Where bubblewrap can't
 make namespaces, `LandlockSandbox` confines the worker by Landlock and limits alone; `Confinement.lacks` says what is
-then not isolated. Both know the worker's paths, seen from inside and from outside, and end all of its processes.
+then not isolated. Both know the worker's paths, and end all of its processes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,7 @@ from pathlib import Path
 
 import chainrule
 from chainrule.errors import ChainruleError
-from chainrule.worker.confine import SandboxSpec, landlock_version
+from chainrule.worker.confine import SYSTEM_CALLS, SandboxSpec, landlock_version, system_call_filter
 
 START_SECONDS = 20.0
 USER, HOME, WORK = "student", "/home/student", "/home/student/work"
@@ -35,6 +36,10 @@ VISIBLE = ["ld.so.cache", "fonts", "alternatives", "localtime", "mime.types"]  #
 
 class WorkerError(ChainruleError, RuntimeError):
     """A notebook could not be run, for a reason outside the notebook. What a notebook itself does is recorded in it."""
+
+
+class StarvedError(WorkerError):
+    """A notebook reached a time limit while other processes had the cores: it has to be run alone."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +116,12 @@ def confinement() -> Confinement:
     if bubblewrap_error() == "":
         return Confinement("bubblewrap")
     version = landlock_version()
-    if version >= 6:
-        return Confinement("Landlock and limits", "UDP, the names of processes, disk space")
-    if version:
-        network = "UDP" if version >= 4 else "network"
-        return Confinement("Landlock and limits", f"{network}, processes, disk space")
-    return Confinement("limits on each process", "files, network, processes, disk space")
+    lacks = [] if version else ["files"]
+    lacks += ["UDP" if version >= 4 else "network", "the names of processes" if version >= 6 else "processes"]
+    lacks += ["disk space", "shared memory", "Unix sockets of other programs"]
+    if os.getuid() == 0 and not runs_unprivileged(Path(tempfile.gettempdir())):
+        lacks.append("root's own account, because other users may not enter the folder of this Python")
+    return Confinement("Landlock and limits" if version else "limits on each process", ", ".join(lacks))
 
 
 @cache
@@ -125,10 +130,8 @@ def bubblewrap_error() -> str:
     if shutil.which("bwrap") is None:
         return "bubblewrap is not installed"
     try:
-        with contextlib.closing(BubblewrapSandbox(Path(os.devnull).parent, None, Limits())) as sandbox:
-            return (
-                "" if Path(sandbox.outside("/run")).is_dir() else "the sandbox cannot be reached from outside"
-            )
+        with contextlib.closing(BubblewrapSandbox(Path(os.devnull).parent, None, Limits())):
+            return ""
     except (WorkerError, OSError) as error:
         return str(error)
 
@@ -137,7 +140,7 @@ class Sandbox(ABC):
     """What is around one worker. It is made for a run, and closed with it.
 
     Args:
-        folder: of the run, with `support-files/` (the course's files) and `socket/` (the referee's socket).
+        folder: of the run, with `support-files/` (the course's files).
         data: what the notebook sees at ./data; None for nothing.
         limits: what the notebook may use.
         hidden: folders that the worker must not see even where they are inside a readable folder.
@@ -146,8 +149,7 @@ class Sandbox(ABC):
         kind: what confines the worker, for people.
         uid: the user the worker runs as; None for our own.
         pidfd: of a process in the sandbox, whose namespaces the worker joins; None if there are no namespaces.
-        sockets, work, referee_socket: the folder of the kernel's sockets, the notebook's folder and the referee's
-            socket, as paths inside the sandbox.
+        sockets, work: a folder for the kernel and the notebook's folder, as paths inside the sandbox.
     """
 
     kind: str
@@ -155,22 +157,11 @@ class Sandbox(ABC):
     pidfd: int | None = None
     sockets: str
     work: str
-    referee_socket: str
 
     @abstractmethod
     def __init__(
         self, folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path] = (), gpu: bool = False
     ) -> None: ...
-
-    def allow(self, socket: Path) -> None:
-        """Let the worker, and no other user, connect to a socket of ours."""
-        socket.chmod(0o600)
-        if self.uid is not None:
-            os.chown(socket, self.uid, self.uid)
-
-    @abstractmethod
-    def outside(self, path: str) -> str:
-        """The path by which this process reaches a path inside the sandbox."""
 
     @abstractmethod
     def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
@@ -214,7 +205,6 @@ class BubblewrapSandbox(Sandbox):
 
     kind = "bubblewrap"
     sockets, work = "/run/kernel", WORK
-    referee_socket = "/run/socket/referee"
 
     def __init__(
         self, folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path] = (), gpu: bool = False
@@ -223,36 +213,35 @@ class BubblewrapSandbox(Sandbox):
         self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if os.getuid() == 0 else None
         self.cgroups = Cgroups(limits)
         info, info_end = os.pipe()
-        arguments = os.memfd_create("arguments", 0)  # on its command line, processes inside could read them
-        os.write(arguments, "\0".join(mounts(folder, data, limits, hidden, gpu, self.uid)).encode())
-        os.lseek(arguments, 0, os.SEEK_SET)
+        flags, inherited = mounts(folder, data, limits, hidden, gpu, self.uid), [info_end]
+        if calls := SYSTEM_CALLS.get(os.uname().machine):  # for bubblewrap's own processes inside
+            inherited.append(in_memory("filter", system_call_filter(calls)))
+            flags += ["--seccomp", str(inherited[-1])]
+        # on its command line, processes inside could read them
+        inherited.append(in_memory("arguments", "\0".join(flags).encode()))
         sleeper = ["/bin/sh", "-c", "echo ready; read -r end"]
         self.process = subprocess.Popen(
-            ["bwrap", "--args", str(arguments), "--info-fd", str(info_end), *sleeper],
+            ["bwrap", "--args", str(inherited[-1]), "--info-fd", str(info_end), *sleeper],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            pass_fds=[info_end, arguments],
+            pass_fds=inherited,
             env={"PATH": os.environ.get("PATH", os.defpath)},
         )
-        os.close(info_end)
-        os.close(arguments)
+        for descriptor in inherited:
+            os.close(descriptor)
         try:
             assert self.process.stdout is not None
             assert self.process.stderr is not None
             if self.process.stdout.readline() != b"ready\n":
                 message = self.process.stderr.read(500).decode(errors="replace").strip()
                 raise WorkerError(f"bubblewrap makes no sandbox here: {message or 'it ended at once'}")
-            self.pid = int(json.loads(os.read(info, 4096))["child-pid"])
-            self.pidfd = os.pidfd_open(self.pid)
+            self.pidfd = os.pidfd_open(int(json.loads(os.read(info, 4096))["child-pid"]))
         except BaseException:
             self.close()
             raise
         finally:
             os.close(info)
-
-    def outside(self, path: str) -> str:
-        return f"/proc/{self.pid}/root{path}"
 
     def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
         return SandboxSpec(
@@ -275,6 +264,14 @@ class BubblewrapSandbox(Sandbox):
             os.close(self.pidfd)
             self.pidfd = None
         self.cgroups.close()
+
+
+def in_memory(name: str, content: bytes) -> int:
+    """A descriptor of a file that is nowhere on the disk."""
+    descriptor = os.memfd_create(name, 0)
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
 
 
 def writable_folders(home: str, temporary: str) -> dict[str, str]:
@@ -305,6 +302,7 @@ def mounts(
         *("--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "notebook"),
         *system_mounts(),
         *("--proc", "/proc", "--dev", "/dev"),
+        *(flag for name in ("keys", "key-users") for flag in ("--ro-bind", os.devnull, f"/proc/{name}")),
         *(devices() if gpu else ()),
         *("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),
         *("--remount-ro", "/dev"),
@@ -319,7 +317,6 @@ def mounts(
         *(flag for part in FOR_WORKERS for flag in ("--ro-bind", str(package / part), str(package / part))),
         *(("--ro-bind", str(data), f"{WORK}/data") if data else ()),
         *("--ro-bind-try", str(folder / "support-files"), "/run/support-files"),
-        *("--ro-bind-try", str(folder / "socket"), "/run/socket"),
         *("--ro-bind-try", str(names / "passwd"), "/etc/passwd"),
         *("--ro-bind-try", str(names / "group"), "/etc/group"),
         *("--remount-ro", str(package), "--remount-ro", "/run", "--remount-ro", "/", "--chdir", "/"),
@@ -410,7 +407,6 @@ class LandlockSandbox(Sandbox):
         self.kind = str(confinement())
         self.sockets, self.work = str(self.folder / "run"), str(self.folder / "home" / "work")
         self.support_files = str(folder / "support-files")
-        self.referee_socket = str(folder / "socket" / "referee")
         package = Path(chainrule.__file__).parent
         system = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
         self.listable, readable = without_hidden([*map(Path, system), *python_folders()], [*hidden, package])
@@ -424,7 +420,6 @@ class LandlockSandbox(Sandbox):
         ]
         self.writable = [
             str(self.folder),
-            str(folder / "socket"),
             "/dev/null",
             "/dev/zero",
             "/dev/urandom",
@@ -433,16 +428,13 @@ class LandlockSandbox(Sandbox):
         self.writable += sorted(map(str, Path("/dev").glob("nvidia*"))) if gpu else []
         if os.getuid() == 0:
             folder.chmod(0o711)
-        unprivileged = os.getuid() == 0 and all(map(is_traversable, [*python_folders(), folder]))
-        self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if unprivileged else None
+        self.uid = FREE_UIDS[os.getpid() % len(FREE_UIDS)] if runs_unprivileged(folder) else None
         self.cgroups = Cgroups(limits)
         for name in ("run", "home", "home/work", "tmp"):
             (self.folder / name).mkdir(parents=True)
+            (self.folder / name).chmod(0o700)
             if self.uid is not None:
                 os.chown(self.folder / name, self.uid, self.uid)
-
-    def outside(self, path: str) -> str:
-        return path
 
     def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
         has_landlock = landlock_version() > 0
@@ -466,6 +458,11 @@ class LandlockSandbox(Sandbox):
         self.cgroups.close()
 
 
+def runs_unprivileged(folder: Path) -> bool:
+    """Whether workers without a sandbox, whose files are in this folder, run as another user than root."""
+    return os.getuid() == 0 and all(map(is_traversable, [*python_folders(), folder]))
+
+
 def is_traversable(folder: Path) -> bool:
     """Whether every user may enter this folder."""
     return all(path.stat().st_mode & stat.S_IXOTH for path in [folder, *folder.parents])
@@ -485,9 +482,10 @@ class Cgroups:
     def __init__(self, limits: Limits) -> None:
         memory, processes = str(limits.memory + limits.disk), str(limits.processes)
         trees = [
-            ("", {"memory.max": memory, "memory.swap.max": "0", "pids.max": processes}),
+            ("", {"memory.max": memory, "memory.swap.max": "0", "pids.max": processes, "cpu.weight": "100"}),
             ("memory", {"memory.limit_in_bytes": memory}),
             ("pids", {"pids.max": processes}),
+            ("cpu", {}),  # a notebook of a hundred processes gets the share of one
         ]
         self.groups: list[Path] = []
         name = f"chainrule-{os.getpid()}-{time.monotonic_ns()}"

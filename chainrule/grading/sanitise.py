@@ -32,7 +32,7 @@ from nbgrader.preprocessors import (
 from chainrule.course import CourseFolder
 from chainrule.grading.recognise import Recognition, is_answer, name_of, normal, visible
 from chainrule.intake.files import declared, handed_in
-from chainrule.intake.notebook import checked
+from chainrule.intake.notebook import attachments, checked
 from chainrule.metadata import GradedNotebook, check_source
 from chainrule.release import AddHandIn
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
@@ -400,20 +400,12 @@ def set_answer(cell: NotebookNode, theirs: NotebookNode) -> NotebookNode:
 
 def attached_images(cell: NotebookNode) -> dict[str, Any]:
     """A cell's attachments that have the form of the notebook format."""
-    attachments = cell.get("attachments")
-    if not isinstance(attachments, dict):
-        return {}
-    return {without_surrogates(name): data for name, data in attachments.items() if is_attachment(data)}
+    return {without_surrogates(name): data for name, data in attachments(cell.get("attachments")).items()}
 
 
 def without_surrogates(text: str) -> str:
     """The text without lone surrogates, which JSON can express but UTF-8 can't."""
     return text.encode("utf-8", "replace").decode()
-
-
-def is_attachment(data: object) -> bool:
-    """Whether an attachment has the form of the notebook format: base64 texts by MIME type."""
-    return isinstance(data, dict) and all(isinstance(text, str) and text.isascii() for text in data.values())
 
 
 def own_cell(cell: NotebookNode) -> NotebookNode:

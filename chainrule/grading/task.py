@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from chainrule.course import CourseError
-from chainrule.grading.sandbox import WorkerError
+from chainrule.grading.sandbox import StarvedError, WorkerError
 
 ATTEMPTS = 3
 Say = Callable[[str], None]  # gets lines about progress
@@ -28,6 +28,7 @@ class Task:
         key: what the finished run is kept under; see `store.key`.
         options: the course's configuration.
         kept: outputs of an earlier run that are still valid, by the cell's index, as JSON.
+        alone: whether nothing else of ours runs at the same time.
     """
 
     student: str
@@ -37,6 +38,7 @@ class Task:
     key: str
     options: Config
     kept: str = "{}"
+    alone: bool = False
 
 
 def run_and_judge(task: Task) -> str:
@@ -46,6 +48,7 @@ def run_and_judge(task: Task) -> str:
         The notebook as JSON.
     Raises:
         CourseError: a mistake in the course keeps every notebook from being run.
+        StarvedError: it reached a time limit because of others, and was not alone.
         WorkerError: something else kept this one from being run.
     """
     from chainrule.grading.judge import Judge  # torch takes seconds to import, and planning doesn't need it
@@ -54,7 +57,11 @@ def run_and_judge(task: Task) -> str:
     where = {"student": task.student, "assignment": task.assignment, "notebook": task.notebook}
     try:
         nb: NotebookNode = nbformat.v4.reads(task.text)
-        resources: dict[str, Any] = {"nbgrader": where, "kept": json.loads(task.kept)}
+        resources: dict[str, Any] = {
+            "nbgrader": where,
+            "kept": json.loads(task.kept),
+            "alone": task.alone,
+        }
         for step in (Run, Judge):
             nb, resources = step(config=task.options).preprocess(nb, resources)
         return str(nbformat.v4.writes(nb))
@@ -92,6 +99,8 @@ class Backend(Protocol):
 class RunQueue:
     """Runs notebooks on a backend, and tries again if one could not be run.
 
+    A notebook that others kept from running in time is run again at the end, alone, so that no score depends on them.
+
     Args:
         say: gets a line about each event and each new attempt.
     """
@@ -99,6 +108,7 @@ class RunQueue:
     def __init__(self, backend: Backend, say: Say) -> None:
         self.backend, self.say = backend, say
         self.running: dict[NotebookFuture, tuple[Task, int]] = {}
+        self.starved: list[Task] = []
         self.done: SimpleQueue[NotebookFuture] = SimpleQueue()
 
     def submit(self, task: Task, attempt: int = 1) -> None:
@@ -109,7 +119,13 @@ class RunQueue:
 
     def finished(self) -> Iterator[tuple[Task, str | WorkerError]]:
         """Yield each task when it is finished, with the judged notebook as JSON or the error of the last attempt."""
-        while self.running:
+        while self.running or self.starved:
+            if not self.running:
+                task = self.starved.pop(0)
+                self.say(
+                    f"{task.student}: is run again, alone: others had the processor when its time was over"
+                )
+                self.submit(replace(task, alone=True))
             for line in self.backend.events():
                 self.say(line)
             try:
@@ -119,6 +135,8 @@ class RunQueue:
             task, attempt = self.running.pop(future)
             try:
                 yield task, future.result()
+            except StarvedError:
+                self.starved.append(task)
             except WorkerError as error:
                 if attempt == ATTEMPTS:
                     yield task, error

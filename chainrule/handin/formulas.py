@@ -18,8 +18,16 @@ from chainrule.errors import ChainruleError
 MAX_CHARACTERS = 5_000  # MathJax needs two seconds for these, and nobody writes more by hand
 
 
+# All formulas of a notebook, each as many characters as it has and a few for itself: five times a long write-up.
+MAX_ALL, FOR_EACH = 60_000, 20
+
+
 class FormulaError(ChainruleError, ValueError):
     """A formula that MathJax cannot typeset; the message says why."""
+
+
+class TooManyFormulas(FormulaError):
+    """A formula that is not typeset because of how many there were before it."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +157,7 @@ class MathJax:
         from quickjax import MathJaxRenderer  # here, so that printing by a browser works without it
 
         self._labels = labels or Labels()
+        self._left = MAX_ALL
         self._renderer = MathJaxRenderer()
         for definition in _DEFINITIONS:
             self._renderer.render(definition)
@@ -168,6 +177,9 @@ class MathJax:
         """Typeset `tex`, without dollars around it; raises `FormulaError`."""
         if len(tex) > MAX_CHARACTERS:
             raise FormulaError(f"longer than {MAX_CHARACTERS} characters")
+        self._left -= len(tex) + FOR_EACH
+        if self._left < 0:
+            raise TooManyFormulas("the notebook has more formulas than are typeset")
         # MathJax copies the source into the SVG, where a control character is not valid XML.
         tex = re.sub(r"[\x00-\x08\x0b-\x1f\x7f\ufffe\uffff]", " ", tex)
         tex = self._labels.resolved(tex)

@@ -26,8 +26,9 @@ def named_image(address: str, folder: Path, attachments: Mapping[str, Any]) -> b
     Raises `ImageError`, or `OSError` for a file that cannot be read.
     """
     if address.startswith("attachment:"):
-        forms = attachments.get(unquote(address.removeprefix("attachment:"))) or {}
-        for form in forms.values():
+        known = attachments if isinstance(attachments, Mapping) else {}
+        forms = known.get(unquote(address.removeprefix("attachment:")))
+        for form in forms.values() if isinstance(forms, Mapping) else ():
             return from_base64("".join(map(str, form)) if isinstance(form, list) else str(form))
         raise ImageError("the cell has no such attachment")
     if address.startswith("data:"):

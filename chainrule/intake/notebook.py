@@ -39,6 +39,8 @@ def read(path: Path) -> NotebookNode:
         for cell in cells(raw):
             if "outputs" in cell:
                 cell["outputs"] = []  # not needed, and they make notebooks huge
+            if "attachments" in cell:
+                cell["attachments"] = attachments(cell["attachments"])
         major, minor = nbformat.reader.get_version(raw)
         if major not in nbformat.versions:
             raise unreadable("its format has an unknown version")
@@ -92,6 +94,29 @@ def cells(raw: dict[str, Any]) -> list[dict[str, Any]]:
     """The cells of a notebook of any version, as they are in the file."""
     sheets = [raw, *raw.get("worksheets", [])]
     return [cell for sheet in sheets for cell in sheet.get("cells", [])]
+
+
+def attachments(found: Any) -> dict[str, Any]:
+    """Those of a cell's attachments that have the form of the notebook format: base64 texts by MIME type.
+
+    A damaged one is left out, so that it costs its image and not the notebook.
+
+    >>> attachments({"a.png": {"image/png": "iVBORw0KGgo="}, "b.png": 5, "c.png": {}})
+    {'a.png': {'image/png': 'iVBORw0KGgo='}}
+    """
+
+    def joined(data: Any) -> str | None:
+        lines = data if isinstance(data, list) else [data]
+        return "".join(lines) if all(isinstance(line, str) and line.isascii() for line in lines) else None
+
+    if not isinstance(found, dict):
+        return {}
+    texts = {
+        name: {form: joined(data) for form, data in forms.items()}
+        for name, forms in found.items()
+        if isinstance(forms, dict) and forms
+    }
+    return {name: forms for name, forms in texts.items() if None not in forms.values()}
 
 
 def checked(nb: NotebookNode) -> NotebookNode:

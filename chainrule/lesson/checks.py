@@ -238,12 +238,23 @@ def _run(check: CheckResult, function: Callable[[Student], None], student: Stude
         message = printable(str(failure), MESSAGE_LENGTH)  # a value of the student's may be part of it
         review, hint = isinstance(failure, NeedsReview), failure.hint or check.hint
     except Exception as error:
+        if _out_of_memory(error):
+            return replace(check, message="there is too much of it to be checked")
         # Every check passes on the reference solution, so this answer has a form that the check did not expect.
         message = f"the answer has an unexpected form ({type(error).__name__})"
         internal_error = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
     return replace(
         check, passed=passed, message=message, internal_error=internal_error, review=review, hint=hint
     )
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether an error says that there is no memory left: Python's, or PyTorch's, which has no type of its own.
+
+    >>> _out_of_memory(MemoryError())
+    True
+    """
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
 @contextmanager

@@ -434,9 +434,11 @@ class Model(Opaque):
             self.state(),
         )  # in this order: tracing gives lazy layers their parameters
         layers = []
+        drawn: dict[str, torch.Tensor] = {}  # by name, because layers may share a parameter
         for layer in traced:
-            values = {}
             for role, name in layer.parameters.items():
+                if name in drawn:
+                    continue
                 shape = state[name].shape
                 value = torch.randn(shape, generator=generator)
                 if layer.kind == "batch_norm" and role in ("weight", "running_var"):
@@ -444,9 +446,11 @@ class Model(Opaque):
                     value = sign * (0.5 + torch.rand(shape, generator=generator))
                 elif role == "weight":
                     value = value / shape[1:].numel() ** 0.5
-                values[role] = value.double()
-            layers.append(replace(layer, values=values))
-        self.load({name: layer.values[role] for layer in layers for role, name in layer.parameters.items()})
+                drawn[name] = value.double()
+            layers.append(
+                replace(layer, values={role: drawn[name] for role, name in layer.parameters.items()})
+            )
+        self.load(drawn)
         return layers
 
     def fit(

@@ -212,28 +212,38 @@ class Worker:
         return DataLoader(TensorDataset(x, y), batch_size=batch)
 
 
-def attend(namespace: Mapping[str, Any], address: str) -> None:
-    """Answer the requests that come over a Unix socket until the other end closes it.
+def attend(namespace: Mapping[str, Any], descriptor: int, token: str) -> None:
+    """Answer the requests that the referee sends over a Unix socket, until it closes the connection.
 
     Args:
         namespace: as for `Worker`.
-        address: the path of a socket on which the referee listens.
+        descriptor: of a listening socket, to which the referee connects.
+        token: what the referee says first, in ASCII. Other connections are closed: those of an earlier graded cell.
 
     >>> import tempfile
     >>> from chainrule.lesson.wire import receive_reply, send_request
-    >>> with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
-    ...     listening.bind(f"{folder}/referee")
+    >>> line, listening = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     listening.bind(f"{folder}/worker")
     ...     listening.listen()
-    ...     threading.Thread(target=attend, args=({"lr": 0.1}, f"{folder}/referee")).start()
-    ...     line, _ = listening.accept()
+    ...     threading.Thread(target=attend, args=({"lr": 0.1}, listening.fileno(), "token")).start()
+    ...     line.connect(f"{folder}/worker")
+    >>> line.sendall(b"token")
+    >>> line.recv(5)
+    b'token'
     >>> send_request(line, pack({"verb": "get", "args": {"name": "lr"}}), seconds=5.0)
     >>> unpack(receive_reply(line, seconds=5.0))
     {'value': {'value': 0.1}}
     >>> line.close()
     """
-    worker = Worker(namespace)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-        line.connect(address)
+    worker, said = Worker(namespace), token.encode()
+    with socket.socket(fileno=os.dup(descriptor)) as listener:
+        line, _ = listener.accept()
+        while line.recv(len(said), socket.MSG_WAITALL) != said:
+            line.close()
+            line, _ = listener.accept()
+    with line:
+        line.sendall(said)
         while (received := receive_request(line)) is not None:
             try:
                 reply = worker.serve(*received)

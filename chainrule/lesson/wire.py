@@ -27,11 +27,13 @@ import torch
 MAX_BYTES = 1 << 28  # 256 MiB: a whole Fashion-MNIST test set in float64 is 63 MB
 MAX_TREE = 1 << 24  # 16 MiB of JSON, which may take twenty times as much memory; arrays don't count
 MAX_DEPTH = 32
+MAX_EMPTY = 1 << 20  # rows of nothing, such as the 10⁶ of shape (1000, 1000, 0): they take no bytes, but time
 # In sets and dicts, apart from texts: numbers can be chosen so that all their hashes are equal.
 MAX_KEYS = 10_000
 # Libraries whose numbers are sent as floats. The `__float__` of a student's own class is never called.
 EXACT = {"fractions", "decimal", "sympy", "mpmath", "pandas"}
 TOO_LARGE = "more than {} MiB of data"
+TOO_EMPTY = f"more than {MAX_EMPTY} rows without entries"
 _HEADER = struct.Struct("<Q")
 
 
@@ -145,6 +147,7 @@ class _Packer:
                 )
             if tensor.nbytes + sum(t.nbytes for t in self.tensors.values()) > MAX_BYTES:
                 raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
+            _refuse_emptiness(tensor)
             rows = len(tensor) if tensor.ndim and tensor.stride(0) == 0 else 1  # `expand` repeats one row
             tensor = tensor[:1] if rows > 1 else tensor
             name = str(len(self.tensors))
@@ -176,6 +179,17 @@ class _Packer:
         raise WireError(f"a {type(value).__name__} is not data")
 
 
+def _refuse_emptiness(tensor: torch.Tensor) -> None:
+    """Raise WireError for a tensor without entries that has very many rows.
+
+    >>> _refuse_emptiness(torch.zeros(10**5, 10**6, 0))
+    Traceback (most recent call last):
+    chainrule.lesson.wire.WireError: more than 1048576 rows without entries
+    """
+    if not tensor.numel() and math.prod(max(1, size) for size in tensor.shape) > MAX_EMPTY:
+        raise WireError(TOO_EMPTY)
+
+
 def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> Any:
     """The value in a message made by `pack`.
 
@@ -202,7 +216,9 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
         memory += row.nbytes * rows
         if memory > MAX_BYTES:
             raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
-        return row.expand(rows, *row.shape[1:]).contiguous()
+        whole = row.expand(rows, *row.shape[1:])
+        _refuse_emptiness(whole)
+        return whole.contiguous()
 
     def key(node: Any, depth: int) -> Any:
         nonlocal keys
@@ -216,6 +232,8 @@ def unpack(message: bytes, resolve: Callable[[Handle], Any] | None = None) -> An
         tensors = safetensors.torch.load(message[_HEADER.size + length :])
     except Exception as error:  # whatever the two parsers raise
         raise WireError(f"not a message: {error}") from None
+    for tensor in tensors.values():
+        _refuse_emptiness(tensor)
 
     def walk(node: Any, depth: int) -> Any:
         if depth > 3 * MAX_DEPTH:

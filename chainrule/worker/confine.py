@@ -1,4 +1,5 @@
-"""Confine a process: namespaces of a sandbox, another user, no privileges, Landlock, limits. Linux only.
+"""Confine a process: namespaces of a sandbox, another user, no privileges, Landlock, a filter of system calls, limits.
+Linux only.
 
 This runs between fork and the first line of student code, so it uses plain system calls only.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import resource
 import shutil
@@ -30,6 +32,48 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _LIST_RIGHT = 0b1000  # read directory
 _READ_RIGHTS = 0b1101  # execute, read file, read directory
 _FILE_RIGHTS = 0b1100_0000_0000_0111  # execute, write, read, truncate, ioctl: what a rule on a file may grant
+# linux/keyctl.h, linux/seccomp.h, linux/filter.h
+_JOIN_SESSION_KEYRING = 1
+_SET_SECCOMP, _MODE_FILTER = 22, 2
+_KILL, _REFUSE, _ALLOW = (
+    0x80000000,
+    0x00050000,
+    0x7FFF0000,
+)  # what a filter returns; the error is added to _REFUSE
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in what a filter sees of a system call
+_X32 = 0x40000000  # of the numbers of x86-64's second set of system calls
+_NEW_NAMESPACES = 0x7E020000  # the flags of `clone` that make them
+_FAMILIES = (
+    1,
+    2,
+    10,
+    16,
+)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK: what programs use; not AF_VSOCK and fifty others
+
+
+@dataclass(frozen=True)
+class SystemCalls:
+    """Numbers on one architecture: its own from linux/audit.h, and those of system calls.
+
+    Attributes:
+        forbidden: parts of the kernel that no notebook needs, that namespaces don't divide, or in which holes are
+            found often: add_key, request_key, keyctl, bpf, perf_event_open, userfaultfd, unshare, setns.
+    """
+
+    architecture: int
+    forbidden: tuple[int, ...]
+    keyctl: int
+    clone: int
+    sockets: tuple[int, int]  # socket, socketpair
+
+
+SYSTEM_CALLS = {
+    "x86_64": SystemCalls(0xC000003E, (248, 249, 250, 321, 298, 323, 272, 308), 250, 56, (41, 53)),
+    "aarch64": SystemCalls(0xC00000B7, (217, 218, 219, 280, 241, 282, 97, 268), 219, 220, (198, 199)),
+}
+_IO_URING = (425, 426, 427)  # setup, enter, register: the same numbers everywhere
+_CLONE3 = 435  # its flags can't be seen by a filter; without it, libraries take `clone`
 
 
 @dataclass(frozen=True)
@@ -136,6 +180,58 @@ def drop_privileges(spec: SandboxSpec) -> None:
     check_result(_libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "tying this process to its supervisor")
     if spec.readable is not None:
         restrict_files(spec.readable, spec.writable, spec.listable)
+    leave_keyrings()
+    filter_system_calls()
+
+
+def leave_keyrings() -> None:
+    """Exchange the session keyring, which was that of whoever started the grader, for an empty one."""
+    if calls := SYSTEM_CALLS.get(os.uname().machine):
+        _libc.syscall(
+            calls.keyctl, _JOIN_SESSION_KEYRING, None
+        )  # some containers forbid it, and keyrings with it
+
+
+def system_call_filter(calls: SystemCalls) -> bytes:
+    """A program for the kernel (struct sock_filter[]) that decides about every system call of a process.
+
+    https://docs.kernel.org/userspace-api/seccomp_filter.html
+    """
+
+    def step(code: int, value: int, skip_if: int = 0, skip_else: int = 0) -> bytes:
+        return struct.pack("HBBI", code, skip_if, skip_else, value)
+
+    def answer(number: int, *steps: bytes) -> list[bytes]:
+        """These steps, if it is the system call with this number."""
+        return [step(_EQUAL, number, 0, len(steps)), *steps]
+
+    refuse, unknown = (step(_RETURN, _REFUSE + error) for error in (errno.EPERM, errno.ENOSYS))
+    allow, kill = step(_RETURN, _ALLOW), step(_RETURN, _KILL)
+    argument = step(_LOAD, _FIRST_ARGUMENT)
+    known = [part for family in _FAMILIES for part in (step(_EQUAL, family, 0, 1), allow)]
+    no_family = step(_RETURN, _REFUSE + errno.EAFNOSUPPORT)
+    program = [
+        step(_LOAD, _ARCHITECTURE),
+        step(_EQUAL, calls.architecture, 1),
+        kill,
+    ]  # such as 32-bit programs
+    program += [step(_LOAD, _NUMBER), step(_AT_LEAST, _X32, 0, 1), kill]
+    for number in (*calls.forbidden, *_IO_URING):
+        program += answer(number, refuse)
+    program += answer(_CLONE3, unknown)
+    program += answer(calls.clone, argument, step(_ANY_BIT, _NEW_NAMESPACES, 0, 1), refuse, allow)
+    for number in calls.sockets:
+        program += answer(number, argument, *known, no_family)
+    return b"".join([*program, allow])
+
+
+def filter_system_calls() -> None:
+    """Refuse system calls that no notebook needs to this process and its children."""
+    if calls := SYSTEM_CALLS.get(os.uname().machine):
+        program = system_call_filter(calls)
+        steps = ctypes.create_string_buffer(program, len(program))
+        header = struct.pack("HxxxxxxQ", len(program) // 8, ctypes.addressof(steps))
+        check_result(_libc.prctl(_SET_SECCOMP, _MODE_FILTER, header, 0, 0), "filtering system calls")
 
 
 def landlock_version() -> int:

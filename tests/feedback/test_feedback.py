@@ -109,7 +109,7 @@ def test_what_a_student_wrote_is_still_there(graded_course: Path) -> None:
         "<script>alert('TEXT')</script>",
         "<script>alert('STREAM')</script>",
         "alert('ERROR')",
-        "[missing]",
+        "[missing: an image that is not shown, because its cell has no such attachment or a damaged one]",
     ):
         assert written in text
     assert container.find("a", href="https://example.org/a?b=1&c=2")

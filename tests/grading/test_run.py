@@ -15,7 +15,7 @@ from tiny_course import PLAIN, needs_proc, notebook, processes_in
 
 from chainrule.course import CourseFolder
 from chainrule.grading import run as run_module
-from chainrule.grading.kernel import zygote_address
+from chainrule.grading.kernel import line_to_zygote
 from chainrule.grading.run import Run
 
 WHERE = {"nbgrader": {"student": "ann", "assignment": PLAIN, "notebook": PLAIN}}
@@ -136,7 +136,7 @@ def test_a_loop_is_stopped_and_the_next_cells_run(survived: dict[str, NotebookNo
 def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder for temporary files, with a name short enough for sockets; kernels are started from elsewhere."""
     if sys.platform == "linux":
-        zygote_address("", Run().threads)
+        line_to_zygote(Run().threads).close()
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)

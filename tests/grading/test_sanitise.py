@@ -475,7 +475,7 @@ def test_the_collaborators_line_may_be_deleted(folder: CourseFolder, handed_in: 
 
 def test_pictures_in_answers_are_kept(folder: CourseFolder, handed_in: NotebookNode) -> None:
     cells = by_id(handed_in)
-    cells["why"].attachments = PICTURE | {"broken": 5, "broken too": {"image/png": ["x"]}}
+    cells["why"].attachments = PICTURE | {"broken": 5, "broken too": {"image/png": ["x", 5]}}
     cells[SQUARE].attachments = PICTURE
     cells["title"].attachments = PICTURE
     nb = by_id(sanitised(folder, handed_in))
@@ -631,10 +631,10 @@ def test_whatever_happens_the_notebook_is_ours_and_no_labelled_answer_is_lost(
 
 
 def seconds(folder: CourseFolder, nb: NotebookNode) -> float:
-    """How long it takes to sanitise."""
-    started = time.monotonic()
+    """CPU seconds that sanitising takes."""
+    started = time.process_time()
     sanitised(folder, nb)
-    return time.monotonic() - started
+    return time.process_time() - started
 
 
 def test_gigantic_notebooks_are_cut_and_hold_nobody_up(folder: CourseFolder, handed_in: NotebookNode) -> None:

@@ -311,6 +311,23 @@ def foreign_cells(nb: NotebookNode, folder: Path) -> None:
         )
 
 
+@attack(base="right", least="4")
+def damaged_attachments(nb: NotebookNode, folder: Path) -> None:
+    """Attachments that are no dict, lists of numbers, texts, nothing; one of them is fine."""
+    damaged = {
+        "a.png": 5,
+        "b.png": "x",
+        "c.png": {},
+        "d.png": {"image/png": [1]},
+        "e.png": {"image/png": "iVBORw0K"},
+    }
+    cell(nb, "why").source = "\n".join(f"![{name}](attachment:{name}.png)" for name in "abcdef")
+    raw = json.loads(nbformat.writes(nb))
+    for each in raw["cells"]:
+        each["attachments"] = damaged if each["id"] == "why" else ["a.png"]
+    (folder / f"{TINY}.ipynb").write_text(json.dumps(raw))
+
+
 # ---- what people open --------------------------------------------------------------------------------------
 
 
@@ -365,6 +382,21 @@ def raw_cells(nb: NotebookNode, folder: Path) -> None:
     for kind in ("text/html", "text/markdown", "text/x-rst", "application/javascript", ""):
         page = "<script>alert(1)</script><img src=x onerror=alert(1)>"
         nb.cells.append(new_raw_cell(page, metadata={"format": kind, "raw_mimetype": kind}))
+
+
+@attack("escaping", base="right")
+def ten_thousand_formulas(nb: NotebookNode, folder: Path) -> None:
+    """A written answer with 10,000 formulas, all different."""
+    cell(nb, "why").source = " ".join(f"$x_{{{number}}}$" for number in range(10_000))
+
+
+@attack("escaping", base="right")
+def other_directions(nb: NotebookNode, folder: Path) -> None:
+    """Characters that turn the direction of what follows, or take no room: in an answer, an output and an error."""
+    turned = "\u202e4 fo 0\u202c, my\u200bself \u2067x\u2069 \ufeff \U000e0041"
+    cell(nb, "why").source = f"The points are {turned} and ${turned}$"
+    nb.cells += [new_code_cell(f"print({turned!a})"), new_code_cell(f"raise ValueError({turned!a})")]
+    nb.cells.append(new_code_cell(f"# {turned}"))
 
 
 @attack("escaping", base="right", **{"as": "=HYPERLINK(1)"})

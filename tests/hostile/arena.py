@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
@@ -13,20 +14,24 @@ import signal
 import site
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import target
 from attacks import Attack
 from target import HONEST
 from tiny_course import TINY, filled, submit
+from workers import hide_bubblewrap
 
 from chainrule.course import CONFIG
 from chainrule.grading.sandbox import confinement
+from chainrule.worker.confine import SYSTEM_CALLS
 
 MARK = "hostile-was-here"  # in the name or content of whatever an attack leaves behind
 SHOWN = ("forging", "breaking", "escaping")  # families whose feedback is written, too
@@ -43,7 +48,53 @@ def can_confine() -> bool:
     return confinement().lacks == ""
 
 
-def play(root: Path, attacks: Sequence[Attack], *, confined: bool) -> None:
+@dataclass(frozen=True)
+class Tier:
+    """Who grades, and with what.
+
+    Attributes:
+        bubblewrap: whether it is there.
+        user: None for this process's own; otherwise a user id, without a name.
+        python_for_all: whether all users may enter the folder of this Python.
+    """
+
+    bubblewrap: bool = True
+    user: int | None = None
+    python_for_all: bool = False
+
+    def prepare(self, root: Path, scratch: Path) -> None:
+        """Let this user grade in `root`, and let workers that run as others reach their files."""
+        if self.python_for_all:
+            scratch.chmod(0o711)
+        if self.user is not None:
+            for path in [root, scratch, *root.rglob("*")]:
+                os.chown(path, self.user, self.user, follow_symlinks=False)
+
+    def command(self, command: Sequence[str]) -> list[str]:
+        """What starts a command for this user."""
+        before = []
+        if self.python_for_all and (closed := closed_folder()):
+            script = (
+                'mount --bind "$1" /mnt && mount -t tmpfs -o mode=755 none "$2" && mkdir -p "$1" '
+                '&& mount --move /mnt "$1" && shift 2 && exec "$@"'
+            )
+            before = ["unshare", "--mount", "sh", "-c", script, "sh", sys.base_prefix, str(closed)]
+        if self.user is not None:
+            before += ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"]
+        return [*before, *command]
+
+    def path(self, root: Path) -> str:
+        """The value of PATH."""
+        return os.environ["PATH"] if self.bubblewrap else str(hide_bubblewrap(root / "tools"))
+
+
+def closed_folder() -> Path | None:
+    """The folder with this Python in it that other users may not enter."""
+    above = [folder for folder in Path(sys.base_prefix).parents if not folder.stat().st_mode & 1]
+    return above[-1] if above else None
+
+
+def play(root: Path, attacks: Sequence[Attack], *, confined: bool, tier: Tier = Tier()) -> None:
     """Make a course in `root`, hand in the attacks of one family, grade them and, for some families, write feedback.
 
     What was seen is left in said.txt, and in seen.json: what was heard at the listeners, the files that changed,
@@ -58,6 +109,7 @@ def play(root: Path, attacks: Sequence[Attack], *, confined: bool) -> None:
     scratch = Path(tempfile.mkdtemp(prefix="h-", dir="/tmp"))  # short: sockets live there
     with listeners(scratch) as (places, heard), secret_descriptor(root, canaries["descriptor"]) as descriptor:
         places |= {"course": str(root), "project": str(target.tiny_course.ROOT), "fd": str(descriptor)}
+        places |= {"key": canaries["key"], "scratch": str(scratch), "cache": str(Path.home() / ".cache")}
         for attack in attacks:
             attack.hand_in(root, places)
         for assignment in assignments:
@@ -71,11 +123,13 @@ def play(root: Path, attacks: Sequence[Attack], *, confined: bool) -> None:
             "HOME": str(root / "home"),
             "XDG_CACHE_HOME": str(Path.home() / ".cache"),
             "TMPDIR": str(scratch),
+            "PATH": tier.path(root),
         }
+        tier.prepare(root, scratch)
         said = ""
         for assignment in assignments:
             grade = ["chainrule", "grade", assignment, "--jobs", str(JOBS), "--cell-seconds", str(SECONDS)]
-            said += say(grade, root, environment, descriptor)
+            said += say(tier.command(grade), root, environment, descriptor, canaries["key"])
             if attacks[0].family in SHOWN:
                 said += say(["chainrule", "feedback", assignment], root, environment, descriptor)
         shm.unlink()
@@ -94,12 +148,7 @@ def play_unconfined(root: Path) -> None:
     with open(root / CONFIG, "a", encoding="utf-8") as config:
         config.write("c.Run.require_sandbox = True\n")
     submit(root, "careless", filled(root, {target.SQUARE: f"{target.RIGHT}\nopen({TRACE!r}, 'w')"}))
-    tools = root / "tools"
-    tools.mkdir()
-    for folder in os.environ["PATH"].split(os.pathsep):
-        for tool in Path(folder).glob("*"):
-            if tool.name != "bwrap" and not (tools / tool.name).is_symlink():
-                (tools / tool.name).symlink_to(tool.absolute())
+    tools = hide_bubblewrap(root / "tools")
     environment = {**os.environ, "PATH": str(tools)}
     said = say(["chainrule", "grade", TINY, "--jobs", "1"], root, environment, 0)
     (root / "said.txt").write_text(said)
@@ -113,8 +162,22 @@ def hand_in_honest(root: Path, assignment: str, canary: str) -> None:
         submit(root, student, filled(root, {target.ANSWER_CELL[assignment]: source}, assignment), assignment)
 
 
-def say(command: list[str], root: Path, environment: Mapping[str, str], descriptor: int) -> str:
-    """What a command says. It must end by itself, and well."""
+def say(
+    command: list[str], root: Path, environment: Mapping[str, str], descriptor: int, key: str = ""
+) -> str:
+    """What a command says. It must end by itself, and well.
+
+    Args:
+        key: a name and value in its session's keyring.
+    """
+
+    def before() -> None:
+        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+        if key and (calls := SYSTEM_CALLS.get(os.uname().machine)):
+            libc = ctypes.CDLL(None)
+            libc.syscall(calls.keyctl, 1, None)  # a new session keyring
+            libc.syscall(calls.forbidden[0], b"user", key.encode(), key.encode(), len(key), -3)
+
     with subprocess.Popen(
         command,
         cwd=root,
@@ -125,7 +188,7 @@ def say(command: list[str], root: Path, environment: Mapping[str, str], descript
         text=True,
         errors="surrogateescape",
         start_new_session=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY)),
+        preexec_fn=before,
     ) as running:
         try:
             said, _ = running.communicate(timeout=PATIENCE)

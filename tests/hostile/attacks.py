@@ -8,9 +8,11 @@ above:
     # scores: 1                      the most it may earn; what its base is worth if not said
     # says: a text                   what its cells print when the attack has been tried, so that none passes untried
     # needs: sandbox                 never run without one
+    # on every tier: yes             also run without bubblewrap, as root and as others (see test_tiers.py)
     # worked against: …              where it earns everything (see undefended.py), or finds what it looks for
 
-`@course@`, `@project@`, `@port@`, `@abstract@`, `@socket@` and `@fd@` stand for what a student would have to find out.
+`@course@`, `@project@`, `@port@`, `@abstract@`, `@socket@`, `@fd@`, `@key@`, `@cache@` and `@scratch@` stand for what a
+student would have to find out.
 Attacks on the notebook file itself are functions in `altered.py`.
 """
 
@@ -32,7 +34,7 @@ FAMILIES = ("forging", "models", "stealing", "breaking", "tampering", "escaping"
 WORTH = {"right": 4.0, "wrong": 1.0, "blank": 0.0}
 
 HEADER = re.compile(r"^# %%(?: \[(?:markdown)\])? (\S+)$")
-REMARK = re.compile(r"^# (base|in|scores|says|needs|worked against): *(.+)$")
+REMARK = re.compile(r"^# (base|in|scores|says|needs|on every tier|worked against): *(.+)$")
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,20 @@ class Attack:
         return float(self.remarks.get("scores", WORTH[self.remarks["base"]]))
 
     @property
+    def least(self) -> float:
+        return float(self.remarks.get("least", 0))
+
+    @property
     def says(self) -> str:
         return self.remarks.get("says", "")
 
     @property
     def needs_sandbox(self) -> bool:
         return self.remarks.get("needs") == "sandbox"
+
+    @property
+    def on_every_tier(self) -> bool:
+        return "on every tier" in self.remarks
 
     def hand_in(self, root: Path, places: Mapping[str, str]) -> None:
         """Put the submission where intake would."""

@@ -129,7 +129,18 @@ def write(root: Path) -> None:
         folder.mkdir(parents=True)
         nbformat.write(nb, folder / f"{assignment}.ipynb")
     tiny_course.set_due(root, tiny_course.FUTURE)
-    places = ("environment", "home", "gradebook", "config", "submission", "runs", "descriptor", "shm", "data")
+    places = (
+        "environment",
+        "home",
+        "gradebook",
+        "config",
+        "submission",
+        "runs",
+        "descriptor",
+        "shm",
+        "data",
+        "key",
+    )
     canaries = {place: f"canary-{place}-{secrets.token_hex(8)}" for place in places}
     (root / "canaries.json").write_text(json.dumps(canaries))
     with open(root / CONFIG, "a", encoding="utf-8") as config:

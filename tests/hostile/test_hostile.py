@@ -23,6 +23,7 @@ from target import HONEST, INSTRUCTORS_ONLY, ITEM
 from tiny_course import TINY, type_command
 
 from chainrule.course import CourseFolder
+from chainrule.feedback.page import INVISIBLE
 from chainrule.grading.classroom import scores
 
 ATTACKS = attacks.every()
@@ -53,7 +54,7 @@ def test_attack_gains_nothing(attack: Attack, played: Played, request: pytest.Fi
     earned = scores(CourseFolder(root), attack.assignment, attack.student)
     assert earned or attack.alter is not None, "a notebook that can be read has a score"
     assert earned.get(attack.item, 0.0) is not None, "nobody makes a person's work by an attack"
-    assert sum(score or 0.0 for score in earned.values()) <= attack.most
+    assert attack.least <= sum(score or 0.0 for score in earned.values()) <= attack.most
     page = feedback(root, attack)
     assert "canary-" not in printed  # also what an attack prints when it got somewhere it should not
     for text in INSTRUCTORS_ONLY:
@@ -128,6 +129,7 @@ def test_pages_are_harmless(attack: Attack, played: Played) -> None:
     assert len(pages) == 2 or attack.alter is not None
     for page in pages:
         assert active_content(page) == []
+    assert not INVISIBLE.search(feedback(root, attack))
 
 
 def formgrader(root: Path, attack: Attack) -> str:

@@ -24,11 +24,13 @@ def value(nb: NotebookNode, index: int = 0) -> Any:
     return json.loads(eval(output.data["text/plain"]))
 
 
-def run(course: Path, *sources: str, **options: Any) -> NotebookNode:
-    """A notebook of these code cells after its run."""
+def run(course: Path, *sources: str, alone: bool = True, **options: Any) -> NotebookNode:
+    """A notebook of these code cells after its run; alone or as one of many."""
     config = CourseFolder(course).config.copy()
     config.Run.update({"seconds": {"quick": 60}, "threads": 1, **options})
-    return Run(config=config).preprocess(notebook([new_code_cell(s) for s in sources]), WHERE)[0]
+    return Run(config=config).preprocess(
+        notebook([new_code_cell(s) for s in sources]), WHERE | {"alone": alone}
+    )[0]
 
 
 def clear() -> None:
@@ -42,5 +44,5 @@ def hide_bubblewrap(folder: Path) -> Path:
     for place in os.environ["PATH"].split(os.pathsep):
         for command in Path(place).glob("*"):
             if command.name != "bwrap" and not (folder / command.name).is_symlink():
-                (folder / command.name).symlink_to(command)
+                (folder / command.name).symlink_to(command.absolute())
     return folder

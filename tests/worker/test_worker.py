@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import kernel, sandbox
 from chainrule.grading import run as run_module
 from chainrule.grading.classroom import scores
+from chainrule.grading.sandbox import StarvedError
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="workers are forked and confined on Linux only"
@@ -89,7 +91,7 @@ def fresh(source: str, threads: int) -> NotebookNode:
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / "work").mkdir()
         environment = kernel.worker_environment(threads) | {"HOME": home, "TMPDIR": home}
-        client = NotebookClient(nb, resources={"metadata": {"path": f"{home}/work"}}, timeout=120)
+        client = NotebookClient(nb, resources={"metadata": {"path": f"{home}/work"}}, timeout=600)
         client.extra_arguments = [run_module.FOLDER_IN_PATH]
         client.create_kernel_manager()
         client.km.kernel_spec.env.clear()
@@ -103,6 +105,7 @@ def test_the_state_is_that_of_a_fresh_kernel(course: Path) -> None:
         "JPY_PARENT_PID"
     )  # a cold kernel has a thread that watches for its parent's end
     cold["threads"].remove("Thread")
+    cold["threads"].remove("Heartbeat")  # the supervisor says when a worker has ended
     cold["argv"].remove(run_module.FOLDER_IN_PATH)  # a worker's folder is put there without
     differences = {key: (warm[key], cold[key]) for key in cold if warm[key] != cold[key]}
     assert not differences, json.dumps(differences, indent=1)
@@ -160,15 +163,15 @@ def test_threads_processes_magics_and_plots_work(course: Path) -> None:
 def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> None:
     nursery = kernel.Zygote(1)
     try:
-        assert nursery.address  # it listens now
+        nursery.line().close()  # it is ready now
         tasks = Path(f"/proc/{nursery.process.pid}/task")
         assert len(list(tasks.iterdir())) == 1
         maps = Path(f"/proc/{nursery.process.pid}/maps").read_text()
         assert "libtorch" in maps
         assert "/dev/nvidia" not in maps
-        assert said(run(course, TRAINS, zygote=nursery.address)) == "trained\n"
+        assert said(run(course, TRAINS, zygote=nursery.line().detach())) == "trained\n"
         assert len(list(tasks.iterdir())) == 1
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 300
         while (tasks / str(nursery.process.pid) / "children").read_text() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert (tasks / str(nursery.process.pid) / "children").read_text() == ""
@@ -180,14 +183,11 @@ def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> Non
 
 
 def test_a_killed_zygote_is_replaced(course: Path) -> None:
-    nursery = kernel.Zygote(1)
-    address = nursery.address
+    with closing(kernel.line_to_zygote(1)):
+        (nursery,) = [z for (threads, _), z in kernel._zygotes.items() if threads == 1]
     nursery.process.kill()
     nursery.process.wait()
-    try:
-        assert said(run(course, "print('still here')", zygote=address)) == "still here\n"
-    finally:
-        nursery.close()
+    assert said(run(course, "print('still here')")) == "still here\n"
 
 
 # ---- alone and confined --------------------------------------------------------------------------------------
@@ -308,6 +308,34 @@ def test_limits_are_errors_of_the_cell_that_meets_them(course: Path, source: str
     assert told in said(nb, 0)
     if told != "BlockingIOError":  # a shell full of processes may not go on
         assert said(nb, 1) == "goes on\n"
+
+
+LOOPS = """
+import os
+os.sched_setaffinity(0, {{{core}}})
+while True:
+    pass
+"""
+
+
+def test_a_notebook_that_others_kept_from_its_core_is_starved(course: Path) -> None:
+    """Its limit of three seconds was over, but others had its core for most of the time."""
+    core = min(os.sched_getaffinity(0))
+    crowd = [subprocess.Popen([sys.executable, "-c", LOOPS.format(core=core)]) for _ in range(4)]
+    try:
+        with pytest.raises(StarvedError):
+            run(course, LOOPS.format(core=core), seconds={"quick": 3}, alone=False)
+        nb = run(course, LOOPS.format(core=core), "print('goes on')", seconds={"quick": 3}, alone=True)
+    finally:
+        for process in crowd:
+            process.kill()
+            process.wait()
+    assert "the limit for one cell" in said(nb, 0)
+
+
+def test_a_notebook_that_only_waits_is_not_starved(course: Path) -> None:
+    nb = run(course, "import time; time.sleep(60)", seconds={"quick": 2}, alone=False)
+    assert "the limit for one cell" in said(nb, 0)
 
 
 def test_a_notebook_has_a_time_limit_of_its_own(course: Path) -> None:

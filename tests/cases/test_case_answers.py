@@ -1,4 +1,4 @@
-"""Every file of `tests/cases/answers` loses exactly what its row of `tests/cases/README.md` says, with a message of its kind.
+"""Every file of `tests/cases/answers` loses exactly what its row in `tests/cases/README.md` says, and is told why.
 
 Some of a notebook's cells are the file's, the others the reference's. All items of the notebook are judged that need no
 training run, so that one mistake costs one check.
@@ -40,28 +40,30 @@ NOTHING = Loses({})
 
 # file -> what it loses
 LOSES: dict[str, Loses] = {
-    "hw2-ac-train-after-if-was-eval": Loses({"p6_2c-measure": {"restored"}}),
-    "hw2-batches-order-only": Loses({"p7_10-batches": {"order"}}),
+    "hw2-ac-train-after-if-was-eval": Loses(
+        {"p6_2c-measure": {"restored"}}, "its layers are left in evaluation mode"
+    ),
+    "hw2-batches-order-only": Loses({"p7_10-batches": {"pairs"}}, "the same pairs are in a batch together"),
     "hw2-dec-dropout-missing": Loses({"p7_6-decoder": {"dropout"}}),
-    "hw2-ep-count-source": Loses({"p7_10-epoch": {"loss"}}),
-    "hw2-gr-start-always-1": Loses({"p7_11-greedy": {"start"}}),
+    "hw2-ep-count-source": Loses({"p7_10-epoch": {"report"}}, "the source's tokens are counted"),
+    "hw2-gr-start-always-1": Loses({"p7_11-greedy": {"start"}}, "each row begins with 1"),
     "hw2-inplace-residual": NOTHING,
-    "hw2-ln-gain-random": Loses({"p7_5-sublayer": {"start"}}),
-    "hw2-ls-mean-of-sentence-means": Loses({"p7_8-smoothing": {"loss"}}),
-    "hw2-ls-pad0-hardcoded": Loses({"p7_8-smoothing": {"padding"}}),
-    "hw2-mask-causal-max16": Loses({"p7_2-masks": {"causal"}}),
-    "hw2-mha-dropout-fixed-0.1": Loses({"p7_3-heads": {"dropout"}}),
-    "hw2-mha-value-from-key": Loses({"p7_3-heads": {"values"}}),
-    "hw2-mha-weights-before-mask": Loses({"p7_3-heads": {"weights"}}),
+    "hw2-ln-gain-random": Loses({"p7_5-sublayer": {"gain"}}, "the gain starts at"),
+    "hw2-ls-mean-of-sentence-means": Loses({"p7_8-smoothing": {"loss"}}, "sentences' means are averaged"),
+    "hw2-ls-pad0-hardcoded": Loses({"p7_8-smoothing": {"padding"}}, "not always 0"),
+    "hw2-mask-causal-max16": Loses({"p7_2-masks": {"causal"}}, "has shape (1, 16, 16)"),
+    "hw2-mha-dropout-fixed-0.1": Loses({"p7_3-heads": {"eval"}}, "its rate is the argument"),
+    "hw2-mha-value-from-key": Loses({"p7_3-heads": {"result"}}, "the values are projected from `key`"),
+    "hw2-mha-weights-before-mask": Loses({"p7_3-heads": {"kept"}}, "before the mask"),
     "hw2-ne-renamed-lr": NOTHING,
-    "hw2-net-forward-nograd": Loses({"p6_2c-network": {"gradients"}}),
-    "hw2-op-constant-history": Loses({"p6_2e-training": {"trains"}}),
-    "hw2-op-val-acc-is-train": Loses({"p6_2e-training": {"trains"}}),
+    "hw2-net-forward-nograd": Loses({"p6_2c-network": {"by heart"}}, "no gradient reaches it"),
+    "hw2-op-constant-history": Loses({"p6_2e-training": {"trains"}}, "measure it after every epoch"),
+    "hw2-op-val-acc-is-train": Loses({"p6_2e-training": {"trains"}}, "on val_loader"),
     "hw2-seq-subclass-right": NOTHING,
-    "hw2-sub-norm-twice": Loses({"p7_5-sublayer": {"sublayer"}}),
-    "hw2-tr-accumulate-2": Loses({"p6_2c-training": {"sgd"}}),
-    "hw2-tr-lr-decay-per-epoch": Loses({"p6_2c-training": {"sgd"}}),
-    "hw2-tr-train-mode-first-epoch-only": Loses({"p6_2c-training": {"mode"}}),
+    "hw2-sub-norm-twice": Loses({"p7_5-sublayer": {"connected"}}, "is normalised, too"),
+    "hw2-tr-accumulate-2": Loses({"p6_2c-training": {"sgd"}}, "the gradients of two batches"),
+    "hw2-tr-lr-decay-per-epoch": Loses({"p6_2c-training": {"sgd"}}, "the learning rate changes"),
+    "hw2-tr-train-mode-first-epoch-only": Loses({"p6_2c-training": {"mode"}}, "after the first epoch"),
 }
 
 

@@ -13,7 +13,7 @@ CHECKS = {
     "p7_3-heads": ("form", "own", "result", "cross", "mask", "kept", "learnt", "eval"),
     "p7_4-positions": ("form", "lookup", "root", "values", "same", "fixed", "dropout"),
     "p7_5-sublayer": ("form", "own", "norm", "gain", "connected", "dropout"),
-    "p7_6-decoder": ("form", "memory", "masks", "order", "registered"),
+    "p7_6-decoder": ("form", "memory", "masks", "order", "registered", "dropout"),
     "p7_7-model": ("runs", "twice", "future", "padding", "source", "words"),
 }  # fmt: skip
 

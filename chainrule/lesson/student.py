@@ -327,6 +327,24 @@ class Model(Opaque):
             raise CheckFailed(f"for {len(x)} images the network returns shape {tuple(y.shape)}, not {wanted}")
         return y.double()
 
+    def expect_weights(self, x: torch.Tensor) -> None:
+        """Weights take part in the output for `x`: it is not a copy, a constant or noise.
+
+        Raises:
+            CheckFailed: they don't.
+
+        >>> from chainrule.lesson.verbs import Worker
+        >>> Student(Worker({"network": torch.nn.Flatten()}).serve).network.expect_weights(torch.ones(2, 3))
+        Traceback (most recent call last):
+        chainrule.lesson.student.CheckFailed: no weight takes part in the network's output
+        """
+        if any(layer.kind in ("linear", "conv2d") for layer in self.layers(x)):
+            return
+        y = self.forward(x)
+        gradients = self.gradients(x, upstream=torch.ones_like(y)).parameters.values()
+        if not any(gradient is not None and bool(gradient.any()) for gradient in gradients):
+            raise CheckFailed("no weight takes part in the network's output")
+
     def predict(self, x: torch.Tensor, *, batch: int = 1000) -> torch.Tensor:
         """Predicted classes (N,), int64, for N inputs, in eval mode and in batches of `batch` rows."""
         return torch.cat([self.logits(part).argmax(1) for part in x.split(batch)])

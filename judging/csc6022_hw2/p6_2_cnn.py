@@ -537,7 +537,13 @@ def initial(student: Student) -> list[Tensor]:
         "init_params should return a list of six tensors: weight and bias of each layer"
     )
     names = ("conv_w1", "conv_b1", "conv_w2", "conv_b2", "fc_w", "fc_b")
-    return [numbers(value, name) for value, name in zip(params, names, strict=True)]
+    values = [numbers(value, name) for value, name in zip(params, names, strict=True)]
+    sizes = [float(value.std()) if value.numel() > 1 else 0.0 for value in values[::2]]
+    alike = max(sizes) <= 1.1 * min(sizes) and any(bool(bias.any()) for bias in values[1::2])
+    expect(max(sizes) > 0 and not alike).is_true(
+        "all six tensors are filled alike: weights are random, by their fan-in, and biases zero"
+    )
+    return values
 
 
 def expect_shapes(params: Sequence[Tensor]) -> None:
@@ -1101,7 +1107,7 @@ def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
 def expect_alone(model: Model) -> None:
     """In eval mode an image's scores depend on that image alone."""
     x, y = labelled_images("train", 24)
-    expect_network(model).forward(x)  # gives lazy layers their parameters
+    expect_network(model).expect_weights(x)  # which also gives lazy layers their parameters
     model.fit(x, y, steps=4, batch=24, lr=0.01, momentum=0.9)
     once, again, few = (numbers(model.logits(part), "the scores") for part in (x, x, x[:3]))
     expect(agree(once, again)).is_true(
@@ -1116,6 +1122,7 @@ def expect_alone(model: Model) -> None:
 def expect_statistics(model: Model) -> None:
     """Buffers, such as running statistics, change in training mode and not in eval mode."""
     x, _ = labelled_images("train", 24)
+    expect_network(model).expect_weights(x)
     model.forward(x)
     parameters = len(model.state())
     before = model.state()
@@ -1139,6 +1146,7 @@ def expect_statistics(model: Model) -> None:
 def expect_unsure(model: Model) -> None:
     """Before training the mean loss is near log 10."""
     x, y = labelled_images("train", 100)
+    expect_network(model).expect_weights(x)
     z = numbers(model.logits(x, classes=10, training=True, dropout=False), "the scores")
     loss = float(F.cross_entropy(z, y))
     expect(2.0 <= loss <= 3.0).is_true(

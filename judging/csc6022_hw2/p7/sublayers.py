@@ -208,7 +208,7 @@ def connected(student: Student) -> Connected | None:
             ).solution[:, 0]
             if agree(numbers(got, "the result"), parts @ torch.stack([a, b])):
                 return Connected(
-                    f"the result has {float(a):.3g} times x and {float(b):.3g} times what the sublayer gives: once each",
+                    f"the result has {float(a):.3g} · x + {float(b):.3g} · what the sublayer gives: once each",
                     lambda x, f, norm=norm, a=a, b=b: a * x + b * f(norm(x)),  # type: ignore[misc]
                     abs(float(b)) > 0.05,
                 )

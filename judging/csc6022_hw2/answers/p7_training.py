@@ -369,6 +369,14 @@ RIGHT_BATCHES = {
 }
 
 WRONG_BATCHES = {
+    "batches shuffled": Wrong(
+        {"pairs"},
+        "together each time",
+        batches(
+            "parts = list(zip(source.split(size), target.split(size)))",
+            "return [parts[i] for i in torch.randperm(len(parts))]",
+        ),
+    ),
     "44 shuffled apart": Wrong(
         {"pairs"},
         "shuffled apart",

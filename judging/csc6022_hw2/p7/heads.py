@@ -348,7 +348,10 @@ def expect_heads(student: Student) -> None:
     known = recognised(student)
     if known.way is not None and known.own is not None:
         mistake = known.own.mistake or known.way.mistake
-        expect(not mistake).is_true(mistake)
+        paid = (
+            known.own.mistake and registered(known.layer) < 4 * D_MODEL * D_MODEL
+        )  # `expect_learnt` judges that
+        expect(not mistake or bool(paid)).is_true(mistake)
     elif known.own is not None or follows_from_weights(known, 6, 6) is None:
         message = "the output is not what multi-head attention gives with your weights"
         raise CheckFailed(message if known.own else f"{message}; not all four projections are used")
@@ -450,11 +453,16 @@ def expect_kept_weights(student: Student) -> None:
             )
 
 
+def registered(layer: Model) -> int:
+    """How many numbers are in the layer's state."""
+    return sum(x.numel() for x in layer.state().values() if x.is_floating_point())
+
+
 def expect_learnt(student: Student) -> None:
     """The four projections are parameters of the layer, and gradients reach them."""
     known = recognised(student)
     layer, inputs = known.layer, sequences(99, 4, 7)
-    count = sum(x.numel() for x in layer.state().values() if x.is_floating_point())
+    count = registered(layer)
     projected = known.way is None or known.way.project  # if not, `expect_heads` has taken the points
     least = (4 if projected else 3) * D_MODEL * D_MODEL
     first, again = (numbers(layer.forward(*inputs, dropout=False), "the output") for _ in range(2))

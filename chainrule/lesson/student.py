@@ -293,6 +293,8 @@ class Model(Opaque):
     tensor([[1., 0.]], dtype=torch.float64)
     >>> model.gradients(x, upstream=torch.ones(4, 2)).parameters["0.bias"]
     tensor([4., 0.], dtype=torch.float64)
+    >>> model.is_a("Sequential"), model.is_a("Linear")
+    (True, False)
     """
 
     def __init__(self, student: Student, handle: Handle) -> None:

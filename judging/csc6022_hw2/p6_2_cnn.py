@@ -370,6 +370,12 @@ def expect_padding(reading: Reading) -> None:
     expect(len(numbers_of_features) == 1).is_true(
         "the scores don't come from the features: any number of them will do"
     )
+    x, params = last_layer(reading.net.sizes, reading.pads)
+    _, others = summed_features(reading.net.sizes, reading.pads)
+    first, again, other = (reading.net(x, some) for some in (params, params, others))
+    expect(agree(first, again) and not agree(first, other)).is_true(
+        "the scores don't follow from images and parameters, so no padding can be read off"
+    )
     names = ("first", "second")
     right = [(k - 1) // 2 for k in reading.net.sizes.kernels]
     for name, pad, wanted in zip(names, reading.pads, right, strict=True):
@@ -400,6 +406,22 @@ def expect_convolutions(reading: Reading) -> None:
     expect(reading.net(x, params), "a score").close_to(
         scores(x, params, **known), rtol=1e-3, atol=1e-5, mistakes=mistakes
     )
+
+
+def expect_gradients(student: Student) -> None:
+    """Gradients reach every parameter on which the scores of `three_layer_convnet` depend."""
+    x, params = BAREBONES.images(2, seed=1).float(), [value.float() for value in BAREBONES.draw(42)]
+    scores = numbers(student.three_layer_convnet(x, params), "the scores")
+    upstream = torch.randn(scores.shape, generator=generator(43))
+    _, *gradients = student.three_layer_convnet.gradients(x, params, upstream=upstream).inputs
+    for i, gradient in enumerate(gradients):
+        if gradient is None:
+            others = [value + 1.0 if i == j else value for j, value in enumerate(params)]
+            matters = not agree(numbers(student.three_layer_convnet(x, others), "the scores"), scores)
+            name = f"the {'bias' if i % 2 else 'weight'} of layer {i // 2 + 1}"
+            expect(not matters).is_true(
+                f"no gradient reaches {name}: no torch.no_grad, detach or .data on the way"
+            )
 
 
 def expect_layout(reading: Reading, own: Callable[[Tensor], Any] | None = None) -> None:
@@ -540,7 +562,7 @@ def initial(student: Student) -> list[Tensor]:
     values = [numbers(value, name) for value, name in zip(params, names, strict=True)]
     sizes = [float(value.std()) if value.numel() > 1 else 0.0 for value in values[::2]]
     alike = max(sizes) <= 1.1 * min(sizes) and any(bool(bias.any()) for bias in values[1::2])
-    expect(max(sizes) > 0 and not alike).is_true(
+    expect(max(sizes) > 1e-6 and not alike).is_true(
         "all six tensors are filled alike: weights are random, by their fan-in, and biases zero"
     )
     return values

@@ -383,11 +383,12 @@ def expect_reads(known: RecognisedLayer, inputs: Sequence[Tensor], mask: Tensor)
     query, key, value = inputs
     mask = mask.expand(-1, query.shape[1], -1)
     before = known.run(inputs, mask)
+    least = 1e-4 * max(float(before.abs().max()), 0.01)
     for j in range(key.shape[1]):
         other = [x.clone() for x in (key, value)]
         for x in other:
             x[:, j] = 1 - 2 * x[:, j]
-        moved = (known.run((query, *other), mask) - before).abs().amax(-1) > 1e-4 * before.abs().max()
+        moved = (known.run((query, *other), mask) - before).abs().amax(-1) > least
         expect(not bool((moved & ~mask[..., j]).any())).is_true(
             "a key that the mask closes has an influence on the output"
         )
@@ -504,6 +505,9 @@ def expect_eval_without_dropout(student: Student) -> None:
             "dropout is active in eval mode: use nn.Dropout, which knows the mode"
         )
     expect(bool((first != first.flatten()[0]).any())).is_true("the output is the same everywhere")
+    found = other.gradients(*inputs, upstream=torch.randn(first.shape, generator=generator(87)))
+    reached = any(g is not None and bool(g.any()) for g in (*found.inputs, *found.parameters.values()))
+    expect(reached).is_true("the output does not follow from query, key, value and weights")
     try:
         expect_dropout(student)
     except CheckFailed:

@@ -253,6 +253,10 @@ def expect_train_mode(student: Student) -> None:
         eval_loss = run_epochs(student, tiny_model(student, tiny), [batches_for()], 0.1, rate=0.0, decay=1.0)
         same = differ(numbers(loss, "the mean loss"), numbers(eval_loss, "the mean loss"), 1e-3, 0) == 0
         expect(not same).is_true("the weights don't change, and the loss is that of eval mode")
+        model = tiny_model(student, tiny, dropout=1.0, training=False)
+        again = run_epochs(student, model, [batches_for()], smoothing=0.1, rate=0.5, decay=1.0)
+        same = differ(numbers(loss, "the mean loss"), numbers(again, "the mean loss"), 1e-3, 0) == 0
+        expect(same).is_true("the weights don't change, and the loss is another each time")
     expect(not moved["source.weight"] and not moved["target.weight"]).is_true(
         "the model is trained in eval mode, as the last evaluation left it: begin with model.train()"
     )

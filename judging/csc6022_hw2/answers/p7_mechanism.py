@@ -999,8 +999,8 @@ WRONG_DECODER = {
         {"registered"},
         "none made in forward",
         decoder(
-            "        self.sublayer = nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)])\n → ",
-            "m = memory → m = memory\n        sublayer = [Sublayer(self.size, 0.0) for _ in range(3)]",
+            "self.sublayer = nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)]) → self.rate = dropout",
+            "m = memory → m = memory\n        sublayer = [Sublayer(self.size, self.rate) for _ in range(3)]",
             "self.sublayer → sublayer",
         ),
     ),
@@ -1014,7 +1014,7 @@ WRONG_DECODER = {
         ),
     ),
     "x returned": Wrong(
-        {"form", "memory", "masks", "order"},
+        {"form", "memory", "masks", "order", "dropout"},
         "is not that of",
         decoder("return self.sublayer[2](x, self.feed_forward) → return 2 * m"),
     ),

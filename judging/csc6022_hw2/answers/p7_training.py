@@ -672,7 +672,7 @@ WRONG_GREEDY = {
         greedy("return tokens → return tokens * 0 + start"),
     ),
     "the source": Wrong(
-        {"path"},
+        {"path", "mode"},
         "off by",
         greedy("return tokens → return torch.cat([tokens[:, :1], source, source], 1)[:, :max_len]"),
     ),

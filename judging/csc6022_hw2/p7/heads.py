@@ -361,6 +361,8 @@ def expect_cross(student: Student) -> None:
     """It works with other numbers of queries than keys, too."""
     known = recognised(student)
     if known.way is None or known.own is None:
+        if follows_from_weights(known, 4, 7) is not None:
+            return
         # What it computes is not known, but a query's output depends on all keys, and on no other query.
         query, key, value = sequences(95, 6, 7)
         every, few = known.run((query, key, value)), known.run((query[:, :4], key, value))
@@ -408,7 +410,9 @@ def expect_mask_in_heads(student: Student) -> None:
                 [[[True, True, False, True, False, True]], [[False, True, True, True, True, True]]]
             )
         if known.way is None or known.own is None:
-            expect_reads(known, inputs, mask)
+            closed, result = ~mask[:1, None].expand(1, 1, 6, 6), follows_from_weights(known, 6, 6, mask[:1])
+            if result is None or float((result[1] * closed).max()) > 1e-6:
+                expect_reads(known, inputs, mask)
             continue
         got = known.run(inputs, mask)
         if matches(got, known.expected(inputs, mask)):

@@ -199,8 +199,8 @@ def connected(student: Student) -> Connected | None:
             with contextlib.suppress(CheckFailed):
                 wanted = connect(x.double(), lambda z: z @ weight.T + bias)
                 if agree(numbers(got, "the result"), wanted):
-                    doubled = connect(x.double(), lambda z: 2 * (z @ weight.T + bias))
-                    return Connected(mistake, connect, not agree(doubled, wanted))
+                    other = connect(x.double(), lambda z: (z @ weight.T + bias).flip(-1))
+                    return Connected(mistake, connect, not agree(other, wanted))
     for norm in norms(student, FEATURES):
         with contextlib.suppress(CheckFailed):
             parts = torch.stack([x.double(), norm(x) @ weight.T + bias], -1)

@@ -33,7 +33,7 @@ def multi_head(student: Student, dropout: float = 0.0) -> Model:
     """A layer of the student's with random weights and zero biases, since a layer may have no biases."""
     made = student.MultiHeadAttention(HEADS, D_MODEL, dropout)
     layer = expect_module(made, "MultiHeadAttention(heads, d_model, dropout)")
-    layer.forward(*sequences(89, 3, 4))  # gives lazy layers their parameters
+    layer.forward(*sequences(89, 4, 4))  # gives lazy layers their parameters
     draw = generator(90)
     state = layer.state()
     layer.load(
@@ -58,7 +58,7 @@ def sequences(seed: int, n_q: int, n_k: int, batch: int = 2) -> tuple[Tensor, Te
     return q, k, v
 
 
-ROLES = ("query", "key", "value")
+ROLES = {"query": "queries", "key": "keys", "value": "values"}
 
 
 @dataclass(frozen=True)
@@ -84,14 +84,14 @@ def projections(layer: Model) -> list[Projections]:
     a projection's row is zero except in the columns of its inputs.
 
     Returns:
-        The right ones alone; or those that the matrices leave open, if one is of another input, or of two.
+        The right ones first, if each input has a projection of its own; then those with inputs exchanged or shared.
     """
     inputs = []
-    for feature, x in enumerate(sequences(91, 4, 5)):
+    for feature, x in enumerate(sequences(91, 5, 5)):
         single = torch.zeros_like(x)
         single[..., feature] = x[..., feature]
         inputs.append(single)
-    gradients = layer.gradients(*inputs, upstream=normal(generator(92), 2, 4, D_MODEL).float()).parameters
+    gradients = layer.gradients(*inputs, upstream=normal(generator(92), 2, 5, D_MODEL).float()).parameters
     rows: dict[tuple[int, ...], list[Tensor]] = {}  # by the inputs that a row sees
     outputs = []
     for name, value in layer.state().items():
@@ -120,7 +120,7 @@ def projections(layer: Model) -> list[Projections]:
     squares += [square.mT for square in squares]
     if rows.keys() == {(0,), (1,), (2,)} and all(len(some) == D_MODEL for some in rows.values()):
         query, key, value = (torch.stack(rows[i,]) for i in range(3))
-        return [Projections(query, key, value, squares)]
+        return [Projections(query, key, value, squares), *misled(rows, squares)]
     return list(misled(rows, squares))
 
 
@@ -136,17 +136,18 @@ def misled(rows: Mapping[tuple[int, ...], list[Tensor]], outputs: list[Tensor]) 
         for i in range(0, len(some), D_MODEL)
         for source in seen
     ]
+    names = list(ROLES)
     for three in itertools.product(blocks, repeat=3):
         sources, matrices, which = zip(*three, strict=True)
         if len(set(which)) < len({block for *_, block in blocks}):
             continue  # one of them is left over
         wrong = [
-            f"the {role}s are projected from `{ROLES[source]}`, not from `{role}`"
-            for role, source, right in zip(ROLES, sources, range(3), strict=True)
-            if source != right
+            f"the {ROLES[role]} are projected from `{names[source]}`, not from `{role}`"
+            for role, source in zip(names, sources, strict=True)
+            if names[source] != role
         ]
         shared = [
-            f"{ROLES[i]}s and {ROLES[j]}s share one projection: each has its own"
+            f"{ROLES[names[i]]} and {ROLES[names[j]]} share one projection: each has its own"
             for i, j in ((1, 2), (0, 1), (0, 2))
             if which[i] == which[j]
         ]
@@ -466,7 +467,7 @@ def registered(layer: Model) -> int:
 def expect_learnt(student: Student) -> None:
     """The four projections are parameters of the layer, and gradients reach them."""
     known = recognised(student)
-    layer, inputs = known.layer, sequences(99, 4, 7)
+    layer, inputs = known.layer, sequences(99, 6, 6)  # `expect_cross` judges other sizes
     count = registered(layer)
     projected = known.way is None or known.way.project  # if not, `expect_heads` has taken the points
     least = (4 if projected else 3) * D_MODEL * D_MODEL
@@ -497,7 +498,7 @@ def detaches(student: Student) -> bool:
 def expect_eval_without_dropout(student: Student) -> None:
     """There is no dropout in eval mode, and some in training mode unless the student's `attention` ignores it."""
     layer = multi_head(student, 0.5)
-    inputs = sequences(99, 4, 7)
+    inputs = sequences(99, 6, 6)  # `expect_cross` judges other sizes
 
     def run(**mode: bool) -> Tensor:
         return numbers(layer.forward(*inputs, **mode), "the output")

@@ -78,9 +78,7 @@ def test_a_cluster_grades_a_class_and_a_lost_worker_costs_nobody_anything(
 )
 def test_a_scheduler_that_is_not_there_is_told_in_one_line(course: Path, address: str, says: str) -> None:
     class_of(course)
-    started = time.monotonic()
     said = type_command(course, "chainrule", "grade", PLAIN, "--cluster", address, code=2)
-    assert time.monotonic() - started < 30
     assert said.startswith(f"chainrule: {says}")
     assert said.count("\n") == 1
 

@@ -631,10 +631,10 @@ def test_whatever_happens_the_notebook_is_ours_and_no_labelled_answer_is_lost(
 
 
 def seconds(folder: CourseFolder, nb: NotebookNode) -> float:
-    """How long it takes to sanitise."""
-    started = time.monotonic()
+    """CPU seconds that sanitising takes."""
+    started = time.process_time()
     sanitised(folder, nb)
-    return time.monotonic() - started
+    return time.process_time() - started
 
 
 def test_gigantic_notebooks_are_cut_and_hold_nobody_up(folder: CourseFolder, handed_in: NotebookNode) -> None:

@@ -197,9 +197,9 @@ def test_finds_formulas_as_jupyter_does(markdown: str, formulas: list[str]) -> N
     "unit", ["$", "`", "` ", "$$ x ", "$x ", "\\begin{a}", "\\\\[", "```a\n", "~~~\n", "\\"]
 )
 def test_finds_formulas_in_time_that_grows_with_the_text(unit: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     MaskedMarkdown(unit * 20_000)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 # Text outputs

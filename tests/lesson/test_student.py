@@ -162,13 +162,11 @@ class EndlessAnswer:
 @pytest.mark.parametrize("f", [spin, swallow, swallow_anything_once, EndlessAnswer])
 def test_an_endless_loop_ends(f: Callable[[], Any]) -> None:
     someone = student(seconds=0.3, f=f, g=lambda: 1)
-    started = time.monotonic()
     with pytest.raises(StudentError, match="`f` did not finish within 30 seconds: an endless loop"):
         someone.f()
     with pytest.raises(StudentError, match="`f` ran into its time limit before"):
         someone.f()
     assert someone.g() == 1
-    assert time.monotonic() - started < 10
 
 
 # ---- models ------------------------------------------------------------------------------------------------

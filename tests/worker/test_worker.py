@@ -89,7 +89,7 @@ def fresh(source: str, threads: int) -> NotebookNode:
     with tempfile.TemporaryDirectory() as home:
         (Path(home) / "work").mkdir()
         environment = kernel.worker_environment(threads) | {"HOME": home, "TMPDIR": home}
-        client = NotebookClient(nb, resources={"metadata": {"path": f"{home}/work"}}, timeout=120)
+        client = NotebookClient(nb, resources={"metadata": {"path": f"{home}/work"}}, timeout=600)
         client.extra_arguments = [run_module.FOLDER_IN_PATH]
         client.create_kernel_manager()
         client.km.kernel_spec.env.clear()
@@ -168,7 +168,7 @@ def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> Non
         assert "/dev/nvidia" not in maps
         assert said(run(course, TRAINS, zygote=nursery.address)) == "trained\n"
         assert len(list(tasks.iterdir())) == 1
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 300
         while (tasks / str(nursery.process.pid) / "children").read_text() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert (tasks / str(nursery.process.pid) / "children").read_text() == ""

@@ -410,7 +410,8 @@ def expect_convolutions(reading: Reading) -> None:
 
 def expect_gradients(student: Student) -> None:
     """Gradients reach every parameter on which the scores of `three_layer_convnet` depend."""
-    x, params = BAREBONES.images(2, seed=1).float(), [value.float() for value in BAREBONES.draw(42)]
+    pads = read(FunctionNet(student)).pads
+    x, params = BAREBONES.images(2, seed=1).float(), [value.float() for value in BAREBONES.draw(42, pads)]
     scores = numbers(student.three_layer_convnet(x, params), "the scores")
     upstream = torch.randn(scores.shape, generator=generator(43))
     _, *gradients = student.three_layer_convnet.gradients(x, params, upstream=upstream).inputs
@@ -905,7 +906,7 @@ def expect_all_losses(student: Student, c: Regression) -> None:
     loss = trained_loss(reached[1], c)
     expect_first_loss(losses[0], c, loss)
     for i, (x, y) in enumerate(c.batches()):
-        here = [loss(x @ w[:, :-1].T + w[:, -1], y) for w in reached[i : i + 2]]
+        here = [loss(x @ w[:, :-1].T + w[:, -1], y) for w in (*reached[i : i + 2], c.start)]
         expect(any(differ(losses[i], value, rtol=1e-3, atol=1e-5) == 0 for value in here)).is_true(
             f"the loss of step {i + 1} is {float(losses[i]):.4g}; that of its batch is {float(here[0]):.4g}"
         )

@@ -271,12 +271,12 @@ WRONG_CONVNET = {
         convnet("F.relu → F.gelu", "F.linear(flatten(h), w3, b3) → F.linear(flatten(h), w3, b3).softmax(1)"),
     ),
     "zeros": Wrong(
-        {"padding", "convolutions", "layout", "raw"},
+        {"shape", "padding", "convolutions", "layout", "raw"},
         "",
         "def three_layer_convnet(x, params):\n    return torch.zeros(len(x), len(params[5]))\n",
     ),
     "biases only": Wrong(
-        {"padding", "convolutions", "layout", "raw"},
+        {"shape", "padding", "convolutions", "layout", "raw"},
         "",
         "def three_layer_convnet(x, params):\n    return params[5].expand(len(x), -1)\n",
     ),
@@ -343,7 +343,7 @@ WRONG_INIT = {
         {"weights"}, "has variance", init("random_weight((32, 3, 5, 5)) → 0.01 * torch.randn(32, 3, 5, 5)")
     ),
     "zeros": Wrong(
-        {"weights", "small", "biases"},
+        {"shapes", "weights", "small", "biases"},
         "",
         """
 def init_params():

@@ -104,7 +104,7 @@ def projections(layer: Model) -> list[Projections]:
             g, w = (x.movedim(axis, -1).reshape(-1, D_MODEL) for x in (gradient, value))
             if not g[:, 3:].any():
                 for row, sizes in zip(w, g.abs(), strict=True):
-                    seen = (sizes[:3] > 1e-4 * g.abs().max()).nonzero().flatten()
+                    seen = sizes[:3].nonzero().flatten()  # the features of other inputs are 0
                     rows.setdefault(tuple(seen.tolist()), []).append(row)
                 break
         else:
@@ -151,9 +151,9 @@ def misled(rows: Mapping[tuple[int, ...], list[Tensor]], outputs: list[Tensor]) 
             for i, j in ((1, 2), (0, 1), (0, 2))
             if which[i] == which[j]
         ]
-        yield Projections(
-            *matrices, outputs, sources, (wrong + shared or ["the projections are exchanged"])[0]
-        )
+        query, key, value = matrices
+        mistake = (wrong + shared or ["the projections are exchanged"])[0]
+        yield Projections(query, key, value, outputs, sources, mistake)
 
 
 def by_heads(x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from traitlets.config import Config
 RELEASE = [
     "chainrule.release.CheckMetadata",
     "nbgrader.preprocessors.IncludeHeaderFooter",
+    "chainrule.release.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
     "nbgrader.preprocessors.ClearSolutions",
     "nbgrader.preprocessors.ClearOutput",
@@ -24,8 +25,10 @@ RELEASE = [
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.SaveCells",
     "chainrule.release.SaveDueDate",
+    "chainrule.release.SaveRoster",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
+    "chainrule.release.KeepVersion",
     "chainrule.release.Tidy",
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.CheckCellMetadata",
@@ -35,10 +38,12 @@ RELEASE = [
 SANITISE = ["chainrule.grading.Graft"]
 GRADE = [
     "chainrule.grading.Run",
+    "nbgrader.preprocessors.IgnorePattern",
     "chainrule.grading.Judge",
-    "nbconvert.preprocessors.CoalesceStreamsPreprocessor",  # progress bars become one line
+    "chainrule.grading.FinalOutputs",
     "nbgrader.preprocessors.LimitOutput",
     "nbgrader.preprocessors.SaveAutoGrades",
+    "chainrule.grading.KeepMarks",
     "chainrule.grading.WaitForPeople",
     "chainrule.grading.TellRepairs",
     "chainrule.intake.LatePenalties",
@@ -58,9 +63,13 @@ def pipelines() -> Config:
     c.GenerateAssignment.preprocessors = list(RELEASE)
     c.ZipCollectApp.extractor_plugin = "chainrule.intake.SafeExtractor"
     c.ZipCollectApp.collector_plugin = "chainrule.intake.DownloadCollector"
+    c.Autograde.exporter_class = "chainrule.intake.HandInExporter"  # reads UTF-16 and old formats, too
     c.Autograde.sanitize_preprocessors = list(SANITISE)
     c.Autograde.autograde_preprocessors = list(GRADE)
-    c.HTMLExporter.preprocessors = ["chainrule.feedback.Disarm"]  # no script of a student runs in formgrader
+    c.HTMLExporter.preprocessors = [
+        "chainrule.feedback.Disarm",  # no script of a student runs in formgrader
+        "chainrule.feedback.RefuseAboveMaximum",
+    ]
     c.GenerateFeedback.exporter_class = "chainrule.feedback.FeedbackExporter"
     c.GenerateFeedback.preprocessors = list(FEEDBACK)
     c.ExportApp.plugin_class = "chainrule.marks.MarksCsv"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind")
 Snippet = Annotated[str, StringConstraints(min_length=1)]
 
+SKIPPED = "skip-execution"  # nbclient runs no cell with this tag
+
 # keys by the names that earlier versions gave them
 RENAMED = {"dead": "failure", "compute": "busy_seconds", "trouble": "internal_error"}
 
@@ -46,6 +48,10 @@ class GradedNotebook(TypedDict, total=False):
 
     repairs: list[str]
     """What was repaired in the hand-in, one sentence for each repair."""
+    written: str
+    """What the student wrote: a digest of the cells that are in no release."""
+    outdated: list[str]
+    """Cells that the hand-in has as in an earlier release: an instructor has changed, added or removed them since."""
     files: dict[str, str]
     """Files that were handed in beside the notebook and can be used, with their SHA-256."""
     depends: dict[str, str]
@@ -86,6 +92,13 @@ class CheckRecord(TypedDict):
     """Whether a person should look at the answer before the score counts."""
 
 
+class AddedCell(TypedDict, total=False):
+    """A cell of a graded notebook that is not the instructor's."""
+
+    added: bool
+    """Whether the student added it."""
+
+
 class JudgedCell(TypedDict):
     """A graded cell with its verdict, written by `Judge`. A cell with plain asserts has it too."""
 
@@ -120,7 +133,7 @@ def source_cell(cell: NotebookNode, notebook: str = "") -> SourceCell:
 
 
 def check_source(nb: NotebookNode, name: str) -> None:
-    """Make sure that an instructor's notebook and its cells have metadata in the right form.
+    """Make sure that an instructor's notebook and its cells have metadata in the right form, and that checks run.
 
     Raises:
         CourseError: the first place where they have not.
@@ -128,6 +141,10 @@ def check_source(nb: NotebookNode, name: str) -> None:
     source_notebook(nb, name)
     for cell in nb.cells:
         source_cell(cell, name)
+        if SKIPPED in cell.metadata.get("tags", []) and cell.metadata.get("nbgrader", {}).get("grade"):
+            raise CourseError(
+                f"{place(cell, name)}: it is graded, but its tag {SKIPPED} keeps it from being run: remove the tag"
+            )
 
 
 def graded_notebook(nb: NotebookNode) -> GradedNotebook:
@@ -151,6 +168,12 @@ def judged_cell(cell: NotebookNode) -> JudgedCell | None:
         if isinstance(about, dict) and "checks" in about
         else None
     )
+
+
+def is_added(cell: NotebookNode) -> bool:
+    """Whether the student added this cell of a graded notebook."""
+    about = cell.metadata.get("chainrule")
+    return isinstance(about, dict) and about.get("added") is True
 
 
 def judged_record(record: object) -> JudgedCell:

@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, SubmittedNotebook
 from nbgrader.preprocessors import GetGrades
 
+from chainrule.grading.record import MARKED_BEFORE, was_for_earlier, with_section
 from chainrule.marks.totals import decimal_text, rounded
 
 KINDS = {"q": "Question", "p": "Problem"}
@@ -122,4 +123,7 @@ class GetPoints(GetGrades):
         for cell in nb.cells:
             if "nbgrader" in cell.metadata:
                 cell.metadata.nbgrader["waits"] = cell.metadata.nbgrader.get("grade_id") in waiting
+                comment = str(cell.metadata.nbgrader.get("comment") or "")
+                if not any(f"- {was_for_earlier(item)}" in comment for item in waiting):
+                    cell.metadata.nbgrader["comment"] = with_section(comment, MARKED_BEFORE, "")
         return nb, resources

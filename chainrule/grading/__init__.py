@@ -4,9 +4,11 @@ from importlib import import_module
 from typing import Any
 
 _MODULES = {
+    "FinalOutputs": "outputs",
     "WaitForPeople": "record",
     "Graft": "sanitise",
     "Judge": "judge",
+    "KeepMarks": "given_marks",
     "Run": "run",
     "TellRepairs": "record",
 }

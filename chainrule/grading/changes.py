@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nbformat import NotebookNode
@@ -12,7 +13,7 @@ from chainrule.metadata import judged_cell
 
 # the parts that a run depends on (see `store.depends`), for people
 PART_NAMES = {
-    "submission": "the submission",
+    "hand-in": "the submission",
     "source notebook": "the instructor's notebook",
     "files": "the files that come with the assignment",
     "judging": "the judging modules",
@@ -31,6 +32,11 @@ class Snapshot:
     scores: dict[str, float | None]
     notebooks: dict[str, NotebookNode] = field(default_factory=dict)
 
+    def maximum(self, item: str) -> float | None:
+        """The item's maximum when it was graded; None if it wasn't."""
+        cells = (graded_cells(nb).get(item) for nb in self.notebooks.values())
+        return next((float(cell.metadata.nbgrader.points) for cell in cells if cell), None)
+
 
 def snapshot(
     folder: CourseFolder, assignment: str, student: str, scores: dict[str, float | None]
@@ -41,17 +47,30 @@ def snapshot(
     return Snapshot(scores, {name: nb for name, nb in loaded.items() if nb is not None})
 
 
-def changes(student: str, before: Snapshot, now: Snapshot) -> list[str]:
-    """A line for each item whose score has changed."""
-    lines = []
+def changes(
+    student: str, before: Snapshot, now: Snapshot, marks: Mapping[str, str] | None = None
+) -> list[str]:
+    """A line for each item whose score or maximum has changed.
+
+    Args:
+        marks: what happened to marks of people, a sentence by item.
+    """
+    lines, marks = [], marks or {}
     for item, score in now.scores.items():
-        old = before.scores.get(item, "–")
-        if old == score:
+        old, maxima = before.scores.get(item, "–"), (before.maximum(item), now.maximum(item))
+        rescaled = None not in maxima and maxima[0] != maxima[1]
+        if old == score and not rescaled:
             continue
-        line = f"{student} {item} {score_text(old)} → {score_text(score)}"
+        texts = [score_text(old), score_text(score)]
+        if rescaled:
+            texts = [f"{text} of {score_text(of)}" for text, of in zip(texts, maxima, strict=True)]
+        line = f"{student} {item} {' → '.join(texts)}"
+        line += ": the maximum has changed" if rescaled else ""
+        line += f": {marks[item]}" if item in marks else ""
+        notebook, _, grade_id = item.rpartition("/")  # see chainrule.items
         for name, nb in now.notebooks.items():
-            if item in graded_cells(nb) and name in before.notebooks:
-                differences, reasons = explain(item, before.notebooks[name], nb)
+            if notebook in ("", name) and grade_id in graded_cells(nb) and name in before.notebooks:
+                differences, reasons = explain(grade_id, before.notebooks[name], nb)
                 line += f": {', '.join(differences)}" if differences else ""
                 line += f", because {joined_by_and(reasons)} changed" if reasons else ""
         lines.append(line)
@@ -76,6 +95,9 @@ def explain(item: str, before: NotebookNode, now: NotebookNode) -> tuple[list[st
     old_parts, new_parts = depends_of(before), depends_of(now)
     # runs of earlier versions have fewer parts
     changed = [part for part in new_parts if part in old_parts and new_parts[part] != old_parts[part]]
+    if "answers" in changed and "hand-in" in old_parts and not {"hand-in", "source notebook"} & {*changed}:
+        changed.append("source notebook")  # the stub of an untouched answer, or text that students may edit
+    changed = [part for part in changed if part in PART_NAMES]
     own = old is None or old.source != new.source or old.metadata.nbgrader != new.metadata.nbgrader
     reasons = ["the checks" if part == "source notebook" and own else PART_NAMES[part] for part in changed]
     return differences, reasons

@@ -5,31 +5,43 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.changes import Snapshot, changes, snapshot
+from chainrule.grading.given_marks import GivenMark, above_maximum, changed_marks, given_marks
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.record import comment_unreadable, record_ungraded, review_reasons
 from chainrule.grading.rejudge import is_check, is_refereed, valid_outputs
 from chainrule.grading.run import Run
 from chainrule.grading.sandbox import WorkerError, confinement
-from chainrule.grading.sanitise import Graft, extra_notebooks
+from chainrule.grading.sanitise import Graft, extra_notebooks, sentence
 from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
-from chainrule.intake.notebook import UnreadableNotebookError, read
-from chainrule.metadata import graded_notebook
+from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
+from chainrule.intake.roster import class_list
+from chainrule.items import gradebook_items, item_names
+from chainrule.metadata import GradedNotebook, graded_notebook
+from chainrule.one_writer import one_writer
+from chainrule.release.master import masters
+from chainrule.release.points_table import misfits
+from chainrule.release.source import require_sound
+from chainrule.release.versions import keep_version, kept_versions
+
+SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
 
 
 @dataclass
@@ -37,7 +49,7 @@ class Graded:
     """One student's outcome.
 
     Attributes:
-        scores: by grade_id; None for what a person has to mark.
+        scores: by the item's name; None for what a person has to mark.
         seconds: how long the student's notebooks ran.
         notes: sentences for the instructor.
         internal_error: why grading failed for a reason that is not the student's; then grading again may help.
@@ -63,7 +75,10 @@ class ClassReport:
         origins: where each data set is from.
         sandbox: what was around the student's cells.
         changes: a line for each score that differs from the gradebook's before, if asked for.
+        names: of the students, by id, as far as they are known.
+        absent: ids of those who handed in nothing.
         unprotected: items whose checks student code can reach.
+        notes: sentences for the instructor about the whole class.
     """
 
     assignment: str
@@ -73,7 +88,10 @@ class ClassReport:
     origins: dict[str, str]
     sandbox: set[str] = field(default_factory=set)
     changes: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
     unprotected: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def grade(
@@ -114,7 +132,7 @@ def grade(
     options = deepcopy(folder.config)
     options.Run.profile = profile
     if cell_seconds:
-        options.Run.seconds = {profile: cell_seconds}
+        options.Run.timeout = cell_seconds
     if gpu:
         options.Run.gpu = True
     if require_sandbox:
@@ -123,17 +141,21 @@ def grade(
         if options.Run.get("require_sandbox"):
             raise CourseError(f"{confinement().warning} Nothing was run, because a sandbox is required.")
         say(confinement().warning)
-    ensure_assignment(folder, assignment)
-    origins = folder.data_sets.prepare(
-        folder.course.data.get(assignment, []), folder.root / folder.course.data_folder, profile
-    )
-    for name, origin in origins.items():
-        say(f"data: {name} is {origin}, {profile} profile")
-    chosen = submitted(folder, assignment, students)
-    writer = GradebookWriter(folder, assignment, options, diff=diff)
-    with nullcontext(backend) if backend else open_backend(folder, jobs, cluster, gpu=gpu) as opened:
-        options.Run.threads = opened.threads
-        run_all(writer, chosen, opened, say)
+    with one_writer(folder.root, say):
+        ensure_assignment(folder, assignment)
+        origins = folder.data_sets.prepare(
+            folder.course.data.get(assignment, []), folder.root / folder.course.data_folder, profile
+        )
+        for name, origin in origins.items():
+            say(f"data: {name} is {origin}, {profile} profile")
+        chosen = submitted(folder, assignment, students)
+        writer = GradebookWriter(folder, assignment, options, diff=diff)
+        with nullcontext(backend) if backend else open_backend(folder, jobs, cluster, gpu=gpu) as opened:
+            options.Run.threads = opened.threads
+            run_all(writer, chosen, opened, say)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        people = class_list(folder, gradebook)
+    absent = [id for id in people if not folder.folder("submitted", id, assignment).exists()]
     return ClassReport(
         assignment,
         profile,
@@ -142,7 +164,10 @@ def grade(
         origins,
         writer.sandbox,
         writer.changes,
+        {id: person.full_name for id, person in people.items() if person.full_name},
+        [] if students else absent,
         unprotected(folder, assignment),
+        writer.notes(),
     )
 
 
@@ -170,6 +195,7 @@ def run_all(writer: GradebookWriter, students: Sequence[str], backend: Backend, 
             queue.submit(needed)
             unfinished[student] += 1
             rejudged += needed.kept != "{}"
+    writer.find_shared_repairs()
     total, running = unfinished.total(), len(unfinished)
     if finished:
         say(f"{finished} of {finished + total} notebooks were finished before and are not run again")
@@ -205,15 +231,17 @@ class GradebookWriter:
     def __init__(self, folder: CourseFolder, assignment: str, options: Config, *, diff: bool = False) -> None:
         self.folder, self.assignment, self.options, self.diff = folder, assignment, options, diff
         self.store = Store(folder.root / "runs" / assignment)
-        recording = deepcopy(options)
-        recording.Run.results = str(self.store.folder)
-        self.recorder = CourseFolder(folder.root, recording)
+        self.about: dict[tuple[str, str], GradedNotebook] = {}  # what `Graft` wrote, by student and notebook
+        self.shared: dict[str, list[str]] = {}  # repairs that all hand-ins needed, by the notebook's name
         self.points = points(folder, assignment)
         self.graded: dict[str, Graded] = {}
         self.tasks: dict[str, list[Task]] = {}  # by student
         self.unreadable: dict[str, dict[str, str]] = {}  # by student: reasons, by the notebook's name
         self.sandbox: set[str] = set()
         self.changes: list[str] = []
+        self.rescaled: Counter[tuple[str, float, float]] = (
+            Counter()
+        )  # marks, by item and its maximum before and now
 
     def plan(self, student: str) -> list[Task]:
         """A student's notebooks, ready to run. If none can be read, that is recorded and the list is empty."""
@@ -221,6 +249,8 @@ class GradebookWriter:
         try:
             tasks, unreadable = sanitised_tasks(self.folder, self.assignment, student, self.options)
             self.tasks[student], self.unreadable[student] = tasks, unreadable
+            for task in tasks:
+                self.about[student, task.notebook] = graded_notebook(nbformat.v4.reads(task.text))
             self.graded[student].notes += [f"{name} not graded: {why}" for name, why in unreadable.items()]
         except UnreadableNotebookError as error:
             self.tasks[student] = []
@@ -229,6 +259,23 @@ class GradebookWriter:
         extra = extra_notebooks(self.folder, self.assignment, student)
         self.graded[student].notes += [f"{name} is not one of the assignment's notebooks" for name in extra]
         return self.tasks[student]
+
+    @cached_property
+    def recorder(self) -> CourseFolder:
+        """The course as it is recorded: after all students are planned, when it is known which repairs all share."""
+        recording = deepcopy(self.options)
+        recording.Run.results = str(self.store.folder)
+        recording.TellRepairs.shared = self.shared
+        return CourseFolder(self.folder.root, recording)
+
+    def find_shared_repairs(self) -> None:
+        """Find the repairs that all of several hand-ins needed: no student can have caused them."""
+        repairs: dict[str, list[list[str]]] = {}
+        for (_, notebook), about in self.about.items():
+            repairs.setdefault(notebook, []).append(about.get("repairs", []))
+        for notebook, lists in repairs.items():
+            if len(lists) > 1:
+                self.shared[notebook] = [one for one in lists[0] if all(one in other for other in lists)]
 
     def to_run(self, task: Task) -> Task | None:
         """The task, with the outputs of an earlier run that are still valid; None if it is finished."""
@@ -260,6 +307,7 @@ class GradebookWriter:
         """Write a student's results into the gradebook and autograded/."""
         outcome, tasks = self.graded[student], self.tasks[student]
         before = self._snapshot(student) if self.diff else None
+        marks = self._given_marks(student)
         if tasks and not outcome.internal_error:
             for task in tasks:
                 self._add_notes(task)
@@ -273,8 +321,33 @@ class GradebookWriter:
                 outcome.internal_error = str(error)
                 outcome.notes.append(outcome.internal_error)
         outcome.scores = scores(self.folder, self.assignment, student)
+        now = self._given_marks(student)
+        told = changed_marks(marks, now)
+        outcome.notes += [f"{item} {sentence}" for item, sentence in told.items()] + above_maximum(now)
+        for (_, item), mark in marks.items():
+            if mark.maximum_before not in (None, mark.maximum):
+                self.rescaled[item, mark.maximum_before, mark.maximum] += 1
         if before:
-            self.changes += changes(student, before, self._snapshot(student))
+            self.changes += changes(student, before, self._snapshot(student), told)
+
+    def notes(self) -> list[str]:
+        """Sentences about the whole class."""
+        outdated = [names for about in self.about.values() if (names := about.get("outdated", []))]
+        cells = [*dict.fromkeys(chain.from_iterable(outdated))]
+        lines = misfits(self.folder, self.assignment)
+        if outdated:
+            of = f"{len(outdated)} of {len(self.about)}"
+            lines.append(f"{of} hand-ins are of an earlier release: {sentence(cells, SINCE)}")
+        lines += [
+            f"all hand-ins of {notebook}: {repair}"
+            for notebook, repairs in self.shared.items()
+            for repair in repairs
+        ]
+        return lines + [
+            f"{item}: its maximum was {before:g} when it was graded last and is {now:g} now; {count} marks that "
+            "people gave stay as they are: look at them again in formgrader"
+            for (item, before, now), count in self.rescaled.items()
+        ]
 
     @contextmanager
     def _without_unreadable(self, student: str) -> Iterator[CourseFolder]:
@@ -306,12 +379,20 @@ class GradebookWriter:
         """Add what the report says about a finished notebook."""
         result, outcome = self.store.find(task.key), self.graded[task.student]
         if result is not None:
-            about = graded_notebook(result)
-            failure = about.get("failure")
-            outcome.seconds += about.get("seconds", 0.0)
-            outcome.notes += graded_notebook(nbformat.v4.reads(task.text)).get("repairs", [])
+            run = graded_notebook(result)
+            failure = run.get("failure")
+            outcome.seconds += run.get("seconds", 0.0)
+            shared = self.shared.get(task.notebook, [])
+            outcome.notes += [
+                repair
+                for repair in self.about[task.student, task.notebook].get("repairs", [])
+                if repair not in shared
+            ]
             outcome.notes += ([failure] if failure else []) + reviews(result)
-            self.sandbox |= {about["sandbox"]} if "sandbox" in about else set()
+            self.sandbox |= {run["sandbox"]} if "sandbox" in run else set()
+
+    def _given_marks(self, student: str) -> dict[tuple[str, str], GivenMark]:
+        return given_marks(self.folder.directory.db_url, self.assignment, student)
 
     def _snapshot(self, student: str) -> Snapshot:
         now = scores(self.folder, self.assignment, student)
@@ -319,16 +400,21 @@ class GradebookWriter:
 
 
 def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
-    """Write the assignment into the gradebook as it is in source/ now."""
+    """Write the assignment into the gradebook as it is in source/ now. What release/ has may be older, and is kept."""
+    require_sound(folder, assignment)
+    for path in folder.notebooks(assignment):
+        released = folder.folder("release", ".", assignment) / path.name
+        if not any(kept_versions(folder.root, assignment, path.stem)) and released.exists():
+            with suppress(UnreadableNotebookError):
+                keep_version(folder.root, assignment, path.stem, read(released))
     folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
 
 
 def unprotected(folder: CourseFolder, assignment: str) -> list[str]:
     """The items whose checks can't run in the referee."""
     return [
-        cell.metadata.nbgrader.grade_id
-        for path in folder.notebooks(assignment)
-        for cell in nbformat.read(path, as_version=4).cells
+        name
+        for name, cell in items(folder, assignment).items()
         if cell.cell_type == "code" and is_check(cell) and not is_refereed(cell, folder.course.judging)
     ]
 
@@ -343,6 +429,10 @@ def submitted(folder: CourseFolder, assignment: str, students: Sequence[str]) ->
         path.parent.name
         for path in folder.folder("submitted", "*", "x").parent.parent.glob(f"*/{assignment}")
     )
+    excluded = set(folder.directory.student_id_exclude.split(",")) & {*students, *everyone}
+    if left_out := sorted(excluded & set(students)):
+        raise CourseError(f"c.CourseDirectory.student_id_exclude leaves out {', '.join(left_out)}")
+    everyone = [student for student in everyone if student not in excluded]
     missing = sorted(set(students) - set(everyone))
     if missing:
         raise CourseError(f"nothing submitted for {assignment} by {', '.join(missing)}")
@@ -377,6 +467,8 @@ def sanitised_tasks(
         except UnreadableNotebookError as error:
             unreadable[master.stem] = str(error)
             continue
+        if encoding := foreign_encoding(path):
+            nb.metadata["chainrule"]["repairs"].append(f"{master.name} was saved as {encoding}: read so")
         nb.metadata["chainrule"]["depends"] = parts = run.depends(nb, assignment)
         tasks.append(Task(student, assignment, master.stem, nbformat.v4.writes(nb), key(parts), options))
     if not tasks:
@@ -394,25 +486,36 @@ def only_files(handed_in: Path) -> None:
             )
 
 
+def items(folder: CourseFolder, assignment: str) -> dict[str, NotebookNode]:
+    """The cells with points, in notebook order, by the names of `chainrule.items`."""
+    cells = {
+        (notebook, cell.metadata.nbgrader.grade_id): cell
+        for notebook, nb in masters(folder, assignment).items()
+        for cell in nb.cells
+        if utils.is_grade(cell) or utils.is_task(cell)
+    }
+    names = item_names(cells)
+    return {names[item]: cell for item, cell in cells.items()}
+
+
 def points(folder: CourseFolder, assignment: str) -> dict[str, float]:
     """The maximum of each item, in notebook order."""
-    return {
-        cell.metadata.nbgrader.grade_id: float(cell.metadata.nbgrader.points)
-        for path in folder.notebooks(assignment)
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.metadata.get("nbgrader", {}).get("grade")
-    }
+    found = items(folder, assignment)
+    return {name: float(cell.metadata.nbgrader.points) for name, cell in found.items()}
 
 
 def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, float | None]:
-    """A student's scores in the gradebook; None for what a person has to mark."""
+    """A student's scores in the gradebook, by the names of `chainrule.items`; None for what a person has to mark."""
     with Gradebook(folder.directory.db_url) as gradebook:
         try:
             submission = gradebook.find_submission(assignment, student)
         except MissingEntry:
             return {}
+        names = gradebook_items(submission.assignment)
         return {
-            grade.name: None if grade.needs_manual_grade and grade.manual_score is None else grade.score
+            names[notebook.name, grade.name]: None
+            if grade.needs_manual_grade and grade.manual_score is None
+            else grade.score
             for notebook in submission.notebooks
             for grade in notebook.grades
         }

@@ -7,13 +7,43 @@ content doesn't contradict it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from nbformat import NotebookNode
 from nbgrader import utils
 
+from chainrule.handin.inspection import HAND_IN_TAG
+
 DEFINITION = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+
+
+class Released:
+    """What students were given: the texts of our cells in today's notebook and in every version that was released.
+
+    Args:
+        ours: our cells by name, with stubs as answers.
+        versions: notebooks that were released.
+    Attributes:
+        texts: by the cell's name, also of cells that are gone.
+        gone: names by the texts of cells that are gone and that students were not to edit.
+        always: the names of cells that every version has.
+    """
+
+    def __init__(self, ours: Mapping[str, NotebookNode], versions: Iterable[NotebookNode] = ()) -> None:
+        self.texts = {name: {normal(visible(cell.source))} for name, cell in ours.items()}
+        self.gone: dict[str, str] = {}
+        self.always = set(ours)
+        # a version is kept before the cells that pack the hand-in are added
+        named = {name_of(cell) for cell in ours.values() if HAND_IN_TAG not in cell.metadata.get("tags", [])}
+        for version in versions:
+            cells = {name: cell for cell in version.cells if (name := name_of(cell))}
+            self.always -= named - cells.keys()
+            for name, cell in cells.items():
+                text = normal(visible(cell.source))
+                self.texts.setdefault(name, set()).add(text)
+                if name not in ours and text and is_marked(cell) and not is_answer(cell):
+                    self.gone[text] = name
 
 
 class Recognition:
@@ -22,17 +52,23 @@ class Recognition:
     Args:
         ours: our cells by name, in the notebook's order, with stubs as answers.
         theirs: the submitted cells.
+        released: what students were given; by default `ours`.
     Attributes:
         names: for each submitted cell, the name of our cell that it is; "" for none.
         labels: for each submitted cell, the name of our cell that its label says; "" for none.
         matched_by: "content" or "position", by the names of our cells that were not found by a label.
     """
 
-    def __init__(self, ours: Mapping[str, NotebookNode], theirs: Sequence[NotebookNode]) -> None:
-        self.ours, self.theirs = ours, theirs
+    def __init__(
+        self,
+        ours: Mapping[str, NotebookNode],
+        theirs: Sequence[NotebookNode],
+        released: Released | None = None,
+    ) -> None:
+        self.ours, self.theirs, self.released = ours, theirs, released or Released(ours)
         self.order = {name: index for index, name in enumerate(ours)}
         self.texts = [normal(cell.source) for cell in theirs]
-        self.labels = [label if (label := name_of(cell)) in ours else "" for cell in theirs]
+        self.labels = [next((name for name in names_of(cell) if name in ours), "") for cell in theirs]
         self.defined = [defined_names(cell.source) for cell in theirs]
         # what each code answer defines
         self.expected = {
@@ -40,8 +76,9 @@ class Recognition:
         }
         self.locked: dict[str, list[str]] = {}  # the names of cells that aren't answers, by their texts
         for name, cell in ours.items():
-            if not utils.is_solution(cell) and (text := normal(visible(cell.source))):
-                self.locked.setdefault(text, []).append(name)
+            if not utils.is_solution(cell):
+                for text in self.released.texts[name] - {""}:
+                    self.locked.setdefault(text, []).append(name)
         self.names = [""] * len(theirs)
         self.first_index: dict[str, int] = {}  # of the submitted cells that are one of ours
         self.matched_by: dict[str, str] = {}
@@ -65,8 +102,22 @@ class Recognition:
         return self.texts[index] in self.locked
 
     def is_untouched(self, index: int, name: str) -> bool:
-        """Whether a submitted cell is blank or the stub of that answer."""
-        return self.texts[index] in ("", normal(self.ours[name].source))
+        """Whether a submitted cell is blank or as that answer was released."""
+        return not self.texts[index] or self.texts[index] in self.released.texts[name]
+
+    def gone(self, index: int) -> str | None:
+        """The name of a cell of ours that an instructor has removed, if a submitted cell is as it was released."""
+        text = self.texts[index]
+        if text in self.released.gone:
+            return self.released.gone[text]
+        name = name_of(self.theirs[index])
+        was_released = name not in self.ours and text in self.released.texts.get(name, ())
+        return name if was_released and is_marked(self.theirs[index]) else None
+
+    def is_renamed(self, name: str) -> bool:
+        """Whether the submitted cell that is this one of ours has the label of a cell that is gone."""
+        names = names_of(self.theirs[self.first_index[name]])
+        return any(other in self.released.texts and other not in self.ours for other in names)
 
     # ---- the passes ---------------------------------------------------------------------------------------
 
@@ -143,6 +194,7 @@ class Recognition:
             if not self.names[index]
             and self.texts[index]
             and not self.is_locked_copy(index)
+            and self.gone(index) is None
             and (self.theirs[index].cell_type == "code") == code
         ]
         if code:
@@ -174,15 +226,26 @@ class Recognition:
 
 
 def name_of(cell: NotebookNode) -> str:
-    """A cell's label: its nbgrader id, else its id in the notebook format."""
+    """A cell's label: its nbgrader id, else its id in the notebook format; "" if it has neither."""
+    return next(iter(names_of(cell)), "")
+
+
+def names_of(cell: NotebookNode) -> list[str]:
+    """A cell's nbgrader id and its id in the notebook format, as far as it has them."""
     marks = cell.metadata.get("nbgrader")
-    name = marks.get("grade_id") if isinstance(marks, dict) else None
-    return str(name or cell.get("id", ""))
+    grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
+    return [str(name) for name in (grade_id, cell.get("id")) if name]
+
+
+def is_marked(cell: NotebookNode) -> bool:
+    """Whether nbgrader's metadata says that a cell is one of ours: an answer, an item, a task, or locked."""
+    marks = cell.metadata.get("nbgrader")
+    return isinstance(marks, dict) and any(marks.get(key) for key in ("solution", "grade", "locked", "task"))
 
 
 def is_answer(cell: NotebookNode) -> bool:
     """Whether students may edit this cell of ours."""
-    return "nbgrader" not in cell.metadata or utils.is_solution(cell)
+    return not is_marked(cell) or bool(utils.is_solution(cell))
 
 
 def is_code_answer(cell: NotebookNode) -> bool:

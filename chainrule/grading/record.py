@@ -5,21 +5,26 @@ nbgrader writes the scores. This marks what a person has to look at, and writes 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import Comment, Gradebook, SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Dict, List, Unicode
 
 from chainrule.course import CourseFolder
 from chainrule.metadata import graded_notebook, judged_cell, result_of
+from chainrule.release.master import masters
 
+# headings in nbgrader's automatic comments
+MARKED_BEFORE = "Marked before:"
 REPAIRED = "Repaired before grading:"
 NOT_GRADED = "Not graded:"
+HEADINGS = (MARKED_BEFORE, REPAIRED, NOT_GRADED)
 
 
 class WaitForPeople(NbGraderPreprocessor):
@@ -40,7 +45,8 @@ class WaitForPeople(NbGraderPreprocessor):
                         where["assignment"],
                         where["student"],
                     )
-                    grade.needs_manual_grade = True
+                    if grade.manual_score is None:  # else a person has looked at this very answer
+                        grade.needs_manual_grade = True
                 gradebook.db.commit()
         return nb, resources
 
@@ -61,9 +67,16 @@ class TellRepairs(NbGraderPreprocessor):
     A sentence about a cell with a comment is written there. All others are written into the notebook's first comment.
     """
 
+    shared = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help="By the notebook's name: repairs that all hand-ins needed, so that no student is told about them.",
+    ).tag(config=True)
+
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
-        repairs = graded_notebook(nb).get("repairs", [])
+        shared = self.shared.get(where["notebook"], [])
+        repairs = [repair for repair in graded_notebook(nb).get("repairs", []) if repair not in shared]
         with Gradebook(where["db_url"]) as gradebook:
             submission = gradebook.find_submission_notebook(
                 where["notebook"], where["assignment"], where["student"]
@@ -146,10 +159,9 @@ def first_comment(
 ) -> list[Comment]:
     """The first comment of a submission outside the notebooks `without`, as a list of one or none."""
     notebooks = {notebook.name: notebook for notebook in submission.notebooks if notebook.name not in without}
-    for path in folder.notebooks(assignment):
-        if path.stem in notebooks:
-            nb = nbformat.read(path, as_version=4)
-            for comment in comments(notebooks[path.stem], nb).values():
+    for name, nb in masters(folder, assignment).items():
+        if name in notebooks:
+            for comment in comments(notebooks[name], nb).values():
                 return [comment]
     return []
 
@@ -168,6 +180,16 @@ def by_comment(repairs: list[str], comments: Mapping[str, Comment]) -> list[tupl
 
 def set_comment(comment: Comment, heading: str, text: str) -> None:
     """Write a text under its heading into nbgrader's automatic comment, in place of the text from last time."""
-    before = (comment.auto_comment or "").partition(heading)[0].strip()
-    parts = [before, f"{heading}{text}" if text else ""]
-    comment.auto_comment = "\n\n".join(part for part in parts if part) or None
+    comment.auto_comment = with_section(comment.auto_comment or "", heading, text)
+
+
+def with_section(comment: str, heading: str, text: str) -> str | None:
+    """A comment with this text under its heading, or without the heading if the text is empty."""
+    sections = re.split(rf"(?:^|\n\n)(?={'|'.join(map(re.escape, HEADINGS))})", comment)
+    kept = [section.strip() for section in sections if not section.startswith(heading)]
+    return "\n\n".join(filter(None, [*kept, f"{heading}{text}" if text else ""])) or None
+
+
+def was_for_earlier(item: str) -> str:
+    """How a sentence about the mark of an earlier answer begins."""
+    return f"{item} was"

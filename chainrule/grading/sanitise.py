@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
@@ -20,26 +21,24 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import (
-    CheckCellMetadata,
-    ClearOutput,
-    ClearSolutions,
-    ComputeChecksums,
-    LockCells,
-    NbGraderPreprocessor,
-)
+from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 
 from chainrule.course import CourseFolder
-from chainrule.grading.recognise import Recognition, is_answer, name_of, normal, visible
-from chainrule.intake.files import declared, handed_in
-from chainrule.intake.notebook import attachments, checked
-from chainrule.metadata import GradedNotebook, check_source
+from chainrule.grading.options import refuse_options_without_effect
+from chainrule.grading.recognise import Recognition, Released, is_answer, is_marked, name_of, normal, visible
+from chainrule.grading.store import as_json, digest
+from chainrule.intake.files import declared, handed_in, replaceable
+from chainrule.intake.notebook import UnreadableNotebookError, attachments, checked, read
+from chainrule.metadata import SKIPPED, AddedCell, GradedNotebook, check_source
 from chainrule.release import AddHandIn
+from chainrule.release.master import language, master_of
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
+from chainrule.release.versions import kept_versions
 
 MAX_ADDED = 2_000  # cells of the student's own
 MAX_TEXT = 10_000_000  # characters in one answer or in all added cells; a pasted image has a million
 MAX_JOINED = 200_000  # characters of code, up to which we test whether pieces are one program
+MAX_NAMES = 6  # in a sentence about cells
 MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.]+\?+[ \t]*)$|(?<==)[ \t]*[%!].*$", re.MULTILINE)
 
 
@@ -51,6 +50,7 @@ class Graft(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        refuse_options_without_effect(self.config)
         where = resources["nbgrader"]
         course = CourseDirectory(parent=self)
         folder = course.format_path(course.source_directory, ".", where["assignment"])
@@ -59,37 +59,52 @@ class Graft(NbGraderPreprocessor):
         check_source(source, path.name)
         manifest = Manifest.read(Path(course.root), where["assignment"])
         numbers = manifest.students.get(where["student"]) if manifest else None
-        master, submitted = self._master(source, numbers, where), checked(nb)
+        assignment, notebook = where["assignment"], where["notebook"]
+        numbered = with_numbers(source, numbers)
+        for (
+            cell
+        ) in numbered.cells:  # students may edit what is nothing for nbgrader, and editors drop such metadata
+            if not is_marked(cell):
+                cell.metadata.pop("nbgrader", None)
+        # it has checksums, because nbgrader recognises an unchanged answer by its checksum
+        master = master_of(numbered, assignment, notebook, self.config)
+        submitted = checked(nb)
         master.cells += AddHandIn(parent=self).cells(where["assignment"])  # as in the release
         repairs = []
         if manifest:
             varying = NotebookNode(source, cells=[cell for cell in source.cells if templates(cell)])
-            own, handout = (self._master(varying, each, where).cells for each in (numbers, None))
-            others = (self._master(varying, each, where).cells for each in manifest.students.values())
+            own, handout = (self._stubs(varying, each) for each in (numbers, None))
+            others = (self._stubs(varying, each) for each in manifest.students.values())
             repairs = renumber(submitted, own, handout, others)
-        repairs += graft(master, submitted)
+        grafted = graft(master, submitted, released_versions(course, where, numbers))
+        repairs += grafted.sentences()
         handed_in_folder = course.format_path(
             course.submitted_directory, where["student"], where["assignment"]
         )
-        files, unusable = handed_in(Path(course.root, handed_in_folder), declared(source, path.name))
+        limits = declared(source, path.name) | replaceable(self.config, where["assignment"])
+        files, unusable = handed_in(Path(course.root, handed_in_folder), limits)
         repairs += unusable
         for repair in repairs:
             self.log.warning("%s: %s", where["student"], repair)
-        about: GradedNotebook = {"repairs": repairs}
+        for line in grafted.in_full():
+            self.log.info("%s: %s", where["student"], line)
+        about: GradedNotebook = {"repairs": repairs, "written": grafted.written}
+        if grafted.outdated:
+            about["outdated"] = grafted.outdated
+            self.log.info(
+                "%s has these cells as in an earlier release: %s",
+                where["student"],
+                ", ".join(grafted.outdated),
+            )
         if files:
             about["files"] = files
         master.metadata["chainrule"] = about
         return master, resources
 
-    def _master(self, source: NotebookNode, numbers: Texts | None, where: Mapping[str, str]) -> NotebookNode:
-        """The instructor's notebook with these numbers, as in the release but with hidden checks.
-
-        It has checksums, because nbgrader recognises an unchanged answer by its checksum.
-        """
-        master = with_numbers(source, numbers)
-        for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
-            master, _ = step(parent=self).preprocess(master, {"nbgrader": dict(where)})
-        return master
+    def _stubs(self, source: NotebookNode, numbers: Texts | None) -> list[NotebookNode]:
+        """The cells with these numbers, without solutions."""
+        nb, _ = ClearSolutions(parent=self).preprocess(with_numbers(source, numbers), {})
+        return list(nb.cells)
 
 
 def renumber(
@@ -139,35 +154,62 @@ def extra_notebooks(folder: CourseFolder, assignment: str, student: str) -> list
     )
 
 
-def graft(master: NotebookNode, submitted: NotebookNode) -> list[str]:
+def released_versions(
+    course: CourseDirectory, where: Mapping[str, str], numbers: Texts | None
+) -> list[NotebookNode]:
+    """Every version of a notebook that was released, with a student's numbers: those kept, and what is in release/."""
+    versions = kept_versions(Path(course.root), where["assignment"], where["notebook"])
+    released = [with_numbers(version, numbers) for version in versions]
+    folder = course.format_path(course.release_directory, ".", where["assignment"])
+    with suppress(UnreadableNotebookError, OSError):
+        released.append(checked(read(Path(course.root, folder, f"{where['notebook']}.ipynb"))))
+    return released
+
+
+def graft(master: NotebookNode, submitted: NotebookNode, versions: Iterable[NotebookNode] = ()) -> Repairs:
     """Put the answers of a submitted notebook into the master notebook. Changes `master`.
 
     Each submitted cell is recognised by its label, its content or its position. The pieces of an answer become one
     cell. Students may change or delete cells outside nbgrader, such as the line for collaborators. A cell that is not
     ours was added by the student, and stays after the cell that it follows.
 
-    Returns:
-        A sentence for each repair.
+    Args:
+        versions: the notebook as it was released, also before it was edited. What is as in one of them was not changed
+            by the student.
     """
     known = {name_of(cell) or f"cell {index}": cell for index, cell in enumerate(master.cells)}
-    recognition, repairs = Recognition(known, submitted.cells), Repairs(known)
+    released = Released(known, versions)
+    recognition, repairs = Recognition(known, submitted.cells, released), Repairs(known)
     repairs.note_language(master, submitted)
+    repairs.written = written(submitted.cells, released)
     pieces, own = collect_pieces(recognition, repairs)
     repairs.note_labels(recognition)
     cells = own.pop("", [])
     for name, ours in known.items():
         theirs = pieces.get(name, [])
         if theirs and is_answer(ours):
-            cells += [ours, *fill_answer(ours, theirs, name, repairs)]
-        elif theirs or "nbgrader" in ours.metadata:
+            cells += [ours, *fill_answer(ours, theirs, name, released.texts[name], repairs)]
+        elif theirs or is_marked(ours) or name not in released.always:
             cells.append(ours)
-            if not theirs:
+            text = normal(theirs[0].source) if theirs else ""
+            if not theirs and name in recognition.first_index:
+                pass  # it is there, untouched
+            elif not theirs and name in released.always:
                 repairs.note(name, NO_ANSWER if is_answer(ours) else MISSING)
-            elif normal(theirs[0].source) != normal(visible(ours.source)):
+            elif not theirs or (text != normal(visible(ours.source)) and text in released.texts[name]):
+                repairs.note_outdated(name)
+            elif text not in released.texts[name]:
                 repairs.note(name, CHANGED)
         cells += own.get(name, [])
     master.cells = within_limits(cells, {id(cell) for cell in known.values()}, repairs)
-    return repairs.sentences()
+    return repairs
+
+
+def written(cells: Iterable[NotebookNode], released: Released) -> str:
+    """A digest of the submitted cells that are the student's own."""
+    texts = set().union(*released.texts.values())
+    own = [cell for cell in cells if cell.source.strip() and normal(cell.source) not in texts]
+    return digest(as_json([[cell.cell_type, cell.source.rstrip(), attached_images(cell)] for cell in own]))
 
 
 def collect_pieces(
@@ -194,11 +236,15 @@ def collect_pieces(
             repairs.note(name, TWICE)
         elif label and recognition.is_locked_copy(index):  # ours, under the label of another cell
             repairs.note(recognition.locked[recognition.texts[index]][0], TWICE)
+        elif (gone := recognition.gone(index)) is not None:
+            repairs.note_outdated(gone)
         elif cell.source.strip():
             own.setdefault(last, []).append(own_cell(cell))
             if label:
                 repairs.note(label, ELSEWHERE)
-            elif "nbgrader" in cell.metadata:
+            elif is_marked(cell) and name_of(cell) in recognition.released.texts:
+                repairs.note_outdated(name_of(cell))  # an answer that an instructor has removed
+            elif is_marked(cell) or name_of(cell) != cell.get("id", ""):
                 repairs.note(safe_name(name_of(cell)) or "without a name", FOREIGN)
     for name, cells in pieces.items():
         if len(cells) > 1 and not is_answer(recognition.ours[name]):
@@ -226,44 +272,56 @@ def primary_cells(recognition: Recognition) -> set[int]:
 
 CHANGED = "had been changed: restored"
 MISSING = "{was} missing: restored"
-NO_ANSWER = "was missing: restored without an answer"
+NO_ANSWER = "{was} missing: restored without an answer"
 TWICE = "{is} there more than once: {it} {counts} once"
-JOINED = "is there in several pieces: they were put together"
-SPLIT = "is there in several versions: those that can't be joined follow each other"
-ELSEWHERE = "is there more than once: the one in another position is kept as a separate cell"
+JOINED = "{is} there in several pieces: they were put together"
+SPLIT = "{is} there in several versions: those that can't be joined follow each other"
+ELSEWHERE = "{is} there more than once: the one in another position is kept as a separate cell"
 HANDOUTS = "the notebook was made with the handout's numbers: this student's were put in"
 ANOTHERS = "the notebook was made with another student's numbers: this student's were put in"
 BY_CONTENT = "had lost {its} {label}: recognised by {its} content"
-BY_POSITION = "had lost its label: recognised by its position"
-TEXT_AFTER = "was left empty: the text after it is taken as the answer"
+BY_POSITION = "had lost {its} {label}: recognised by {its} position"
+TEXT_AFTER = "{was} left empty: the text after it is taken as the answer"
 FOREIGN = "{is} not part of this notebook: kept without {its} points"
-TOO_LONG = f"is longer than {MAX_TEXT:,} characters: left out"
+TOO_LONG = f"{{is}} longer than {MAX_TEXT:,} characters: left out"
 ONE = {"was": "was", "is": "is", "its": "its", "label": "label", "it": "it", "counts": "counts"}
 MANY = {"was": "were", "is": "are", "its": "their", "label": "labels", "it": "they", "counts": "count"}
 
 
 class Repairs:
-    """Collects repairs as sentences. Cells that aren't answers share a sentence for the same repair."""
+    """Collects repairs: the names of cells by what was repaired.
+
+    Attributes:
+        outdated: cells that the student has as in an earlier release, for instructors.
+        written: a digest of what is in no release, so that it does not change with the instructor's notebook.
+    """
+
+    written = ""
 
     def __init__(self, known: Mapping[str, NotebookNode]) -> None:
-        self.answers = {name for name, cell in known.items() if utils.is_solution(cell)}
-        self.free = {name for name, cell in known.items() if "nbgrader" not in cell.metadata}
-        self.noted: dict[tuple[str, str], list[str]] = {}
+        self.free = {name for name, cell in known.items() if not is_marked(cell)}
+        self.noted: dict[str, dict[str, None]] = {}  # names in order, by what was repaired
+        self.outdated: list[str] = []
         self.others: list[str] = []
 
     def note(self, name: str, what: str) -> None:
         if name in self.free:
             return  # students may change these cells
-        names = self.noted.setdefault((what, name if name in self.answers else ""), [])
-        if name not in names[:100]:
-            names.append(name)
+        self.noted.setdefault(what, {})[name] = None
+
+    def note_outdated(self, name: str) -> None:
+        """Note that a cell is as in an earlier release, which is not the student's doing."""
+        if name not in self.outdated:
+            self.outdated.append(name)
 
     def note_labels(self, recognition: Recognition) -> None:
         """Note how cells without labels were recognised."""
         pairs = zip(recognition.labels, recognition.names, strict=True)
         labelled = {label for label, name in pairs if label == name}
         for name, means in recognition.matched_by.items():
-            if name not in labelled:
+            if name not in labelled and recognition.is_renamed(name):
+                self.note_outdated(name)
+            elif name not in labelled:
                 self.note(name, BY_POSITION if means == "position" else BY_CONTENT)
             elif means == "position":
                 self.note(name, TEXT_AFTER)
@@ -274,23 +332,24 @@ class Repairs:
             self.others.append(f"the notebook was saved as {safe_name(theirs)}: run as {ours}")
 
     def sentences(self) -> list[str]:
-        sentences = []
-        for (what, _), names in self.noted.items():
-            if len(names) <= 3:
-                sentences += [f"cell {name} {what.format_map(ONE)}" for name in names]
-            else:
-                more = f" and {len(names) - 6} more" if len(names) > 6 else ""
-                sentences.append(f"cells {', '.join(names[:6])}{more} {what.format_map(MANY)}")
-        return self.others + sentences
+        """One sentence for each kind of repair."""
+        return self.others + [sentence([*names], what) for what, names in self.noted.items()]
+
+    def in_full(self) -> list[str]:
+        """The same for those kinds whose sentence doesn't name all cells, with all names."""
+        return [
+            sentence([*names], what, MAX_ADDED)
+            for what, names in self.noted.items()
+            if len(names) > MAX_NAMES
+        ]
 
 
-def language(nb: NotebookNode) -> str:
-    """The programming language in a notebook's metadata; "" if there is none."""
-    for part, key in (("language_info", "name"), ("kernelspec", "language")):
-        about = nb.metadata.get(part)
-        if isinstance(about, dict) and isinstance(about.get(key), str):
-            return str(about[key])
-    return ""
+def sentence(names: Sequence[str], what: str, most: int = MAX_NAMES) -> str:
+    """A sentence about cells, of which it names at most so many."""
+    if len(names) == 1:
+        return f"cell {names[0]} {what.format_map(ONE)}"
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"cells {', '.join(names[:most])}{more} {what.format_map(MANY)}"
 
 
 def safe_name(name: str) -> str:
@@ -302,16 +361,17 @@ def safe_name(name: str) -> str:
 
 
 def fill_answer(
-    ours: NotebookNode, pieces: Sequence[NotebookNode], name: str, repairs: Repairs
+    ours: NotebookNode, pieces: Sequence[NotebookNode], name: str, stubs: Container[str], repairs: Repairs
 ) -> list[NotebookNode]:
     """Put the pieces of an answer into its cell, without stubs and repeated pieces. Changes `ours`.
 
+    Args:
+        stubs: what the cell was when it was released.
     Returns:
         Cells to put after it, with the pieces that can't be joined.
     """
-    stub = normal(ours.source)
     distinct = {piece.source.strip(): piece for piece in reversed(pieces) if len(piece.source) <= MAX_TEXT}
-    written = [piece for text, piece in reversed(distinct.items()) if normal(text) not in ("", stub)]
+    written = [piece for text, piece in reversed(distinct.items()) if text and normal(text) not in stubs]
     if len(pieces) > len(written) > 0 or len(distinct) < len(pieces):
         long = any(len(piece.source) > MAX_TEXT for piece in pieces)
         repairs.note(name, TOO_LONG if long else TWICE)
@@ -409,6 +469,20 @@ def without_surrogates(text: str) -> str:
 
 
 def own_cell(cell: NotebookNode) -> NotebookNode:
-    """A copy of a student's own cell, without outputs and metadata."""
+    """A copy of a student's own cell, without outputs.
+
+    Of its metadata only the tag that says not to run it is left; ours says that the student added it.
+    """
     code = cell.cell_type == "code"
-    return set_answer(nbformat.v4.new_code_cell() if code else nbformat.v4.new_markdown_cell(), cell)
+    added: AddedCell = {"added": True}
+    new = set_answer(nbformat.v4.new_code_cell() if code else nbformat.v4.new_markdown_cell(), cell)
+    new.metadata["chainrule"] = added
+    if code and is_skipped(cell):
+        new.metadata["tags"] = [SKIPPED]
+    return new
+
+
+def is_skipped(cell: NotebookNode) -> bool:
+    """Whether a student's cell has the tag with which nbclient leaves it out."""
+    tags = cell.get("metadata", {}).get("tags")
+    return isinstance(tags, list) and SKIPPED in tags

@@ -26,7 +26,10 @@ from chainrule.errors import ChainruleError
 from chainrule.handin.cover import Cover
 from chainrule.handin.formulas import FormulaError, FormulaSource, Labels, MaskedMarkdown, MathJax
 from chainrule.handin.images import ImageError, is_svg, named_image, raster_format
-from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
+from chainrule.handin.markup import printable
+from chainrule.handin.notebook import REORDERING, final_screen, formulas_of, joined, merged, shortened
+from chainrule.handin.outputs import best_form
+from chainrule.handin.widgets import Widgets, saved_models
 
 SECONDS = 120  # time limit of the browser
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"]
@@ -43,7 +46,11 @@ KEPT_ELEMENTS = re.compile(
 )
 REMOVED_ELEMENTS = ["script", "style", "title", "template", "iframe", "object"]  # with their contents
 KEPT_ATTRIBUTES = re.compile(
-    "alt|class|colspan|href|id|rowspan|scope|src|start|title|type|checked|disabled|width"
+    "alt|class|colspan|height|href|id|rowspan|scope|src|start|title|type|checked|disabled|width"
+)
+# What `printable` leaves in a style attribute.
+KEPT_STYLE = re.compile(
+    r"(?:(?:background-)?color: ?#[0-9a-f]{6}|font-weight: ?bold|font-style: ?italic|text-decoration: ?[a-z-]+|;| )*"
 )
 
 # nbconvert loses a whole cell if an attachment is missing. So it sees another address, and we resolve it.
@@ -131,7 +138,7 @@ def _print(browser: str, page: str) -> bytes:
 def _page(cover: Cover, body: str) -> str:
     headings = BeautifulSoup(body, "html.parser").find_all(["h1", "h2"])
     contents = "".join(
-        f'<li><a href="#{html.escape(str(heading.get("id", "")))}">{html.escape(heading.get_text())}</a></li>'
+        f'<li><a href="#{html.escape(str(heading.get("id", "")))}">{html.escape(_title_of(heading))}</a></li>'
         for heading in headings
     )
     facts = "".join(
@@ -148,6 +155,16 @@ def _page(cover: Cover, body: str) -> str:
     )
 
 
+def _title_of(heading: Tag) -> str:
+    """The text of a heading; a formula's is its source."""
+    parts = [
+        str(part.get("alt", "")) if isinstance(part, Tag) else str(part)
+        for part in heading.descendants
+        if not isinstance(part, Tag) or part.name == "img"
+    ]
+    return "".join(parts).removesuffix("¶")
+
+
 class _NotebookPages:
     """One notebook's cells as HTML that is safe to print."""
 
@@ -156,6 +173,7 @@ class _NotebookPages:
         self._exporter = HTMLExporter(template_name="basic")
         self._where = path.name
         self._rendered_outputs: list[str] = []  # those with formulas, of the current cell
+        self._widgets = Widgets(saved_models(notebook))
         self._labels = Labels(formulas_of(notebook))
         self._mathjax: MathJax | None = None
         try:
@@ -184,7 +202,8 @@ class _NotebookPages:
         if kind == "markdown":
             return self._markdown(source, attachments)
         self._rendered_outputs = []
-        outputs = [self._output(output) for output in merged(cell.get("outputs") or [])]
+        shown = list(self._widgets.replaced(cell.get("outputs") or []))
+        outputs = [output for each in merged(shown) if (output := self._output(each)) is not None]
         if not source.strip() and not outputs:
             return ""
         body = self._sanitised(self._rendered({**cell, "outputs": outputs}), {})
@@ -193,7 +212,15 @@ class _NotebookPages:
     def _markdown(self, source: str, attachments: Mapping[str, Any]) -> str:
         masked = MaskedMarkdown(_ATTACHMENT.sub(rf"\1{ATTACHED}", source))
         markdown = {"cell_type": "markdown", "source": masked.text}
-        pieces = list(masked.split(self._sanitised(self._rendered(markdown), attachments)))
+        return self._printed(self._rendered(markdown), masked, attachments)
+
+    def _printed(self, body: str, masked: MaskedMarkdown | None, attachments: Mapping[str, Any]) -> str:
+        """HTML reduced to what print can show; without `masked`, it is an output's, in which dollars mark formulas."""
+        page = printable(body, formulas=masked is None)
+        masked = masked or page.formulas
+        for text in page.boxed:
+            self._warn(masked.restore(text))
+        pieces = list(masked.split(self._sanitised(page.html, attachments)))
         formulas = self._formulas([piece for piece in pieces if isinstance(piece, FormulaSource)])
         return "".join(piece if isinstance(piece, str) else next(formulas) for piece in pieces)
 
@@ -209,8 +236,8 @@ class _NotebookPages:
         )
         return str(self._exporter.from_notebook_node(notebook)[0])
 
-    def _output(self, output: Mapping[str, Any]) -> Mapping[str, Any]:
-        """An output in a form that print shows. SVG becomes an image element, which cannot load anything."""
+    def _output(self, output: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """An output in a form that print shows; None if it is empty. SVG becomes an image: it can load nothing."""
         if output.get("output_type") == "stream":
             text, missing = shortened(final_screen(joined(output.get("text", ""))).strip("\n"))
             if missing:
@@ -219,23 +246,30 @@ class _NotebookPages:
         data = output.get("data")
         if not isinstance(data, Mapping):
             return output
-        forms = {kind: joined(value) for kind, value in data.items() if kind.startswith(("text/", "image/"))}
-        for kind in ("text/markdown", "text/latex"):
-            if kind in forms and "text/html" not in forms:
-                self._rendered_outputs.append(self._markdown(forms[kind], {}))
-                return {
-                    **output,
-                    "data": {"text/html": f"<div>\ue002{len(self._rendered_outputs) - 1}\ue003</div>"},
-                }
-        for kind in [kind for kind in forms if kind.startswith("image/")]:
-            image = forms.pop(kind)
-            if kind == "image/svg+xml":
-                image = base64.b64encode(image.encode()).decode()
-            forms["text/html"] = f'<img alt="Output of the cell above" src="data:{kind};base64,{image}">'
-        if not forms:
-            self._warn(f"an output has no form that print can show ({', '.join(sorted(data))})")
-            forms = {"text/plain": f"An output that print cannot show ({', '.join(sorted(data))})."}
-        return {"metadata": {}, "execution_count": None, **output, "data": forms}
+        form = best_form(data)
+        if form.warning:
+            self._warn(form.warning)
+        shown = {"output_type": "display_data", "metadata": {}}
+        match form.kind:
+            case "nothing":
+                return None
+            case "text":
+                return {**shown, "data": {"text/plain": shortened(form.text)[0]}}
+            case "box":
+                return {**shown, "data": {"text/html": f'<span class="note">{html.escape(form.text)}</span>'}}
+            case "image":
+                svg = form.mimetype == "image/svg+xml"
+                image = base64.b64encode(form.text.encode()).decode() if svg else form.text
+                element = f'<img alt="Output of the cell above" src="data:{form.mimetype};base64,{image}">'
+                return {**shown, "data": {"text/html": element}}
+            case "markdown":
+                body = self._markdown(form.text, {})
+            case "html":
+                body = self._printed(form.text, None, {})
+        # The contents name the headings of the notebook only.
+        body = re.sub(r"<(/?)h[1-6]\b[^>]*>", r"<\1strong>", body)
+        self._rendered_outputs.append(body)
+        return {**shown, "data": {"text/html": f"<div>\ue002{len(self._rendered_outputs) - 1}\ue003</div>"}}
 
     def _formulas(self, sources: list[FormulaSource]) -> Iterator[str]:
         elements = (
@@ -267,15 +301,18 @@ class _NotebookPages:
 
     def _sanitised(self, body: str, attachments: Mapping[str, Any]) -> str:
         """HTML with only text, tables and images; the images come from the cell and the notebook's folder."""
-        soup = BeautifulSoup(body, "html.parser")
+        soup = BeautifulSoup(re.sub(f"[{REORDERING}]", "\ufffd", body), "html.parser")
         for element in soup.find_all(REMOVED_ELEMENTS) + soup.select(".anchor-link"):
             element.extract()
         for element in soup.find_all(True):
             if not KEPT_ELEMENTS.fullmatch(element.name):
                 element.unwrap()
                 continue
+            style = element.get("style")
             for name in [name for name in element.attrs if not KEPT_ATTRIBUTES.fullmatch(name)]:
                 del element[name]
+            if isinstance(style, str) and KEPT_STYLE.fullmatch(style):
+                element["style"] = style
             if element.name == "img":
                 self._image(soup, element, attachments)
             elif "src" in element.attrs:

@@ -6,11 +6,12 @@ from typing import Any
 
 from chainrule.handin.formulas import FormulaError, FormulaSource, Labels, MathJax
 from chainrule.handin.images import ImageError, from_base64, is_svg, named_image, raster_format
+from chainrule.handin.markup import printable
 from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
-from chainrule.handin.prose import Prose, ProseError, sensible_width
+from chainrule.handin.outputs import Form, best_form
+from chainrule.handin.prose import Length, Prose, ProseError, sensible_length
 from chainrule.handin.typesetting import FONT_SIZE, TEXT_WIDTH, TypstPart, WriteUp, breakable, quoted
-
-MAX_HTML = 500_000  # characters; of a longer output the plain text is shown instead
+from chainrule.handin.widgets import Widgets, saved_models
 
 
 class NotebookWriter:
@@ -21,10 +22,11 @@ class NotebookWriter:
         self._folder = path.resolve().parent
         self._writeup = writeup
         self._mathjax = MathJax()
-        self._prose = Prose(self._formula, self._named_image, writeup.heading_level)
+        self._prose = Prose(self._formula, self._named_image, writeup.heading_level, self._warn)
         self._where = self._name
         self._attachments: Mapping[str, Any] = {}
         self._language = "python"
+        self._widgets = Widgets({})
         self._empty = True
 
     def write(self, notebook: Mapping[str, Any]) -> None:
@@ -32,6 +34,7 @@ class NotebookWriter:
         kernel = metadata.get("kernelspec") or {}
         self._language = str(kernel.get("language") or "python")
         self._mathjax = MathJax(Labels(formulas_of(notebook)))  # macros and labels belong to their notebook
+        self._widgets = Widgets(saved_models(notebook))
         self._writeup.add_notebook(self._name)
         for number, cell in enumerate(notebook["cells"], 1):
             self._where = f"{self._name}, cell {number}"
@@ -66,14 +69,14 @@ class NotebookWriter:
                 label = quoted(f"[{count if isinstance(count, int) else ' '}]")
                 code = quoted(breakable(source.rstrip()))
                 self._add(f"#code-cell({label}, {code}, lang: {quoted(self._language)})", source)
-            for output in merged(outputs):
+            for output in merged(list(self._widgets.replaced(outputs))):
                 self._output(output)
         elif source.strip():
             self._add(f"#listing({quoted(breakable(source))})", source)
 
-    def _readable(self, markdown: str) -> str:
+    def _readable(self, markdown: str, *, chapters: bool = True) -> str:
         try:
-            return self._prose.markdown(markdown)
+            return self._prose.markdown(markdown, chapters=chapters)
         except ProseError as error:
             self._warn(f"shown as plain text: {error}")
             return f"#listing({quoted(breakable(markdown))})"
@@ -101,39 +104,34 @@ class NotebookWriter:
             self._add(f"#output-text({quoted(breakable(text))}, kind: {quoted(kind)})", text)
 
     def _data(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
-        """An output in its best form that print can show."""
+        """An output in its best form that print can show, or a box."""
+        form = best_form(data)
         plain = joined(data.get("text/plain", ""))
-        for mimetype in ("image/png", "image/jpeg", "image/gif", "image/webp", "image/svg+xml"):
-            if mimetype in data:
-                return self._image_output(
-                    mimetype, joined(data[mimetype]), metadata.get(mimetype) or {}, plain
-                )
-        html = joined(data.get("text/html", ""))
-        html_says_more = "<table" in html or not plain or plain.startswith("<IPython.core.display.")
-        if html and html_says_more and len(html) <= MAX_HTML:
-            try:
-                body = self._prose.html(html)
-            except ProseError as error:
-                self._warn(f"an HTML output is shown as plain text: {error}")
-                body = ""
-            if body.strip():
-                return self._add(f"#output[{body}]", plain)
-        for mimetype in ("text/markdown", "text/latex"):
-            if mimetype in data:
-                source = joined(data[mimetype])
-                return self._add(f"#output[{self._readable(source)}]", source)
-        if plain.strip() and not plain.startswith("<IPython.core.display."):
-            return self._text(plain, "result")
-        if data:
-            kinds = ", ".join(sorted(data))
-            self._warn(f"an output has no form that print can show ({kinds})")
-            self._add(f"#output[#note({quoted(f'An output that print cannot show ({kinds}).')})]")
+        if form.warning:
+            self._warn(form.warning)
+        match form.kind:
+            case "image":
+                self._image_output(form, metadata.get(form.mimetype) or {}, plain)
+            case "html":
+                try:
+                    body = self._prose.html(printable(form.text, formulas=True))
+                except ProseError as error:
+                    self._warn(f"an HTML output is shown as plain text: {error}")
+                    self._text(plain or form.text, "result")
+                else:
+                    self._add(f"#output[{body}]", plain)
+            case "markdown":
+                self._add(f"#output[{self._readable(form.text, chapters=False)}]", form.text)
+            case "text":
+                self._text(form.text, "result")
+            case "box":
+                self._add(f"#output[#note({quoted(breakable(form.text))})]")
 
-    def _image_output(self, mimetype: str, text: str, metadata: Mapping[str, Any], plain: str) -> None:
+    def _image_output(self, form: Form, metadata: Mapping[str, Any], plain: str) -> None:
         try:
-            data = text.encode() if mimetype == "image/svg+xml" else from_base64(text)
-            width = sensible_width(metadata.get("width"))
-            typst = self._image(data, "Output of the cell above", width)
+            data = form.text.encode() if form.mimetype == "image/svg+xml" else from_base64(form.text)
+            width, height = (sensible_length(metadata.get(side)) for side in ("width", "height"))
+            typst = self._image(data, "Output of the cell above", width, height)
         except ImageError as error:
             self._warn(f"an image output is not shown: {error}")
             typst = f"#note({quoted(f'An image that cannot be shown: {error}.')});"
@@ -161,23 +159,19 @@ class NotebookWriter:
             return f"#display-formula({file}, {formula.width:.3f}em, {alt});"
         return f"#formula({file}, {formula.height:.3f}em, {formula.baseline:.3f}em, {alt});"
 
-    def _named_image(self, address: str, alt: str, width: float | None) -> str:
+    def _named_image(self, address: str, alt: str, width: Length, height: Length) -> str:
         try:
-            return self._image(
-                named_image(address, self._folder, self._attachments), alt or f"Image {address[:80]}", width
-            )
+            data = named_image(address, self._folder, self._attachments)
+            return self._image(data, alt or f"Image {address[:80]}", width, height)
         except (ValueError, OSError) as error:  # ImageError is a ValueError, as is that of an odd path
             name = address if len(address) <= 80 else address[:80] + "…"
             self._warn(f"image {name} is not shown: {error}")
             return f"#note({quoted(f'Image not shown: {name} ({error}).')});"
 
-    def _image(self, data: bytes, alt: str, width: float | None) -> str:
-        """Typst for an image, `width` CSS pixels wide if that is not None. Raises `ImageError`."""
-        if is_svg(data):
-            suffix, pixels = "svg", width or "none"  # Typst then takes the width from the SVG
-        else:
-            suffix, pixels = raster_format(data)
-            pixels = width or pixels
-        return (
-            f"#notebook-image({self._writeup.add_file(data, suffix)}, alt: {quoted(alt)}, pixels: {pixels});"
-        )
+    def _image(self, data: bytes, alt: str, width: Length, height: Length) -> str:
+        """Typst for an image, with its size in CSS pixels or as a share of the page. Raises `ImageError`."""
+        # Typst takes the width from an SVG
+        suffix, natural = ("svg", "none") if is_svg(data) else raster_format(data)
+        file = self._writeup.add_file(data, suffix)
+        size = f"natural: {natural}, width: {width or 'none'}, height: {height or 'none'}"
+        return f"#notebook-image({file}, alt: {quoted(alt)}, {size});"

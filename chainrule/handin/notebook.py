@@ -9,6 +9,9 @@ from chainrule.handin.formulas import formulas
 
 MAX_LINES = 160  # of one output; a write-up is read by people
 MAX_LINE_LENGTH = 4_000  # of one line of output
+# Characters for a pattern's [...] that show text in another order than it was written in, such as U+202E. Right-to-left
+# languages are shown right without them.
+REORDERING = "\u202a-\u202e\u2066-\u2069"
 
 
 def markdown_of(notebook: Mapping[str, Any]) -> Iterator[str]:
@@ -30,39 +33,66 @@ def joined(text: Any) -> str:
 
 
 def merged(outputs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """The outputs, with consecutive outputs of the same stream joined, so that a progress bar can overwrite itself."""
-    for stream, run in groupby(
-        outputs, lambda out: out.get("name") if out.get("output_type") == "stream" else None
-    ):
-        if stream is None:
+    """The outputs, with neighbouring outputs of the same stream joined, so that a progress bar can overwrite itself.
+
+    A piece of a stream that begins with a carriage return goes on with the line where its stream stopped, even if the
+    other stream wrote something in between, as in `for epoch in tqdm(...): print(...)`.
+    """
+    for is_text, run in groupby(outputs, lambda output: output.get("output_type") == "stream"):
+        if not is_text:
             yield from run
-        else:
-            text = "".join(joined(output.get("text", "")) for output in run)
-            yield {"output_type": "stream", "name": stream, "text": text}
+            continue
+        parts: list[tuple[Any, list[str]]] = []  # name and text of each joined output
+        open_part: dict[Any, list[str]] = {}  # by name: the text whose last line is not finished
+        for output in run:
+            name, text = output.get("name"), joined(output.get("text", ""))
+            if not text:
+                continue
+            if parts and parts[-1][0] == name:
+                part = parts[-1][1]
+            elif text.startswith("\r") and not text.startswith("\r\n") and name in open_part:
+                part = open_part[name]
+            else:
+                part = []
+                parts.append((name, part))
+            part.append(text)
+            if text.endswith("\n"):
+                open_part.pop(name, None)
+            else:
+                open_part[name] = part
+        for name, part in parts:
+            yield {"output_type": "stream", "name": name, "text": "".join(part)}
 
 
 _TERMINAL = re.compile(
-    r"(?P<up>\x1b\[(?P<lines>\d*)A)|(?P<erase>\x1b\[[02]?K)"
+    r"(?P<up>\x1b\[(?P<lines>\d{0,4})A)|(?P<erase>\x1b\[(?P<all>[02]?)K)"
     r"|(?P<other>\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?)"
     r"|(?P<control>[\r\n\x08])|(?P<text>[^\x1b\r\n\x08]+)",
     re.DOTALL,
 )
+_OVERWRITES = re.compile(r"\r+(?!\r*\n)|\x08|\x1b\[\d*[AK]")  # what a terminal does not only add at the end
+
+
+def overwrites(text: str) -> bool:
+    """Whether a text of a stream goes back to write over itself, as progress bars do."""
+    return bool(_OVERWRITES.search(text))
 
 
 def final_screen(text: str) -> str:
     """What a terminal finally shows: no colours, and only the last state of a progress bar."""
-    lines, row, column = [""], 0, 0
-    for match in _TERMINAL.finditer(text.replace("\r\n", "\n")):
+    lines: list[list[str]] = [[]]  # of characters
+    row, column = 0, 0
+    for match in _TERMINAL.finditer(re.sub(r"\r+\n", "\n", text)):
         token = match[0]
         if match["text"]:
-            line = lines[row].ljust(column)
-            line = line[:column] + token + line[column + len(token) :]
-            lines[row] = line[: MAX_LINE_LENGTH + 1]
-            column = min(column + len(token), MAX_LINE_LENGTH + 1)
+            line = lines[row]
+            line.extend(" " * (column - len(line)))
+            line[column : column + len(token)] = token
+            column += len(token)
         elif token == "\n":
             row, column = row + 1, 0
             if row == len(lines):
-                lines.append("")
+                lines.append([])
         elif token == "\r":
             column = 0
         elif token == "\x08":
@@ -70,8 +100,8 @@ def final_screen(text: str) -> str:
         elif match["up"]:
             row = max(0, row - int(match["lines"] or 1))
         elif match["erase"]:
-            lines[row] = lines[row][:column]
-    return "\n".join(line.rstrip() for line in lines)
+            del lines[row][0 if match["all"] == "2" else column :]
+    return "\n".join("".join(line).rstrip() for line in lines)
 
 
 def shortened(text: str) -> tuple[str, int]:

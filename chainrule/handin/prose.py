@@ -7,6 +7,7 @@ others are left out. Markdown goes through HTML, as it does in Jupyter, so that 
 """
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -15,10 +16,11 @@ import pypandoc
 
 from chainrule.errors import ChainruleError
 from chainrule.handin.formulas import FormulaSource, MaskedMarkdown
+from chainrule.handin.markup import NOTE, Printable, in_pixels, printable
 from chainrule.handin.typesetting import GUTTER, TEXT_WIDTH, breakable, quoted
 
 MARKDOWN = "commonmark+pipe_tables+strikeout+autolink_bare_uris+task_lists+raw_html"
-HTML = "html-native_divs-native_spans-auto_identifiers+task_lists"
+HTML = "html-auto_identifiers+task_lists"
 MIN_FONT_SIZE = 6.5  # points, in a wide table
 SECONDS = 30  # time limit of pandoc for one cell, which usually takes some milliseconds
 
@@ -32,6 +34,7 @@ _WRAPPERS = {
     "SmallCaps": "smallcaps",
 }
 
+Length = float | str | None
 Node = dict[str, Any]  # of pandoc's JSON: "t" is the type, "c" the contents
 
 
@@ -58,36 +61,55 @@ class Prose:
 
     Args:
         formula: the Typst for a formula.
-        image: the Typst for an image, from its address, alternative text, and width in CSS pixels or None.
+        image: the Typst for an image, from its address, alternative text, width and height; both in CSS pixels, as
+            a share of the page such as "50%", or None.
         heading_level: a heading's level in the whole document, from its level in the text.
+        boxed: told of what print can't show.
     """
 
     def __init__(
         self,
         formula: Callable[[FormulaSource], str],
-        image: Callable[[str, str, float | None], str],
+        image: Callable[[str, str, Length, Length], str],
         heading_level: Callable[[int], int],
+        boxed: Callable[[str], None],
     ) -> None:
         self._formula = formula
         self._image = image
         self._heading_level = heading_level
+        self._boxed = boxed
         self._masked = MaskedMarkdown("")
+        self._chapters = True
+        self._in_heading = False
 
-    def markdown(self, text: str) -> str:
-        """Markdown as Typst. Raises `ProseError` if pandoc cannot read it."""
+    def markdown(self, text: str, *, chapters: bool = True) -> str:
+        """Markdown as Typst.
+
+        Args:
+            chapters: whether its headings are headings of the document.
+        Raises:
+            ProseError: pandoc cannot read it.
+        """
         masked = MaskedMarkdown(text)
-        return self._write(_pandoc(masked.text, MARKDOWN, "html"), masked)
-
-    def html(self, text: str) -> str:
-        """HTML as Typst; dollars do not mark formulas there. Raises as `markdown`."""
-        return self._write(text, MaskedMarkdown(""))
-
-    def _write(self, html: str, masked: MaskedMarkdown) -> str:
-        self._masked = masked
         try:
-            return self._blocks(json.loads(_pandoc(html, HTML, "json"))["blocks"])
+            page = printable(_pandoc(masked.text, MARKDOWN, "html"))
+        except (ValueError, RecursionError) as error:
+            raise ProseError(f"it cannot be read: {error}") from error
+        return self._write(page, masked, chapters)
+
+    def html(self, page: Printable) -> str:
+        """HTML of an output as Typst. Its headings are none of the document. Raises as `markdown`."""
+        return self._write(page, page.formulas, chapters=False)
+
+    def _write(self, page: Printable, masked: MaskedMarkdown, chapters: bool) -> str:
+        self._masked, self._chapters = masked, chapters
+        try:
+            typst = self._blocks(json.loads(_pandoc(page.html, HTML, "json"))["blocks"])
         except RecursionError as error:
             raise ProseError("it is nested too deeply") from error
+        for text in page.boxed:
+            self._boxed(masked.restore(text))
+        return typst
 
     # Blocks
 
@@ -103,10 +125,18 @@ class Prose:
                 return "#linebreak();".join(self._inlines(line) for line in content)
             case "Header":
                 level, _, inlines = content
+                self._in_heading = self._chapters
                 body = self._inlines(inlines)
+                self._in_heading = False
+                if not self._chapters:
+                    return f"#strong[{body}]" if body.strip() else ""
                 return f"#heading(level: {self._heading_level(level)})[{body}]" if body.strip() else ""
             case "CodeBlock":
                 (_, classes, _), source = content
+                if "mermaid" in classes:
+                    self._boxed(
+                        "a drawing in Mermaid is shown as its source: save it as a picture (PNG) and show that"
+                    )
                 language = f", lang: {quoted(classes[0])}" if classes else ""
                 return f"#listing({quoted(breakable(self._masked.restore(source)))}{language})"
             case "BlockQuote":
@@ -126,7 +156,8 @@ class Prose:
             case "Table":
                 return self._table(content)
             case "Div":
-                return self._blocks(content[1])
+                (_, _, attributes), blocks = content
+                return _coloured(self._blocks(blocks), dict(attributes).get("style", ""), background=False)
             case "Figure":
                 _, (_, caption), blocks = content
                 return self._blocks([*blocks, *caption])
@@ -138,7 +169,7 @@ class Prose:
 
     def _table(self, content: list[Any]) -> str:
         """A table. One that is too wide is split: each part has some columns and the first one again."""
-        (_, classes, _), _, columns, (_, head), bodies, (_, foot) = content
+        (_, classes, _), (_, caption), columns, (_, head), bodies, (_, foot) = content
         # pandas aligns its tables by a style sheet, which pandoc does not read.
         default = "right" if "dataframe" in classes else "auto"
         names = {"AlignLeft": "left", "AlignRight": "right", "AlignCenter": "center", "AlignDefault": default}
@@ -149,9 +180,11 @@ class Prose:
         widths = _widths_in_em(all_rows, len(columns))
         available = (TEXT_WIDTH - GUTTER) / MIN_FONT_SIZE
         regular = all(len(row[1]) == len(columns) for row in all_rows)  # no cell spans others
-        tables = []
-        for group in _groups(widths, available) if regular else [list(range(len(columns)))]:
-            size = min(9.5, (TEXT_WIDTH - GUTTER) / max(1, sum(widths[column] for column in group)))
+        tables = [f"#table-caption[{self._blocks(caption)}]"] if caption else []
+        groups = _groups(widths, available) if regular else [list(range(len(columns)))]
+        widest = max(sum(widths[column] for column in group) for group in groups)
+        size = min(9.5, (TEXT_WIDTH - GUTTER) / max(1, widest))
+        for group in groups:
             header = "".join(self._cells(row, len(columns), group) for row in head)
             cells = "\n".join(self._cells(row, heads, group) for row, heads in rows)
             aligned = "".join(align[column] + ", " for column in group)
@@ -163,11 +196,14 @@ class Prose:
     def _cells(self, row: list[Any], heads: int, group: Sequence[int]) -> str:
         """A row's cells in these columns, each followed by a comma; the first `heads` are bold."""
         cells = []
-        for at, (_, _, rows, columns, blocks) in enumerate(row[1]):
+        row_style = dict(row[0][2]).get("style", "")
+        for at, ((_, _, attributes), _, rows, columns, blocks) in enumerate(row[1]):
             if at not in group:
                 continue
-            body = self._blocks(blocks)
-            span = f"rowspan: {rows}, colspan: {columns}"
+            style = dict(attributes).get("style") or row_style
+            background = _declared(style, "background-color")
+            body = _coloured(self._blocks(blocks), style, background=False)
+            span = f"rowspan: {rows}, colspan: {columns}" + (f", fill: {background}" if background else "")
             cells.append(f"table.cell({span})[{f'#strong[{body}]' if at < heads else body}], ")
         return "".join(cells)
 
@@ -202,12 +238,18 @@ class Prose:
             case "Image":
                 attributes, alt, (address, _) = content
                 text = self._masked.restore(_text(alt))
-                return self._image(
-                    self._masked.restore(address), text, sensible_width(dict(attributes[2]).get("width"))
+                width, height = (
+                    sensible_length(dict(attributes[2]).get(side)) for side in ("width", "height")
                 )
+                return self._image(self._masked.restore(address), text, width, height)
             case "Note":
                 return f"#footnote[{self._blocks(content)}];"
-            case "Span" | "Cite":
+            case "Span":
+                (_, classes, attributes), inlines = content
+                if NOTE in classes:
+                    return f"#note({quoted(breakable(self._masked.restore(_text(inlines))))});"
+                return _coloured(self._inlines(inlines), dict(attributes).get("style", ""))
+            case "Cite":
                 return self._inlines(content[1])
         return ""  # raw HTML, TeX or Typst
 
@@ -216,6 +258,8 @@ class Prose:
         for index, piece in enumerate(self._masked.split(text)):
             if isinstance(piece, FormulaSource):
                 typst.append(self._formula(piece))
+                if self._in_heading:  # bookmarks and screen readers need the title as text
+                    typst.append(f"#place(hide({quoted(breakable(piece.tex.strip()))}));")
             else:
                 # No line may begin with the "-dimensional" of "$d$-dimensional": U+2060 joins the words.
                 joiner = "\u2060" if index > 0 and (piece[0] == "-" or piece[0].isalnum()) else ""
@@ -243,13 +287,36 @@ def _text(node: Any) -> str:
     return ""
 
 
-def sensible_width(width: object) -> float | None:
-    """An image's width in CSS pixels, as HTML or a notebook gives it; None if it is not a sensible number."""
-    try:
-        pixels = float(str(width).removesuffix("px"))
-    except ValueError:
-        return None
-    return pixels if 1 <= pixels <= 10_000 else None
+def sensible_length(length: object) -> Length:
+    """The width or height of an image in CSS pixels, or a share such as "50%"; None if it is not sensible."""
+    text = in_pixels(str(length)) or ""
+    if text.endswith("%"):
+        return text if 1 <= float(text[:-1]) <= 100 else None
+    return float(text) if text and 1 <= float(text) <= 10_000 else None
+
+
+def _declared(style: str, name: str) -> str:
+    """A colour that `markup` left in a style attribute, as Typst; "" if it has none."""
+    match = re.search(rf"(?:^|;)\s*{name}:\s*(#[0-9a-f]{{6}})", style)
+    return f'rgb("{match[1]}")' if match else ""
+
+
+def _coloured(typst: str, style: str, *, background: bool = True) -> str:
+    """Typst in the colours and letter shapes of a style attribute."""
+    if not style or not typst.strip():
+        return typst
+    if "bold" in style:
+        typst = f"#strong[{typst}];"
+    if "italic" in style:
+        typst = f"#emph[{typst}];"
+    for line, function in (("underline", "underline"), ("line-through", "strike")):
+        if line in style:
+            typst = f"#{function}[{typst}];"
+    if colour := _declared(style, "color"):
+        typst = f"#text(fill: {colour})[{typst}];"
+    if background and (fill := _declared(style, "background-color")):
+        typst = f"#highlight(fill: {fill})[{typst}];"
+    return typst
 
 
 def _widths_in_em(rows: Iterable[Any], columns: int) -> list[float]:

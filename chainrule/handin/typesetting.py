@@ -15,6 +15,7 @@ import typst
 
 from chainrule.errors import ChainruleError
 from chainrule.handin.cover import Cover
+from chainrule.handin.notebook import REORDERING
 
 PAGE = r"""
 #let gutter = 24pt
@@ -62,19 +63,38 @@ PAGE = r"""
   text(font: mono, size: 7.7pt, fill: red, tex),
 )
 
-// Pixels are smaller on paper: a figure 640 pixels wide is narrower than the text, and two fit on a page.
-#let notebook-image(file, alt: none, pixels: none) = context {
+// Pixels are smaller on paper: a figure 640 pixels wide is narrower than the text, and two fit on a page. `natural` is
+// the image's own width in pixels; `width` and `height` are what the notebook asks for, in pixels or as a ratio.
+#let notebook-image(file, alt: none, natural: none, width: none, height: none) = context {
   let size = measure(image(file))
-  let width = 0.66 * if pixels == none { size.width * 4 / 3 } else { pixels * 1pt } // 3 points are 4 pixels
-  let tall = width * (size.height / size.width)
-  let fitted(available) = image(file, alt: alt, width: width * calc.min(1, available / width, 200mm / tall))
+  let slope = size.height / size.width
+  let on-paper(pixels) = 0.66 * pixels * 1pt
+  let draw(wide, tall, available) = {
+    let shrink = calc.min(1, available / wide, 200mm / tall)
+    image(file, alt: alt, width: wide * shrink, height: tall * shrink, fit: "stretch")
+  }
+  let sized(region) = {
+    let tall = if type(height) == ratio { none } else if height != none { on-paper(height) }
+    let wide = if type(width) == ratio { region * (width / 100%) } else if width != none { on-paper(width) }
+    if wide == none and tall == none {
+      wide = if natural == none { 0.66 * size.width * 4 / 3 } else { on-paper(natural) } // 3 points are 4 pixels
+    }
+    if wide == none { wide = tall / slope }
+    if tall == none { tall = wide * slope }
+    (wide, tall)
+  }
+  let (wide, tall) = sized(120pt)
   // An icon stays in its line of text; a figure has its own, as wide as the list or table around it leaves.
-  if width < 120pt { box(fitted(width)) } else { box(width: 100%, layout(region => fitted(region.width))) }
+  if type(width) != ratio and wide < 120pt { box(draw(wide, tall, wide)) } else {
+    box(width: 100%, layout(region => draw(..sized(region.width), region.width)))
+  }
 }
+// What print can't show, and what to do about it.
 #let note(body) = box(
-  stroke: (left: 2pt + luma(170)), inset: (left: 5pt, y: 2pt),
-  text(size: 9pt, style: "italic", fill: luma(80), body),
+  stroke: 0.5pt + luma(150), fill: luma(250), inset: (x: 5pt, y: 3pt), outset: (y: 1pt), radius: 2pt,
+  text(size: 9pt, style: "italic", fill: luma(60), body),
 )
+#let table-caption(body) = block(above: 0.9em, below: 0.5em, sticky: true, text(size: 9.5pt, body))
 
 // Cells. The execution count is in the gutter, left of the code; outputs are aligned with the code.
 #let code-cell(count, source, lang: none) = grid(
@@ -114,9 +134,12 @@ _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
 
 def quoted(text: str) -> str:
-    """`text` as a Typst string; control characters, which no font has, become U+FFFD."""
+    """`text` as a Typst string.
+
+    Control characters, which no font has, become U+FFFD; so do those that change the order in which text is shown.
+    """
     text = re.sub("\r\n?", "\n", text)
-    text = re.sub("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]", "\ufffd", text)
+    text = re.sub(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff{REORDERING}]", "\ufffd", text)
     return '"' + re.sub(r'[\\"\n\t]', lambda match: _ESCAPES[match[0]], text) + '"'
 
 

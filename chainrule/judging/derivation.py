@@ -12,11 +12,15 @@
 Error carried forward (ECF) is how derivations are marked by hand: a step is also right if it follows from the student's
 own earlier values. So a mistake loses the points of the step where it is made, and no others. Judging modules do the
 same beyond chains of steps: where a check fails because of a mistake that another check finds, it passes.
+
+Nothing follows from nothing: zeros follow from zeros, and within a tolerance from everything tiny. So a wrong value
+carries on only if it is `telling`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -30,6 +34,40 @@ Answers = Callable[[str], Any]  # the student's value of a name; raises CheckFai
 Rule = Callable[..., Any]
 
 FOUR_DECIMALS = 1.01e-4  # rounded or cut off after the fourth
+WELL_OVER = 10  # tolerances
+
+
+def telling(value: torch.Tensor, others: Iterable[torch.Tensor], rtol: float, atol: float) -> bool:
+    """Whether a value shows that something was computed, so that later values may follow from it.
+
+    It differs from zero, from each of the others, and between its entries, by well over the tolerance: by more than
+    `WELL_OVER` times `atol + rtol · max|value|`. A single number only has to differ from zero.
+
+    Args:
+        others: what could have been copied, such as given values. Those of another shape, and single numbers, don't
+            count.
+
+    >>> telling(torch.tensor([0.5, -0.5]), [torch.tensor([1.0, 2.0])], rtol=0, atol=1e-4)
+    True
+    >>> telling(torch.tensor([1e-9, 0.0]), [], rtol=0, atol=1e-4)
+    False
+    """
+    if value.numel() < 2:
+        return bool(value.any())
+    return float(value.max() - value.min()) > leeway(value, rtol, atol) and distinct(
+        value, (torch.zeros_like(value), *others), rtol, atol
+    )
+
+
+def distinct(value: torch.Tensor, others: Iterable[torch.Tensor], rtol: float, atol: float) -> bool:
+    """Whether a value differs from each of the others, by well over the tolerance."""
+    same = (other for other in others if other.shape == value.shape and other.numel() > 1)
+    return all(float((value - other).abs().max()) > leeway(value, rtol, atol) for other in same)
+
+
+def leeway(value: torch.Tensor, rtol: float, atol: float) -> float:
+    """By how much a value has to differ from what could pass for it."""
+    return WELL_OVER * (atol + rtol * float(value.abs().max()))
 
 
 @dataclass(frozen=True)
@@ -40,8 +78,8 @@ class Step:
         needs: names of given values or earlier steps, in the order in which `rule` and each mistake take them.
         rule: from float64 tensors to a number or tensor.
         mistakes: functions of the same arguments, by what the student reads about them.
-        plausible: whether later steps may follow from this wrong value. Zeros never count, unless the right value is
-            zero: everything that follows from them is zero.
+        plausible: whether later steps may follow from this value, beyond being right, `telling` or what a known
+            mistake gives.
     """
 
     needs: tuple[str, ...]
@@ -54,13 +92,19 @@ class Derivation:
     """A chain of steps with its right values, float64 tensors by name in `values`.
 
     Args:
-        given: what the question states.
+        given: what the question states, or the arguments of the student's function: all that could be copied.
         steps: in order; each needs only given values and steps before it.
+        elsewhere: what the student's function gives for other arguments of the same sizes. No step follows from what
+            is the same there.
     """
 
-    def __init__(self, given: Mapping[str, Any], steps: Mapping[str, Step]) -> None:
+    def __init__(
+        self, given: Mapping[str, Any], steps: Mapping[str, Step], elsewhere: Answers | None = None
+    ) -> None:
         self.steps = steps
+        self.elsewhere = elsewhere
         self.values: dict[str, torch.Tensor] = {name: numbers(value, name) for name, value in given.items()}
+        self.given = list(self.values.values())
         for name, step in steps.items():
             self.values[name] = numbers(step.rule(*(self.values[need] for need in step.needs)), name)
 
@@ -85,8 +129,13 @@ class Derivation:
         """
         step, right, called = self.steps[name], self.values[name], called or name
         got = alike(numbers(answers(name), called), right)
-        sources = list(self.sources(answers, name))
-        if any(self.follows(got, step.rule, source, rtol, atol) for source in sources):
+        sources = list(self.sources(answers, name, rtol, atol))
+        if any(
+            self.follows(got, step.rule, source, rtol, atol) and self.takes_work(name, source, rtol, atol)
+            for source in sources
+        ):
+            if not (got.numel() > 1 and telling(got, self.given, rtol, atol)):
+                self.expect_work(answers, called, rtol, atol)
             return
         for meaning, mistake in step.mistakes.items():
             # from the student's own values first
@@ -103,13 +152,48 @@ class Derivation:
             )
         self.reject(got, right, called, rtol, atol)
 
-    def sources(self, answers: Answers, name: str) -> Iterator[tuple[torch.Tensor, ...]]:
+    def expect_work(self, answers: Answers, called: str, rtol: float, atol: float) -> None:
+        """There is work behind a right value that could be luck, such as zeros: another value of the student's is right
+        and no luck, or telling.
+
+        Raises:
+            CheckFailed: there are other values, and none is.
+        """
+        atol = min(atol, FOUR_DECIMALS)  # a step that is rounded says nothing about other steps
+        others = [
+            (own, right)
+            for name in self.steps
+            if (right := self.values[name]).numel() > 1 and telling(right, self.given, rtol, atol)
+            if (own := self._read(answers, name)) is not None
+        ]
+        if others and not any(
+            self.agree(own, right, rtol, atol) or telling(own, self.given, rtol, atol)
+            for own, right in others
+        ):
+            raise CheckFailed(
+                f"{called} does not count without a derivation: your other values are zero, one number, or copied"
+            )
+
+    def takes_work(self, name: str, source: tuple[torch.Tensor, ...], rtol: float, atol: float) -> bool:
+        """Whether what follows from a source can't be had without it: it is the right value, differs from zero and from
+        what is given, or is exactly zero, like the ReLU of negative numbers."""
+        step, right = self.steps[name], self.values[name]
+        want = applied(step.rule, source)
+        if want is None or want.numel() < 2 or not want.any() or self.agree(want, right, rtol, atol):
+            return True
+        own = [value for need, value in zip(step.needs, source, strict=True) if need in self.steps]
+        given = [value for value in self.given if all(differ(one, value, rtol, atol) for one in own)]
+        return distinct(want, (torch.zeros_like(want), *given), rtol, atol)
+
+    def sources(
+        self, answers: Answers, name: str, rtol: float = 0.0, atol: float = FOUR_DECIMALS
+    ) -> Iterator[tuple[torch.Tensor, ...]]:
         """The values a step may have been computed from: the right ones first, the student's own last, mixtures
         between."""
         choices = []
         for need in self.steps[name].needs:
             right = self.values[need]
-            own = self._own(answers, need) if need in self.steps else None
+            own = self._own(answers, need, rtol, atol) if need in self.steps else None
             choices.append([right] if own is None else [right, own])
         yield from product(*choices)
 
@@ -132,15 +216,37 @@ class Derivation:
         """
         expect(got, called).close_to(right, rtol=rtol, atol=atol)
 
-    def _own(self, answers: Answers, name: str) -> torch.Tensor | None:
+    def _own(self, answers: Answers, name: str, rtol: float, atol: float) -> torch.Tensor | None:
         """The student's value of an earlier step, None if nothing can follow from it."""
+        own, step, atol = self._read(answers, name), self.steps[name], min(atol, FOUR_DECIMALS)
+        if own is None or not step.plausible(own):
+            return None
+        known = self.agree(own, self.values[name], rtol, atol) or self._slipped(own, name, rtol, atol)
+        return own if known or telling(own, self._copies(name, own), rtol, atol) else None
+
+    def _read(self, answers: Answers, name: str) -> torch.Tensor | None:
+        """The student's value of a step, None if it is no numbers of the right shape."""
         right = self.values[name]
         try:
             own = alike(numbers(answers(name), name), right)
         except CheckFailed:
             return None
-        zero = bool(right.any()) and not bool(own.any())
-        return own if own.shape == right.shape and not zero and self.steps[name].plausible(own) else None
+        return own if own.shape == right.shape else None
+
+    def _slipped(self, own: torch.Tensor, name: str, rtol: float, atol: float) -> bool:
+        """Whether a known mistake explains a value, so that it is no matter if it repeats one number."""
+        step = self.steps[name]
+        source = tuple(self.values[need] for need in step.needs)
+        if not own.any() or not distinct(own, [torch.zeros_like(own)], rtol, atol):
+            return False
+        return any(self.follows(own, mistake, source, rtol, atol) for mistake in step.mistakes.values())
+
+    def _copies(self, name: str, own: torch.Tensor) -> Iterator[torch.Tensor]:
+        """What a value could be a copy of: what is given, and the student's value for other arguments."""
+        yield from self.given
+        if self.elsewhere is not None:
+            with suppress(CheckFailed):
+                yield alike(numbers(self.elsewhere(name), name), own)
 
 
 def applied(rule: Rule, source: tuple[torch.Tensor, ...]) -> torch.Tensor | None:

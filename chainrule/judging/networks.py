@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from chainrule.lesson.checks import differ, expect, numbers
-from chainrule.lesson.student import CheckFailed, Layer, Model
+from chainrule.lesson.student import CheckFailed, Layer, Model, expect_registered
 
 WEIGHTED = ("linear", "conv2d")
 POOLS = ("max_pool2d", "avg_pool2d")
@@ -62,12 +62,7 @@ def reinitialized(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
     """
     layers = model.reinitialize(x, generator=torch.Generator().manual_seed(seed))
     weighted = [block.layer for block in blocks(layers)]
-    unregistered = [i for i, layer in enumerate(weighted, 1) if "weight" not in layer.values]
-    if unregistered:
-        raise CheckFailed(
-            f"the network does not know the weights of layers {unregistered}, so they won't be trained: "
-            "make layers in __init__ and assign them to self, lists of them as nn.ModuleList"
-        )
+    expect_registered(weighted)
     if len(weighted) < 2 or weighted[-1].kind != "linear":
         kinds = ", ".join(layer.kind for layer in weighted) or "none"
         raise CheckFailed(
@@ -110,7 +105,9 @@ def feed_forward(
                 h = activations[i](h) if activations else h.relu()
             elif step == "pool" and block.pool:
                 window, s = block.pool.get("kernel_size", 2), block.pool
-                h = pooling(h, window, s.get("stride"), s.get("padding", 0))
+                more = {"dilation": s["dilation"]} if "dilation" in s and pooling is F.max_pool2d else {}
+                ceil_mode = s.get("ceil_mode", False)
+                h = pooling(h, window, s.get("stride"), s.get("padding", 0), ceil_mode=ceil_mode, **more)
     return apply(last.layer, flatten(h) if h.ndim > 2 else h)
 
 
@@ -120,7 +117,8 @@ def apply(layer: Layer, h: torch.Tensor) -> torch.Tensor:
     if layer.kind == "linear":
         return F.linear(h, weight, bias)
     s = layer.settings
-    return F.conv2d(h, weight, bias, stride=s.get("stride", 1), padding=s.get("padding", 0))
+    how = {name: s[name] for name in ("stride", "padding", "dilation", "groups") if name in s}
+    return F.conv2d(h, weight, bias, **how)
 
 
 def normalise(norm: Layer, h: torch.Tensor, batch_statistics: bool = False) -> torch.Tensor:
@@ -129,6 +127,65 @@ def normalise(norm: Layer, h: torch.Tensor, batch_statistics: bool = False) -> t
     if batch_statistics or "running_mean" not in v:
         return F.batch_norm(h, None, None, v.get("weight"), v.get("bias"), training=True)
     return F.batch_norm(h, v["running_mean"], v["running_var"], v.get("weight"), v.get("bias"))
+
+
+def expect_convolution(layer: Layer, weight: Sequence[int] | None, kernel: int, name: str) -> None:
+    """A convolution has square filters of this side, stride 1, and neither padding, dilation nor groups.
+
+    Args:
+        weight: the shape of its weight, None if that is unknown.
+        name: what to call the layer in messages.
+    Raises:
+        CheckFailed: it is another layer; the message says which.
+    """
+    s = layer.settings
+    sides = tuple(weight[2:]) if weight is not None else (kernel, kernel)
+    how = {
+        what: _pair(s.get(what, usual)) for what, usual in (("stride", 1), ("padding", 0), ("dilation", 1))
+    }
+    right = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
+    groups = s.get("groups", 1)
+    if sides == (kernel, kernel) and how == right and groups == 1:
+        return
+    found = [f"kernel {sides[0]} × {sides[1]}"]
+    found += [f"{what} {_shown(value)}" for what, value in how.items() if value != right[what]]
+    found += [f"groups {groups}"] if groups != 1 else []
+    raise CheckFailed(
+        f"{name} has {', '.join(found)}; expected is kernel {kernel} × {kernel} and nothing else"
+    )
+
+
+def expect_pooling(layer: Layer, window: int, name: str) -> None:
+    """A pooling has square windows of this side, next to each other, without padding or dilation.
+
+    Raises:
+        CheckFailed: it has others; the message says which.
+    """
+    s = layer.settings
+    how = {
+        "windows": _pair(s.get("kernel_size", window)),
+        "stride": _pair(s.get("stride") or s.get("kernel_size", window)),
+        "padding": _pair(s.get("padding", 0)),
+        "dilation": _pair(s.get("dilation", 1)),
+    }
+    side = (window, window)
+    if how != {"windows": side, "stride": side, "padding": (0, 0), "dilation": (1, 1)}:
+        found = ", ".join(f"{what} {_shown(value)}" for what, value in how.items())
+        raise CheckFailed(
+            f"{name} has {found}; expected are windows {window} × {window} with stride {window}"
+        )
+
+
+def _pair(value: Any) -> tuple[Any, ...]:
+    """A setting for height and width, whether it was given once or twice."""
+    if value == "valid":
+        value = 0
+    values = tuple(value) if isinstance(value, tuple | list) else (value,)
+    return values * 2 if len(values) == 1 else values
+
+
+def _shown(values: tuple[Any, ...]) -> str:
+    return str(values[0]) if len(set(values)) == 1 else " × ".join(map(str, values))
 
 
 def known_mistakes(

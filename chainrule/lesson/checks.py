@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from chainrule.lesson.exact import value_of
 from chainrule.lesson.student import CheckFailed, NeedsReview, Opaque, Student, current_student, printable
 
 MESSAGE_LENGTH = 2000
+SIZES = re.compile(r"[(\[]?\d+(\s*[xX,]\s*\d+)+[)\]]?")  # "24 x 24 x 16", "(24, 24, 16)"
 RESULT_TYPE = "application/vnd.chainrule.item+json"
 
 CELL = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
@@ -117,9 +119,9 @@ class Result:
         rows = "".join(_row(check, due) for check in self.checks)
         shown = sum(check.points for check in self.checks)
         hidden = 0.0 if graded else round(self.points - shown, 6)
-        sums = [f"{self.score:g} of {shown:g} points"] if shown or not hidden else []
+        sums = [f"{self.score:g} of {counted(shown)}"] if shown or not hidden else []
         if hidden:
-            sums.append(f"{hidden:g} {'more' if shown else 'points'} for checks that run at grading")
+            sums.append(f"{f'{hidden:g} more' if shown else counted(hidden)} for checks that run at grading")
         head = "".join(f'<th scope="col" {CELL}>{name}</th>' for name in ("Check", "Points", "Result"))
         return (
             f'<table class="chainrule-result" style="border-collapse:collapse;text-align:left;max-width:60em">'
@@ -128,6 +130,15 @@ class Result:
             f"<thead><tr>{head}</tr></thead>"
             f"<tbody>{rows}</tbody></table>"
         )
+
+
+def counted(points: float) -> str:
+    """A number of points in words.
+
+    >>> counted(1), counted(0.5)
+    ('1 point', '0.5 points')
+    """
+    return f"{points:g} point" + "s" * (points != 1)
 
 
 def _row(check: CheckResult, due: bool) -> str:
@@ -218,21 +229,23 @@ class Item:
 def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:
     """Run one check. Nothing that it prints, warns of or displays reaches the cell: nbgrader gives no points to a cell
     that writes to stderr."""
-    passed, message, internal_error, review = False, "", "", False
+    passed, message, internal_error, review, hint = False, "", "", False, check.hint
     try:
         with capture_output(), untouched_seeds():
             function(student)
         passed = True
     except CheckFailed as failure:
         message = printable(str(failure), MESSAGE_LENGTH)  # a value of the student's may be part of it
-        review = isinstance(failure, NeedsReview)
+        review, hint = isinstance(failure, NeedsReview), failure.hint or check.hint
     except Exception as error:
         if _out_of_memory(error):
             return replace(check, message="there is too much of it to be checked")
         # Every check passes on the reference solution, so this answer has a form that the check did not expect.
         message = f"the answer has an unexpected form ({type(error).__name__})"
         internal_error = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
-    return replace(check, passed=passed, message=message, internal_error=internal_error, review=review)
+    return replace(
+        check, passed=passed, message=message, internal_error=internal_error, review=review, hint=hint
+    )
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -371,11 +384,14 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     tensor([ 1.0000, -0.1250], dtype=torch.float64)
     """
     value = exact(value, name)
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
         kind = value.label if isinstance(value, Opaque) else type(value).__name__
-        form = "nothing (is a `return` missing?)" if value is None else f"a {kind}"
+        returned = " (is a `return` missing?)" if "return" in name else ""
+        form = f"None{returned}" if value is None else f"a {kind}"
         raise CheckFailed(f"{name} is {form}, expected numbers")
     try:
         tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
@@ -387,7 +403,8 @@ def numbers(value: Any, name: str) -> torch.Tensor:
 
 
 def exact(value: Any, name: str) -> Any:
-    """The value with every text in it, also in nested lists and tuples, replaced by its number.
+    """The value with every text in it, also in nested lists and tuples, replaced by its number. A text of sizes, such
+    as "24 x 24 x 16", is replaced by a list.
 
     Raises:
         CheckFailed: a text is not an arithmetic expression.
@@ -399,6 +416,8 @@ def exact(value: Any, name: str) -> Any:
         return [exact(entry, name) for entry in value]
     if not isinstance(value, str):
         return value
+    if SIZES.fullmatch(value.strip()):
+        return [float(size) for size in re.findall(r"\d+", value)]
     try:
         return value_of(value)
     except ValueError:

@@ -37,6 +37,7 @@ SPELLINGS = [
     (r"\\left|\\right|\$", ""),
     (r"\\(ln|log|exp|sqrt)\b", r"\1 "),
     (r"\bmath\.|\bnp\.|\btorch\.", ""),
+    (r"\\?%\s*$", "/100"),
     (r"\{", "("),
     (r"\}", ")"),
     (r"\^", "**"),
@@ -49,12 +50,12 @@ def value_of(text: str) -> float:
     """The value of an arithmetic expression.
 
     Args:
-        text: numbers, + - * / ^, brackets, e, pi, ln (log is the same), exp, sqrt; also in TeX's spelling.
+        text: numbers, + - * / ^, brackets, e, pi, ln (log is the same), exp, sqrt, % at the end; in TeX, too.
     Raises:
         ValueError: it is not such an expression, or its value is not finite.
 
-    >>> value_of(r"\\frac{1}{2} + sqrt(4)")
-    2.5
+    >>> value_of(r"\\frac{1}{2} + sqrt(4)"), value_of("50%")
+    (2.5, 0.5)
     """
     if len(text) > MAX_LENGTH:
         raise ValueError("it is too long")

@@ -35,6 +35,8 @@ class CheckFailed(Exception):
     chainrule.lesson.student.CheckFailed: the loss is negative
     """
 
+    hint = ""  # shown in place of the check's hint, which is about other mistakes
+
 
 class NeedsReview(CheckFailed):
     """A person should look at the answer before the item's score counts. Checks that may raise this have no points.
@@ -50,6 +52,26 @@ class StudentError(CheckFailed):
     >>> issubclass(StudentError, CheckFailed)
     True
     """
+
+
+class TimeLimit(StudentError):
+    """The student's code ran too long, which no check's hint is about.
+
+    >>> issubclass(TimeLimit, StudentError)
+    True
+    """
+
+    hint = "print inside the loop what changes from round to round"
+
+
+class Unregistered(CheckFailed):
+    """A network does not know the weights of some of its layers.
+
+    >>> issubclass(Unregistered, CheckFailed)
+    True
+    """
+
+    hint = "self.layers = nn.ModuleList([…]) in place of a plain list, and no layers made in forward"
 
 
 class Student:
@@ -138,7 +160,7 @@ class Student:
         model = args.get("model")
         subject = f"`{args.get('name') or getattr(model, 'label', verb)}`"
         if subject in self._stuck:
-            raise StudentError(f"{subject} ran into its time limit before")
+            raise TimeLimit(f"{subject} ran into its time limit before")
         try:
             reply = unpack(self._transport(pack({"verb": verb, "args": args}, _handle), seconds), self._proxy)
         except WireError as error:
@@ -148,7 +170,7 @@ class Student:
                 return value
             case {"error": {"type": "TimeLimit"}}:
                 self._stuck.add(subject)
-                raise StudentError(f"{subject} did not finish within {seconds:.0f} seconds: an endless loop?")
+                raise TimeLimit(f"{subject} did not finish within {seconds:.0f} seconds: an endless loop?")
             case {"error": {"type": "Unfinished"}}:
                 raise StudentError("not written yet")
             case {"error": {"type": kind, "message": message, "where": where}}:
@@ -183,12 +205,34 @@ class Layer:
     values: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
+def expect_registered(weighted: Sequence[Layer]) -> None:
+    """The network knows the weights of these layers.
+
+    Args:
+        weighted: the layers with weights, in the order they ran.
+    Raises:
+        Unregistered: it does not know all of them.
+
+    >>> expect_registered([Layer("linear", (8, 6), (8, 4), {}, {})])
+    Traceback (most recent call last):
+    chainrule.lesson.student.Unregistered: the network does not know the weights of layers [1], so they won't be \
+trained: make layers in __init__ and assign them to self, lists of them as nn.ModuleList
+    """
+    unknown = [i for i, layer in enumerate(weighted, 1) if "weight" not in layer.parameters]
+    if unknown:
+        raise Unregistered(
+            f"the network does not know the weights of layers {unknown}, so they won't be trained: "
+            "make layers in __init__ and assign them to self, lists of them as nn.ModuleList"
+        )
+
+
 @dataclass(frozen=True)
 class Gradients:
     """Gradients in float64.
 
     Attributes:
-        inputs: in the order of the arguments; None for an argument that does not affect the output, or is no tensor.
+        inputs: in the order of the arguments, those in a list one by one; None for one that does not affect the
+            output, or is no tensor.
         parameters: by the student's names; None as for inputs.
 
     >>> Gradients.of({"inputs": [torch.ones(2)], "parameters": {"0.bias": None}}).inputs
@@ -292,6 +336,8 @@ class Model(Opaque):
     tensor([[1., 0.]], dtype=torch.float64)
     >>> model.gradients(x, upstream=torch.ones(4, 2)).parameters["0.bias"]
     tensor([4., 0.], dtype=torch.float64)
+    >>> model.is_a("Sequential"), model.is_a("Linear")
+    (True, False)
     """
 
     def __init__(self, student: Student, handle: Handle) -> None:
@@ -326,6 +372,24 @@ class Model(Opaque):
             raise CheckFailed(f"for {len(x)} images the network returns shape {tuple(y.shape)}, not {wanted}")
         return y.double()
 
+    def expect_weights(self, x: torch.Tensor) -> None:
+        """Weights take part in the output for `x`: it is not a copy, a constant or noise.
+
+        Raises:
+            CheckFailed: they don't.
+
+        >>> from chainrule.lesson.verbs import Worker
+        >>> Student(Worker({"network": torch.nn.Flatten()}).serve).network.expect_weights(torch.ones(2, 3))
+        Traceback (most recent call last):
+        chainrule.lesson.student.CheckFailed: no weight takes part in the network's output
+        """
+        if any(layer.kind in ("linear", "conv2d") for layer in self.layers(x)):
+            return
+        y = self.forward(x)
+        gradients = self.gradients(x, upstream=torch.ones_like(y)).parameters.values()
+        if not any(gradient is not None and bool(gradient.any()) for gradient in gradients):
+            raise CheckFailed("no weight takes part in the network's output")
+
     def predict(self, x: torch.Tensor, *, batch: int = 1000) -> torch.Tensor:
         """Predicted classes (N,), int64, for N inputs, in eval mode and in batches of `batch` rows."""
         return torch.cat([self.logits(part).argmax(1) for part in x.split(batch)])
@@ -341,6 +405,10 @@ class Model(Opaque):
     def used(self, *inputs: Any) -> set[str]:
         """Names of PyTorch's functions that a pass in eval mode goes through, such as "softmax"."""
         return names_in(self._student._ask("used", model=self, args=list(inputs)))
+
+    def is_a(self, name: str) -> bool:
+        """Whether it is a `torch.nn` module of this name, such as "Sequential", or of a class derived from it."""
+        return self._student._ask("is_a", model=self, name=name) is True
 
     def attribute(self, name: str) -> Any:
         """A copy of an attribute that is data; None if the model has no such attribute."""

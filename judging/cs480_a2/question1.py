@@ -600,7 +600,8 @@ class CnnAnswers:
             return [self.chain.values["size 6"]]
 
     def _given(self, layer: int) -> Any:
-        return entry(table(self.student.layer_sizes, "layer_sizes", 8), layer)
+        given = entry(table(self.student.layer_sizes, "layer_sizes", 8), layer)
+        return given.replace("×", "x") if isinstance(given, str) else given  # no product, but sizes
 
     def _triple(self, layer: int) -> list[float] | None:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import torch
@@ -15,15 +17,35 @@ from chainrule.lesson.student import CheckFailed, Function, Model, Student
 OUR_TRAINING = ((400, 0.05), (70, 0.005))
 
 
-def trains(student: Student) -> bool:
-    """Whether the student's `train` changes weights, even if it raises an exception later."""
-    model = student.make_network(("Linear", 6, 4))
-    before = model.state()
+def trains(student: Student) -> tuple[bool, bool]:
+    """Whether the student's `train` changes weights by the pictures of `train_loader`, and of `test_loader`, even if it
+    raises an exception later.
+
+    Each of the two has inputs of its own, and a weight follows only inputs that are not 0.
+    """
+    zeros = {"0.weight": torch.zeros(4, 6), "0.bias": torch.zeros(4)}  # which weight decay leaves alone
+    model = student.make_network(("Linear", 6, 4), state=zeros)
     x = torch.randn(8, 6, generator=torch.Generator().manual_seed(12))
-    loader = student.make_loader(x, torch.arange(8) % 4, batch=4)
+    own = torch.tensor([1.0, 1, 1, 0, 0, 0])
+    train_loader, test_loader = (
+        student.make_loader(x * part, torch.arange(8) % 4, batch=4) for part in (own, 1 - own)
+    )
     with contextlib.suppress(CheckFailed):
-        student.train(model, loader, loader, epochs=2, device="cpu")
-    return not torch.equal(before["0.weight"], model.state()["0.weight"])
+        student.train(model, train_loader, test_loader, epochs=2, device="cpu")
+    changed = model.state()["0.weight"].any(0)
+    return bool(changed[:3].any()), bool(changed[3:].any())
+
+
+def expect_test_pictures_unused(student: Student) -> None:
+    """The student's `train` takes no steps on the test pictures.
+
+    Raises:
+        CheckFailed: it does.
+    """
+    if trains(student)[1]:
+        raise CheckFailed(
+            "train takes steps on the pictures of test_loader: only those of train_loader are for training"
+        )
 
 
 def expect_accuracy(
@@ -33,26 +55,33 @@ def expect_accuracy(
     test: FashionMNIST,
     train_set: FashionMNIST,
     threshold: float,
+    kind: str = "linear",
 ) -> None:
     """The trained model reaches the threshold on the test images.
 
     Error carried forward: if it does not, but the student's training loop changes weights, it is enough that a new
     network of the student's reaches 0.7 after 470 steps of our training on 6,000 images, where the reference reaches
-    0.86 and more. Other checks judge training loop and network.
+    0.86 and more. Other checks judge training loop and network. What was trained on the test pictures shows nothing by
+    its accuracy on them, so there only our training counts.
 
     Args:
         trained: the student's trained model; None or something else if there is none.
         build: the student's network class.
         threshold: an accuracy from 0 to 1.
+        kind: a kind of layers that the network has to have.
     """
     if not isinstance(trained, Model):
         raise CheckFailed("there is no trained network yet: write network and training step, then train it")
+
+    if kind not in {layer.kind for layer in trained.layers(inputs_of(test)[:2])}:
+        raise CheckFailed(f"the trained network has no layer of the kind {kind}: it is another network")
 
     def accuracy(model: Model) -> float:
         return float((model.predict(inputs_of(test)) == test.labels).double().mean())
 
     reached = accuracy(trained)
-    if reached >= threshold or not trains(student):
+    on_train, on_test = trains(student)
+    if (reached >= threshold and not on_test) or not (on_train or on_test):
         expect(reached, "its test accuracy").at_least(threshold)
         return
     fresh: Any = build()
@@ -62,6 +91,66 @@ def expect_accuracy(
         fresh.fit(x, y, steps=steps, batch=128, lr=lr, momentum=0.9)
     name = f"its test accuracy ({reached:.4g} as you trained it), trained by our loop,"
     expect(accuracy(fresh), name).at_least(min(threshold, 0.7))
+
+
+# Where ten epochs on the full data end: numbers typed in after a full run count wherever they are graded.
+FULL_RUN = {
+    ("MLP", "train"): (0.9, 0.96),
+    ("MLP", "test"): (0.86, 0.92),
+    ("CNN", "train"): (0.9, 0.97),
+    ("CNN", "test"): (0.87, 0.94),
+}
+SAME = 0.005  # numbers of one network on one part of the data, rounded or on fewer pictures
+
+Entry = Callable[[Student, str, str], float]  # of the student's table, by network and part of the data
+
+
+def expect_agreement(student: Student, entry: Entry, model: str, split: str) -> None:
+    """An entry of the table is what the trained network reaches here or, if that has learnt anything, up to what a full
+    run reaches. Entries that are the right ones in another order are found by all of them together.
+
+    Args:
+        model: "MLP" or "CNN".
+        split: "train" or "test".
+    """
+    reported, own = entry(student, model, split), measured(student, model, split)
+    if own is None:
+        raise CheckFailed(f"there is no trained `{model.lower()}` that the number could be of")
+    if abs(reported - own) <= SAME:
+        return
+    if place := exchanged(student, entry, model, split):
+        raise CheckFailed(
+            f"the table says {reported:.4g}: that is the {place[0]}'s on the {place[1]} pictures"
+        )
+    low, high = FULL_RUN[model, split]
+    if own > 0.5 and min(low, own - 0.02) <= reported <= max(high, own + 0.02):
+        return
+    expect(abs(reported - own) <= 0.02).is_true(
+        f"the table says {reported:.4g}, your trained {model} reaches {own:.4g} on the {split} pictures"
+    )
+
+
+def exchanged(student: Student, entry: Entry, model: str, split: str) -> tuple[str, str] | None:
+    """Where an entry belongs if the whole table is right in another order; None if it is not."""
+    reached = {key: measured(student, *key) for key in FULL_RUN}
+    try:
+        table = [entry(student, *key) for key in reached]
+    except CheckFailed:
+        return None
+    for order in permutations(reached):
+        values = [reached[key] for key in order]
+        if all(v is not None and abs(one - v) <= SAME for one, v in zip(table, values, strict=True)):
+            return dict(zip(reached, order, strict=True))[model, split]
+    return None
+
+
+def measured(student: Student, model: str, split: str) -> float | None:
+    """The accuracy of the student's trained network on up to 10,000 pictures; None if there is no such network."""
+    trained = student.mlp if model == "MLP" else student.cnn
+    if not isinstance(trained, Model):
+        return None
+    data = FashionMNIST("./data", train=split == "train")
+    return float((trained.predict(inputs_of(data)[:10_000]) == data.labels[:10_000]).double().mean())
 
 
 def inputs_of(data: FashionMNIST) -> torch.Tensor:

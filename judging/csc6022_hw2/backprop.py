@@ -18,13 +18,12 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from chainrule.judging.derivation import Answers, Derivation, Step, alike
+from chainrule.judging.derivation import Answers, Derivation, Step, alike, leeway, telling
 from chainrule.lesson.calls import about, call, entry
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
 
 RTOL, ATOL = 1e-4, 1e-6  # float32 in between is precise enough
-TINY = 1e-9  # differences of equal numbers by rounding
 PARAMETERS = ("W", "b1", "V", "b2")
 SQUARE = 5, 5, 5
 Draws = tuple[dict[str, Tensor], ...]  # a network to judge on, and another of the same sizes
@@ -263,6 +262,9 @@ BACKWARD = {
 }
 
 
+WEIGHTS = {"db2": "dV", "db1": "dW"}  # gradients of the same layer
+
+
 def forward(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The right z, h, a, p and loss of one sample."""
     values = Derivation(given, FORWARD).values
@@ -283,12 +285,32 @@ class Sample:
         given, other = usable_draws(student, sizes, seed, "z", "u2")
         self.answers = ask(student, given)
         again, elsewhere = ask(student, given), ask(student, other)
-        self.chain = Derivation(given, from_live(FORWARD | BACKWARD, again, elsewhere))
+        self.chain = Derivation(given, from_live(FORWARD | BACKWARD, again, elsewhere, given))
 
     def expect(self, name: str) -> None:
-        """The step is right, or follows from the student's own values."""
-        key = name.removeprefix("d") if name.startswith("d") else name
+        """The step is right, or follows from the student's own values.
+
+        The gradient for a bias is the error of its layer. So it follows from a wrong error only if the gradient for
+        the layer's weights, which takes work, shows that this was no lucky copy.
+        """
+        key = name.removeprefix("d")
         self.chain.expect(self.answers, name, called=f'"{key}"', rtol=RTOL, atol=ATOL)
+        if name in WEIGHTS and not (self.right(name) or self.explained(WEIGHTS[name])):
+            raise CheckFailed(
+                f'"{key}" is not right; it follows from your error of this layer, but "{WEIGHTS[name][1:]}" does not'
+            )
+
+    def right(self, name: str) -> bool:
+        want = self.chain.values[name]
+        return differ(alike(numbers(self.answers(name), name), want), want, RTOL, ATOL) == 0
+
+    def explained(self, name: str) -> bool:
+        """Whether a step is right, follows from the student's own values, or is a known mistake."""
+        try:
+            self.chain.expect(self.answers, name, rtol=RTOL, atol=ATOL)
+        except CheckFailed as failure:
+            return any(str(failure).endswith(meaning) for meaning in self.chain.steps[name].mistakes)
+        return True
 
 
 def ask(student: Student, given: Mapping[str, Tensor]) -> Answers:
@@ -324,23 +346,32 @@ def runs(answers: Answers, *names: str) -> bool:
     return True
 
 
-def alive(own: Tensor, name: str, again: Answers, elsewhere: Answers) -> bool:
-    """Whether a value is computed from the input: equal in a second call, different for another input, not one number
-    repeated."""
+def alive(
+    own: Tensor, name: str, again: Answers, elsewhere: Answers, given: Mapping[str, Tensor] | None = None
+) -> bool:
+    """Whether a value is computed from the input: equal in a second call, `telling`, neither a copy of what was given,
+    of either sign, nor what another input gives. A single number must differ from every entry of what was given."""
     try:
-        repeated, other = numbers(again(name), name), numbers(elsewhere(name), name)
+        repeated, other = numbers(again(name), name), alike(numbers(elsewhere(name), name), own)
     except CheckFailed:
         return False
-    uniform = own.numel() > 1 and float(own.max() - own.min()) < TINY
-    steady = differ(alike(repeated, own), own, RTOL, ATOL) == 0
-    varies = differ(alike(other, own), own, 0, TINY) > 0
-    return not uniform and steady and varies
+    if differ(alike(repeated, own), own, RTOL, ATOL):
+        return False
+    arguments = list((given or {}).values())
+    if own.numel() > 1:
+        return telling(own, [other, *arguments, *(-value for value in arguments)], RTOL, ATOL)
+    known = torch.cat([value.flatten() for value in (torch.zeros(1), other, *arguments)])
+    return bool((known.abs() - own.abs().flatten()).abs().min() > leeway(own, RTOL, ATOL))
 
 
-def from_live(steps: Mapping[str, Step], again: Answers, elsewhere: Answers) -> dict[str, Step]:
+def from_live(
+    steps: Mapping[str, Step], again: Answers, elsewhere: Answers, given: Mapping[str, Tensor] | None = None
+) -> dict[str, Step]:
     """The steps, changed so that no later step follows from values that are not `alive`."""
     return {
-        name: replace(step, plausible=partial(alive, name=name, again=again, elsewhere=elsewhere))
+        name: replace(
+            step, plausible=partial(alive, name=name, again=again, elsewhere=elsewhere, given=given)
+        )
         for name, step in steps.items()
     }
 
@@ -361,7 +392,7 @@ def expect_forward_survives(student: Student, name: Literal["p", "loss"]) -> Non
         except CheckFailed:
             # Its formula is judged with small logits.
             own = numbers(ask(student, mild)(name), name)
-            if not alive(own, name, ask(student, mild), ask(student, other)):
+            if not alive(own, name, ask(student, mild), ask(student, other), mild):
                 raise CheckFailed(f'"{name}" does not depend on the input') from None
             return
         own_logits = numbers(entry(result, "a", "mlp_forward"), '"a"').reshape(-1)
@@ -412,7 +443,6 @@ def _deltas() -> dict[str, Step]:
 def _matrix(delta: str, layer: str) -> Step:
     mistakes = {
         "this is the transpose": lambda U, H: H.T @ U,
-        "only one sample's part": lambda U, H: len(U) * U[0].outer(H[0]),
         "the sign is turned": lambda U, H: -U.T @ H,
     }
     return Step((delta, layer), lambda U, H: U.T @ H, mistakes)
@@ -428,7 +458,6 @@ def _vector(delta: str) -> Step:
         ),
         "summed over both axes": lambda U: U.sum(),
         "not summed over the samples": lambda U: U,
-        "only one sample's part": lambda U: len(U) * U[0],
         "the sign is turned": lambda U: -U.sum(0),
     }
     return Step((delta,), lambda U: U.sum(0), mistakes)
@@ -496,18 +525,53 @@ class BatchAnswers:
     def __call__(self, name: str) -> Tensor:
         if name in BATCH_FORWARD:  # the student's own, from the functions for one sample
             return torch.stack([numbers(single(name), name).reshape(-1) for single in self.singles])
-        return numbers(self.result[name], name) / float(self.n) ** self.power(name)
+        value = numbers(self.result[name], name) / float(self.n) ** self.power(name)
+        return value * self.given["y"].shape[1] if self.by_classes(name) else value
 
     def alive(self, name: str) -> bool:
         """Whether the student's code computes this answer from the batch."""
         if name in BATCH_FORWARD:
             own = numbers(self(name), name)
-            return len(own.unique(dim=0)) == len(own) and len(own[0].unique()) > 1
+            moved = (own[1:] - own[0]).abs().amax(1)
+            return bool((moved > leeway(own, RTOL, ATOL)).all()) and telling(
+                own, self.given.values(), RTOL, ATOL
+            )
         own = numbers(self.result[name], name)
-        return alive(own, name, self.again.__getitem__, self.elsewhere.__getitem__)
+        return alive(own, name, self.again.__getitem__, self.elsewhere.__getitem__, self.given)
+
+    def by_classes(self, name: str) -> bool:
+        """Whether an answer is divided by the number of classes where the number of samples belongs."""
+        right = truth(self.given)[PER_SAMPLE.get(name, name)]
+        own = numbers(self.result[name], name).squeeze()
+        return (
+            differ(own * self.given["y"].shape[1] / self.n, right, RTOL, ATOL) == 0 and self.power(name) == 1
+        )
+
+    @cached_property
+    def lonely(self) -> dict[str, tuple[int, int]]:
+        """Gradients for parameters that hold a single sample's part: the number of the sample, from 1, and the power of
+        N that the answer has too much; with 1/N and without it the power is 0."""
+        found: dict[str, tuple[int, int]] = {}
+        for name in ("dV", "db2", "dW", "db1"):
+            with suppress(CheckFailed):
+                own = numbers(self.result[name], name).squeeze()
+                for i, part in enumerate(self.parts(name)):
+                    for power in (0, 1, -1):
+                        if differ(own, part / float(self.n) ** (1 - power), RTOL, ATOL) == 0:
+                            found.setdefault(name, (i % self.n + 1, min(power, 0)))
+        return found
+
+    def parts(self, name: str) -> Iterator[Tensor]:
+        """Each sample's gradient: the right ones, then those of the student's functions for one sample."""
+        rows = list(zip(self.given["x"], self.given["y"], strict=True))
+        yield from (truth({**self.given, "x": x, "y": y})[name] for x, y in rows)
+        for single in self.singles:
+            yield numbers(single(name), name).squeeze()
 
     def power(self, name: str) -> int:
         """The power of N that an answer has too much: 0 in a gradient of the mean, 1 in one of the sum."""
+        if name in self.lonely:
+            return self.lonely[name][1]
         once, twice = numbers(self.result[name], name), numbers(self.twice[name], name)
         rows = name in PER_SAMPLE
         if rows and len(twice) == 2 * len(once):
@@ -550,6 +614,12 @@ class Batch:
             with suppress(CheckFailed, RuntimeError):
                 if self.adds_up(name):
                     return
+            if name in self.answers.lonely:
+                key, sample = name.removeprefix("d"), self.answers.lonely[name][0]
+                raise CheckFailed(
+                    f'"{key}" has the part of one sample only, number {sample} of {self.answers.n}: in a loop, is '
+                    "there = instead of +=?"
+                ) from None
             raise failure from None
 
     def adds_up(self, name: str) -> bool:
@@ -569,6 +639,11 @@ class Batch:
             if not self.answers.alive(name):
                 raise CheckFailed(f'"{key}" is not computed from the batch')
             power = self.answers.power(name)
+            if self.answers.by_classes(name):
+                raise CheckFailed(
+                    f'"{key}": divided by the number of classes, {self.answers.given["y"].shape[1]}; the mean is over '
+                    f"the {self.answers.n} samples"
+                )
             if power:
                 raise CheckFailed(f'"{key}": {meanings.get(power, "its power of N is wrong")}')
 
@@ -669,7 +744,7 @@ class Descent:
             f"d{name}": Step((), partial(right.__getitem__, f"d{ours}")) for name, ours in THETA.items()
         }
         moves = {name: Step((f"d{name}",), lambda g: g, DESCENT_MISTAKES) for name in THETA}
-        self.chain = Derivation({}, from_live(gradients, *self.composed()) | moves)
+        self.chain = Derivation({}, from_live(gradients, *self.composed(), self.given) | moves)
 
     def composed(self) -> tuple[Answers, Answers]:
         """Gradients by the student's functions for single steps, for the sample and for another."""
@@ -713,7 +788,9 @@ class Descent:
             except CheckFailed:  # the student's functions give none: the step must be right
                 names.append(name)
                 continue
-            if own.shape == self.given[ours].shape and alive(own, f"d{name}", own_gradient, elsewhere):
+            if own.shape == self.given[ours].shape and alive(
+                own, f"d{name}", own_gradient, elsewhere, self.given
+            ):
                 names.append(name)
         if not {"W1", "W2"} & set(names):
             raise CheckFailed("your gradients for the weights do not depend on the sample")
@@ -722,7 +799,7 @@ class Descent:
     def expect_one_point(self) -> None:
         """A large step is proportional to the small one, so every gradient was taken at the old parameters."""
         small, large, again = (self.moved(self.given, eta) for eta in (SMALL, LARGE, LARGE))
-        elsewhere = self.moved(self.other, LARGE)
+        elsewhere = self.moved({**self.given, "x": self.other["x"], "y": self.other["y"]}, LARGE)
         names = self.judged()
         for name in names:
             if "W" in name and not alive(large[name], name, again.__getitem__, elsewhere.__getitem__):

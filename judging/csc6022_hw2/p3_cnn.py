@@ -45,6 +45,7 @@ class Network:
         return (self.side, self.side, self.depth)
 
 
+DEEPEST = 65  # a wrong depth is looked for below this
 HANDOUT = Network(side=32, depth=1, kernel=5, filters=(10, 10), outputs=10)
 
 
@@ -301,8 +302,18 @@ class Parameters:
         ):
             if any(w.rule(v) + b.rule(v) == count for v in self.volumes.sources(layer)):
                 return w.wrong, b.wrong
+        if layer != "fc":
+            depth = int(self.volumes.sources(layer)[0][2])
+            for other, b in product(range(1, DEEPEST), biases):
+                flat = torch.tensor([0.0, 0.0, other])  # biases for every position are not looked for
+                if weights[0].rule(flat) + b.rule(flat) == count:
+                    return (
+                        f"a filter is counted {other} deep, and the volume before it has depth {depth}",
+                        b.wrong,
+                    )
         raise CheckFailed(
-            f'parameters["{layer}"] is {count}: not right, and it does not follow from your volumes either'
+            f'parameters["{layer}"] is {count}: no usual way to count weights and biases gives this number, from the '
+            "right volume before it or from yours. Write it as weights + biases"
         )
 
     def expect_weights(self, layer: str) -> None:

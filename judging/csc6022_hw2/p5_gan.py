@@ -11,7 +11,8 @@ points there (error carried forward, see `chainrule.judging.derivation`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from chainrule.judging.derivation import telling
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed
 
@@ -28,6 +30,7 @@ Kinds = dict[int, str]
 Answer = Callable[..., Any]  # a function of the student's
 
 RTOL, ATOL = 1e-5, 1e-8  # answers may be computed in float32
+FAINT = 1e-5  # right values are near 1
 HIDDEN_KINDS = ("tanh", "leaky_relu", "softplus", "sigmoid")
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -178,34 +181,60 @@ def factor(got: Tensor, want: Tensor) -> float | None:
     return c if abs(c) > 1e-6 and same(got, c * want) else None
 
 
-def explain(name: str, got: Tensor, mistakes: Mapping[str, Tensor], otherwise: str) -> CheckFailed:
-    """The message about a wrong value: the known mistake of which it is a multiple, or `otherwise`."""
+def expect_told(value: Tensor, given: Iterable[Tensor], name: str) -> None:
+    """Something follows from the value: it is `telling`, and no multiple of what was given in its shape.
+
+    Raises:
+        CheckFailed: nothing follows.
+    """
+    if not telling(value, (), RTOL, FAINT):
+        what = "zero everywhere" if value.abs().max() < FAINT else "the same number everywhere"
+        raise CheckFailed(f"{name} is {what}, so nothing can be said")
+    if any(factor(value, other) is not None for other in given):
+        raise CheckFailed(f"{name} is only what was given, or a multiple of it")
+
+
+def explain(
+    name: str, got: Tensor, want: Tensor, mistakes: Mapping[str, Tensor], otherwise: str
+) -> CheckFailed:
+    """The message about a wrong value: the known mistake of which it is a multiple, or `otherwise` with the two
+    entries whose quotients differ most."""
     for meaning, wrong in mistakes.items():
         if factor(got, wrong) is not None:
             return CheckFailed(f"{name}: {meaning}")
-    return CheckFailed(f"{name}: {otherwise}")
+    quotients = (got / want).flatten()
+    low, high = int(quotients.argmin()), int(quotients.argmax())
+    seen = f"entry {low} is {quotients[low]:.3g} times the right one, entry {high} is {quotients[high]:.3g} times"
+    return CheckFailed(f"{name}: {otherwise}: {seen}")
 
 
-def check_size(c: float, n: int, name: str) -> None:
+def check_size(c: float, meanings: Mapping[float, str], name: str) -> None:
     """The factor between an answer and the right one is 1.
 
+    Args:
+        meanings: of other factors' sizes.
     Raises:
-        CheckFailed: it isn't; the message explains a missing or extra 1/n.
+        CheckFailed: it isn't.
     """
     if abs(c - 1) < 1e-4:
         return
-    meanings = {
-        n: "the 1/n is missing: the samples are summed, not averaged",
+    turned = "the overall sign: this is the gradient of −L"
+    if abs(c + 1) < 1e-4:
+        raise CheckFailed(f"{name}: {turned}")
+    for size, meaning in meanings.items():
+        if abs(abs(c) - size) < 1e-4 * size:
+            raise CheckFailed(f"{name}: {meaning}" + (f"; besides, {turned}" if c < 0 else ""))
+    raise CheckFailed(f"{name}: every entry is {c:.4g} times what it should be")
+
+
+def averages(n: int) -> dict[float, str]:
+    """What a wrong factor means where L's average over n pairs comes in."""
+    return {
+        n: "the 1/n is missing: L averages over n pairs",
         1 / 2: "it is half as large: L averages over n pairs, so divide by n, not by 2n",
         n / 2: "it is n/2 times too large: L averages over n pairs",
         1 / n: "1/n is in it twice",
     }
-    for size, meaning in meanings.items():
-        if abs(abs(c) - size) < 1e-4 * size:
-            raise CheckFailed(f"{name}: {meaning}")
-    if abs(c + 1) < 1e-4:
-        raise CheckFailed(f"{name}: the overall sign: this is the gradient of −L")
-    raise CheckFailed(f"{name}: everything is {c:.4g} times what it should be")
 
 
 # -- 5.2 and 5.3: a term for real samples, one for generated ones ----------------------------------------
@@ -331,7 +360,7 @@ def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
         if not term.got.any():
             raise CheckFailed(f"{called} is zero")
         if c is None:
-            raise explain(called, term.got, term.mistakes, "it is no multiple of the right one")
+            raise explain(called, term.got, term.want, term.mistakes, "it is no multiple of the right one")
         if c < 0 and not (d is not None and d < 0):
             reason = (
                 "raising D there raises L" if which == "real" else "the derivative of log(1 − u) is negative"
@@ -348,7 +377,7 @@ def expect_average(draws: Iterator[Terms]) -> None:
             raise CheckFailed("neither term can be recognised, so the factor 1/n cannot be checked")
         negated = len(known) == 2 and max(known) < 0  # a single wrong sign is judged by `expect_term`
         for c in known:
-            check_size(c if negated else abs(c), terms.n, terms.name)
+            check_size(c if negated else abs(c), averages(terms.n), terms.name)
 
 
 # -- 5.4: the recursion ----------------------------------------------------------------------------------
@@ -366,13 +395,15 @@ def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float
 
 
 def own_step(answer: Answer, above: Tensor, net: Network, l: int) -> Tensor | None:
-    """`one_step` if it is plausible: not zero, and doubled by twice the delta and by twice the weights; None if not."""
+    """`one_step` if it is plausible: told by more than what it was given, and doubled by twice the delta and by
+    twice the weights; None if not."""
     try:
         got = one_step(answer, above, net, l)
+        expect_told(got, (net.z[l],), "delta")
         double = [one_step(answer, 2 * above, net, l), one_step(answer, above, net, l, heavier=2)]
     except CheckFailed:
         return None
-    return got if got.any() and all(same(value, 2 * got) for value in double) else None
+    return got if all(same(value, 2 * got) for value in double) else None
 
 
 Way = Callable[[Tensor, Layers], Tensor]  # back from delta^2, through the weights, to layer 1
@@ -398,6 +429,9 @@ def expect_weights(answer: Answer) -> None:
         shape = (n, widths[1])
         got, again, alone = (layer(answer(*one.args()), 1, shape, "delta") for one in (net, other, linear))
 
+        for value in (got, again):
+            expect_told(value, (net.z[1],), "delta[1] of two layers is not delta[2] sent back: it")
+
         def goes(
             way: Way,
             got: Tensor = got,
@@ -407,7 +441,7 @@ def expect_weights(answer: Answer) -> None:
             other: Network = other,
         ) -> bool:
             sent, resent = way(net.delta, net.W), way(other.delta, other.W)
-            if sent.shape != got.shape or not got.any() or not again.any():
+            if sent.shape != got.shape:
                 return False
             # got / sent == again / resent, without a division
             return same(got * resent, again * sent) or same(alone, sent)
@@ -419,6 +453,14 @@ def expect_weights(answer: Answer) -> None:
             if c is not None and abs(c - 1) > 1e-6:
                 raise CheckFailed(f"delta[1] of two layers is {c:.4g} times what it should be")
             continue
+
+        def sloped_again(delta: Tensor, W: Layers, net: Network = net) -> Tensor:
+            return (delta * SLOPES[net.kinds[2]](net.z[2])) @ W[2]
+
+        if goes(sloped_again):
+            raise CheckFailed(
+                "delta[1] of two layers: delta is ∂L/∂z of the last layer already, so it meets no g′(z[2]) any more"
+            )
         if len(set(widths)) == 1:
             for meaning, way in WRONG_WAYS.items():
                 if goes(way):
@@ -469,13 +511,16 @@ def expect_depth(answer: Answer) -> None:
         above = net.delta
         for l in range(len(kinds) - 1, 0, -1):
             got = layer(deltas, l, tuple(net.z[l].shape), "delta")
-            right = above @ net.W[l + 1] * SLOPES[kinds[l - 1]](net.z[l])
-            if not same(got, right):
-                own = own_step(answer, above, net, l)
-                if own is None or not same(got, own):
+            scale = above.abs().max()  # deltas shrink on their way down
+            unit = above / scale
+            right = unit @ net.W[l + 1] * SLOPES[kinds[l - 1]](net.z[l])
+            if not same(got / scale, right):
+                own = own_step(answer, unit, net, l)
+                if own is None or not same(got / scale, own):
                     raise CheckFailed(
                         f"with {len(kinds)} layers delta[{l}] is not made from delta[{l + 1}] as in two layers"
                     )
+            expect_told(got / scale, (net.z[l],), f"with {len(kinds)} layers delta[{l}]")
             above = got
 
 
@@ -495,6 +540,8 @@ def expect_sample_gradient(answer: Answer) -> None:
         mistakes |= {"the samples are not summed over: one row for each": want.sum(0).expand_as(want)}
         if units == k:
             mistakes["W is the wrong way round: in rows it is delta @ W"] = fake @ W.T
+        if not got.any() and same(numbers(answer(W, fake, torch.zeros_like(fake)), name), want):
+            raise CheckFailed(f"{name}: delta_real is used, and it belongs to the real samples")
         expect(got, name).close_to(want, rtol=RTOL, atol=ATOL, mistakes=mistakes)
 
 
@@ -504,13 +551,13 @@ def expect_generated_only(answer: Answer) -> None:
     draw = generator(19)
     W, real, fake = normal(draw, k, k), normal(draw, n, k), normal(draw, n, k)
     zero = torch.zeros_like(fake)
-    alone = numbers(answer(W, zero, fake), "dL/dg")
-    twice = [numbers(answer(W, zero, 2 * fake), "dL/dg"), numbers(answer(2 * W, zero, fake), "dL/dg")]
-    if not alone.any() or not all(same(value, 2 * alone) for value in twice):
-        raise CheckFailed("dL/dg: doubling delta_fake or W does not double it, so nothing can be said")
-    together = numbers(answer(W, real, fake), "dL/dg")
-    if not same(together, alone):
+    alone, again, together = (numbers(answer(W, of_real, fake), "dL/dg") for of_real in (zero, zero, real))
+    if same(alone, again) and not same(together, alone):
         raise CheckFailed("dL/dg changes with delta_real, but D(X) does not depend on the generator's output")
+    expect_told(alone, (W, fake), "dL/dg")
+    for name, value in {"delta_fake": answer(W, zero, 2 * fake), "W1": answer(2 * W, zero, fake)}.items():
+        if not same(numbers(value, "dL/dg"), 2 * alone):
+            raise CheckFailed(f"dL/dg is not a product with {name}: twice {name} does not give twice dL/dg")
 
 
 # -- 5.6: the gradient of the generator's parameters -----------------------------------------------------
@@ -518,10 +565,11 @@ def expect_generated_only(answer: Answer) -> None:
 
 @dataclass(frozen=True)
 class Product:
-    """The chain rule through the samples: the student's result, the right one, and what known mistakes give, all up to
-    a factor."""
+    """The chain rule through n samples with k coordinates: the student's result, the right one, and what known mistakes
+    give, all up to a factor."""
 
     n: int
+    k: int
     got: Tensor
     want: Tensor
     mistakes: Mapping[str, Tensor] = field(default_factory=dict)
@@ -548,14 +596,16 @@ def theta_g_products(answer: Answer) -> Iterator[Product]:
                 "n,np->p", dL_dg.sum(1), dg.sum(1)
             ),
         }
-        yield Product(n, rows(got, want, "grad_theta_g"), want, mistakes)
+        yield Product(n, k, rows(got, want, "grad_theta_g"), want, mistakes)
 
 
 def expect_chain(draws: Iterator[Product]) -> None:
     """The product with the Jacobians is right up to a factor."""
     for one in draws:
         if factor(one.got, one.want) is None:
-            raise explain("grad_theta_g", one.got, one.mistakes, "it is no multiple of Σ ∂L/∂g · ∂g/∂θ")
+            raise explain(
+                "grad_theta_g", one.got, one.want, one.mistakes, "it is no multiple of Σ ∂L/∂g · ∂g/∂θ"
+            )
 
 
 def expect_sum(draws: Iterator[Product]) -> None:
@@ -564,9 +614,15 @@ def expect_sum(draws: Iterator[Product]) -> None:
         c = factor(one.got, one.want)
         if c is None:
             raise CheckFailed("grad_theta_g is no multiple of the right one, so its factor cannot be checked")
-        if abs(c * one.n - 1) < 1e-4:
-            raise CheckFailed("grad_theta_g: 1/n is in ∂L/∂g already, so sum over the samples")
-        check_size(c, one.n, "grad_theta_g")
+        meanings = {
+            1 / one.n: "1/n is in ∂L/∂g already, so sum over the samples",
+            1 / one.k: "it is averaged over the coordinates of g: sum over them",
+            1
+            / (
+                one.n * one.k
+            ): "it is averaged over samples and coordinates: sum over both, 1/n is in ∂L/∂g already",
+        }
+        check_size(c, meanings, "grad_theta_g")
 
 
 @dataclass(frozen=True)
@@ -624,7 +680,10 @@ def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last",
 
         route = taken(last)
         if which == "last":
-            entry(last)  # raises if it has another form
+            expect_told(entry(last), (net.W[last],), f"{name}[{last}]")
+            own = _own_chain(step, routes[0].delta, net)
+            if own is not None and same(entry(last), own[last].T @ A[last - 1]):
+                continue
             if route is None:
                 want = routes[0].delta.T @ A[last - 1]
                 meaning = "the activation of the last layer itself is used, A[L − 1] feeds its weights"
@@ -639,7 +698,7 @@ def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last",
         chains += [] if own is None else [own]
         for l in range(last - 1, 0, -1):
             wants = [start.scale * chain[l].T @ A[l - 1] for chain in chains]
-            if not any(same(entry(l), want) for want in wants):
+            if not any(same(entry(l) / want.abs().max(), want / want.abs().max()) for want in wants):
                 mistakes = {
                     "the generator's output gradient reaches it without the layers between": start.delta.T
                     @ A[l - 1]
@@ -652,13 +711,19 @@ def expect_generator_layers(answer: Answer, step: Answer, which: Literal["last",
 
 
 def _own_chain(step: Answer, delta: Tensor, net: Network) -> Layers | None:
-    """The deltas that the student's own `backpropagate` gives; None if it gives none, or zeros."""
+    """The deltas that the student's own `backpropagate` gives; None if nothing follows from them."""
     try:
         value = step(delta, net.W, net.z, net.kinds)
         chain = {l: layer(value, l, tuple(net.z[l].shape), "delta") for l in range(1, len(net.W))}
+        above = delta
+        for l in reversed(chain):
+            expect_told(chain[l] / above.abs().max(), (net.z[l],), "delta")
+            above = chain[l]
+        with suppress(CheckFailed):
+            delta = layer(value, len(net.W), tuple(delta.shape), "delta")
     except CheckFailed:
         return None
-    return chain if all(value.any() for value in chain.values()) else None
+    return {**chain, len(net.W): delta}
 
 
 # -- 5.7 and 5.8: the updates ----------------------------------------------------------------------------
@@ -705,14 +770,18 @@ def moves(answer: Answer, which: Which) -> Iterator[Move]:
         theta, gradients = layers(), {"theta_d": layers(), "theta_g": layers()}
         none = {name: {l: 0 * g for l, g in values.items()} for name, values in gradients.items()}
         rest = updated(theta, none)
-        step = updated(theta, gradients) - rest
+        new = updated(theta, gradients)
+        for name, values in gradients.items():
+            if same(new, flat(values)):
+                raise CheckFailed(f'what comes back is gradients["{name}"] as it was given, without θ and α')
+        step = new - rest
         own, other = flat(gradients[which]), flat(gradients[OTHER[which]])
         gradient, c = "", 0.0
         directions = [("own", own), ("other", other), ("both", own + other), ("both", own - other)]
         for name, direction in directions:
             if (multiple := factor(step, direction)) is not None:
                 gradient, c = name, multiple
-        yield Move(flat(theta), rest, alpha, gradient, c, bool(step.any()))
+        yield Move(flat(theta), rest, alpha, gradient, c, bool(step.abs().max() > FAINT))
 
 
 def flat(values: Layers) -> Tensor:

@@ -12,18 +12,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache, cached_property
+from dataclasses import replace
+from functools import cache, cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from chainrule.judging.derivation import Derivation, Step, alike, applied
+from chainrule.judging.derivation import Derivation, Step, alike, applied, telling
 from chainrule.lesson.calls import about, call, entry
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
 
 RTOL, ATOL = 1e-4, 1e-7  # answers may be computed in float32
+FAINT = 1e-5  # right values are near 1
 PARAMETERS = ("W", "b", "v", "c")
 NOISE = 0.30
 CASES = [(7, 3, 5, 61), (11, 4, 6, 62), (8, 2, 3, 63)]  # N, D, H, seed
@@ -301,14 +303,9 @@ def slope(t: Tensor) -> Tensor:
     return torch.sigmoid(t) * (1 - torch.sigmoid(t))
 
 
-def varied(value: Tensor) -> bool:
-    """Whether a value is more than one number repeated, so that something may follow from it."""
-    return float(value.std()) > 1e-9
-
-
 BACKPROP = {
-    "A": Step(("z",), torch.sigmoid, plausible=varied),
-    "f": Step(("A", "v", "c"), lambda A, v, c: A @ v + c, plausible=varied),
+    "A": Step(("z",), torch.sigmoid),
+    "f": Step(("A", "v", "c"), lambda A, v, c: A @ v + c),
     "delta": Step(
         ("f", "y"),
         lambda f, y: 2 * (f - y) / len(y),
@@ -319,7 +316,6 @@ BACKPROP = {
             "the square itself, not its derivative": lambda f, y: (f - y) ** 2,
             "the sign of f − y only: that is the absolute error": lambda f, y: (f - y).sign(),
         },
-        varied,
     ),
     "s": Step(
         ("delta", "A", "v", "z"),
@@ -342,7 +338,6 @@ BACKPROP = {
             "v, the way back to the hidden units, is missing": lambda d, A, v, z: d[:, None] * A * (1 - A),
             "δ is missing": lambda d, A, v, z: v * A * (1 - A),
         },
-        varied,
     ),
     "dv": Step(
         ("delta", "A", "z"),
@@ -396,7 +391,31 @@ class Backprop:
         self.given = case(N, D, H, seed)
         W, b, X, y = (self.given[name] for name in ("W", "b", "X", "y"))
         self.answer = call(student.backprop, parameters(self.given), X, y)
-        self.chain = UpToFactor({**self.given, "z": X @ W.T + b}, BACKPROP)
+        steps = {name: replace(step, plausible=partial(self.alive, name)) for name, step in BACKPROP.items()}
+        self.chain = UpToFactor({**self.given, "z": X @ W.T + b}, steps)
+        self.sizes = N, D, H, seed
+
+    @cached_property
+    def elsewhere(self) -> Backprop:
+        """What the student's functions give for other parameters and data of the same sizes."""
+        N, D, H, seed = self.sizes
+        return Backprop(self.student, N, D, H, seed + 50)
+
+    def alive(self, step: str, own: Tensor) -> bool:
+        """Whether a value is computed from the input: `telling`, and neither what other input gives nor a multiple of
+        something given. The sizes of A and f are right, too, for the rest depends on them."""
+        right = self.chain.values[step]
+        if step in ("A", "f") and not 1e-2 < float(own.abs().max() / right.abs().max()) < 1e2:
+            return False
+        try:
+            other = self.elsewhere.answers(step)
+        except CheckFailed:
+            return False
+        copies = [value for value in (*self.given.values(), other) if value.shape == own.shape]
+        size = own.abs().max()
+        return telling(own / size if size > 0 else own, (), RTOL, ATOL) and all(
+            ratio(own, value) is None for value in copies if value.numel() > 1
+        )
 
     @cached_property
     def forward(self) -> dict[str, Tensor]:
@@ -596,9 +615,18 @@ def own_gradients(student: Student, given: Mapping[str, Tensor], lam: float) -> 
 
 
 def decay_parts(student: Student, given: Mapping[str, Tensor]) -> Params:
-    """What λ adds: the difference of the gradients with two λ. The data's part cancels."""
-    low, high = (own_gradients(student, given, lam) for lam in LAMBDAS)
-    return {name: high[name] - low[name] for name in PARAMETERS}
+    """What λ adds: the difference of the gradients with two λ. The data's part cancels.
+
+    Raises:
+        CheckFailed: it adds nothing, or changes from call to call.
+    """
+    low, high, again = (own_gradients(student, given, lam) for lam in (*LAMBDAS, LAMBDAS[0]))
+    parts = {name: high[name] - low[name] for name in PARAMETERS}
+    if any(differ(again[name], low[name], RTOL, FAINT) for name in PARAMETERS):
+        raise CheckFailed("the same call twice gives other gradients")
+    if not any(part.abs().max() > FAINT for part in parts.values()):
+        raise CheckFailed("the gradients do not change with λ: there is no weight decay in them")
+    return parts
 
 
 def expect_decay(student: Student) -> None:
@@ -607,8 +635,6 @@ def expect_decay(student: Student) -> None:
         given, N = case(*sizes), sizes[0]
         more = LAMBDAS[1] - LAMBDAS[0]
         parts = decay_parts(student, given)
-        if not any(parts[name].abs().max() > 1e-9 for name in PARAMETERS):
-            raise CheckFailed("the gradients do not change with λ: there is no weight decay in them")
         for name in ("W", "v"):
             own, w = parts[name], given[name]
             expect(own, f'what λ adds to "{name}"').close_to(
@@ -636,10 +662,8 @@ def expect_free_biases(student: Student) -> None:
     for sizes in CASES:
         given = case(*sizes)
         parts = decay_parts(student, given)
-        if not any(parts[name].abs().max() > 1e-9 for name in PARAMETERS):
-            raise CheckFailed("the gradients do not change with λ: there is no weight decay in them")
         for name in ("b", "c"):
-            if parts[name].abs().max() > 1e-7:
+            if parts[name].abs().max() > FAINT:
                 raise CheckFailed(f'the bias "{name}" is decayed: the penalty is on the weights W and v only')
         if all(ratio(parts[name], torch.ones_like(parts[name])) is not None for name in ("W", "v")):
             raise CheckFailed("what λ adds does not depend on the weights")
@@ -661,11 +685,15 @@ def expect_data_part(student: Student) -> None:
             known = [right[0][name] - right[1][name]]
             try:
                 a, b = (alike(numbers(entry(r, name, "backprop"), name), given[name]) for r in own)
-                known += [part for part in (a - b, _flipped(a - b)) if part.any() and part.shape == got.shape]
+                known += [
+                    part
+                    for part in (a - b, _flipped(a - b))
+                    if part.abs().max() > FAINT and part.shape == got.shape
+                ]
             except (CheckFailed, ValueError, RuntimeError):
                 pass
             if all(differ(got, want, RTOL, 1e-8) for want in known):
-                if not got.abs().max() > 1e-9:
+                if not got.abs().max() > FAINT:
                     reason = "the decay is there in place of the data's gradient: add the two"
                     raise CheckFailed(f'"{name}" does not depend on the data: {reason}')
                 raise CheckFailed(f'"{name}": without the decay, it is not what `backprop` gives')
@@ -759,15 +787,33 @@ class Move:
         self.params, self.X, self.y = parameters(given), given["X"], given["y"]
         self.lam, self.rate, self.mu = lam, rate, mu
         self.velocity = {name: 0.3 * value.cos() for name, value in self.params.items()}
-        pair = call(student.step, self.params, self.velocity, self.X, self.y, lam, rate, mu)
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise CheckFailed("`step` should return two dicts, the new params and the new velocity")
-        self.new_params, self.new_velocity = (
-            self.shaped(part, name) for part, name in zip(pair, ("params", "velocity"), strict=True)
-        )
+        self.student = student
+        self.new_params, self.new_velocity = self.after(self.params, self.velocity)
         self.gradients = [gradients(self.params, self.X, self.y, lam)]
         with suppress(CheckFailed):
             self.gradients.append(own_gradients(student, given, lam))
+
+    def after(self, params: Params, velocity: Params) -> tuple[Params, Params]:
+        """The student's step from here: the new parameters and the new velocity."""
+        pair = call(self.student.step, params, velocity, self.X, self.y, self.lam, self.rate, self.mu)
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise CheckFailed("`step` should return two dicts, the new params and the new velocity")
+        first, second = (
+            self.shaped(part, name) for part, name in zip(pair, ("params", "velocity"), strict=True)
+        )
+        return first, second
+
+    @cached_property
+    def driven(self) -> bool:
+        """Whether the student's velocity is one to move by: `telling`, of a usual size, and another one from another
+        start."""
+        other = {name: value.flip(0) + 0.5 for name, value in self.params.items()}
+        _, velocity = self.after(other, {name: value.sin() for name, value in other.items()})
+        return all(
+            telling(self.new_velocity[name], (velocity[name],), RTOL, FAINT)
+            and float(self.new_velocity[name].abs().max()) < 1e6
+            for name in ("W", "v")
+        )
 
     def shaped(self, part: Any, name: str) -> Params:
         """One of the two dicts that `step` returns, each entry in its parameter's shape."""
@@ -810,13 +856,11 @@ class Move:
 
     def expect_parameters(self) -> None:
         """They moved by the new velocity: the right one, or the student's own if it is one."""
-        constant = all(float(self.new_velocity[name].std(correction=0)) < 1e-9 for name in ("W", "v"))
-        velocities = [] if constant else [self.new_velocity]
-        velocities += [self.right(g)[1] for g in self.gradients]
+        velocities = [self.right(g)[1] for g in self.gradients]
+        if self.driven:
+            velocities = [self.new_velocity, *velocities]
         for velocity in velocities:
             if self.same(self.new_params, {k: self.params[k] + velocity[k] for k in PARAMETERS}):
-                if constant:
-                    raise CheckFailed("the new velocity is constant: nothing to move by")
                 return
         for meaning, rule in PARAMETER_MISTAKES.items():
             for velocity in velocities:
@@ -932,6 +976,10 @@ def expect_history(student: Student) -> None:
 
 def _expect_history(student: Student, epochs: int) -> None:
     fit = Fit(student, 74, hidden=4, epochs=epochs)
+    if _length(fit) > 2 and _length(fit) == _length(Fit(student, 74, hidden=4, epochs=2 * epochs)):
+        raise CheckFailed(
+            f"the history is as long after {epochs} epochs as after {2 * epochs}: is the argument `epochs` used?"
+        )
     ends = {}
     for name in ("train", "test"):
         values = numbers(entry(fit.history, name, "fit"), f'the history "{name}"')
@@ -948,7 +996,7 @@ def _expect_history(student: Student, epochs: int) -> None:
         for name, (X, y) in {"train": fit.data[:2], "test": fit.data[2:]}.items():
             f = numbers(call(student.forward, fit.params, X)[1], "f")
             own[name] = float(numbers(call(student.normalised_error, y, f), "the error").reshape(()))
-            own[name] = own[name] if float(f.std()) > 1e-9 else math.nan
+            own[name] = own[name] if float(f.std()) > FAINT else math.nan
     except (CheckFailed, TypeError, LookupError, RuntimeError):
         own = {}
     for known in (right, own):
@@ -962,6 +1010,14 @@ def _expect_history(student: Student, epochs: int) -> None:
     raise CheckFailed(
         f'the history "{name}" ends at {ends[name]:.3g}; the network returned has an error of {right[name]:.3g}'
     )
+
+
+def _length(fit: Fit) -> int:
+    """How many entries the history of the training set has; 0 if there is none."""
+    try:
+        return numbers(entry(fit.history, "train", "fit"), "the history").numel()
+    except CheckFailed:
+        return 0
 
 
 def matching(ends: Mapping[str, float], known: Mapping[str, float]) -> bool:
@@ -1001,6 +1057,64 @@ def expect_accuracy(student: Student) -> None:
         raise CheckFailed(f"{message}: nothing is learnt")
 
 
+FEW = 3  # epochs, after which a wrong step has not run away yet
+
+
+def expect_arguments(student: Student) -> None:
+    """`fit` trains on the training set alone, with λ, from the start that the seed gives, and hands the velocity on.
+
+    An optimiser of the student's own may do this, too. If the student's `step` makes nothing of λ, its check has lost
+    the points, and `fit` may ignore it, too.
+    """
+    X, y, X_test, y_test = data_set(75, 60)
+    other_test = data_set(76, 40)[2:]
+
+    def trained(
+        test: tuple[Tensor, Tensor] = (X_test, y_test), lam: float = LAM, seed: int = 9
+    ) -> dict[str, Tensor]:
+        pair = call(student.fit, X, y, *test, 4, lam, FEW, seed)
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise CheckFailed("`fit` should return the parameters and a history")
+        return {name: numbers(entry(pair[0], name, "fit"), f'after training "{name}"') for name in PARAMETERS}
+
+    base = trained()
+    if not equal(base, trained()):
+        raise CheckFailed("the same call twice ends at other weights: start from `initial(hidden, seed)`")
+    if not equal(base, trained(test=other_test)):
+        raise CheckFailed("with another test set the weights are others: train on X and y alone")
+    if equal(base, trained(seed=10)):
+        raise CheckFailed("two seeds give the same weights: start from `initial(hidden, seed)`")
+    if equal(base, trained(lam=0.5)) and not equal(steps(student, X, y), steps(student, X, y, lam=0.5)):
+        raise CheckFailed("with another λ the weights are the same: is `lam` handed to every step?")
+    resting = steps(student, X, y, keep=False)
+    if resting and equal(base, resting) and not equal(base, steps(student, X, y)):
+        raise CheckFailed("the velocity is 0 again in every step: hand on the one that `step` returned")
+
+
+def equal(one: Params, other: Params) -> bool:
+    """Whether two trainings end at the same weights, up to rounding."""
+    return one.keys() == other.keys() and all(
+        differ(alike(one[name], other[name]), other[name], 1e-9, 1e-12) == 0 for name in one
+    )
+
+
+def steps(student: Student, X: Tensor, y: Tensor, lam: float = LAM, keep: bool = True) -> Params:
+    """The parameters after `FEW` of the student's own steps from `initial(4, 9)`; empty if they give none.
+
+    Args:
+        keep: whether each step gets the velocity of the one before, not 0.
+    """
+    try:
+        params = {name: numbers(value, name) for name, value in student.initial(4, 9).items()}
+        velocity = still = {name: torch.zeros_like(value) for name, value in params.items()}
+        for _ in range(FEW):
+            pair = call(student.step, params, velocity if keep else still, X, y, lam, RATE, MOMENTUM)
+            params, velocity = ({name: numbers(v, name) for name, v in part.items()} for part in pair)
+    except (CheckFailed, AttributeError, TypeError, ValueError, LookupError):
+        return {}
+    return params
+
+
 def step_is_wrong(student: Student) -> bool:
     """Whether the student's `step` gives a wrong result; its own checks judge that."""
     try:
@@ -1010,17 +1124,12 @@ def step_is_wrong(student: Student) -> bool:
 
 
 def repeats_steps(student: Student) -> bool:
-    """Whether three epochs of `fit` are three of the student's own steps from the initial parameters."""
+    """Whether some epochs of `fit` are as many of the student's own steps from the initial parameters."""
     X, y, *_ = data = data_set(72)
+    params = steps(student, X, y)
     try:
-        params = start = student.initial(4, 9)
-        velocity = {name: 0 * numbers(value, name) for name, value in start.items()}
-        params = {name: numbers(value, name) for name, value in start.items()}
-        for _ in range(3):
-            params, velocity = call(student.step, params, velocity, X, y, LAM, RATE, MOMENTUM)
-            params, velocity = ({k: numbers(v, k) for k, v in part.items()} for part in (params, velocity))
-        got = call(student.fit, *data, 4, LAM, 3, 9)[0]
-        return all(
+        got = call(student.fit, *data, 4, LAM, FEW, 9)[0]
+        return bool(params) and all(
             differ(alike(numbers(got[name], name), params[name]), params[name], RTOL, 1e-8) == 0
             for name in PARAMETERS
         )
@@ -1061,7 +1170,7 @@ def table_of(student: Student, draws: int = 1) -> dict[int, Tensor]:
 def expect_table(student: Student) -> None:
     """The table has errors of several draws, of a size that our training or the student's own `fit` gives."""
     table = table_of(student, draws=5)
-    if any(float(values.std()) < 1e-9 for values in table.values()):
+    if any(float(values.std()) < 1e-6 * float(values.abs().max()) for values in table.values()):
         raise CheckFailed("the draws have the same error: each needs a data set and a start of its own")
     if len({round(float(values.median()), 9) for values in table.values()}) < 5:
         raise CheckFailed("the errors do not depend on the number of hidden units: is it handed to `fit`?")
@@ -1075,6 +1184,66 @@ def expect_table(student: Student) -> None:
                 f"the median with {units} hidden unit{'s' * (units > 1)} is {median:.3g}, and your `fit` gives "
                 f"{usual:.3g} on other data: are these normalised errors on the test set?"
             )
+
+
+def expect_errors(student: Student) -> None:
+    """The student's `test_errors` gives, for each draw, what `fit` does on this draw's data from this draw's start.
+
+    With the second λ the error falls, then rises to 1 as the weights go to 0.
+    """
+    for lam, draws in ((3e-3, 2), (0.1, 1)):
+        _expect_errors(student, 3, lam, draws)
+
+
+def _expect_errors(student: Student, hidden: int, lam: float, draws: int) -> None:
+    own = numbers(call(student.test_errors, hidden, lam, draws), "what `test_errors` returns").flatten()
+    if len(own) != draws:
+        raise CheckFailed(f"for {draws} draws `test_errors` returns {len(own)} numbers")
+    epochs = int(numbers(student.EPOCHS, "EPOCHS"))
+
+    def history(data: int, seed: int, hidden: int = hidden, lam: float = lam) -> dict[str, Tensor]:
+        pair = call(student.fit, *student.data_set(data), hidden, lam, epochs, seed)
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise CheckFailed("`fit` should return the parameters and a history")
+        return {
+            name: numbers(entry(pair[1], name, "fit"), f'the history "{name}"').flatten()
+            for name in ("train", "test")
+        }
+
+    def near(got: Tensor, want: Tensor) -> bool:
+        return bool((got - want).abs() <= 1e-6 * want.abs())
+
+    for draw in range(draws):
+        right, got = history(draw, draw), own[draw]
+        if near(got, right["test"][-1]):
+            continue
+        mistakes: dict[str, Callable[[int], Tensor]] = {
+            "the smallest error of the training, and the last one is asked for": lambda d: history(d, d)[
+                "test"
+            ].min(),
+            "an error on the training set": lambda d: history(d, d)["train"][-1],
+            "the first error of the training, and the last one is asked for": lambda d: history(d, d)["test"][
+                0
+            ],
+            "an error on data_set(0): every draw has a data set of its own": lambda d: history(0, d)["test"][
+                -1
+            ],
+            "an error from the start with seed 0: every draw has a start of its own": (
+                lambda d: history(d, 0)["test"][-1]
+            ),
+            "an error with ten hidden units, whatever `hidden` is": lambda d: history(d, d, hidden=10)[
+                "test"
+            ][-1],
+            "an error without weight decay, whatever `lam` is": lambda d: history(d, d, lam=0)["test"][-1],
+            "an error with λ = 0.0001, whatever `lam` is": lambda d: history(d, d, lam=1e-4)["test"][-1],
+        }
+        for meaning, wrong in mistakes.items():
+            if near(got, wrong(draw)):
+                raise CheckFailed(f"draw {draw}: this is {meaning}")
+        raise CheckFailed(
+            f"draw {draw}: {got:.4g}, but the history of `fit(*data_set({draw}), {hidden}, {lam:g}, EPOCHS, {draw})` "
+            f"ends at {right['test'][-1]:.4g}"
+        )
 
 
 def expect_smallest(student: Student) -> None:

@@ -117,7 +117,7 @@ def test_noise_earns_nothing(tmp_path: Path) -> None:
 
 
 def test_reference_agrees_with_autograd() -> None:
-    for given in question.samples():
+    for given, _ in question.samples():
         leaves = {name: value.clone().requires_grad_() for name, value in given.items() if name != "y"}
         z = leaves["W"] @ leaves["x"] + leaves["b1"]
         h = z.relu()
@@ -132,7 +132,7 @@ def test_reference_agrees_with_autograd() -> None:
 
 
 def test_samples_show_a_lost_mask() -> None:
-    for given, (D, K, C) in zip(question.samples(), question.SIZES, strict=True):
+    for (given, _), (D, K, C) in zip(question.samples(), question.SIZES, strict=True):
         assert given["W"].shape == (K, D)
         assert given["U"].shape == (C, K)
         assert len({D, K, C}) == 3

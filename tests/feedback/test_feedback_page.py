@@ -13,12 +13,15 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
+from nbgrader.server_extensions.formgrader import handlers
 from PIL import Image
 from read_pdf import text_of
 from test_feedback import SECRETS, page, points
 from tiny_course import TINY, marked, type_command
 
+import chainrule.config
 from chainrule.course import CourseFolder
 from chainrule.feedback import Disarm
 from chainrule.feedback.page import index
@@ -375,3 +378,31 @@ def test_the_pdf_tells_the_same(graded_course: Path) -> None:
         assert not [secret for secret in [*SECRETS, "LATE-HINT", "HIDDEN TESTS"] if secret in text], student
     data = (graded_course / "feedback" / "cy" / TINY / f"feedback-{TINY}.pdf").read_bytes()
     assert not [word for word in (b"/JavaScript", b"/JS", b"/Launch", b"javascript:") if word in data]
+
+
+def formgrader_page(cell: NotebookNode) -> str:
+    """A notebook with this cell as formgrader shows it."""
+    config = chainrule.config.pipelines()
+    config.HTMLExporter.template_name = "formgrade"
+    config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
+    names = ("assignment_id", "notebook_id", "submission_id", "base_url", "student", "last_name", "first_name")
+    about = dict.fromkeys((*names, "notebook_path"), "x") | {"index": 0, "total": 1}
+    html, _ = HTMLExporter(config=config).from_notebook_node(new_notebook(cells=[cell]), resources=about)
+    return str(html)
+
+
+def test_formgrader_refuses_a_score_above_the_maximum(chromium: Any) -> None:
+    """Its own script would save the maximum without a word."""
+    html = formgrader_page(marked(new_markdown_cell("Because."), "why", 2.5, solution=True))
+    shown = chromium.new_page()
+    shown.route("**/*", lambda route: route.abort())  # formgrader's own scripts
+    shown.set_content(html)
+    shown.evaluate(
+        "document.querySelector('.score').addEventListener('change', e => window.saved = e.target.value)"
+    )
+    for typed, saved in (("2.5", "2.5"), ("3", "2.5"), ("0.5", "0.5")):
+        shown.fill(".score", typed)
+        shown.dispatch_event(".score", "change")
+        assert shown.evaluate("window.saved") == saved
+        said = shown.locator("[role=alert]").all_text_contents()
+        assert said == ([" 3 is more than 2.5: not saved. More is extra credit."] if typed == "3" else [])

@@ -634,7 +634,7 @@ def test_only_a_sound_result_of_the_same_answers_is_built_upon(graded_course: Pa
     everything = {place for place, cell in enumerate(changed.cells) if cell.cell_type == "code"}
     assert 5 in everything
     assert kept(earlier) == {place for place in everything if place > 5}
-    for part in ("submission", "data", "chainrule", "packages", "limits", "profile", "files"):
+    for part in ("hand-in", "answers", "data", "chainrule", "packages", "limits", "profile", "files"):
         assert kept(earlier, **{part: "another"}) == set()
     changed.cells[4].source += "\n# and a cell of the student's kernel"
     assert kept(earlier) == set()

@@ -62,7 +62,7 @@ def test_missing_cells_score_and_nothing_waits_for_a_person(course: Path) -> Non
         "why": "No response.\n\nRepaired before grading:\n\n"
         "- cell why was missing: restored without an answer",
     }
-    assert "- cell imports was missing: restored\n" in str(told["bo"][SQUARE]) + "\n"
+    assert "- cells imports, square-check were missing: restored\n" in str(told["bo"][SQUARE]) + "\n"
     assert told["cy"] == {SQUARE: "No response.", "why": "No response."}  # though run as bo's was
 
     shutil.rmtree(course / "autograded")
@@ -76,7 +76,7 @@ def test_missing_cells_score_and_nothing_waits_for_a_person(course: Path) -> Non
         assert comments(course, student) == told[student]
     page = (course / "feedback" / "bo" / TINY / f"{TINY}.html").read_text()
     assert SCRIPT not in page
-    assert "cell imports was missing: restored</li>" in page
+    assert "cells imports, square-check were missing: restored</li>" in page
 
 
 # ---- repairs in comments -----------------------------------------------------------------------------------

@@ -527,7 +527,9 @@ def test_no_text_becomes_a_command(tmp_path: Path) -> None:
     assert "THE-SECRET" not in text
     assert text.count("#read(") >= 8
     assert '#import "@preview/x:1.0.0": * // no comment /* ] ) }' in text
-    assert [warning for warning in warnings if "none.png" not in warning and "formula" not in warning] == []
+    told = [warning for warning in warnings if "none.png" not in warning and "formula" not in warning]
+    assert len(told) == 1
+    assert "an embedded page (iframe: secret.txt)" in told[0]
 
 
 def test_any_character(tmp_path: Path) -> None:

@@ -96,6 +96,78 @@ def test_nothing_follows_from_zeros(nothing: Any) -> None:
     assert set(judged(z=nothing, h=nothing, n=0, G=torch.zeros(3, 2))) == {"z", "h", "n", "G"}
 
 
+TINY = 1e-9 * torch.tensor([1.0, -2.0, 0.5])
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [TINY, 1e5 * TINY, torch.full((3,), 0.7), torch.full((3,), 7e9), torch.tensor([1.0, 2.0, -1.0])],
+    ids=["tiny", "near the tolerance", "one number", "one huge number", "copied"],
+)
+def test_nothing_follows_from_what_tells_nothing(nothing: torch.Tensor) -> None:
+    chain = Derivation(
+        {"W": W, "x": [2.0, 0.5], "b": [1.0, 2.0, -1.0]},
+        {
+            "z": Step(("W", "x", "b"), lambda W, x, b: W @ x + b),
+            "u": Step(("z",), lambda z: z),
+            "new": Step(("b", "u"), lambda b, u: b - 0.1 * u),
+        },
+    )
+    following = {"z": nothing, "u": nothing, "new": chain.values["b"] - 0.1 * nothing}
+    for answers in (following, {**following, "new": chain.values["b"]}):
+        for name in chain.steps:
+            with pytest.raises(CheckFailed):
+                chain.expect(answers.__getitem__, name)
+    other = following | {"z": chain.values["z"] + torch.tensor([0.3, 0.0, 0.1])}
+    with pytest.raises(CheckFailed):
+        chain.expect(other.__getitem__, "u")
+    chain.expect((other | {"u": other["z"]}).__getitem__, "u")
+
+
+def test_zeros_are_no_product_of_small_values() -> None:
+    steps = {"z": Step(("x",), lambda x: torch.cat([1000 * x, x[:1]])), "G": Step(("z", "x"), torch.outer)}
+    answers = {"z": [0.01, -0.003, 0.0], "G": torch.zeros(3, 2)}
+    with pytest.raises(CheckFailed):
+        Derivation({"x": [0.004, 0.0]}, steps).expect(answers.__getitem__, "G")
+
+
+def test_luck_needs_work_behind_it() -> None:
+    chain = Derivation(
+        {"x": [2.0, 0.5]},
+        {
+            "z": Step(("x",), lambda x: 3 * x),
+            "h": Step(("x",), lambda x: x - 3),
+            "n": Step(("z",), lambda z: (z - z).sum()),
+        },
+    )
+    chain.expect({"z": [6.0, 1.5], "h": [0, 0], "n": 0}.__getitem__, "n")
+    with pytest.raises(CheckFailed, match="without a derivation"):
+        chain.expect({"z": [2.0, 0.5], "h": [0, 0], "n": 0}.__getitem__, "n")
+
+
+def test_nothing_follows_from_what_is_the_same_elsewhere() -> None:
+    answers = {"z": [1.0, 2.0], "u": [1.0, 2.0]}
+    steps = {"z": Step(("x",), lambda x: 3 * x), "u": Step(("z",), lambda z: z)}
+    Derivation({"x": [2.0, 0.5]}, steps).expect(answers.__getitem__, "u")
+    with pytest.raises(CheckFailed):
+        Derivation({"x": [2.0, 0.5]}, steps, answers.__getitem__).expect(answers.__getitem__, "u")
+
+
+def test_a_known_mistake_carries_on_though_it_repeats_one_number() -> None:
+    chain = Derivation(
+        {"x": [2.0, 0.5]},
+        {
+            "z": Step(("x",), lambda x: 3 * x, {"ones": torch.ones_like}),
+            "u": Step(("z", "x"), lambda z, x: z * x),
+            "v": Step(("z",), lambda z: z),
+        },
+    )
+    answers = {"z": [1, 1], "u": [2.0, 0.5], "v": [1, 1]}
+    with pytest.raises(CheckFailed, match="ones"):
+        chain.expect(answers.__getitem__, "z")
+    chain.expect((answers | {"u": [6.0, 3.0]}).__getitem__, "v")
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [

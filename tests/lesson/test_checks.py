@@ -287,7 +287,7 @@ def test_equal_numbers_are_close_in_every_form(form: Callable[[Any], Any]) -> No
         (np.array(["a"]), "dW is not a rectangular array of numbers"),
         ([None], "dW is not a rectangular array of numbers"),
         ("one", 'dW has the text "one", which is no number'),
-        (None, r"dW is nothing \(is a `return` missing\?\), expected numbers"),
+        (None, "dW is None, expected numbers"),
         (True, "dW is a bool, expected numbers"),
         ({}, "dW is a dict, expected numbers"),
     ],

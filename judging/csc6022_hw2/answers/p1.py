@@ -348,7 +348,38 @@ def mlp_backward_batch(X, Y, params):
 """,
 }
 
+LOOP = """
+def mlp_backward_batch(X, Y, params):
+    N = len(X)
+    out = {"U2": [], "U1": [], "X": [], "V": 0, "b2": 0, "W": 0, "b1": 0}
+    for x, y in zip(X, Y):
+        z = params["W"] @ x + params["b1"]
+        h = torch.relu(z)
+        p = torch.softmax(params["V"] @ h + params["b2"], 0)
+        u2 = (p - y) / N
+        u1 = (params["V"].T @ u2) * (z > 0)
+        out["U2"].append(u2)
+        out["U1"].append(u1)
+        out["X"].append(params["W"].T @ u1)
+        out["V"] += torch.outer(u2, h)
+        out["b2"] += u2
+        out["W"] += torch.outer(u1, x)
+        out["b1"] += u1
+    return {key: torch.stack(value) if isinstance(value, list) else value for key, value in out.items()}
+"""
+RIGHT_BATCH["loop over the samples"] = LOOP
+
 WRONG_BATCH = {
+    "= for += in a loop": Wrong(
+        {"V", "W", "b"}, "the part of one sample only, number 6 of 6", change(LOOP, " += →  =")
+    ),
+    "= for += for V": Wrong({"V"}, "the part of one sample only", change(LOOP, '"V"] += → "V"] =')),
+    "= for +=, a sum": Wrong(
+        {"V", "W", "b", "X"}, "the part of one sample only", change(LOOP, " += →  =", "(p - y) / N → p - y")
+    ),
+    "divided by C": Wrong(
+        {"mean"}, "divided by the number of classes", change(BATCH, "(P - Y) / N → (P - Y) / Y.shape[1]")
+    ),
     "1/N missing": Wrong({"mean"}, "1/N is missing", change(BATCH, "(P - Y) / N → P - Y")),
     "1/N twice": Wrong({"mean"}, "twice", change(BATCH, "(P - Y) / N → (P - Y) / N**2")),
     "1/N in U2 and in every gradient": Wrong(

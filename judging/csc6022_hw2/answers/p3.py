@@ -223,6 +223,11 @@ WRONG_PARAMETERS = {
     "depth and biases forgotten": Wrong(
         {"conv2 weights", "conv2 biases"}, "the depth of the volume before", parameters(conv2="5*5*1*10")
     ),
+    "three channels": Wrong(
+        {"conv1 weights"},
+        "counted 3 deep, and the volume before it has depth 1",
+        parameters(conv1="5*5*3*10 + 10"),
+    ),
     "one filter": Wrong({"conv1 weights"}, "one filter", parameters(conv1="5 * 5 + 10")),
     "own depth for the depth before": Wrong(
         {"conv1 weights"}, "not as the one it makes", parameters(conv1="5 * 5 * 10 * 10 + 10")

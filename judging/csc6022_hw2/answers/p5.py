@@ -344,6 +344,11 @@ def backpropagate(delta, W, z, kinds):
     return {3: delta, 2: two, 1: two @ W[2] * activation_prime(kinds[1], z[1])}
 """,
     ),
+    "the last layer's slope once more": Wrong(
+        {"weights"},
+        "it meets no g′(z[2]) any more",
+        change(BACK, "{len(W): delta} → {len(W): delta * activation_prime(kinds[len(W)], z[len(W)])}"),
+    ),
     "averaged once more": Wrong(
         {"weights"},
         "1/n is in the last layer's delta already",
@@ -407,11 +412,14 @@ WRONG_SAMPLE = {
     "real samples counted": Wrong(
         {"generated only"}, "changes with delta_real", sample("(delta_real + delta_fake) @ W1")
     ),
+    "real and generated exchanged, with a factor": Wrong(
+        {"weights", "generated only"}, "changes with delta_real", sample("2 * delta_real @ W1")
+    ),
     "real samples subtracted": Wrong(
         {"generated only"}, "changes with delta_real", sample("(delta_fake - delta_real) @ W1")
     ),
     "real samples instead": Wrong(
-        {"weights", "generated only"}, "nothing can be said", sample("delta_real @ W1")
+        {"weights", "generated only"}, "delta_real is used", sample("delta_real @ W1")
     ),
     "both, one below the other": Wrong(
         {"form", "weights", "generated only"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.authoring.answers import Exercise, Problem, Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Sources, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
@@ -22,8 +22,8 @@ CHECKS = {
         "factor",
     ),
     "p6_1d-decay": ("(form)", "(hand)", "decay", "biases", "data"),
-    "p6_1e-training": ("(form)", "error", "velocity", "params", "history", "accuracy"),
-    "p6_1g-units": ("(form)", "table", "smallest"),
+    "p6_1e-training": ("(form)", "error", "velocity", "params", "history", "arguments", "accuracy"),
+    "p6_1g-units": ("(form)", "table", "errors", "smallest"),
 }
 
 # -- 6.1a, the data --------------------------------------------------------------------------------------
@@ -658,6 +658,40 @@ WRONG_TRAINING = {
         "median of the test errors",
         change(TRAINING, "lam, LEARNING_RATE → lam, LEARNING_RATE / 100"),
     ),
+    "trains on test points, too": Wrong(
+        {"arguments"},
+        "with another test set the weights are others",
+        change(
+            TRAINING,
+            f"{STEP}, y → params, velocity = step(params, velocity, np.concatenate([X, X_test[:50]]), "
+            "np.concatenate([y, y_test[:50]])",
+        ),
+    ),
+    "λ left out": Wrong(
+        {"arguments"}, "with another λ", change(TRAINING, "y, lam, LEARNING → y, 0.0, LEARNING")
+    ),
+    "λ of the module": Wrong(
+        {"arguments"}, "with another λ", change(TRAINING, "y, lam, LEARNING → y, 1e-4, LEARNING")
+    ),
+    "seed left out": Wrong(
+        {"arguments"}, "two seeds", change(TRAINING, "initial(hidden, seed) → initial(hidden, 0)")
+    ),
+    "a start by chance": Wrong(
+        {"arguments"},
+        "the same call twice",
+        change(TRAINING, "initial(hidden, seed) → initial(hidden, np.random.randint(10**6))"),
+    ),
+    "velocity always 0": Wrong(
+        {"arguments"},
+        "0 again in every step",
+        change(
+            TRAINING,
+            "params, velocity = step(params, velocity, X → params, _ = step(params, velocity, X",
+        ),
+    ),
+    "epochs left out": Wrong(
+        {"history"}, "is the argument `epochs` used", change(TRAINING, "range(epochs) → range(EPOCHS)")
+    ),
     "each step from the start": Wrong(
         {"accuracy"},
         "median of the test errors",
@@ -671,7 +705,9 @@ WRONG_TRAINING = {
         {"history", "accuracy"}, "every tenth", change(TRAINING, "range(epochs) → range(1)")
     ),
     "no return": Wrong(
-        {"history", "accuracy"}, "return the parameters", change(TRAINING, "    return params, history → ")
+        {"history", "arguments", "accuracy"},
+        "return the parameters",
+        change(TRAINING, "    return params, history → "),
     ),
 }
 
@@ -682,7 +718,7 @@ unit_errors = {h: [(0.6 if h == 1 else 0.06 / h ** 0.5) * (1 + k / 20) for k in 
 """
 UNITS = "smallest_number = 2\n"
 
-RIGHT_UNITS = {
+RIGHT_UNITS: dict[str, Sources] = {
     "2": TABLE + UNITS,
     "as a text": TABLE + 'smallest_number = "2"\n',
     "as a float": TABLE + "smallest_number = 2.0\n",
@@ -728,11 +764,58 @@ WRONG_UNITS = {
     "no table": Wrong({"table", "smallest"}, "empty", "unit_errors = {}\n" + UNITS),
 }
 
+ERRORS = """
+def test_errors(hidden, lam, draws):
+    errors = []
+    for draw in range(draws):
+        X, y, X_test, y_test = data_set(draw)
+        params, history = fit(X, y, X_test, y_test, hidden, lam, EPOCHS, draw)
+        errors.append(history["test"][-1])
+    return errors
+"""
+
+
+def errors(source: str) -> dict[str, str]:
+    return {"p6_1g-functions": source, "p6_1g-number": TABLE + UNITS}
+
+
+RIGHT_UNITS |= {
+    "errors in a loop": errors(ERRORS),
+    "errors of the parameters": errors(
+        change(ERRORS, 'history["test"][-1] → normalised_error(y_test, forward(params, X_test)[1])')
+    ),
+    "errors as an array": errors(change(ERRORS, "return errors → return np.array(errors)")),
+}
+WRONG_UNITS |= {
+    "the smallest error of each training": Wrong(
+        {"errors"},
+        "the smallest error of the training",
+        errors(change(ERRORS, 'history["test"][-1] → min(history["test"])')),
+    ),
+    "the same data each time": Wrong(
+        {"errors"}, "data_set(0)", errors(change(ERRORS, "data_set(draw) → data_set(0)"))
+    ),
+    "the same start each time": Wrong(
+        {"errors"}, "a start of its own", errors(change(ERRORS, "EPOCHS, draw → EPOCHS, 0"))
+    ),
+    "errors on the training set": Wrong(
+        {"errors"}, "training set", errors(change(ERRORS, 'history["test"] → history["train"]'))
+    ),
+    "hidden left out": Wrong(
+        {"errors"}, "ten hidden units", errors(change(ERRORS, "hidden, lam, E → 10, lam, E"))
+    ),
+    "lam left out": Wrong(
+        {"errors"}, "λ = 0.0001", errors(change(ERRORS, "hidden, lam, E → hidden, 1e-4, E"))
+    ),
+}
+
 PROBLEM = Problem(
     notebook="p6_1_mlp_weight_decay",
     given=(
         "p6_1_0-imports",
         "p6_1e-settings",
+        "p6_1f-data_set",
+        "p6_1g-functions",
     ),
     checks=CHECKS,
     exercises=(

@@ -1,0 +1,58 @@
+"""Whether the table of points that students read in a notebook's title fits the notebook's items."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import nbformat
+from nbformat import NotebookNode
+
+from chainrule.course import CourseFolder
+from chainrule.grading.recognise import visible
+
+POINTS = re.compile(r"(?i)\W*(points?|marks?)\W*")
+TOTAL = re.compile(r"(?i)\W*(total|sum)\b.*")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def misfits(folder: CourseFolder, assignment: str) -> list[str]:
+    """A sentence for each notebook whose items don't add up to the total in its first table of points."""
+    sentences = []
+    for path in folder.notebooks(assignment):
+        nb = nbformat.read(path, as_version=4)
+        total, items = stated_total(nb), sum(points(nb))
+        if total is not None and abs(total - items) > 1e-6:
+            sentences.append(
+                f"{path.name}: its table of points has a total of {total:g}, and its items add up to {items:g}: "
+                "correct the table or the points, so that students read what counts"
+            )
+    return sentences
+
+
+def points(nb: NotebookNode) -> Iterator[float]:
+    """The maximum of each item and task."""
+    for cell in nb.cells:
+        marks = cell.metadata.get("nbgrader", {})
+        if marks.get("grade") or marks.get("task"):
+            yield float(marks.get("points", 0))
+
+
+def stated_total(nb: NotebookNode) -> float | None:
+    """The number in the row "Total" and the column "Points" of the first such table; None if there is none."""
+    for cell in nb.cells:
+        if cell.cell_type != "markdown":
+            continue
+        column = None
+        for line in visible(cell.source).splitlines():
+            if not line.lstrip().startswith("|"):
+                column = None
+                continue
+            fields = [field.strip() for field in line.strip().strip("|").split("|")]
+            if column is None:
+                column = next((i for i, field in enumerate(fields) if POINTS.fullmatch(field)), -1)
+            elif 0 <= column < len(fields) and any(map(TOTAL.fullmatch, fields)):
+                if number := NUMBER.search(fields[column]):
+                    return float(number.group())
+    return None
+

@@ -1,0 +1,122 @@
+"""Nothing comes from nothing: seven kinds of junk in every answer of every notebook earn no points."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import junk
+import pytest
+import torch
+from course_modules import A2, HW2, ROOT
+
+from chainrule.authoring.rehearse import code_cells, rehearse
+
+torch.set_num_threads(1)
+
+NOTEBOOKS = {path.stem: path for path in sorted((ROOT / "source").rglob("*.ipynb"))}
+
+
+def history(length: int, *names: str) -> dict[str, list[float]]:
+    return {name: [0.5] * length for name in names}
+
+
+def same(x: Any, *more: Any) -> Any:
+    return x.shape
+
+
+# Forms of what trains, which takes too long to be asked for; of classes, the shape of the output.
+FORMS: dict[str, dict[str, Callable[..., Any]]] = {
+    "assignment2": {
+        "train": lambda model, a, b, epochs=10, lr=0.05, device="cpu": history(
+            epochs, "loss", "train", "test"
+        ),
+        "compute_accuracy": lambda *_: 0.5,
+    },
+    "p6_1_mlp_weight_decay": {
+        "fit": lambda X, y, X_test, y_test, hidden, lam, epochs, seed: (
+            {
+                "W": torch.zeros(hidden, 2),
+                "b": torch.zeros(hidden),
+                "v": torch.zeros(hidden),
+                "c": torch.zeros(1),
+            },
+            history(epochs // 10, "train", "test"),
+        ),
+        "test_errors": lambda hidden, lam, draws: [0.5] * draws,
+    },
+    "p6_2_cnn_pytorch": {
+        "train": lambda *_, **__: [0.5] * 4,
+        "train_step": lambda *_, **__: 0.5,
+        "accuracy": lambda *_, **__: 0.5,
+        "train_open": lambda *_, **__: history(3, "loss", "validation accuracy"),
+    },
+    "p7_attention": {
+        "train_epoch": lambda *_, **__: 0.5,
+        "MultiHeadAttention": same,
+        "Embeddings": lambda x, *_: (*x.shape, 8),
+        "PositionalEncoding": same,
+        "LayerNorm": same,
+        "Sublayer": same,
+        "DecoderLayer": same,
+    },
+}
+
+
+# Checks that junk passes because it is the right answer.
+RIGHT = {
+    ("p6_2_cnn_pytorch", "zeros"): {"zero_bias: zeros"},
+    ("p6_2_cnn_pytorch", "arguments"): {
+        "flatten: one row for each picture",
+        "flatten keeps pictures apart and the order channel, row, column",
+    },
+}
+
+
+def defined(source: str) -> list[str]:
+    """The names that a cell defines."""
+    names: list[str] = []
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign):
+            names += [
+                name.id for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name)
+            ]
+    return list(dict.fromkeys(names))
+
+
+FILL = "\n\n__import__('test_junk').fill(globals(), {}, {!r}, {!r}, {!r})"
+
+
+@pytest.mark.parametrize("kind", junk.KINDS)
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_junk_in_every_answer_earns_nothing(notebook: str, kind: str, classroom: Path) -> None:
+    path = NOTEBOOKS[notebook]
+    sources, answers = code_cells(path), []
+    items = [name for name, source in sources.items() if "Item(" in source]
+    for name, source in sources.items():
+        if "### BEGIN SOLUTION" in source:
+            answers += defined(source)
+            sources[name] = source + FILL.format(answers, kind, notebook, "functions")
+    sources["junk"] = FILL.format(answers, kind, notebook, "values")  # last: what follows from junk may raise
+    modules = A2 if path.parent.name == "cs480-a2" else HW2
+    torch.manual_seed(0)
+    done = rehearse(modules, sources, [name for name in sources if name not in items], items, classroom)
+    earned = {
+        f"{name}: {c.name}": c.points
+        for name, r in done.items()
+        for c in r.checks
+        if c.passed and c.points and c.name not in RIGHT.get((notebook, kind), ())
+    }
+    assert earned == {}
+    assert [
+        (name, c.message, c.internal_error) for name, r in done.items() for c in r.checks if c.internal_error
+    ] == []
+
+
+def fill(names: dict[str, Any], answers: list[str], kind: str, notebook: str, which: str) -> None:
+    """Called by the notebook: puts junk in place of its answers."""
+    junk.replace(names, answers, kind, FORMS.get(notebook, {}), which)

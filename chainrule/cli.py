@@ -111,11 +111,13 @@ def release(
     """Make the student version: release/<assignment>/, and variants/<assignment>/<student>/ if asked for."""
     from chainrule.release.kit import write_kit
     from chainrule.release.points_table import misfits
+    from chainrule.release.source import require_sound
 
     folder = open_course(course)
     folder.require(assignment)
     if not variants and (seed is not None or students):
         raise CourseError("--seed and --student are about --variants: add it, or leave them out")
+    require_sound(folder, assignment)
     with one_writer(folder.root):
         folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
     print(f"released to {folder.folder('release', '.', assignment)}")
@@ -171,6 +173,13 @@ def intake(
     lms: Annotated[
         LmsName | None, typer.Option(help="The LMS; by default it is recognised from the names.")
     ] = None,
+    teams: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv",
+            help="Whose a team's or an anonymous hand-in is: columns name (as in the download) and id.",
+        ),
+    ] = None,
     course: CourseOption = None,
 ) -> None:
     """Take submitted notebooks in: submitted/<student>/<assignment>/."""
@@ -186,8 +195,10 @@ def intake(
             )
             for name, reason in report.refused.items():
                 print(f"  refused {printable(name)}: {printable(reason)}")
+            for name, what in report.rewritten.items():
+                print(f"  {printable(name)}: {printable(what)}")
         return
-    for line in intake_downloads(folder, assignment, sources, lms).lines():
+    for line in intake_downloads(folder, assignment, sources, lms, teams).lines():
         print(printable(line))
 
 
@@ -228,6 +239,8 @@ def grade(
             say=lambda line: print(printable(line), flush=True),
         )
     console.print(class_table(report))
+    if report.absent:
+        print(f"handed in nothing: {printable(', '.join(report.absent))}")
     for student in report.students:
         for note in student.notes:
             print(f"{printable(student.student)}: {printable(note)}")
@@ -364,7 +377,7 @@ def marks(
         with Gradebook(folder.directory.db_url) as gradebook:
             if not gradebook.students:
                 raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
-            MarksCsv(to=str(target), assignment=[assignment]).export(gradebook)
+            MarksCsv(to=str(target), assignment=[assignment], config=folder.config).export(gradebook)
         print(f"marks written to {target}")
         return
     filled = fill_for_lms(folder, assignment, lms, export=export, title=column, missing=missing)
@@ -415,13 +428,20 @@ def similar(
     course: CourseOption = None,
 ) -> None:
     """Rank pairs of students by what only they share: evidence to read, not a verdict."""
+    from nbgrader.api import Gradebook
+
+    from chainrule.intake.roster import class_list
     from chainrule.similar.compare import compare
     from chainrule.similar.handins import collect, term_names
     from chainrule.similar.report import name, page
 
-    corpus = collect(open_course(course), assignment, past or [])
+    folder = open_course(course)
+    corpus = collect(folder, assignment, past or [])
     comparison = compare(corpus, top)
-    output.write_text(page(corpus, comparison, assignment, term_names(past or [])), encoding="utf-8")
+    with Gradebook(folder.directory.db_url) as gradebook:
+        people = {id: person.full_name for id, person in class_list(folder, gradebook).items()}
+    text = page(corpus, comparison, assignment, term_names(past or []), people)
+    output.write_text(text, encoding="utf-8")
     print(
         f"{len(corpus.handins)} hand-ins, {len(comparison.evidence)} pairs, {comparison.standing_out} stand out"
     )
@@ -455,13 +475,16 @@ def pdf(
 
 @app.command()
 def doctor(course: CourseOption = None) -> None:
-    """Say what this machine has: torch, device, data, sandbox, PDF."""
+    """Say what this machine has: torch, device, data, sandbox, PDF; and what is wrong with the course's options."""
     from chainrule.doctor import examine
 
     table = Table("", "", "", box=None, show_header=False)
-    for finding in examine(course):
+    findings = list(examine(course))
+    for finding in findings:
         table.add_row("ok" if finding.ok else "--", finding.name, escape(finding.text))
     console.print(table)
+    if any(finding.mistake for finding in findings):
+        raise typer.Exit(1)
 
 
 def main() -> None:

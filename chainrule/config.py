@@ -17,6 +17,7 @@ from traitlets.config import Config
 RELEASE = [
     "chainrule.release.CheckMetadata",
     "nbgrader.preprocessors.IncludeHeaderFooter",
+    "chainrule.release.InstantiateTests",
     "nbgrader.preprocessors.LockCells",
     "nbgrader.preprocessors.ClearSolutions",
     "nbgrader.preprocessors.ClearOutput",
@@ -24,6 +25,7 @@ RELEASE = [
     "nbgrader.preprocessors.ComputeChecksums",
     "nbgrader.preprocessors.SaveCells",
     "chainrule.release.SaveDueDate",
+    "chainrule.release.SaveRoster",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
     "chainrule.release.KeepVersion",
@@ -36,6 +38,7 @@ RELEASE = [
 SANITISE = ["chainrule.grading.Graft"]
 GRADE = [
     "chainrule.grading.Run",
+    "nbgrader.preprocessors.IgnorePattern",
     "chainrule.grading.Judge",
     "chainrule.grading.FinalOutputs",
     "nbgrader.preprocessors.LimitOutput",
@@ -60,6 +63,7 @@ def pipelines() -> Config:
     c.GenerateAssignment.preprocessors = list(RELEASE)
     c.ZipCollectApp.extractor_plugin = "chainrule.intake.SafeExtractor"
     c.ZipCollectApp.collector_plugin = "chainrule.intake.DownloadCollector"
+    c.Autograde.exporter_class = "chainrule.intake.HandInExporter"  # reads UTF-16 and old formats, too
     c.Autograde.sanitize_preprocessors = list(SANITISE)
     c.Autograde.autograde_preprocessors = list(GRADE)
     c.HTMLExporter.preprocessors = [

@@ -5,23 +5,31 @@ from __future__ import annotations
 import keyword
 import re
 import sys
+import traceback
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from jupyter_core.paths import jupyter_config_path
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from traitlets import Dict, Enum, List, TraitError, Unicode, validate
-from traitlets.config import Config, Configurable
-from traitlets.config.loader import PyFileConfigLoader
+from traitlets.config import Application, Config, Configurable
 
 from chainrule.datasets.registry import DataSets
 from chainrule.errors import ChainruleError
 from chainrule.modules import CourseModules, load
 
 CONFIG = "nbgrader_config.py"
+DRIVER_PACKAGES = {
+    "psycopg": "'psycopg[binary]'",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+}  # by the module's name
 PRELOAD = ["matplotlib.pyplot", "numpy", "torch", "torchvision", "tqdm.auto", "chainrule.lesson.figures"]
 
 
@@ -36,19 +44,19 @@ class Course(Configurable):
         value_trait=Unicode(),
         key_trait=Unicode(),
         help="Due date of each assignment: 'YYYY-MM-DD HH:MM[:SS] Area/City'.",
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': '2026-10-01 12:00 Europe/Paris'}")
 
     data = Dict(
         value_trait=List(Unicode()),
         key_trait=Unicode(),
         help="The data sets that each assignment needs in its ./data, by their names in `chainrule data`.",
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': ['fashion-mnist']}")
 
     variants = Dict(
         value_trait=Unicode(),
         key_trait=Unicode(),
         help="The function that draws each assignment's per-student numbers: 'module:function'.",
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': 'judging.hw1.numbers:draw'}")
 
     judging = Unicode(
         "judging",
@@ -56,7 +64,7 @@ class Course(Configurable):
             "The package of right values and judges: hidden checks import it, and it is never released. A folder "
             "of the course with an __init__.py, or an installed package. No worker sees it."
         ),
-    ).tag(config=True)
+    ).tag(config=True, form="the name of a package, such as 'judging'")
 
     preload = List(
         Unicode(),
@@ -65,7 +73,7 @@ class Course(Configurable):
             "Modules that a worker has imported before its notebook begins: those that most notebooks import. "
             "None that starts a thread when imported: workers are forked."
         ),
-    ).tag(config=True)
+    ).tag(config=True, form="names of modules, such as ['torch', 'numpy']")
 
     datasets = Dict(
         value_trait=Unicode(),
@@ -74,7 +82,7 @@ class Course(Configurable):
             "More data sets by name: modules, installed or of the judging package, with the functions prepare and "
             "load of `chainrule.datasets.fashion_mnist`."
         ),
-    ).tag(config=True)
+    ).tag(config=True, form="{'my-set': 'judging.my_set'}")
 
     @validate("judging")
     def _is_a_package(self, proposal: dict[str, str]) -> str:
@@ -100,13 +108,13 @@ class Course(Configurable):
     roster = Unicode(
         "roster.csv",
         help="CSV file of the students: id, username, last, first, email. The id is the name of a student's folders.",
-    ).tag(config=True)
+    ).tag(config=True, form="the path of a CSV file, such as 'roster.csv'")
 
     late = Dict(
         value_trait=Enum(["zero", "report"]),
         key_trait=Unicode(),
         help="What a late hand-in costs: 'zero' all points, 'report' none. The intake report names it in both cases.",
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': 'zero'} or {'hw1': 'report'}")
 
     handin = Dict(
         value_trait=List(Unicode()),
@@ -115,9 +123,11 @@ class Course(Configurable):
             "The names of the files that each assignment's handout asks for, such as '{last}_{first}_hw1.pdf' or "
             "'*.zip/*.py'. {last} and {first} are the student's names, * is any text, and a slash means in a zip."
         ),
-    ).tag(config=True)
+    ).tag(config=True, form="{'hw1': ['{last}_{first}_hw1.ipynb']}")
 
-    data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(config=True)
+    data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(
+        config=True, form="the path of a folder, such as 'data'"
+    )
 
     def due_date(self, assignment: str) -> datetime | None:
         """When the assignment is due, in UTC; None if the course has no date for it.
@@ -158,33 +168,58 @@ class Course(Configurable):
         return due is not None and datetime.now(UTC) > due
 
 
+def course_options(config: Config) -> Course:
+    """The course's options in a configuration.
+
+    Raises:
+        CourseError: one has a value that it cannot have. The message says what to write.
+    """
+    try:
+        return Course(config=config)
+    except TraitError as error:
+        for name, trait in Course.class_traits(config=True).items():
+            try:
+                Course(config=Config(Course={name: config.Course[name]} if name in config.Course else {}))
+            except TraitError as own:
+                value = config.Course[name]
+                if str(own).startswith("c.Course."):
+                    raise CourseError(str(own)) from None
+                raise CourseError(
+                    f"c.Course.{name} in {CONFIG} is {value!r}: write {trait.metadata['form']}"
+                ) from None
+        raise CourseError(f"{CONFIG}: {error}") from None
+
+
 class CourseFolder:
     """A course folder on disk: paths, options, and nbgrader's API for it.
 
     Args:
-        root: the folder with nbgrader_config.py.
-        overrides: options that replace those in the file.
+        root: the folder with nbgrader_config.py, or the one that `c.CourseDirectory.root` names in Jupyter's folders.
+        overrides: options that replace those in the files.
     Raises:
-        CourseError: there is no such file, or it has an error.
+        CourseError: it is no course folder, a configuration file has an error, or the gradebook's driver is missing.
     """
 
     def __init__(self, root: Path, overrides: Config | None = None) -> None:
-        self.root = root.resolve()
-        if not (self.root / CONFIG).is_file():
+        self.config = read_config(root)
+        self.config.merge(overrides or Config())
+        configured = self.config.CourseDirectory.get("root")
+        self.root = (root / configured if isinstance(configured, str) else root).resolve()
+        if not ((root / CONFIG).is_file() or (configured and self.root == root.resolve())):
             raise CourseError(
-                f"{self.root} is not a course folder: it has no {CONFIG}. Go to one, or name it with --course."
+                f"{root.resolve()} is not a course folder: it has no {CONFIG}. "
+                "Go to one, or name it with --course."
             )
+        self.config.CourseDirectory.root = str(self.root)
         try:
-            self.config: Config = PyFileConfigLoader(CONFIG, path=str(self.root)).load_config()
-            self.config.CourseDirectory.root = str(self.root)
-            self.config.merge(overrides or Config())
-            self.course = Course(config=self.config)
+            self.course = course_options(self.config)
             self.directory = CourseDirectory(config=self.config)
             self.api = NbGraderAPI(self.directory, config=self.config)
-        except Exception as error:  # the file is code and may raise anything
-            raise CourseError(
-                f"{self.root / CONFIG} has an error: {type(error).__name__}: {error}"
-            ) from error
+        except CourseError:
+            raise
+        except Exception as error:  # TraitError, and what a plug-in raises when it is imported
+            raise CourseError(f"{root / CONFIG} has an error: {type(error).__name__}: {error}") from error
+        require_driver(self.directory.db_url)
 
     @property
     def assignments(self) -> list[str]:
@@ -241,8 +276,53 @@ def failure_cause(outcome: dict[str, Any]) -> str:
     return lines[0] if lines else "no details"
 
 
+def read_config(root: Path) -> Config:
+    """The configuration of a course as nbgrader reads it in that folder: Jupyter's folders first, then the course's.
+
+    Jupyter's folders are those of `jupyter --paths`: JUPYTER_CONFIG_DIR, JUPYTER_CONFIG_PATH, ~/.jupyter and others.
+
+    Raises:
+        CourseError: a file has an error.
+    """
+    files = Application(raise_config_file_errors=True)
+    folders = [str(root), *jupyter_config_path()]
+    try:
+        files.load_config_file("jupyter_config", path=folders)
+        files.load_config_file(Path(CONFIG).stem, path=folders)
+    except Exception as error:  # a file is code and may raise anything
+        raise CourseError(
+            f"{_failing_file(error, root)} has an error: {type(error).__name__}: {error}"
+        ) from error
+    return files.config
+
+
+def _failing_file(error: Exception, root: Path) -> str:
+    """The configuration file in which an exception was raised."""
+    names = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        names.append(error.filename or "")
+    ours = [name for name in names if Path(name).name in (CONFIG, "jupyter_config.py")]
+    return ours[-1] if ours else str(root / CONFIG)
+
+
+def require_driver(db_url: str) -> None:
+    """Raise CourseError unless the package that opens this gradebook is installed."""
+    try:
+        url = make_url(db_url)
+        url.get_dialect().import_dbapi()
+    except ModuleNotFoundError as error:
+        raise CourseError(
+            f"c.CourseDirectory.db_url is {url.render_as_string()}: its driver, {error.name}, is not installed. Run "
+            f"pip install {DRIVER_PACKAGES.get(error.name or '', error.name)}."
+        ) from None
+    except SQLAlchemyError as error:
+        raise CourseError(
+            f"c.CourseDirectory.db_url cannot be read as the URL of a database: {error}"
+        ) from None
+
+
 def find_course(start: Path) -> Path:
-    """The nearest folder at or above `start` with an nbgrader_config.py.
+    """The nearest folder at or above `start` with an nbgrader_config.py, else the one that Jupyter's folders name.
 
     Raises:
         CourseError: there is none.
@@ -250,4 +330,6 @@ def find_course(start: Path) -> Path:
     for folder in [start.resolve(), *start.resolve().parents]:
         if (folder / CONFIG).is_file():
             return folder
+    if root := read_config(start).CourseDirectory.get("root"):
+        return Path(root)
     raise CourseError(f"no {CONFIG} here or above: go to a course folder, or name it with --course.")

@@ -7,21 +7,27 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule import __version__
-from chainrule.course import CourseError, CourseFolder, find_course
-from chainrule.datasets.registry import Profile
+from chainrule.course import CONFIG, CourseError, CourseFolder, find_course
+from chainrule.datasets.registry import Profile, UnknownDataSetError
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report."""
+    """One line of the report.
+
+    Attributes:
+        mistake: whether it is a mistake in the course's configuration, and not only something that this machine lacks.
+    """
 
     ok: bool
     name: str
     text: str
+    mistake: bool = False
 
 
 def examine(course: Path | None = None) -> Iterator[Finding]:
@@ -36,15 +42,31 @@ def examine(course: Path | None = None) -> Iterator[Finding]:
     )
     yield torch_finding()
     try:
-        folder = CourseFolder(course or find_course(Path.cwd()))
-        yield Finding(True, "course", f"{folder.root}: {', '.join(folder.assignments)}")
-        for name in sorted({name for names in folder.course.data.values() for name in names}):
-            for profile in Profile:
-                yield data_finding(folder, name, profile)
+        root = course or find_course(Path.cwd())
     except CourseError as error:
         yield Finding(False, "course", str(error))
+    else:
+        yield from course_findings(root)
     yield sandbox_finding()
     yield pdf_finding()
+
+
+def course_findings(root: Path) -> Iterator[Finding]:
+    """The course, what is wrong with its configuration, and its data sets."""
+    from chainrule.course_options import mistakes
+
+    try:
+        folder = CourseFolder(root)
+    except CourseError as error:
+        yield Finding(False, "course", str(error), mistake=(root / CONFIG).is_file())
+        return
+    yield Finding(True, "course", f"{folder.root}: {', '.join(folder.assignments)}")
+    for sentence in mistakes(folder):
+        yield Finding(False, "course", sentence, mistake=True)
+    for name in sorted({name for names in folder.course.data.values() for name in names}):
+        for profile in Profile:
+            with suppress(UnknownDataSetError):  # one of the mistakes
+                yield data_finding(folder, name, profile)
 
 
 def torch_finding() -> Finding:

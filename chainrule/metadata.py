@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Kind = TypeVar("Kind")
 Snippet = Annotated[str, StringConstraints(min_length=1)]
 
+SKIPPED = "skip-execution"  # nbclient runs no cell with this tag
+
 # keys by the names that earlier versions gave them
 RENAMED = {"dead": "failure", "compute": "busy_seconds", "trouble": "internal_error"}
 
@@ -140,7 +142,7 @@ def source_cell(cell: NotebookNode, notebook: str = "") -> SourceCell:
 
 
 def check_source(nb: NotebookNode, name: str) -> None:
-    """Make sure that an instructor's notebook and its cells have metadata in the right form.
+    """Make sure that an instructor's notebook and its cells have metadata in the right form, and that checks run.
 
     Raises:
         CourseError: the first place where they have not.
@@ -148,6 +150,10 @@ def check_source(nb: NotebookNode, name: str) -> None:
     source_notebook(nb, name)
     for cell in nb.cells:
         source_cell(cell, name)
+        if SKIPPED in cell.metadata.get("tags", []) and cell.metadata.get("nbgrader", {}).get("grade"):
+            raise CourseError(
+                f"{place(cell, name)}: it is graded, but its tag {SKIPPED} keeps it from being run: remove the tag"
+            )
 
 
 def graded_notebook(nb: NotebookNode) -> GradedNotebook:

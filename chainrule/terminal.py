@@ -34,6 +34,8 @@ def class_table(report: ClassReport) -> Table:
     title = " · ".join([report.assignment, f"{report.profile} profile", *data, *sandbox])
     table = Table(title=title, title_justify="left", box=box.SIMPLE)
     table.add_column("student", no_wrap=True)
+    if report.names:
+        table.add_column("name", overflow="fold", max_width=24)
     columns = group_items(list(report.points))
     for name, items in columns.items():
         points = sum(report.points[item] for item in items)
@@ -44,9 +46,17 @@ def class_table(report: ClassReport) -> Table:
         cells = [
             score_text([student.scores.get(item, math.nan) for item in items]) for items in columns.values()
         ]
+        names = [escape(printable(report.names.get(student.student, "")))] if report.names else []
         table.add_row(
-            escape(printable(student.student)), *cells, f"{student.total:.4g}", f"{student.seconds:.0f} s"
+            escape(printable(student.student)),
+            *names,
+            *cells,
+            f"{student.total:.4g}",
+            f"{student.seconds:.0f} s",
         )
+    for student_id in report.absent:
+        names = [escape(printable(report.names.get(student_id, "")))] if report.names else []
+        table.add_row(escape(printable(student_id)), *names, *("–" for _ in columns), "nothing", "–")
     table.caption = "wait: a person marks this item in formgrader"
     if len(columns) < len(report.points):
         table.caption = "+: a person marks items of this question in formgrader"

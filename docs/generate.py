@@ -11,6 +11,7 @@ import importlib
 import itertools
 import pkgutil
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -55,6 +56,7 @@ def pages() -> dict[str, str]:
             [path for path in judging if path.stem not in INTERNAL],
         ),
         "options.md": options_page(),
+        "nbgrader.md": nbgrader_page(),
     }
     metadata = ROOT / "chainrule" / "metadata.py"
     if metadata.exists():
@@ -290,6 +292,37 @@ def options_page() -> str:
     ]
     parts += ["| Option | Value |\n|:--|:--|\n" + "\n".join(rows) + "\n"]
     return "\n".join(parts)
+
+
+def nbgrader_page() -> str:
+    """What is different from stock nbgrader: for people, then option by option, then test by test."""
+    from chainrule.grading.options import DROPPED, FIXED
+
+    listed = tomllib.loads((ROOT / "bench" / "nbgrader_differences.toml").read_text(encoding="utf-8"))
+    parts = [
+        GENERATED,
+        "# Differences from stock nbgrader\n",
+        "With `c.merge(chainrule.config.pipelines())`, nbgrader's own commands run Chainrule's steps. nbgrader's own "
+        "tests, which are installed with it, pass with these steps as they pass without (`make nbgrader-suite`; "
+        "figures in [RESULTS.md](../../bench/RESULTS.md)), but for what the tables name.\n",
+        "## What is different, and why\n",
+        "| With Chainrule | Why | nbgrader's tests |\n|:--|:--|:--|",
+        *(
+            f"| {one['difference']} | {one['reason']} | {'<br>'.join(f'`{test}`' for test in one['tests']) or '–'} |"
+            for one in listed["difference"]
+        ),
+        "",
+        "## Options that are refused\n",
+        "An option that cannot do here what it does in nbgrader stops grading with a sentence.\n",
+        "| Option | Why |\n|:--|:--|",
+        *(f"| `c.{name}.…` | {escaped(reason)} |" for name, reason in DROPPED.items()),
+        "| `c.Execute.enabled = False`, `--no-execute` | a check that did not run would count as passed |",
+        *(f"| `c.Execute.{name}` | {escaped(reason)} |" for name, reason in FIXED.items()),
+        "",
+        "If a course's own lists of steps contain nbgrader's `OverwriteCells` or `Execute`, their options do what they "
+        "do in nbgrader.",
+    ]
+    return "\n".join(parts) + "\n"
 
 
 def configurables() -> list[type[Any]]:

@@ -78,7 +78,7 @@ def audit(
     options = deepcopy(folder.config)
     options.Run.profile = profile
     if cell_seconds:
-        options.Run.seconds = {profile: cell_seconds}
+        options.Run.timeout = cell_seconds
     if gpu:
         options.Run.gpu = True
     chosen = submitted(folder, assignment, students)
@@ -122,7 +122,7 @@ def audit(
             target.mkdir(parents=True, exist_ok=True)
             nbformat.write(results[task.key], target / f"{task.notebook}.ipynb")
             graded = scores(folder, assignment, task.student)
-            audited += compare_items(task.student, results[task.key], graded, maximum)
+            audited += compare_items(task, results[task.key], graded, maximum)
     return audited
 
 
@@ -144,14 +144,16 @@ def without_files(folder: CourseFolder, assignment: str, student: str, options: 
 
 
 def compare_items(
-    student: str, nb: NotebookNode, graded: dict[str, float | None], maximum: dict[str, float]
+    task: Task, nb: NotebookNode, graded: dict[str, float | None], maximum: dict[str, float]
 ) -> list[Audited]:
     """The items of an audited notebook that have checks, with both scores."""
     audited = []
     for cell in nb.cells:
         item = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        if item not in maximum:  # another notebook has an item of the same id
+            item = f"{task.notebook}/{item}"
         if cell.cell_type == "code" and (record := judged_cell(cell)) and item in maximum:
             result = result_of(record)
             says = " · ".join(check.message for check in result.checks if not check.passed and check.points)
-            audited.append(Audited(student, item, maximum[item], graded.get(item), result.score, says))
+            audited.append(Audited(task.student, item, maximum[item], graded.get(item), result.score, says))
     return audited

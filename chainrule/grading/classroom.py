@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 from nbformat import NotebookNode
+from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from traitlets.config import Config
 
@@ -31,10 +32,14 @@ from chainrule.grading.sandbox import WorkerError, confinement
 from chainrule.grading.sanitise import Graft, extra_notebooks
 from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
-from chainrule.intake.notebook import UnreadableNotebookError, read
+from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
+from chainrule.intake.roster import class_list
+from chainrule.items import gradebook_items, item_names
 from chainrule.metadata import GradedNotebook, Repair, graded_notebook
 from chainrule.one_writer import one_writer
+from chainrule.release.master import masters
 from chainrule.release.points_table import misfits
+from chainrule.release.source import require_sound
 from chainrule.release.versions import keep_version, kept_versions
 
 SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
@@ -45,7 +50,7 @@ class Graded:
     """One student's outcome.
 
     Attributes:
-        scores: by grade_id; None for what a person has to mark.
+        scores: by the item's name; None for what a person has to mark.
         seconds: how long the student's notebooks ran.
         notes: sentences for the instructor.
         internal_error: why grading failed for a reason that is not the student's; then grading again may help.
@@ -71,6 +76,8 @@ class ClassReport:
         origins: where each data set is from.
         sandbox: what was around the student's cells.
         changes: a line for each score that differs from the gradebook's before, if asked for.
+        names: of the students, by id, as far as they are known.
+        absent: ids of those who handed in nothing.
         unprotected: items whose checks student code can reach.
         notes: sentences for the instructor about the whole class.
     """
@@ -82,6 +89,8 @@ class ClassReport:
     origins: dict[str, str]
     sandbox: set[str] = field(default_factory=set)
     changes: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
     unprotected: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -124,7 +133,7 @@ def grade(
     options = deepcopy(folder.config)
     options.Run.profile = profile
     if cell_seconds:
-        options.Run.seconds = {profile: cell_seconds}
+        options.Run.timeout = cell_seconds
     if gpu:
         options.Run.gpu = True
     if require_sandbox:
@@ -145,6 +154,9 @@ def grade(
         with nullcontext(backend) if backend else open_backend(folder, jobs, cluster, gpu=gpu) as opened:
             options.Run.threads = opened.threads
             run_all(writer, chosen, opened, say)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        people = class_list(folder, gradebook)
+    absent = [id for id in people if not folder.folder("submitted", id, assignment).exists()]
     return ClassReport(
         assignment,
         profile,
@@ -153,6 +165,8 @@ def grade(
         origins,
         writer.sandbox,
         writer.changes,
+        {id: person.full_name for id, person in people.items() if person.full_name},
+        [] if students else absent,
         unprotected(folder, assignment),
         writer.notes(),
     )
@@ -317,7 +331,7 @@ class GradebookWriter:
         now = self._given_marks(student)
         told = changed_marks(marks, now)
         outcome.notes += [f"{item} {sentence}" for item, sentence in told.items()] + above_maximum(now)
-        for (_, item), mark in marks.items():
+        for item, mark in marks.items():
             if mark.maximum_before not in (None, mark.maximum):
                 self.rescaled[item, mark.maximum_before, mark.maximum] += 1
         if before:
@@ -380,7 +394,7 @@ class GradebookWriter:
             outcome.notes += ([failure] if failure else []) + reviews(result)
             self.sandbox |= {run["sandbox"]} if "sandbox" in run else set()
 
-    def _given_marks(self, student: str) -> dict[tuple[str, str], GivenMark]:
+    def _given_marks(self, student: str) -> dict[str, GivenMark]:
         return given_marks(self.folder.directory.db_url, self.assignment, student)
 
     def _snapshot(self, student: str) -> Snapshot:
@@ -390,6 +404,7 @@ class GradebookWriter:
 
 def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
     """Write the assignment into the gradebook as it is in source/ now. What release/ has may be older, and is kept."""
+    require_sound(folder, assignment)
     for path in folder.notebooks(assignment):
         released = folder.folder("release", ".", assignment) / path.name
         if not any(kept_versions(folder.root, assignment, path.stem)) and released.exists():
@@ -401,9 +416,8 @@ def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
 def unprotected(folder: CourseFolder, assignment: str) -> list[str]:
     """The items whose checks can't run in the referee."""
     return [
-        cell.metadata.nbgrader.grade_id
-        for path in folder.notebooks(assignment)
-        for cell in nbformat.read(path, as_version=4).cells
+        name
+        for name, cell in items(folder, assignment).items()
         if cell.cell_type == "code" and is_check(cell) and not is_refereed(cell, folder.course.judging)
     ]
 
@@ -418,6 +432,10 @@ def submitted(folder: CourseFolder, assignment: str, students: Sequence[str]) ->
         path.parent.name
         for path in folder.folder("submitted", "*", "x").parent.parent.glob(f"*/{assignment}")
     )
+    excluded = set(folder.directory.student_id_exclude.split(",")) & {*students, *everyone}
+    if left_out := sorted(excluded & set(students)):
+        raise CourseError(f"c.CourseDirectory.student_id_exclude leaves out {', '.join(left_out)}")
+    everyone = [student for student in everyone if student not in excluded]
     missing = sorted(set(students) - set(everyone))
     if missing:
         raise CourseError(f"nothing submitted for {assignment} by {', '.join(missing)}")
@@ -452,6 +470,8 @@ def sanitised_tasks(
         except UnreadableNotebookError as error:
             unreadable[master.stem] = str(error)
             continue
+        if encoding := foreign_encoding(path):
+            nb.metadata["chainrule"]["repairs"].append(f"{master.name} was saved as {encoding}: read so")
         nb.metadata["chainrule"]["depends"] = parts = run.depends(nb, assignment)
         tasks.append(Task(student, assignment, master.stem, nbformat.v4.writes(nb), key(parts), options))
     if not tasks:
@@ -469,25 +489,36 @@ def only_files(handed_in: Path) -> None:
             )
 
 
+def items(folder: CourseFolder, assignment: str) -> dict[str, NotebookNode]:
+    """The cells with points, in notebook order, by the names of `chainrule.items`."""
+    cells = {
+        (notebook, cell.metadata.nbgrader.grade_id): cell
+        for notebook, nb in masters(folder, assignment).items()
+        for cell in nb.cells
+        if utils.is_grade(cell) or utils.is_task(cell)
+    }
+    names = item_names(cells)
+    return {names[item]: cell for item, cell in cells.items()}
+
+
 def points(folder: CourseFolder, assignment: str) -> dict[str, float]:
     """The maximum of each item, in notebook order."""
-    return {
-        cell.metadata.nbgrader.grade_id: float(cell.metadata.nbgrader.points)
-        for path in folder.notebooks(assignment)
-        for cell in nbformat.read(path, as_version=4).cells
-        if cell.metadata.get("nbgrader", {}).get("grade")
-    }
+    found = items(folder, assignment)
+    return {name: float(cell.metadata.nbgrader.points) for name, cell in found.items()}
 
 
 def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, float | None]:
-    """A student's scores in the gradebook; None for what a person has to mark."""
+    """A student's scores in the gradebook, by the names of `chainrule.items`; None for what a person has to mark."""
     with Gradebook(folder.directory.db_url) as gradebook:
         try:
             submission = gradebook.find_submission(assignment, student)
         except MissingEntry:
             return {}
+        names = gradebook_items(submission.assignment)
         return {
-            grade.name: None if grade.needs_manual_grade and grade.manual_score is None else grade.score
+            names[notebook.name, grade.name]: None
+            if grade.needs_manual_grade and grade.manual_score is None
+            else grade.score
             for notebook in submission.notebooks
             for grade in notebook.grades
         }

@@ -56,6 +56,8 @@ class Judge(NbGraderPreprocessor):
             asserts = "Item(" not in cell.source and not uses_judging(
                 cell.source, Course(parent=self).judging
             )
+            if not cell.outputs and cell.get("execution_count") is None and cell.source.strip():
+                raise GraderError("the cell was not run")  # it must not count as passed
             result = verdict(name, points, cell.outputs, asserts=asserts)
             record: dict[str, Any] = result.to_dict()
             html = result.table(due=True, graded=True)  # for people who grade

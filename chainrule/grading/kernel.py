@@ -144,6 +144,7 @@ def worker_environment(threads: int) -> dict[str, str]:
         "SHELL": "/bin/sh",
         "HOME": HOME,
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "NBGRADER_EXECUTION": "autograde",  # as in nbgrader, for cells that do something else than in class
         "PYTHONSAFEPATH": "1",  # a handed-in torch.py is not torch
         **limited,
     }

@@ -10,7 +10,6 @@ from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import Comment, Gradebook, SubmittedAssignment, SubmittedNotebook
@@ -20,6 +19,7 @@ from traitlets import Dict, List, Unicode
 from chainrule.course import CourseFolder
 from chainrule.grading.repairs import sentences, without
 from chainrule.metadata import Repair, graded_notebook, judged_cell, result_of
+from chainrule.release.master import masters
 
 # headings in nbgrader's automatic comments
 MARKED_BEFORE = "Marked before:"
@@ -161,10 +161,9 @@ def first_comment(
 ) -> list[Comment]:
     """The first comment of a submission outside the notebooks `without`, as a list of one or none."""
     notebooks = {notebook.name: notebook for notebook in submission.notebooks if notebook.name not in without}
-    for path in folder.notebooks(assignment):
-        if path.stem in notebooks:
-            nb = nbformat.read(path, as_version=4)
-            for comment in comments(notebooks[path.stem], nb).values():
+    for name, nb in masters(folder, assignment).items():
+        if name in notebooks:
+            for comment in comments(notebooks[name], nb).values():
                 return [comment]
     return []
 

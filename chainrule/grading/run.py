@@ -19,7 +19,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,10 @@ from chainrule.grading.sandbox import (
 )
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.handin.widgets import Widgets
-from chainrule.intake.files import declared, lay_out
+from chainrule.intake.files import declared, lay_out, replaceable
 from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
+from chainrule.worker.messages import PACKER
 from chainrule.worker.zygote import REFEREE
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
@@ -74,6 +75,14 @@ class Run(Execute):
     seconds = Dict({"quick": 300, "full": 3600}, help="Time limit of one cell in seconds, by profile.").tag(
         config=True
     )
+    timeout = Integer(
+        0,
+        allow_none=True,
+        help=(
+            "nbgrader's time limit of one cell in seconds, c.Execute.timeout, in both profiles; None for no limit but "
+            "the notebook's, 0 for c.Run.seconds."
+        ),
+    ).tag(config=True)
     threads = Integer(0, help="Threads per kernel for numerical libraries; 0 leaves the number to them.").tag(
         config=True
     )
@@ -98,10 +107,18 @@ class Run(Execute):
     raise_on_iopub_timeout = Bool(False, help="Whether missing outputs are an error.").tag(config=True)
     extra_arguments: list[str]  # of the kernel; a trait of nbclient's
 
+    @cached_property
+    def cell_seconds(self) -> int:
+        """The time limit of one cell, as the options say; nbclient's `timeout` is what is left of the notebook's."""
+        if self.timeout is None or self.timeout < 0:
+            return int(self.notebook_seconds[self.profile])
+        return int(self.timeout or self.seconds[self.profile])
+
     def preprocess(
         self, nb: NotebookNode, resources: dict[str, Any], km: Any = None
     ) -> tuple[NotebookNode, dict[str, Any]]:
         assignment = resources["nbgrader"]["assignment"]
+        _ = self.cell_seconds  # before nbclient's `timeout` is set for the first cell
         about = graded_notebook(nb)
         if "depends" not in about:
             about["depends"] = self.depends(nb, assignment)
@@ -125,10 +142,11 @@ class Run(Execute):
         self.deadline = started + self.notebook_seconds[self.profile]
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
             self.folder = Path(scratch)
-            self._make_folders(assignment, data)
+            visible = self._visible_data(assignment)
+            self._make_folders(assignment, visible, data / "held-out")
             self._add_handed_in(about.get("files", {}), resources["nbgrader"])
             try:
-                with self._worker(Path(directory.root), data / self.profile) as confined:
+                with self._worker(Path(directory.root), visible) as confined:
                     inside = {**resources, "metadata": {"path": str(self.folder / "work")}}
                     nb, _ = super().preprocess(nb, inside, km)
             except DeadKernelError:
@@ -155,7 +173,20 @@ class Run(Execute):
         nb.metadata["chainrule"] = {**about, **ran}
         return nb, resources
 
-    def _make_folders(self, assignment: str, data: Path) -> None:
+    def _visible_data(self, assignment: str) -> Path:
+        """What the notebook sees at ./data: the folder of data sets, or a copy of several folders put together."""
+        first, *others = folders = self.data_folders(assignment)
+        if not others and first.parent != self.source(assignment):
+            return first
+        together = self.folder / "data"
+        for folder in folders:
+            if folder.is_dir():
+                shutil.copytree(folder, together, dirs_exist_ok=True)
+        for path in (together, *together.rglob("*")):  # a worker may be another user
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
+        return together
+
+    def _make_folders(self, assignment: str, visible: Path, held_out: Path) -> None:
         """Fill the run's folder: support files for the notebook, the referee's folder."""
         for name in ("support-files", "referee"):
             (self.folder / name).mkdir()
@@ -165,10 +196,10 @@ class Run(Execute):
                 shutil.copytree(path, target, ignore=shutil.ignore_patterns("__pycache__", ".*"))
             else:
                 shutil.copy(path, target)
-        for name, data_folder in (("data", data / self.profile), ("held-out", data / "held-out")):
+        for name, data_folder in (("data", visible), ("held-out", held_out)):
             (self.folder / "referee" / name).symlink_to(data_folder.resolve())
         modules = self.modules(assignment)
-        limits = RefereeLimits(self.seconds[self.profile], self.memory << 20)  # those of a cell and a worker
+        limits = RefereeLimits(self.cell_seconds, self.memory << 20)  # those of a cell and a worker
         self.referee = Referee(self.folder / "referee", modules, limits) if os.name == "posix" else None
         if self.referee is not None:
             self.referee.deadline = self.deadline
@@ -181,6 +212,7 @@ class Run(Execute):
             source = directory.format_path(directory.source_directory, ".", where["assignment"])
             path = Path(directory.root, source, f"{where['notebook']}.ipynb")
             limits = declared(nbformat.read(path, as_version=4), path.name)
+            limits |= replaceable(self.config, where["assignment"])
             submitted = directory.format_path(
                 directory.submitted_directory, where["student"], where["assignment"]
             )
@@ -226,25 +258,21 @@ class Run(Execute):
 
     def depends(self, nb: NotebookNode, assignment: str) -> dict[str, str]:
         """What the outcome of running this sanitised notebook depends on; see `store.depends`."""
-        data = Path(CourseDirectory(parent=self).root, Course(parent=self).data_folder, self.profile)
         limits = {
-            "cell": self.seconds[self.profile],
+            "cell": self.cell_seconds,
             "notebook": self.notebook_seconds[self.profile],
             "memory": self.memory,
             "disk": self.disk,
             "processes": self.processes,
             "gpu": self.gpu,
         }
-        return depends(
-            nb, self.support_files(assignment), self._judging(nb, assignment), data, self.profile, limits
-        )
+        files, data = self.support_files(assignment), self.data_folders(assignment)
+        return depends(nb, files, self._judging(nb, assignment), data, self.profile, limits)
 
     def modules(self, assignment: str) -> CourseModules:
         """The course's own modules that graded cells of an assignment may import."""
-        directory = CourseDirectory(parent=self)
-        root = Path(directory.root)
-        source = directory.format_path(directory.source_directory, ".", assignment)
-        return CourseModules(root, Course(parent=self).judging, root / source)
+        root = Path(CourseDirectory(parent=self).root)
+        return CourseModules(root, Course(parent=self).judging, self.source(assignment))
 
     def _judging(self, nb: NotebookNode, assignment: str) -> list[Any]:
         """What the graded cells import: digests of files outside installed packages, and the packages' versions."""
@@ -252,13 +280,28 @@ class Run(Execute):
         files, versions = imported(self.modules(assignment), checks)
         return [[[file.name, file_digest(file, *stamp(file))] for file in files], versions]
 
-    def support_files(self, assignment: str) -> list[Path]:
-        """The files and folders that come with the assignment."""
+    def source(self, assignment: str) -> Path:
+        """The assignment's folder in source/."""
         directory = CourseDirectory(parent=self)
-        source = Path(directory.root, directory.format_path(directory.source_directory, ".", assignment))
+        return Path(directory.root, directory.format_path(directory.source_directory, ".", assignment))
+
+    def data_folders(self, assignment: str) -> list[Path]:
+        """The folders whose content the notebook sees at ./data: the course's data sets, and the assignment's own data.
+
+        An assignment with data of its own sees the course's data sets only if it asks for one.
+        """
+        course = Course(parent=self)
+        sets = Path(CourseDirectory(parent=self).root, course.data_folder)
+        own = self.source(assignment) / "data"
+        if not own.is_dir() or own.resolve().is_relative_to(sets.resolve()):  # a link to the data sets
+            return [sets / self.profile]
+        return [sets / self.profile, own] if course.data.get(assignment) else [own]
+
+    def support_files(self, assignment: str) -> list[Path]:
+        """The files and folders that come with the assignment, without its data."""
         return sorted(
             path
-            for path in source.iterdir()
+            for path in self.source(assignment).iterdir()
             if path.suffix != ".ipynb" and path.name != "data" and not path.name.startswith(".")
         )
 
@@ -278,7 +321,9 @@ class Run(Execute):
             threads = str(self.threads) if self.threads else None
             limited = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} if threads else {}
             backend = "module://matplotlib_inline.backend_inline"
-            env = dict(os.environ, PYTHONSAFEPATH="1", MPLBACKEND=backend, **limited)
+            env = dict(
+                os.environ, PYTHONSAFEPATH="1", MPLBACKEND=backend, NBGRADER_EXECUTION="autograde", **limited
+            )
             if os.name == "posix":  # sockets in our own folder instead of open ports
                 self.km.transport, self.km.connection_file = "ipc", str(self.folder / "kernel.json")
                 self.km.ip = str(self.folder / "kernel")
@@ -288,7 +333,7 @@ class Run(Execute):
                 kwargs["pass_fds"] = [self.listener.fileno()]
             # text that student code writes past IPython is dropped
             kwargs |= {"env": env, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            self.extra_arguments = [*self.extra_arguments, FOLDER_IN_PATH]
+            self.extra_arguments = [*self.extra_arguments, FOLDER_IN_PATH, PACKER]
         await super().async_start_new_kernel(**kwargs)
 
     start_new_kernel = run_sync(async_start_new_kernel)
@@ -315,7 +360,7 @@ class Run(Execute):
             cell.outputs = self._refereed(cell, self.referee)
             self.busy_seconds += time.monotonic() - started
             return cell, resources
-        self.timeout = max(1, min(self.seconds[self.profile], math.ceil(left)))
+        self.timeout = max(1, min(self.cell_seconds, math.ceil(left)))
         before = self._waited()
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)

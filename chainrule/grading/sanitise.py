@@ -21,16 +21,10 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import (
-    CheckCellMetadata,
-    ClearOutput,
-    ClearSolutions,
-    ComputeChecksums,
-    LockCells,
-    NbGraderPreprocessor,
-)
+from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 
 from chainrule.course import CourseFolder
+from chainrule.grading.options import refuse_options_without_effect
 from chainrule.grading.recognise import Recognition, Released, is_answer, is_marked, name_of, normal, visible
 from chainrule.grading.repairs import (
     ANOTHERS,
@@ -50,10 +44,11 @@ from chainrule.grading.repairs import (
     sentences,
 )
 from chainrule.grading.store import as_json, digest
-from chainrule.intake.files import declared, handed_in
+from chainrule.intake.files import declared, handed_in, replaceable
 from chainrule.intake.notebook import UnreadableNotebookError, attachments, checked, read
-from chainrule.metadata import AddedCell, GradedNotebook, check_source
+from chainrule.metadata import SKIPPED, AddedCell, GradedNotebook, check_source
 from chainrule.release import AddHandIn
+from chainrule.release.master import language, master_of
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
 from chainrule.release.versions import kept_versions
 
@@ -70,6 +65,7 @@ class Graft(NbGraderPreprocessor):
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        refuse_options_without_effect(self.config)
         where = resources["nbgrader"]
         course = CourseDirectory(parent=self)
         folder = course.format_path(course.source_directory, ".", where["assignment"])
@@ -78,20 +74,30 @@ class Graft(NbGraderPreprocessor):
         check_source(source, path.name)
         manifest = Manifest.read(Path(course.root), where["assignment"])
         numbers = manifest.students.get(where["student"]) if manifest else None
-        master, submitted = self._master(source, numbers, where), checked(nb)
+        assignment, notebook = where["assignment"], where["notebook"]
+        numbered = with_numbers(source, numbers)
+        for cell in numbered.cells:
+            if not is_marked(
+                cell
+            ):  # nothing for nbgrader: students may edit it, and editors drop such metadata
+                cell.metadata.pop("nbgrader", None)
+        # it has checksums, because nbgrader recognises an unchanged answer by its checksum
+        master = master_of(numbered, assignment, notebook, self.config)
+        submitted = checked(nb)
         master.cells += AddHandIn(parent=self).cells(where["assignment"])  # as in the release
         others = []  # repairs of the whole notebook
         if manifest:
             varying = NotebookNode(source, cells=[cell for cell in source.cells if templates(cell)])
-            own, handout = (self._master(varying, each, where).cells for each in (numbers, None))
-            all_students = (self._master(varying, each, where).cells for each in manifest.students.values())
+            own, handout = (self._stubs(varying, each) for each in (numbers, None))
+            all_students = (self._stubs(varying, each) for each in manifest.students.values())
             others = renumber(submitted, own, handout, all_students)
         grafted = graft(master, submitted, released_versions(course, where, numbers))
         grafted.others[:0] = others
         handed_in_folder = course.format_path(
             course.submitted_directory, where["student"], where["assignment"]
         )
-        files, unusable = handed_in(Path(course.root, handed_in_folder), declared(source, path.name))
+        limits = declared(source, path.name) | replaceable(self.config, where["assignment"])
+        files, unusable = handed_in(Path(course.root, handed_in_folder), limits)
         grafted.others += unusable
         repaired = grafted.found()
         for repair, said in zip(repaired, sentences(repaired), strict=True):
@@ -111,19 +117,10 @@ class Graft(NbGraderPreprocessor):
         master.metadata["chainrule"] = about
         return master, resources
 
-    def _master(self, source: NotebookNode, numbers: Texts | None, where: Mapping[str, str]) -> NotebookNode:
-        """The instructor's notebook with these numbers, as in the release but with hidden checks.
-
-        It has checksums, because nbgrader recognises an unchanged answer by its checksum. Cells that are nothing for
-        nbgrader lose its metadata: students may edit them, and editors drop such metadata.
-        """
-        master = with_numbers(source, numbers)
-        for cell in master.cells:
-            if not is_marked(cell):
-                cell.metadata.pop("nbgrader", None)
-        for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums):
-            master, _ = step(parent=self).preprocess(master, {"nbgrader": dict(where)})
-        return master
+    def _stubs(self, source: NotebookNode, numbers: Texts | None) -> list[NotebookNode]:
+        """The cells with these numbers, without solutions."""
+        nb, _ = ClearSolutions(parent=self).preprocess(with_numbers(source, numbers), {})
+        return list(nb.cells)
 
 
 def renumber(
@@ -289,15 +286,6 @@ def primary_cells(recognition: Recognition) -> set[int]:
     return {index for *_, number in best.values() for index in runs[number][1]}
 
 
-def language(nb: NotebookNode) -> str:
-    """The programming language in a notebook's metadata; "" if there is none."""
-    for part, key in (("language_info", "name"), ("kernelspec", "language")):
-        about = nb.metadata.get(part)
-        if isinstance(about, dict) and isinstance(about.get(key), str):
-            return str(about[key])
-    return ""
-
-
 def safe_name(name: str) -> str:
     """A name that a student chose, shortened to 60 harmless characters."""
     return re.sub(r"[^\w./ -]", "?", name)[:60]
@@ -415,9 +403,20 @@ def without_surrogates(text: str) -> str:
 
 
 def own_cell(cell: NotebookNode) -> NotebookNode:
-    """A copy of a student's own cell, without outputs and with no metadata but that the student added it."""
+    """A copy of a student's own cell, without outputs.
+
+    Of its metadata only the tag that says not to run it is left; ours says that the student added it.
+    """
     code = cell.cell_type == "code"
     added: AddedCell = {"added": True}
-    new = nbformat.v4.new_code_cell() if code else nbformat.v4.new_markdown_cell()
+    new = set_answer(nbformat.v4.new_code_cell() if code else nbformat.v4.new_markdown_cell(), cell)
     new.metadata["chainrule"] = added
-    return set_answer(new, cell)
+    if code and is_skipped(cell):
+        new.metadata["tags"] = [SKIPPED]
+    return new
+
+
+def is_skipped(cell: NotebookNode) -> bool:
+    """Whether a student's cell has the tag with which nbclient leaves it out."""
+    tags = cell.get("metadata", {}).get("tags")
+    return isinstance(tags, list) and SKIPPED in tags

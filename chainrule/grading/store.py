@@ -57,14 +57,14 @@ def load_notebook(path: Path) -> NotebookNode | None:
 
 
 def depends(
-    nb: NotebookNode, files: Iterable[Path], judging: Any, data: Path, profile: str, limits: Any
+    nb: NotebookNode, files: Iterable[Path], judging: Any, data: Iterable[Path], profile: str, limits: Any
 ) -> dict[str, str]:
     """What the outcome of running a sanitised notebook depends on.
 
     Args:
         files: files and folders that come with the assignment.
         judging: what graded cells import, as values that JSON has.
-        data: the folder the notebook sees as ./data.
+        data: the folders whose content the notebook sees at ./data.
         limits: limits on time and memory, as values that JSON has.
     Returns:
         A digest for each part, by its name.
@@ -78,7 +78,9 @@ def depends(
         if not marks or utils.is_solution(
             cell
         ):  # the student's: named by the cell of ours that it is or follows
-            theirs.append([last, cell.cell_type, cell.source, cell.get("attachments")])
+            theirs.append(
+                [last, cell.cell_type, cell.source, cell.get("attachments"), cell.metadata.get("tags")]
+            )
     about = graded_notebook(nb)
     parts = {
         # what the student handed in; it is not enough, because where it stands depends on our notebook
@@ -88,7 +90,7 @@ def depends(
         "files": contents(files),
         "judging": judging,
         "profile": profile,
-        "data": contents([data]),
+        "data": contents(data),
         "packages": versions(),
         "chainrule": our_code(),
         "limits": limits,

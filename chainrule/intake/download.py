@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import filecmp
 import os
-import re
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.intake.archive import keep_copy
 from chainrule.intake.errors import RejectedFileError, UnexpectedFileError, UnsafeArchiveError
-from chainrule.intake.expected_files import ExpectedFiles, MatchedFile
+from chainrule.intake.expected_files import DOCUMENTS, ExpectedFiles, MatchedFile
 from chainrule.intake.lms import (
     DOWNLOAD_FORMATS,
     DownloadFormat,
@@ -24,9 +22,11 @@ from chainrule.intake.lms import (
     is_student_file,
     recognise,
 )
+from chainrule.intake.notebook import as_utf8
 from chainrule.intake.report import DownloadReport, SubmissionStatus
 from chainrule.intake.roster import Person, read_roster
-from chainrule.intake.unpack import SYSTEM_FILES, DownloadedFile, is_zip, list_files
+from chainrule.intake.teams import Teams, members, read_teams
+from chainrule.intake.unpack import DownloadedFile, is_system_file, is_zip, list_files
 
 TIMESTAMP = "timestamp.txt"
 
@@ -44,6 +44,7 @@ class Upload:
         late: whether the LMS marks it as late.
         name: the student's name for it.
         match: the expected file that it is; None for a note of the LMS.
+        shared: whether it is a team's file, taken for another member than the one whose name it has.
     """
 
     label: str
@@ -55,6 +56,13 @@ class Upload:
     late: bool
     name: str
     match: MatchedFile | None
+    shared: bool = False
+
+    @property
+    def content(self) -> bytes:
+        """What belongs into submitted/."""
+        data = self.path.read_bytes()
+        return as_utf8(data) if self.match and self.match.encoding else data
 
     @property
     def target(self) -> str:
@@ -75,12 +83,14 @@ class Plan:
     Attributes:
         chosen: the uploads to take, with repairs beyond those of their match.
         kept: the other ones, with the reason.
+        documents: by student, what is not a PDF and may be meant as one: labels and names.
     """
 
     report: DownloadReport
     expected: ExpectedFiles
     chosen: list[tuple[Upload, list[str]]] = field(default_factory=list)
     kept: list[tuple[Upload, str]] = field(default_factory=list)
+    documents: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def lms_of(files: Sequence[DownloadedFile], name: LmsName | None = None) -> tuple[DownloadFormat, int] | None:
@@ -89,7 +99,7 @@ def lms_of(files: Sequence[DownloadedFile], name: LmsName | None = None) -> tupl
     Args:
         name: the LMS, if it is known.
     """
-    paths = [file.parts for file in files if not SYSTEM_FILES.intersection(file.parts)]
+    paths = [file.parts for file in files if not is_system_file(file.parts)]
     depth = 0
     while True:
         heads = [parts[depth] for parts in paths if len(parts) > depth]
@@ -112,7 +122,11 @@ def is_plain_folder(source: Path) -> bool:
 
 
 def intake_downloads(
-    course: CourseFolder, assignment: str, downloads: Sequence[Path], lms: LmsName | None = None
+    course: CourseFolder,
+    assignment: str,
+    downloads: Sequence[Path],
+    lms: LmsName | None = None,
+    teams: Path | None = None,
 ) -> DownloadReport:
     """Copy the latest version of each student's files from an LMS's downloads to submitted/<student>/<assignment>/.
 
@@ -121,6 +135,7 @@ def intake_downloads(
     Args:
         downloads: zips or unpacked folders, all of the same assignment.
         lms: the LMS that made them; by default it is recognised from the names.
+        teams: a CSV that says whose names are that the LMS writes for teams, or in anonymous marking; see `teams`.
     Raises:
         CourseError: the assignment, the roster or a download can't be used. Then nothing has been taken.
     """
@@ -128,6 +143,7 @@ def intake_downloads(
     if lms and lms not in DOWNLOAD_FORMATS:
         raise CourseError(f"unknown LMS {lms!r}. Known: {', '.join(DOWNLOAD_FORMATS)}.")
     people = read_roster(course.root / course.course.roster)
+    known_teams = read_teams(teams, people)
     with tempfile.TemporaryDirectory(prefix="chainrule-intake-") as scratch:
         opened = []
         for number, download in enumerate(downloads):
@@ -140,7 +156,7 @@ def intake_downloads(
                     "name the zip or folder as it was downloaded, or a folder with STUDENT/NOTEBOOK.ipynb"
                 )
             opened.append((files, *recognition))
-        plan = plan_intake(course, assignment, opened, people)
+        plan = plan_intake(course, assignment, opened, people, known_teams)
         report = carry_out(course, assignment, plan)
     report.absent = [
         person.id for person in people if not course.folder("submitted", person.id, assignment).exists()
@@ -173,6 +189,7 @@ def plan_intake(
     assignment: str,
     downloads: Iterable[tuple[list[DownloadedFile], DownloadFormat, int]],
     people: list[Person],
+    teams: Teams,
 ) -> Plan:
     """Decide what to do with each file.
 
@@ -185,7 +202,7 @@ def plan_intake(
     rejected: list[tuple[Person, float, str, str]] = []  # owner, seconds, suffix, label
     for files, lms, depth in downloads:
         downloaded = max((file.modified for file in files), default=0.0)
-        for file, head, owner in _with_owners(lms, depth, files, people, plan.report):
+        for file, head, owner, shared in _with_owners(lms, depth, files, people, teams, plan.report):
             name = [head.file] if head.file else []
             name += file.parts[depth + 1 :]
             received = None
@@ -198,15 +215,29 @@ def plan_intake(
                 match = None if head.note else expected.match(file.path, name, owner, canvas=canvas)
             except RejectedFileError as error:
                 plan.report.refused[file.label] = str(error)
-                if received:
+                if received and not shared:
                     rejected.append((owner, seconds, Path(name[-1]).suffix.lower(), file.label))
             except UnexpectedFileError as error:
                 plan.report.unknown[file.label] = str(error)
+                if Path(name[-1]).suffix.lower() in DOCUMENTS:
+                    plan.documents.setdefault(owner.id, {})[file.label] = name[-1]
             else:
+                if shared and match:  # what is odd about it is said of the member who handed it in
+                    match = replace(match, repairs=())
                 upload = Upload(
-                    file.label, file.parts, file.path, owner, received, seconds, head.late, name[-1], match
+                    file.label,
+                    file.parts,
+                    file.path,
+                    owner,
+                    received,
+                    seconds,
+                    head.late,
+                    name[-1],
+                    match,
+                    shared,
                 )
-                uploads.append(upload)
+                if not (shared and match is None):
+                    uploads.append(upload)
     _choose(plan, uploads)
     for upload, repairs in plan.chosen:
         for person, seconds, suffix, label in rejected:
@@ -216,11 +247,22 @@ def plan_intake(
 
 
 def _with_owners(
-    lms: DownloadFormat, depth: int, files: list[DownloadedFile], people: list[Person], report: DownloadReport
-) -> Iterator[tuple[DownloadedFile, ParsedName, Person]]:
-    """Each file of a student on the roster, with its head and the student; the others go into the report."""
+    lms: DownloadFormat,
+    depth: int,
+    files: list[DownloadedFile],
+    people: list[Person],
+    teams: Teams,
+    report: DownloadReport,
+) -> Iterator[tuple[DownloadedFile, ParsedName, Person, bool]]:
+    """Each file of a student on the roster, with its head and the student; the others go into the report.
+
+    A team's file comes once for each member who has none under their own name; then the last value is True.
+    """
     heads: dict[str, ParsedName] = {}
     for file in files:
+        if is_system_file(file.parts):
+            report.ignored[file.label] = "added by a program"
+            continue
         try:
             head = lms.read(file.parts[depth]) if len(file.parts) > depth else None
         except (ValueError, OverflowError):
@@ -239,14 +281,21 @@ def _with_owners(
         for file in files
         if file.path and file.label in heads and heads[file.label].note
     }
-    owners = lms.owners(heads.values(), people, notes)
+    owners = members(
+        lms.name, heads.values(), lms.owners(heads.values(), people, notes), people, teams, report.remarks
+    )
+    own = {owner[0] for owner in owners.values() if not isinstance(owner, str)}
     for file in files:
         if file.label in heads:
-            owner = owners[heads[file.label].who, heads[file.label].number]
-            if isinstance(owner, Person):
-                yield file, heads[file.label], owner
-            else:
+            head = heads[file.label]
+            owner = owners[head.who, head.number]
+            if isinstance(owner, str):
                 report.refused[file.label] = owner
+                continue
+            yield file, head, owner[0], False
+            for member in owner[1:]:
+                if member not in own:
+                    yield file, head, member, True
 
 
 def _first_text(path: Path) -> str:
@@ -276,7 +325,7 @@ def _choose(plan: Plan, uploads: list[Upload]) -> None:
         *others, best = sorted(same_file, key=lambda upload: upload.rank)
         repairs = []
         for other in others:
-            if filecmp.cmp(other.path, best.path, shallow=False):
+            if other.content == best.content:
                 reason = f"the same as {best.label}"
             elif other.seconds < best.seconds:
                 reason = "an earlier attempt"
@@ -298,34 +347,46 @@ def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> DownloadRepo
     for upload, more_repairs in plan.chosen:
         target = course.folder("submitted", upload.person.id, assignment) / upload.target
         if not _submit(upload, target, archive / upload.person.id):
-            report.kept[upload.label] = f"the file in submitted/ is newer; {_archive(upload, archive)}"
+            if not upload.shared:
+                report.kept[upload.label] = f"the file in submitted/ is newer; {_archive(upload, archive)}"
             continue
         submitted.setdefault(upload.person.id, []).append(upload)
         assert upload.match is not None
+        if upload.shared:
+            report.shared.setdefault(upload.label, []).append(str(target.relative_to(course.root)))
+            continue
+        if upload.match.encoding:
+            more_repairs.append(f"rewritten; as it came, it is {_archive(upload, archive)}")
         if repairs := [*upload.match.repairs, *more_repairs]:
             report.repaired[upload.label] = f"{'; '.join(repairs)} → {target.relative_to(course.root)}"
         else:
             report.taken[upload.label] = str(target.relative_to(course.root))
     for upload, reason in plan.kept:
+        if upload.shared:
+            continue
         report.kept[upload.label] = f"{reason}; {_archive(upload, archive)}"
     due = course.course.due_date(assignment)
     for student, uploads in sorted(submitted.items()):
         folder = course.folder("submitted", student, assignment)
         report.students[student] = _write_timestamp(folder, uploads, due)
-        report.students[student].missing = plan.expected.missing(folder, uploads[0].person)
+        status = report.students[student]
+        status.missing = plan.expected.missing(folder, uploads[0].person)
+        if any(name.endswith(".pdf") for name in status.missing):
+            status.instead = plan.documents.get(student, {})
     return report
 
 
 def _submit(upload: Upload, target: Path, archive: Path) -> bool:
     """Copy a file to `target` unless a newer one is there; an older one goes to the archive. Whether it was copied."""
-    if target.exists() and not filecmp.cmp(target, upload.path, shallow=False):
+    content = upload.content
+    if target.exists() and target.read_bytes() != content:
         modified = target.stat().st_mtime
         if modified > upload.seconds:
             return False
-        _copy_without_overwriting(target, archive / _folder_name(modified), target.name)
+        keep_copy(target, archive, modified, target.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.part")
-    shutil.copyfile(upload.path, partial)
+    partial.write_bytes(content)
     os.utime(partial, (upload.seconds, upload.seconds))
     partial.replace(target)
     return True
@@ -333,25 +394,8 @@ def _submit(upload: Upload, target: Path, archive: Path) -> bool:
 
 def _archive(upload: Upload, archive: Path) -> str:
     """Copy a file to the archive. Returns a clause that says where it is."""
-    folder = archive / upload.person.id / _folder_name(upload.seconds)
-    target = _copy_without_overwriting(upload.path, folder, upload.name)
+    target = keep_copy(upload.path, archive / upload.person.id, upload.seconds, upload.name)
     return f"in {target.relative_to(archive.parent.parent)}"
-
-
-def _copy_without_overwriting(path: Path, folder: Path, name: str) -> Path:
-    """Copy a file to `folder` as `name`, or with a number if that is another file. Returns the copy's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    safe_name = re.sub(r"[^\w .()+-]", "_", name).lstrip(". ")[-100:] or "_"
-    target, number = folder / safe_name, 1
-    while target.exists() and not filecmp.cmp(target, path, shallow=False):
-        number += 1
-        target = folder / f"{number} {safe_name}"
-    shutil.copyfile(path, target)
-    return target
-
-
-def _folder_name(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d_%H-%M-%S}_UTC"
 
 
 def _write_timestamp(folder: Path, uploads: list[Upload], due: datetime | None) -> SubmissionStatus:

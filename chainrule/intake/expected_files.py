@@ -13,14 +13,44 @@ from chainrule.handin.file_names import FilePattern
 from chainrule.intake.errors import RejectedFileError, UnexpectedFileError
 from chainrule.intake.files import content, declared
 from chainrule.intake.lms import contains_name, folded
-from chainrule.intake.notebook import UnreadableNotebookError, read
+from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read, read_source
 from chainrule.intake.notebook_matcher import NotebookMatcher
 from chainrule.intake.roster import Person
-from chainrule.intake.unpack import SYSTEM_FILES, is_zip
+from chainrule.intake.unpack import is_zip
 
 PDF_MIB = 100  # scans of handwriting are large
 OTHER_MIB = 20
 ARCHIVES = {".rar", ".7z", ".tar", ".gz", ".tgz", ".bz2", ".xz"}
+# what students hand in where a PDF is asked for
+DOCUMENTS = {
+    ".doc",
+    ".docx",
+    ".odt",
+    ".rtf",
+    ".pages",
+    ".tex",
+    ".html",
+    ".htm",
+    ".md",
+    ".txt",
+    ".ppt",
+    ".pptx",
+    ".key",
+}
+DOCUMENTS |= {
+    ".heic",
+    ".heif",
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".bmp",
+    ".xps",
+    ".ps",
+}
 SAFE_NAME = re.compile(r"\w[\w .()+-]{0,120}")
 # what browsers and file managers add to the name of a second copy
 COPY = re.compile(r"(?: ?\((?P<number>\d{1,3})\)|[ _-]+copy(?: ?(?P<copy>\d{1,3}))?)$", re.IGNORECASE)
@@ -35,11 +65,13 @@ class MatchedFile:
         target: its name in submitted/<student>/<assignment>/.
         copy: the number of the copy, if its name says that it is one; else 0.
         repairs: what is not as the handout asks, a clause each.
+        encoding: that of a notebook which is to be rewritten as UTF-8; else "".
     """
 
     target: str
     copy: int
     repairs: tuple[str, ...]
+    encoding: str = ""
 
 
 class ExpectedFiles:
@@ -51,11 +83,11 @@ class ExpectedFiles:
 
     def __init__(self, course: CourseFolder, assignment: str, people: list[Person]) -> None:
         self.assignment, self.people = assignment, people
-        masters = {path.name: read(path) for path in course.notebooks(assignment)}
+        masters = {path.name: read_source(path) for path in course.notebooks(assignment)}
         self.notebooks = list(masters)
         self.matcher = NotebookMatcher(masters)
         self.other_assignments = {
-            other: NotebookMatcher({path.name: read(path) for path in course.notebooks(other)})
+            other: NotebookMatcher({path.name: read_source(path) for path in course.notebooks(other)})
             for other in course.assignments
             if other != assignment
         }
@@ -73,16 +105,19 @@ class ExpectedFiles:
             RejectedFileError: it is an expected file, but can't be used.
             UnexpectedFileError: it is not an expected file.
         """
-        if SYSTEM_FILES.intersection(parts) or any(part.startswith(".") for part in parts):
-            raise UnexpectedFileError("added by a program")
+        if any(part.startswith(".") for part in parts):
+            raise UnexpectedFileError("a hidden file, which programs make")
         name, copy = without_copy_mark(parts[-1], canvas=canvas)
         if any(
             "*" not in pattern.name and pattern.matches(parts[-1], person.name) for pattern in self.patterns
         ):
             name, copy = parts[-1], 0
         name, suffix = self._without_added_suffix(path, name)
+        encoding = ""
         if suffix == ".ipynb":
             target, repairs = self._notebook(path, name, person)
+            if encoding := foreign_encoding(path):
+                repairs.append(f"saved as {encoding}, not as UTF-8")
         elif beside := self._beside(name):
             target = beside
             repairs = [f"called {name}, not {target}"] if name != target else []
@@ -105,7 +140,7 @@ class ExpectedFiles:
             raise UnexpectedFileError("nothing that the assignment asks for")
         expected = self._pattern(suffix, name, person)
         return MatchedFile(
-            target, copy, self._all_repairs(parts, name, copy, person, expected, repairs, canvas)
+            target, copy, self._all_repairs(parts, name, copy, person, expected, repairs, canvas), encoding
         )
 
     def missing(self, folder: Path, person: Person) -> list[str]:

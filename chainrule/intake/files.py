@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nbformat import NotebookNode
+from traitlets.config import Config
+
+REPLACEABLE_MIB = 20
 
 
 def declared(notebook: NotebookNode, name: str) -> dict[str, int]:
@@ -27,6 +30,19 @@ def declared(notebook: NotebookNode, name: str) -> dict[str, int]:
     from chainrule.metadata import source_notebook  # the command line imports this module, but not pydantic
 
     return source_notebook(notebook, name).get("files", {})
+
+
+def replaceable(config: Config, assignment: str) -> dict[str, int]:
+    """Files of the release that students may hand in changed: names, with subfolders, and limits in MiB.
+
+    `c.Autograde.exclude_overwriting` names them, as in nbgrader.
+    """
+    names = config.Autograde.get("exclude_overwriting", {}).get(assignment, [])
+    return {
+        name: REPLACEABLE_MIB
+        for name in names
+        if ".." not in Path(name).parts and not Path(name).is_absolute()
+    }
 
 
 def handed_in(folder: Path, limits: Mapping[str, int]) -> tuple[dict[str, str], list[str]]:
@@ -58,6 +74,7 @@ def lay_out(folder: Path, checksums: Mapping[str, str], limits: Mapping[str, int
         data = content(folder / name, limits[name])
         if hashlib.sha256(data).hexdigest() != checksum:
             raise ValueError(f"{name} has changed meanwhile")
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         (target / name).write_bytes(data)
 
 

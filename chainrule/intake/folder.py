@@ -12,19 +12,33 @@ from itertools import chain
 from pathlib import Path
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.intake.archive import keep_copy
 from chainrule.intake.errors import RejectedFileError
 from chainrule.intake.files import declared
-from chainrule.intake.notebook import MAX_BYTES, UnreadableNotebookError, read
+from chainrule.intake.notebook import (
+    MAX_BYTES,
+    UnreadableNotebookError,
+    as_utf8,
+    foreign_encoding,
+    read,
+    read_source,
+)
 from chainrule.intake.roster import STUDENT_ID
+from chainrule.intake.unpack import is_system_file
 
 
 @dataclass
 class FolderReport:
-    """Every file is in exactly one of these; refused files have a reason."""
+    """Every file is in exactly one of the first three; refused files have a reason.
+
+    Attributes:
+        rewritten: what was changed in a file that was taken.
+    """
 
     taken: list[str] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    rewritten: dict[str, str] = field(default_factory=dict)
 
 
 def intake(folder: CourseFolder, assignment: str, source: Path) -> FolderReport:
@@ -42,17 +56,27 @@ def intake(folder: CourseFolder, assignment: str, source: Path) -> FolderReport:
         )
     names = [path.name for path in folder.notebooks(assignment)]
     masters = folder.notebooks(assignment)
-    beside = dict(chain.from_iterable(declared(read(path), path.name).items() for path in masters))
+    beside = dict(chain.from_iterable(declared(read_source(path), path.name).items() for path in masters))
     report = FolderReport()
-    files = sorted(p for p in source.rglob("*") if p.is_symlink() or not p.is_dir())
+    found = [p for p in source.rglob("*") if p.is_symlink() or not p.is_dir()]
+    files = sorted(p for p in found if not is_system_file(p.relative_to(source).parts))
     notebooks = Counter(p.relative_to(source).parts[0] for p in files if is_notebook(p.relative_to(source)))
     for path in files:
         relative = path.relative_to(source)
         try:
             student, name = identify(relative, names, beside, only_one=notebooks[relative.parts[0]] == 1)
             require_usable(path, source, beside.get(name))
-            copied = store(path, folder.folder("submitted", student, assignment), name)
+            encoding = foreign_encoding(path) if name in names else ""
+            copied = store(
+                path, folder.folder("submitted", student, assignment), name, rewrite=bool(encoding)
+            )
             (report.taken if copied else report.unchanged).append(str(relative))
+            if copied and encoding:
+                archive = folder.root / "intake" / assignment / student
+                kept = keep_copy(path, archive, path.stat().st_mtime, path.name).relative_to(folder.root)
+                report.rewritten[str(relative)] = (
+                    f"saved as {encoding}: rewritten as UTF-8; as it came, it is in {kept}"
+                )
         except RejectedFileError as error:
             report.refused[str(relative)] = str(error)
     return report
@@ -116,10 +140,13 @@ def require_usable(path: Path, source: Path, mebibytes: int | None) -> None:
         raise RejectedFileError(f"{error}: export it again from Jupyter") from None
 
 
-def store(path: Path, target: Path, name: str) -> bool:
+def store(path: Path, target: Path, name: str, *, rewrite: bool = False) -> bool:
     """Copy the file to `target`/`name` unless a newer or equal one is there. Returns whether it was copied.
 
     The student's receipt time is that of the last file.
+
+    Args:
+        rewrite: the copy is a notebook that becomes UTF-8.
     """
     received = path.stat().st_mtime
     destination = target / name
@@ -128,6 +155,8 @@ def store(path: Path, target: Path, name: str) -> bool:
     target.mkdir(parents=True, exist_ok=True)
     partial = target / f".{name}.part"
     shutil.copyfile(path, partial, follow_symlinks=False)
+    if rewrite:
+        partial.write_bytes(as_utf8(partial.read_bytes()))
     os.utime(partial, (received, received))
     partial.replace(destination)
     last = max(file.stat().st_mtime for file in target.iterdir() if file.name != "timestamp.txt")

@@ -14,20 +14,27 @@ from chainrule.course import Course
 
 
 class LatePolicy(LateSubmissionPlugin):
-    """nbgrader's plug-in for late submissions: "zero" takes the whole score, "report" takes nothing."""
+    """nbgrader's plug-in for late submissions: "zero" takes the whole score, "report" takes nothing.
+
+    An assignment that `c.Course.late` doesn't name follows nbgrader's `c.LateSubmissionPlugin.penalty_method`.
+    """
 
     def late_submission_penalty(
         self, student_id: str, score: float, total_seconds_late: float
     ) -> float | None:
         """The points that are taken off; None for no penalty."""
         policy = Course(parent=self).late.get(self.parent.assignment_id)
+        if policy is None:
+            penalty: float | None = super().late_submission_penalty(student_id, score, total_seconds_late)
+            return penalty
         return score if policy == "zero" and total_seconds_late > 0 else None
 
 
 class LatePenalties(AssignLatePenalties):
     """nbgrader's step that records late penalties, by our policy.
 
-    The penalty of "zero" is the notebook's maximum, so that points given later in formgrader are taken off, too.
+    The penalty of "zero" in `c.Course.late` is the notebook's maximum, so that points given later in formgrader are
+    taken off, too.
     """
 
     @default("plugin_class")

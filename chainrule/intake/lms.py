@@ -186,7 +186,10 @@ class Brightspace(ByName):
 
 
 class Canvas(ByName):
-    """`<sortablename>[_LATE]_<userid>_<attachmentid>_<file>`, or `…_text.html`. It doesn't say when."""
+    """`<sortablename>[_LATE]_<userid>_<attachmentid>_<file>`, or `…_text.html`. It doesn't say when.
+
+    With anonymous marking, `anon_<anonymous id>` is in the place of the name, on some sites without a user id.
+    """
 
     name = LmsName.canvas
     orders = (
@@ -197,13 +200,17 @@ class Canvas(ByName):
         r"(?P<who>[^_]+)(?P<late>_LATE)?_(?P<number>\d+)_(?:\d+_(?P<file>.+)|(?P<note>text\.html?))",
         re.DOTALL | re.IGNORECASE,
     )
+    anonymous = re.compile(
+        r"(?P<who>anon_[a-z0-9]+)(?P<late>_LATE)?(?:_(?P<number>\d+))?(?:_\d+_(?P<file>.+)|_(?P<note>text\.html?))",
+        re.DOTALL | re.IGNORECASE,
+    )
 
     def read(self, head: str) -> ParsedName | None:
-        if not (match := self.pattern.fullmatch(head)):
+        if not (match := self.anonymous.fullmatch(head) or self.pattern.fullmatch(head)):
             return None
         return ParsedName(
             match["who"],
-            number=match["number"],
+            number=match["number"] or "",
             file=head if match["note"] else match["file"],
             late=bool(match["late"]),
             note=bool(match["note"]),

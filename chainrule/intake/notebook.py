@@ -10,11 +10,13 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from chainrule.course import CourseError
 from chainrule.errors import ChainruleError
 
 MAX_BYTES = 50 << 20  # a notebook with a hundred figures is 10 MB
 MAX_BRACKETS = 2_000_000  # a notebook full of interactive plots has half as many
 KINDS = ("code", "markdown", "raw")
+ENCODINGS = {"utf-8-sig": "UTF-8 with a byte-order mark", "utf-16": "UTF-16", "utf-32": "UTF-32"}
 
 
 class UnreadableNotebookError(ChainruleError, ValueError):
@@ -54,6 +56,23 @@ def read(path: Path) -> NotebookNode:
         raise unreadable("its cells do not have the notebook format") from None
 
 
+def read_source(path: Path) -> NotebookNode:
+    """An instructor's notebook, read as `read` does.
+
+    Raises:
+        CourseError: it cannot be read, or it is not in UTF-8. The message names it and says what to do.
+    """
+    where = f"{path.parent.name}/{path.name}"
+    try:
+        if encoding := foreign_encoding(path):
+            raise CourseError(f"{where} is saved as {encoding}: save it as UTF-8, as Jupyter does")
+        return read(path)
+    except UnreadableNotebookError as error:
+        raise CourseError(f"{where}: {error}: take it from a copy, or make it anew in Jupyter") from None
+    except OSError as error:
+        raise CourseError(f"{where} cannot be opened ({error.strerror})") from None
+
+
 def content(path: Path) -> bytes:
     """The bytes of an ordinary file of at most `MAX_BYTES`."""
     try:
@@ -88,6 +107,24 @@ def parsed(data: bytes) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise unreadable("it has no cells")
     return raw
+
+
+def foreign_encoding(path: Path) -> str:
+    """What a notebook is encoded in, for people; "" for UTF-8 without a byte-order mark, as Jupyter writes it."""
+    with path.open("rb") as file:
+        return _encoding(file.read(4))
+
+
+def as_utf8(data: bytes) -> bytes:
+    """A notebook in UTF-8, whichever encoding of Unicode it has. Half a character becomes a question mark."""
+    if not _encoding(data):
+        return data
+    return data.decode(json.detect_encoding(data), "surrogatepass").encode("utf-8", "replace")
+
+
+def _encoding(data: bytes) -> str:
+    found = json.detect_encoding(data)
+    return next((name for known, name in ENCODINGS.items() if found.startswith(known)), "")
 
 
 def cells(raw: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import os
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -27,7 +27,21 @@ ANY_RATIO_BYTES = 10 * MIB  # up to this size any ratio is harmless
 MAX_DEPTH = 3  # zips in zips
 MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 1000
 CHUNK = 1 * MIB
-SYSTEM_FILES = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # added by operating systems
+# what operating systems and programs put beside people's files, in lower case
+SYSTEM_FILES = {
+    *("__macosx", ".ds_store", ".spotlight-v100", ".trashes", ".fseventsd", ".appledouble", ".localized"),
+    *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", ".directory"),
+    *(
+        ".ipynb_checkpoints",
+        "__pycache__",
+        ".git",
+        ".idea",
+        ".vscode",
+        ".venv",
+        ".pytest_cache",
+        ".mypy_cache",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,11 @@ def list_files(download: Path, scratch: Path) -> list[DownloadedFile]:
         labels.add(label)
         labelled.append(replace(file, label=label))
     return labelled
+
+
+def is_system_file(parts: Sequence[str]) -> bool:
+    """Whether an operating system or a program has put the file there, such as .DS_Store or Jupyter's checkpoints."""
+    return any(part.startswith("._") or part.lower() in SYSTEM_FILES for part in parts)
 
 
 def is_zip(name: str) -> bool:

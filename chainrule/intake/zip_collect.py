@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
+from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,23 +14,34 @@ from typing import Any
 from nbgrader.plugins import ExtractorPlugin, FileNameCollectorPlugin
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.errors import ChainruleError
 from chainrule.intake.download import Upload, lms_of, open_download, plan_intake
 from chainrule.intake.roster import read_roster
+from chainrule.intake.teams import read_teams
 from chainrule.intake.unpack import DownloadedFile, is_zip, list_files
+
+OTHER_NAMES = (
+    "If the names are not an LMS's, set c.FileNameCollectorPlugin.named_regexp; see docs/instructors.md."
+)
 
 
 class SafeExtractor(ExtractorPlugin):
-    """Unpacks downloads and the zips in them. Unsafe files are left out, with a warning."""
+    """Unpacks downloads and the zips in them, and copies single files. Unsafe files are left out, with a warning."""
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
-        """Unpack each zip and copy each folder of `archive_path` to a folder of the same name in `extracted_path`."""
+        """Unpack each zip of `archive_path` to a folder of its name in `extracted_path`, and copy all else there."""
         for download in sorted(Path(archive_path).iterdir()):
-            if not download.is_dir() and not is_zip(download.name):
-                self.log.warning("Left out %r: no zip and no folder", download.name)
-                continue
-            folder = Path(extracted_path) / (download.name if download.is_dir() else download.stem)
+            folder = Path(extracted_path) / (download.stem if is_zip(download.name) else download.name)
             with tempfile.TemporaryDirectory(prefix="chainrule-extract-") as scratch:
-                for file in open_download(download, Path(scratch)):
+                try:
+                    if download.is_dir() or is_zip(download.name):
+                        files = open_download(download, Path(scratch))
+                    else:
+                        folder, files = Path(extracted_path), single_files([download])
+                except ChainruleError as error:
+                    self.parent.fail(str(error))
+                    return
+                for file in files:
                     reason = file.refused or self._write(file, folder)
                     if reason:
                         self.log.warning("Left out %r: %s", file.label, reason)
@@ -48,30 +61,56 @@ class SafeExtractor(ExtractorPlugin):
         return ""
 
 
+def single_files(paths: Sequence[Path]) -> list[DownloadedFile]:
+    """Files that lie beside the downloads, as if they were a download of their own."""
+    return [
+        DownloadedFile(
+            (path.name,),
+            path if path.is_file() and not path.is_symlink() else None,
+            "" if path.is_file() and not path.is_symlink() else "not an ordinary file",
+            path.lstat().st_mtime,
+            path.name,
+        )
+        for path in paths
+    ]
+
+
 class DownloadCollector(FileNameCollectorPlugin):
-    """Finds each file's student, name and time, as `chainrule intake` does."""
+    """Finds each file's student, name and time, as `chainrule intake` does.
+
+    With `c.FileNameCollectorPlugin.named_regexp`, that decides, as in nbgrader.
+    """
 
     @cached_property
     def chosen(self) -> dict[Path, Upload]:
-        """The files to collect, by their paths in the folder of extracted files."""
+        """The files to collect, by their paths in the folder of extracted files; none if the course doesn't fit."""
+        try:
+            return self._choose()
+        except ChainruleError as error:  # as nbgrader says why it collects a file or not
+            self.log.error("Nothing is collected: %s %s", error, OTHER_NAMES)
+            return {}
+
+    def _choose(self) -> dict[Path, Upload]:
         app = self.parent
-        assignment = app.coursedir.assignment_id
-        course = CourseFolder(Path(app.coursedir.root))
-        course.require(assignment)
+        assignment, root = app.coursedir.assignment_id, Path(app.coursedir.root)
+        options = deepcopy(app.config)  # as nbgrader read it, wherever from
+        options.CourseDirectory.root = str(root)
+        course = CourseFolder(root, options)
         structure = app.collect_directory_structure.format(
             downloaded=app.downloaded_directory,
             assignment_id=assignment,
             collect_step=app.extracted_directory,
         )
+        paths = sorted((course.root / structure).iterdir())
         with tempfile.TemporaryDirectory() as scratch:
-            opened = []
-            for download in sorted((course.root / structure).iterdir()):
-                files = list_files(download, Path(scratch))
-                if not (recognition := lms_of(files)):
-                    raise CourseError(f"{download} was not downloaded from an LMS that is known here")
-                opened.append((files, *recognition))
+            downloads = [list_files(path, Path(scratch)) for path in paths if path.is_dir()]
+            downloads.append(single_files([path for path in paths if not path.is_dir()]))
+            opened = [(files, *lms) for files in downloads if files and (lms := lms_of(files))]
+            if not opened:
+                raise CourseError("no file has a name as in the downloads of an LMS that is known here.")
+            course.require(assignment)
             people = read_roster(course.root / course.course.roster)
-            plan = plan_intake(course, assignment, opened, people)
+            plan = plan_intake(course, assignment, opened, people, read_teams(None, people))
         for kind in ("refused", "unknown"):
             for name, reason in getattr(plan.report, kind).items():
                 self.log.warning("%s %r: %s", kind.capitalize(), name, reason)
@@ -79,10 +118,13 @@ class DownloadCollector(FileNameCollectorPlugin):
             assert upload.match is not None
             if repairs := [*upload.match.repairs, *more_repairs]:
                 self.log.warning("Repaired %r: %s", upload.label, "; ".join(repairs))
-        return {upload.path.resolve(): upload for upload, _ in plan.chosen}
+        return {upload.path.resolve(): upload for upload, _ in plan.chosen if not upload.shared}
 
     def collect(self, submitted_file: str) -> dict[str, Any] | None:
         """Student, name and time of a file; None if it is not collected."""
+        if self.named_regexp:
+            found: dict[str, Any] | None = super().collect(submitted_file)
+            return found
         upload = self.chosen.get(Path(submitted_file).resolve())
         if upload is None:
             return None

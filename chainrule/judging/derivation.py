@@ -159,6 +159,7 @@ class Derivation:
         Raises:
             CheckFailed: there are other values, and none is.
         """
+        atol = min(atol, FOUR_DECIMALS)  # a step that is rounded says nothing about other steps
         others = [
             (own, right)
             for name in self.steps
@@ -170,8 +171,7 @@ class Derivation:
             for own, right in others
         ):
             raise CheckFailed(
-                f"{called} does not count without a derivation: all other vectors and matrices are zero, one number "
-                "repeated, or copied from the question"
+                f"{called} does not count without a derivation: your other values are zero, one number, or copied"
             )
 
     def takes_work(self, name: str, source: tuple[torch.Tensor, ...], rtol: float, atol: float) -> bool:
@@ -218,7 +218,7 @@ class Derivation:
 
     def _own(self, answers: Answers, name: str, rtol: float, atol: float) -> torch.Tensor | None:
         """The student's value of an earlier step, None if nothing can follow from it."""
-        own, step = self._read(answers, name), self.steps[name]
+        own, step, atol = self._read(answers, name), self.steps[name], min(atol, FOUR_DECIMALS)
         if own is None or not step.plausible(own):
             return None
         known = self.agree(own, self.values[name], rtol, atol) or self._slipped(own, name, rtol, atol)

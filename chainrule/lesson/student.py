@@ -231,7 +231,8 @@ class Gradients:
     """Gradients in float64.
 
     Attributes:
-        inputs: in the order of the arguments; None for an argument that does not affect the output, or is no tensor.
+        inputs: in the order of the arguments, those in a list one by one; None for one that does not affect the
+            output, or is no tensor.
         parameters: by the student's names; None as for inputs.
 
     >>> Gradients.of({"inputs": [torch.ones(2)], "parameters": {"0.bias": None}}).inputs
@@ -335,6 +336,8 @@ class Model(Opaque):
     tensor([[1., 0.]], dtype=torch.float64)
     >>> model.gradients(x, upstream=torch.ones(4, 2)).parameters["0.bias"]
     tensor([4., 0.], dtype=torch.float64)
+    >>> model.is_a("Sequential"), model.is_a("Linear")
+    (True, False)
     """
 
     def __init__(self, student: Student, handle: Handle) -> None:
@@ -402,6 +405,10 @@ class Model(Opaque):
     def used(self, *inputs: Any) -> set[str]:
         """Names of PyTorch's functions that a pass in eval mode goes through, such as "softmax"."""
         return names_in(self._student._ask("used", model=self, args=list(inputs)))
+
+    def is_a(self, name: str) -> bool:
+        """Whether it is a `torch.nn` module of this name, such as "Sequential", or of a class derived from it."""
+        return self._student._ask("is_a", model=self, name=name) is True
 
     def attribute(self, name: str) -> Any:
         """A copy of an attribute that is data; None if the model has no such attribute."""

@@ -115,18 +115,25 @@ class Worker:
         Args:
             upstream: of the shape of the output; of several outputs the first counts.
         Returns:
-            "inputs": one entry for each argument, None for those that are no float tensors or don't affect the output;
+            "inputs": one entry for each argument, and for each entry of one that is a list; None for those that are
+            no float tensors or don't affect the output;
             "parameters": the model's by name, None for those that don't affect the output.
         """
         args = on_device_of(model, args) if model else args
-        leaves = [
-            a.detach().clone().requires_grad_()
-            if isinstance(a, torch.Tensor) and a.is_floating_point()
-            else a
-            for a in args
-        ]
+        leaves: list[Any] = []
+
+        def watched(arg: Any) -> Any:
+            """The argument, of which autograd watches the tensors. As in a network they are no leaves, which student
+            code could not change in place."""
+            if isinstance(arg, list):
+                return [watched(one) for one in arg]
+            real = isinstance(arg, torch.Tensor) and arg.is_floating_point()
+            leaves.append(arg.detach().clone().requires_grad_() if real else arg)
+            return leaves[-1].clone() if real else arg
+
+        given = [watched(arg) for arg in args]
         with torch.enable_grad(), in_mode(model, False) if model else nullcontext():
-            result = (model or self.namespace[name])(*leaves, **(kwargs or {}))
+            result = (model or self.namespace[name])(*given, **(kwargs or {}))
         output = result[0] if isinstance(result, tuple | list) else result
         parameters = dict(model.named_parameters()) if model else {}
         wanted = [x for x in (*leaves, *parameters.values()) if getattr(x, "requires_grad", False)]
@@ -138,6 +145,10 @@ class Worker:
             "inputs": [gradients.get(id(x)) for x in leaves],
             "parameters": {name: gradients.get(id(p)) for name, p in parameters.items()},
         }
+
+    def do_is_a(self, model: nn.Module, name: str) -> bool:
+        """Whether the model is a `torch.nn` module of this name, or of a class derived from it."""
+        return isinstance(model, getattr(nn, name))
 
     def do_attribute(self, model: nn.Module, attribute: str) -> Any:
         """An attribute of a model that is data; None if there is none of that name."""

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExportPlugin
 
+from chainrule.items import gradebook_items
 from chainrule.marks.sheet import escape_formula, write_atomically
 from chainrule.marks.totals import final_score, waiting_items
 
@@ -22,7 +24,8 @@ COLUMNS = [
 class MarksCsv(ExportPlugin):
     """`nbgrader export` plug-in. Writes nbgrader's own columns, quoted where needed, then one per item.
 
-    A student without a submission has 0. Items that wait for a person are empty, and `waiting` is their number.
+    A student without a submission has 0 and a note. Items that wait for a person are empty, and `waiting` is their
+    number.
     """
 
     def export(self, gradebook: Gradebook) -> None:
@@ -30,18 +33,28 @@ class MarksCsv(ExportPlugin):
         assignments = [
             a for a in gradebook.assignments if not self.assignment or a.name in map(str, self.assignment)
         ]
-        items = [cell.name for a in assignments for notebook in a.notebooks for cell in notebook.grade_cells]
+        items = dict.fromkeys(name for each in assignments for name in gradebook_items(each).values())
         rows = []
         for assignment in assignments:
             for student in gradebook.students:
                 if not self.student or student.id in map(str, self.student):
-                    rows.append(_row(gradebook, assignment, student))
+                    row = _row(gradebook, assignment, student)
+                    if "timestamp" not in row:
+                        row["note"] = self._why_nothing(assignment.name, student.id)
+                    rows.append(row)
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, [*COLUMNS, "waiting", *items], restval="")
+        writer = csv.DictWriter(text, [*COLUMNS, "waiting", "note", *items], restval="")
         writer.writeheader()
         writer.writerows({key: escape_formula(value) for key, value in row.items()} for row in rows)
         write_atomically(target, text.getvalue().encode())
         self.log.info("Marks of %d students written to %s", len(rows), target)
+
+    def _why_nothing(self, assignment: str, student: str) -> str:
+        directory = CourseDirectory(parent=self)
+        handed_in = Path(
+            directory.root, directory.format_path(directory.submitted_directory, student, assignment)
+        )
+        return "handed in, not graded yet" if handed_in.is_dir() else "handed in nothing"
 
 
 def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:
@@ -58,8 +71,12 @@ def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:
         submission = gradebook.find_submission(assignment.name, student.id)
     except MissingEntry:
         return row | {"raw_score": 0.0, "late_submission_penalty": 0.0, "score": 0.0, "waiting": 0}
-    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    waiting = waiting_items(submission)
+    names, waiting = gradebook_items(assignment), waiting_items(submission)
+    scores = {
+        names[notebook.name, grade.name]: grade.score
+        for notebook in submission.notebooks
+        for grade in notebook.grades
+    }
     row |= {
         "timestamp": submission.timestamp,
         "raw_score": submission.score,
@@ -67,4 +84,4 @@ def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:
         "score": final_score(submission),
         "waiting": len(waiting),
     }
-    return row | {grade.name: "" if grade.name in waiting else grade.score for grade in grades}
+    return row | {name: "" if name in waiting else score for name, score in scores.items()}

@@ -60,6 +60,7 @@ class FilledTable:
     unclear_rows: list[str] = field(default_factory=list)
     neutralised: list[str] = field(default_factory=list)
     lost_ids: list[str] = field(default_factory=list)
+    own_title: list[str] = field(default_factory=list)
 
     @property
     def unfinished(self) -> bool:
@@ -70,6 +71,8 @@ class FilledTable:
         """What to know before importing the table: a sentence → the students or rows that it is about."""
         other = [self.lms_maximum] if self.lms_maximum not in (None, self.maximum) else []
         remarks = {
+            "the LMS ignores columns whose titles begin so, as they are its own: give the assignment another name "
+            "there, and export again": self.own_title,
             f"the assignment has {decimal_text(self.maximum)} points, the LMS's column": [
                 decimal_text(points) for points in other if points is not None
             ],
@@ -133,6 +136,8 @@ def fill_for_lms(
             else f"the roster has nothing that {name.title()} identifies people by: complete {folder.course.roster}"
         )
     filled = FilledTable(sheet, sheet.header[column], maximum, lms.maximum(sheet, column))
+    if lms.own_titles and lms.own_titles.match(filled.column):
+        filled.own_title = [filled.column]
     filled.unknown_rows, filled.unclear_rows = owners.unknown, owners.unclear
     comma = decimal_comma(sheet)
     for total in class_totals:

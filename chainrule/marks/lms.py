@@ -31,6 +31,7 @@ class TableFormat:
             table and the column's index.
         id_prefix: a text before ids and usernames that is not part of them.
         excused: the mark of a student who is excused.
+        own_titles: matches how the titles of columns begin that the LMS computes itself, and so doesn't import.
     """
 
     name: LmsName
@@ -39,6 +40,7 @@ class TableFormat:
     new_table: Callable[[Iterable[Person], str, Decimal], tuple[Sheet, int]]
     id_prefix: str = ""
     excused: str = ""
+    own_titles: re.Pattern[str] | None = None
 
     def title(self, header: str) -> str | None:
         """The title in the header of a column of marks; None if it is not such a column."""
@@ -129,6 +131,7 @@ CANVAS = TableFormat(
     re.compile(r"(?P<title>.+) \(\d+\)"),
     _canvas,
     excused="EX",
+    own_titles=re.compile(r"\s*(?:unposted\s+)?(?:current|final|override)\b", re.IGNORECASE),
 )
 MOODLE = TableFormat(
     LmsName.moodle,

@@ -8,7 +8,8 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 
 from chainrule.course import CourseFolder
-from chainrule.intake.roster import Person, read_roster
+from chainrule.intake.roster import Person, class_list, read_roster
+from chainrule.items import gradebook_items
 
 CENT = Decimal("0.01")
 
@@ -36,18 +37,13 @@ class StudentTotal:
 def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple[Decimal, list[StudentTotal]]:
     """The assignment's maximum and the students' totals: first the roster's, then those only in the gradebook.
 
-    Without a roster, the students are those of the gradebook, with their ids as usernames.
-
     Raises:
         CourseError: the roster cannot be read.
         MissingEntry: the gradebook doesn't know the assignment.
     """
+    people = class_list(folder, gradebook)
     path = folder.root / folder.course.roster
-    roster = {person.id: person for person in read_roster(path)} if path.exists() else None
-    people = dict(roster or {})
-    for student in gradebook.students:
-        names = (student.last_name or "", student.first_name or "", student.email or "")
-        people.setdefault(student.id, Person(student.id, student.id if roster is None else "", *names))
+    roster = {person.id for person in read_roster(path)} if path.exists() else set()
     maximum = Decimal(repr(gradebook.find_assignment(assignment).max_score))
     return maximum, [
         replace(_total(folder, gradebook, assignment, person, maximum), in_roster=id in (roster or people))
@@ -64,7 +60,12 @@ def _total(
         handed_in = folder.folder("submitted", person.id, assignment)
         return StudentTotal(person, ungraded=handed_in.is_dir() and any(handed_in.iterdir()))
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    above = sorted(grade.name for grade in grades if (grade.manual_score or 0) > grade.max_score)
+    names = gradebook_items(submission.assignment)
+    above = sorted(
+        names[grade.notebook.name, grade.name]
+        for grade in grades
+        if (grade.manual_score or 0) > grade.max_score
+    )
     total = rounded(final_score(submission), maximum)
     return StudentTotal(person, total, tuple(sorted(waiting_items(submission))), tuple(above))
 
@@ -77,8 +78,13 @@ def final_score(submission: SubmittedAssignment) -> float:
 
 def waiting_items(submission: SubmittedAssignment) -> set[str]:
     """Names of the items that wait for a person."""
-    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    return {grade.name for grade in grades if grade.needs_manual_grade and grade.manual_score is None}
+    names = gradebook_items(submission.assignment)
+    return {
+        names[notebook.name, grade.name]
+        for notebook in submission.notebooks
+        for grade in notebook.grades
+        if grade.needs_manual_grade and grade.manual_score is None
+    }
 
 
 def rounded(score: float, maximum: Decimal) -> Decimal:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader import preprocessors
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
@@ -20,16 +22,49 @@ from chainrule.handin.inspection import HAND_IN_TAG
 from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
-from chainrule.intake.notebook import MAX_BYTES, read
-from chainrule.metadata import check_source
+from chainrule.intake.roster import read_roster
+from chainrule.intake.notebook import MAX_BYTES, read_source
 from chainrule.release.numbers import remove_marks
+from chainrule.release.source import problems
 
 
 class CheckMetadata(NbGraderPreprocessor):
-    """Refuse a notebook whose `metadata.chainrule`, of its own or of a cell, is not what `chainrule.metadata` says."""
+    """Refuse a notebook that nbgrader's steps would refuse or release with solutions, and name the cell.
+
+    `metadata.chainrule`, of its own or of a cell, has to be what `chainrule.metadata` says.
+    """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        check_source(nb, f"{resources['nbgrader']['notebook']}.ipynb")
+        if found := list(problems(nb, f"{resources['nbgrader']['notebook']}.ipynb", self)):
+            raise CourseError("\n".join(found))
+        return nb, resources
+
+
+class InstantiateTests(preprocessors.InstantiateTests):
+    """nbgrader's step that makes tests of `### AUTOTEST` lines, by running the reference solution.
+
+    Grading makes the instructor's notebook anew for each student, so the tests of equal notebooks are kept.
+    """
+
+    kept: ClassVar[dict[str, list[str]]] = {}  # the sources of a notebook's cells with tests
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        if not any(self.autotest_delimiter in cell.source for cell in nb.cells if cell.cell_type == "code"):
+            return nb, resources
+        folder = resources["metadata"]["path"]
+        files = [Path(place, self.autotest_filename) for place in (folder, ".")]
+        parts = [
+            nb.metadata.get("kernelspec"),
+            folder,
+            [[cell.cell_type, cell.source, cell.metadata.get("nbgrader")] for cell in nb.cells],
+            [path.read_text(encoding="utf-8") for path in files if path.is_file()],
+        ]
+        known = json.dumps(parts, sort_keys=True)
+        if known not in self.kept:
+            nb, resources = super().preprocess(nb, resources)
+            self.kept[known] = [cell.source for cell in nb.cells]
+        for cell, source in zip(nb.cells, self.kept[known], strict=True):
+            cell.source = source
         return nb, resources
 
 
@@ -71,6 +106,11 @@ class AddHandIn(NbGraderPreprocessor):
         patterns = [FilePattern.parse(text) for text in Course(parent=self).handin.get(assignment, [])]
         alone = len(self._sources(assignment)) == 1
         for pattern in patterns:
+            if unknown := re.findall(r"\{(?!last\}|first\})[^}]*\}?", pattern.name):
+                raise CourseError(
+                    f"c.Course.handin[{assignment!r}] in {CONFIG}: {pattern.name} has {unknown[0]!r}; "
+                    "only {last} and {first} are replaced by a student's names"
+                )
             if not pattern.can_be_packed or not (pattern.inside or pattern.suffix == ".pdf" or alone):
                 raise CourseError(
                     f"c.Course.handin[{assignment!r}] in {CONFIG}: {pattern.name} cannot be made: write 'NAME.pdf', "
@@ -85,7 +125,7 @@ class AddHandIn(NbGraderPreprocessor):
         return sorted(Path(directory.root, source).glob("*.ipynb"))
 
     def _spec(self, assignment: str) -> HandInSpec:
-        notebooks = {path.name: read(path) for path in self._sources(assignment)}
+        notebooks = {path.name: read_source(path) for path in self._sources(assignment)}
         stubs = ClearSolutions(parent=self)
         return HandInSpec(
             assignment=assignment,
@@ -144,6 +184,24 @@ class SaveDueDate(NbGraderPreprocessor):
             with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
                 # the gradebook keeps UTC without a zone
                 gradebook.update_or_create_assignment(assignment, duedate=due.replace(tzinfo=None))
+        return nb, resources
+
+
+class SaveRoster(NbGraderPreprocessor):
+    """Write the names and email addresses of the course's roster into the gradebook, if there is a roster."""
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        path = Path(CourseDirectory(parent=self).root, Course(parent=self).roster)
+        if path.exists():
+            people = read_roster(path)
+            with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
+                known = {student.id: student for student in gradebook.students}
+                for person in people:
+                    told = {"last_name": person.last, "first_name": person.first, "email": person.email}
+                    told = {name: value for name, value in told.items() if value}
+                    student = known.get(person.id)
+                    if student is None or any(getattr(student, name) != told[name] for name in told):
+                        gradebook.update_or_create_student(person.id, **told)
         return nb, resources
 
 

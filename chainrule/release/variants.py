@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
@@ -11,10 +12,10 @@ import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import SaveCells
-from traitlets import import_item
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.roster import STUDENT_ID
+from chainrule.release.master import release_steps, resources_for
 from chainrule.release.numbers import (
     MANIFEST,
     Manifest,
@@ -25,7 +26,7 @@ from chainrule.release.numbers import (
     with_numbers,
     variants_folder,
 )
-from chainrule.release.preprocessors import SaveDueDate
+from chainrule.release.preprocessors import SaveDueDate, SaveRoster
 from chainrule.release.versions import KeepVersion
 
 
@@ -120,15 +121,10 @@ def release_notebook(folder: CourseFolder, assignment: str, path: Path, numbers:
     """
     converter = GenerateAssignment(coursedir=folder.directory, config=folder.config)
     exporter = converter.exporter_class(parent=converter, config=converter.config)
-    for step in map(import_step, converter.preprocessors):
-        if step not in (SaveCells, SaveDueDate, KeepVersion):
+    for step in release_steps(folder.config):
+        if step not in (SaveCells, SaveDueDate, SaveRoster, KeepVersion):
             exporter.register_preprocessor(step)
-    where = {"assignment": assignment, "notebook": path.stem, "student": "."}
     nb = with_numbers(nbformat.read(path, as_version=4), numbers)
-    text, _ = exporter.from_notebook_node(nb, {"nbgrader": where})
+    with contextlib.chdir(folder.root):  # as nbgrader does: paths in options are relative to it
+        text, _ = exporter.from_notebook_node(nb, resources_for(folder.directory, assignment, path.stem))
     return str(text)
-
-
-def import_step(step: type | str) -> type:
-    """A preprocessor. The configuration may give its dotted name instead."""
-    return import_item(step) if isinstance(step, str) else step

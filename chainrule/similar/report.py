@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -29,8 +30,19 @@ class Side(NamedTuple):
     text: Markup
 
 
-def page(corpus: Corpus, comparison: Comparison, assignment: str, terms: Iterable[str] = ()) -> str:
-    """The page. `terms` are the names of the past terms."""
+def page(
+    corpus: Corpus,
+    comparison: Comparison,
+    assignment: str,
+    terms: Iterable[str] = (),
+    names: Mapping[str, str] | None = None,
+) -> str:
+    """The page.
+
+    Args:
+        terms: the names of the past terms.
+        names: of this term's students, by id.
+    """
     ours = [handin for handin in corpus.handins if not handin.term]
     past = len(corpus.handins) - len(ours)
     pairs = [(pair, list(_questions(comparison, pair))) for pair in comparison.pairs]
@@ -47,7 +59,7 @@ def page(corpus: Corpus, comparison: Comparison, assignment: str, terms: Iterabl
         unreadable=corpus.unreadable,
         cut=[(handin, question) for handin in corpus.handins for question in handin.cut],
         max_expected=MAX_EXPECTED,
-        name=name,
+        name=partial(name, names=names),
         printable=printable,
         strength=comparison.strength,
         by_chance=lambda pair: _expected_text(pair.expected),
@@ -62,9 +74,10 @@ def _expected_text(expected: float) -> str:
     return "many" if expected >= 10 else f"{expected:.2g}" if expected >= 1e-4 else "< 0.0001"
 
 
-def name(handin: Handin) -> str:
-    """The student of a hand-in, with the term if it is a past one."""
-    return printable(f"{handin.student} ({handin.term})" if handin.term else handin.student)
+def name(handin: Handin, names: Mapping[str, str] | None = None) -> str:
+    """The student of a hand-in, with the term if it is a past one, else with the name if `names` has it."""
+    more = handin.term or (names or {}).get(handin.student)
+    return printable(f"{handin.student} ({more})" if more else handin.student)
 
 
 def printable(text: str) -> str:

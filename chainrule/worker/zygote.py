@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.worker import confine
+from chainrule.worker.messages import PACKER
 
 MAX_REQUEST = 1 << 20
 # The kernel's sockets, in the order of their ports, and then the referee's: their descriptors in a worker.
@@ -158,7 +159,7 @@ def become_kernel(connection: socket.socket, spec: confine.SandboxSpec) -> None:
         sys.path.append("")
         connection_file = Path(spec.sockets, "kernel.json")
         connection_file.write_text(json.dumps(spec.connection), encoding="utf-8")
-        arguments = ["-f", str(connection_file), "--HistoryManager.hist_file=:memory:"]
+        arguments = ["-f", str(connection_file), "--HistoryManager.hist_file=:memory:", PACKER]
         sys.argv = ["ipykernel_launcher", *arguments]
         kernel_class().launch_instance(argv=arguments)
     except SystemExit:

@@ -551,7 +551,7 @@ class BatchAnswers:
     def lonely(self) -> dict[str, tuple[int, int]]:
         """Gradients for parameters that hold a single sample's part: the number of the sample, from 1, and the power of
         N that the answer has too much; with 1/N and without it the power is 0."""
-        found = {}
+        found: dict[str, tuple[int, int]] = {}
         for name in ("dV", "db2", "dW", "db1"):
             with suppress(CheckFailed):
                 own = numbers(self.result[name], name).squeeze()

@@ -453,7 +453,11 @@ def expect_weights(answer: Answer) -> None:
             if c is not None and abs(c - 1) > 1e-6:
                 raise CheckFailed(f"delta[1] of two layers is {c:.4g} times what it should be")
             continue
-        if goes(lambda d, W, net=net: (d * SLOPES[net.kinds[2]](net.z[2])) @ W[2]):
+
+        def sloped_again(delta: Tensor, W: Layers, net: Network = net) -> Tensor:
+            return (delta * SLOPES[net.kinds[2]](net.z[2])) @ W[2]
+
+        if goes(sloped_again):
             raise CheckFailed(
                 "delta[1] of two layers: delta is ∂L/∂z of the last layer already, so it meets no g′(z[2]) any more"
             )

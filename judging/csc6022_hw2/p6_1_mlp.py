@@ -1217,7 +1217,7 @@ def _expect_errors(student: Student, hidden: int, lam: float, draws: int) -> Non
         right, got = history(draw, draw), own[draw]
         if near(got, right["test"][-1]):
             continue
-        mistakes = {
+        mistakes: dict[str, Callable[[int], Tensor]] = {
             "the smallest error of the training, and the last one is asked for": lambda d: history(d, d)[
                 "test"
             ].min(),

@@ -65,6 +65,16 @@ FORMS: dict[str, dict[str, Callable[..., Any]]] = {
 }
 
 
+# Checks that junk passes because it is the right answer.
+RIGHT = {
+    ("p6_2_cnn_pytorch", "zeros"): {"zero_bias: zeros"},
+    ("p6_2_cnn_pytorch", "arguments"): {
+        "flatten: one row for each picture",
+        "flatten keeps pictures apart and the order channel, row, column",
+    },
+}
+
+
 def defined(source: str) -> list[str]:
     """The names that a cell defines."""
     names: list[str] = []
@@ -96,7 +106,10 @@ def test_junk_in_every_answer_earns_nothing(notebook: str, kind: str, classroom:
     torch.manual_seed(0)
     done = rehearse(modules, sources, [name for name in sources if name not in items], items, classroom)
     earned = {
-        f"{name}: {c.name}": c.points for name, r in done.items() for c in r.checks if c.passed and c.points
+        f"{name}: {c.name}": c.points
+        for name, r in done.items()
+        for c in r.checks
+        if c.passed and c.points and c.name not in RIGHT.get((notebook, kind), ())
     }
     assert earned == {}
     assert [

@@ -29,7 +29,7 @@ from chainrule.intake.report import DownloadReport
 from chainrule.intake.roster import Person, read_roster
 from chainrule.intake.unpack import DownloadedFile
 
-LISTS = ("taken", "repaired", "kept", "refused", "unknown")
+LISTS = ("taken", "repaired", "kept", "refused", "unknown", "ignored")
 HANDIN = ["{last}_{first}_tiny.pdf", "{last}_{first}_tiny.ipynb"]
 ROSTER = "id,username,last,first,email\n1,alee,Lee,Ann,ann@example.org\n2,bo_lee,Chen,Bo,\n3,lee,Lee,Cy,\n"
 ANN = "HW_1_alee_attempt_2026-07-13-11-00-00_"

@@ -321,6 +321,25 @@ def test_gradients_of_a_function() -> None:
     assert not x.requires_grad
 
 
+def test_gradients_through_a_change_in_place() -> None:
+    def f(x: torch.Tensor) -> torch.Tensor:
+        x *= 3
+        return x
+
+    x = torch.ones(2)
+    assert student(f=f).f.gradients(x, upstream=torch.ones(2)).inputs[0].tolist() == [3.0, 3.0]
+    assert x.tolist() == [1.0, 1.0]
+
+
+def test_gradients_of_what_is_in_a_list() -> None:
+    def f(x: torch.Tensor, params: list[torch.Tensor]) -> torch.Tensor:
+        return x * params[0] + params[1].detach()
+
+    x = torch.tensor([2.0])
+    found = student(f=f).f.gradients(x, [torch.tensor([5.0]), torch.tensor([7.0])], upstream=torch.ones(1))
+    assert [g if g is None else g.tolist() for g in found.inputs] == [[5.0], [2.0], None]
+
+
 @pytest.mark.parametrize(
     "f", [lambda x: x.detach(), lambda x: None, lambda x: x.numpy(force=True), lambda x: [1]]
 )

@@ -216,7 +216,7 @@ def from_a_mac(s: Student) -> tuple[list[Upload], bytes | None]:
         ".DS_Store": b"x",
         f".ipynb_checkpoints/{s.stem}-checkpoint.ipynb": s.notebook,
     }
-    expected = {f"hw.zip/{each}": "repaired" if each == name else "unknown" for each in files}
+    expected = {f"hw.zip/{each}": "repaired" if each == name else "ignored" for each in files}
     return [s.pdf(), Upload("hw.zip", archive(files), expected)], s.notebook
 
 

@@ -124,12 +124,12 @@ WRONG_1_1 = {
     "negative": Wrong({"k_strongly"}, "at least one", "k_strongly = -66"),
     "NaN": Wrong({"t_convex"}, "NaN", 't_convex = float("nan")'),
     "zeros": Wrong(
-        lost("1.1") - {"verdict"},
+        lost("1.1"),  # the verdict, too: nothing is behind it
         "H is",
         "H = [[0, 0], [0, 0]]; L = m = t_convex = t_strongly = k_convex = k_strongly = 0",
     ),
     "ones": Wrong(
-        lost("1.1") - {"verdict", "m"},
+        lost("1.1"),
         "H is",
         "H = [[1, 1], [1, 1]]; L = m = t_convex = t_strongly = k_convex = k_strongly = 1",
     ),
@@ -158,10 +158,9 @@ RIGHT_1_2: dict[str, Sources | Right] = {
     "a dict by layer": Right(
         {"(network)"}, "layer_sizes = {i: s for i, s in reversed(list(enumerate(layer_sizes, 1)))}"
     ),
-    "an array": Right(
-        {"(form)", "(network)"},
-        "layer_sizes = np.array(layer_sizes); layer_parameters = np.array(layer_parameters)",
-    ),
+    "an array": "layer_sizes = np.array(layer_sizes); layer_parameters = np.array(layer_parameters)",
+    "sizes as texts": "layer_sizes = [' x '.join(map(str, size)) for size in layer_sizes]",
+    "NumPy numbers in a list": "layer_parameters = list(np.array(layer_parameters))",
     "tensors": "layer_sizes = torch.tensor(layer_sizes); layer_parameters = torch.tensor(layer_parameters)",
     "with the input": Right({"(form)", "(network)"}, "layer_sizes = [(28, 28, 1), *layer_sizes]"),
     "products": 'layer_parameters[0] = "5*5*1*16 + 16"; layer_parameters[7] = "800·10 + 10"',

@@ -271,12 +271,12 @@ WRONG_CONVNET = {
         convnet("F.relu → F.gelu", "F.linear(flatten(h), w3, b3) → F.linear(flatten(h), w3, b3).softmax(1)"),
     ),
     "zeros": Wrong(
-        {"padding", "convolutions", "layout", "raw"},
+        {"shape", "padding", "convolutions", "layout", "raw"},
         "",
         "def three_layer_convnet(x, params):\n    return torch.zeros(len(x), len(params[5]))\n",
     ),
     "biases only": Wrong(
-        {"padding", "convolutions", "layout", "raw"},
+        {"shape", "padding", "convolutions", "layout", "raw"},
         "",
         "def three_layer_convnet(x, params):\n    return params[5].expand(len(x), -1)\n",
     ),
@@ -343,7 +343,7 @@ WRONG_INIT = {
         {"weights"}, "has variance", init("random_weight((32, 3, 5, 5)) → 0.01 * torch.randn(32, 3, 5, 5)")
     ),
     "zeros": Wrong(
-        {"weights", "small", "biases"},
+        {"shapes", "weights", "small", "biases"},
         "",
         """
 def init_params():
@@ -378,6 +378,7 @@ def step(*changes: str) -> str:
 
 
 RIGHT_STEP = {
+    "to float32": step("loss = F → x = x.to(device, dtype=torch.float32)\n    loss = F"),
     "no_grad": STEP,
     "data": step("p -= lr * p.grad → p.data -= lr * p.grad.data"),
     "sub_": step("p -= lr * p.grad → p.sub_(p.grad, alpha=lr)"),
@@ -539,6 +540,11 @@ class ThreeLayerConvNet(nn.Module):
 EVERY_READING = {"padding", "convolutions", "layout", "raw"}
 
 WRONG_MODULE = {
+    "no gradient for the first convolution": Wrong(
+        {"by heart"},
+        "no gradient reaches it",
+        module("F.relu(self.conv1(x)) → F.relu(self.conv1(x)).detach()"),
+    ),
     "20 first padding lost": Wrong(
         {"padding"},
         "first convolution pads by 0",
@@ -696,6 +702,9 @@ def accuracy(model, loader):
 }
 
 WRONG_ACCURACY = {
+    "39 layers left in evaluation mode": Wrong(
+        {"restored"}, "its layers are left", measure("model.train(was) → model.training = was")
+    ),
     "39 mode not restored": Wrong(
         {"restored"}, "left in evaluation mode", measure("    model.train(was)\n → ")
     ),
@@ -847,9 +856,33 @@ WRONG_TRAIN = {
         {"losses"}, "number of losses", loop("            losses.append →         losses.append")
     ),
     "nothing returned": Wrong({"losses"}, "is nothing", loop("    return losses\n → ")),
+    "the rate halved every epoch": Wrong(
+        {"sgd"},
+        "the second epoch's is 0.5 times the first epoch's",
+        loop(
+            "        model.train()\n →         model.train()\n        for group in optimizer.param_groups:\n"
+            "            group['lr'] *= 0.5 ** (epoch > 0)\n"
+        ),
+    ),
+    "gradients of two batches added": Wrong(
+        {"sgd"},
+        "the gradients of two batches",
+        loop(
+            "for x, y in loader → for step, (x, y) in enumerate(loader, 1)",
+            "            optimizer.zero_grad()\n → ",
+            "            optimizer.step()\n →             if step % 2 == 0:\n"
+            "                optimizer.step()\n                optimizer.zero_grad()\n",
+        ),
+    ),
+    "39 evaluation mode after the first epoch": Wrong(
+        {"mode"}, "after the first epoch", loop("        model.train()\n →         model.train(epoch == 0)\n")
+    ),
+    "the first epoch's losses again": Wrong(
+        {"losses"}, "are those of the first", loop("return losses → return losses[: len(loader)] * epochs")
+    ),
     "an optimizer of its own": Wrong(
         {"sgd"},
-        "off by",
+        "whatever the optimizer's learning rate",
         loop("    losses = []\n →     losses = []\n    optimizer = optim.SGD(model.parameters(), lr=0.05)\n"),
     ),
     "pass": Wrong(
@@ -1122,7 +1155,7 @@ def train_open(model, train_loader, val_loader):
             loss.backward()
             optimizer.step()
         history["loss"].append(loss.item())
-        history["validation accuracy"].append(0.5)
+        history["validation accuracy"].append(accuracy(model, val_loader))
     return history
 """
 
@@ -1142,6 +1175,14 @@ RIGHT_OPEN_TRAINING = {
 }
 
 WRONG_OPEN_TRAINING = {
+    "invented accuracies": Wrong(
+        {"trains"}, "measure it after every epoch", open_training("accuracy(model, val_loader) → 0.5")
+    ),
+    "the training images' accuracy": Wrong(
+        {"trains"},
+        "on val_loader",
+        open_training("accuracy(model, val_loader) → accuracy(model, train_loader)"),
+    ),
     "eleven epochs": Wrong({"trains"}, "has 11 numbers", open_training("range(5) → range(11)")),
     "no history": Wrong({"trains"}, "a dict of lists", open_training("    return history\n → ")),
     "a list": Wrong({"trains"}, "a dict of lists", open_training("return history → return history['loss']")),

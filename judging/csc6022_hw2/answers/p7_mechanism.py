@@ -13,7 +13,7 @@ CHECKS = {
     "p7_3-heads": ("form", "own", "result", "cross", "mask", "kept", "learnt", "eval"),
     "p7_4-positions": ("form", "lookup", "root", "values", "same", "fixed", "dropout"),
     "p7_5-sublayer": ("form", "own", "norm", "gain", "connected", "dropout"),
-    "p7_6-decoder": ("form", "memory", "masks", "order", "registered"),
+    "p7_6-decoder": ("form", "memory", "masks", "order", "registered", "dropout"),
     "p7_7-model": ("runs", "twice", "future", "padding", "source", "words"),
 }  # fmt: skip
 
@@ -257,6 +257,13 @@ PAD, CAUSAL = "(tokens != pad).unsqueeze(-2)", "torch.triu(torch.ones(1, n, n), 
 BOTH = "padding_mask(tokens, pad) & causal_mask(tokens.shape[-1]).to(tokens.device)"
 
 WRONG_MASKS = {
+    "a table for 16 words": Wrong(
+        {"causal"},
+        "(1, 16, 16)",
+        masks(
+            "def causal_mask(n):\n → def causal_mask(n):\n    if n > 16:\n        return causal_mask(16)\n"
+        ),
+    ),
     "padding inverted": Wrong({"padding"}, "inverted", masks("tokens != pad → tokens == pad")),
     "pad mask on queries": Wrong(
         {"form", "padding"}, "closes the rows", masks(".unsqueeze(-2) → .unsqueeze(-1)")
@@ -349,6 +356,7 @@ def inline(divisor: str) -> str:
 
 
 RIGHT_HEADS = {
+    "lazy": heads("nn.Linear(d_model, d_model) → nn.LazyLinear(d_model)"),
     "a list of four": HEADS,
     "no biases": heads("nn.Linear(d_model, d_model) → nn.Linear(d_model, d_model, bias=False)"),
     "attention inline": inline("math.sqrt(self.d_k)"),
@@ -447,6 +455,40 @@ class MultiHeadAttention(nn.Module):
 }
 
 WRONG_HEADS = {
+    "values from the key": Wrong(
+        {"result"},
+        "the values are projected from `key`",
+        heads("zip(self.linears, (query, key, value)) → zip(self.linears, (query, key, key))"),
+    ),
+    "values by the key's projection": Wrong(
+        {"result"},
+        "share one projection",
+        heads(
+            "zip(self.linears, (query, key, value)) → "
+            "zip([self.linears[0], self.linears[1], self.linears[1]], (query, key, value))"
+        ),
+    ),
+    "the residual inside": Wrong(
+        {"result"},
+        "the query is added",
+        heads(
+            "        B = query.size(0)\n →         B, start = query.size(0), query\n",
+            "return self.linears[-1](x) → return start + self.linears[-1](x)",
+        ),
+    ),
+    "a fixed dropout": Wrong(
+        {"eval"}, "its rate is the argument", heads("nn.Dropout(p=dropout) → nn.Dropout(0.1)")
+    ),
+    "dropout on the output": Wrong(
+        {"eval"},
+        "acts on the output",
+        heads(
+            "dropout=self.dropout → dropout=None", "self.linears[-1](x) → self.dropout(self.linears[-1](x))"
+        ),
+    ),
+    "weights without the mask": Wrong(
+        {"kept"}, "before the mask", heads("weights.detach() → attention(query, key, value)[1].detach()")
+    ),
     "view instead of transpose": Wrong(
         {"result"},
         "then transpose",
@@ -742,6 +784,19 @@ RIGHT_SUBLAYER = {
 }
 
 WRONG_SUBLAYER = {
+    "half the sublayer": Wrong(
+        {"connected"},
+        "0.5 · what the sublayer gives",
+        sublayer("self.dropout(sublayer(self.norm(x))) → 0.5 * self.dropout(sublayer(self.norm(x)))"),
+    ),
+    "normalised twice": Wrong(
+        {"connected"},
+        "is normalised, too",
+        sublayer("self.dropout(sublayer(self.norm(x))) → self.dropout(self.norm(sublayer(self.norm(x))))"),
+    ),
+    "the gain starts at random": Wrong(
+        {"gain"}, "it should start at 1", sublayer("torch.ones(features) → torch.randn(features)")
+    ),
     "unbiased variance": Wrong({"norm"}, "n − 1", sublayer("unbiased=False → unbiased=True")),
     "unbiased std plus eps": Wrong(
         {"norm"}, "n − 1", sublayer("(var + self.eps).sqrt() → (x.std(-1, keepdim=True) + self.eps)")
@@ -891,6 +946,12 @@ RIGHT_DECODER = {
 }
 
 WRONG_DECODER = {
+    "no dropout": Wrong(
+        {"dropout"}, "hand on the argument", decoder("Sublayer(d_model, dropout) → Sublayer(d_model, 0.0)")
+    ),
+    "a fixed dropout": Wrong(
+        {"dropout"}, "with dropout=0.0", decoder("Sublayer(d_model, dropout) → Sublayer(d_model, 0.1)")
+    ),
     "memory ignored": Wrong(
         {"form", "memory"},
         "the memory is ignored",
@@ -938,8 +999,8 @@ WRONG_DECODER = {
         {"registered"},
         "none made in forward",
         decoder(
-            "        self.sublayer = nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)])\n → ",
-            "m = memory → m = memory\n        sublayer = [Sublayer(self.size, 0.0) for _ in range(3)]",
+            "self.sublayer = nn.ModuleList([Sublayer(d_model, dropout) for _ in range(3)]) → self.rate = dropout",
+            "m = memory → m = memory\n        sublayer = [Sublayer(self.size, self.rate) for _ in range(3)]",
             "self.sublayer → sublayer",
         ),
     ),
@@ -953,7 +1014,7 @@ WRONG_DECODER = {
         ),
     ),
     "x returned": Wrong(
-        {"form", "memory", "masks", "order"},
+        {"form", "memory", "masks", "order", "dropout"},
         "is not that of",
         decoder("return self.sublayer[2](x, self.feed_forward) → return 2 * m"),
     ),

@@ -369,6 +369,14 @@ RIGHT_BATCHES = {
 }
 
 WRONG_BATCHES = {
+    "batches shuffled": Wrong(
+        {"pairs"},
+        "together each time",
+        batches(
+            "parts = list(zip(source.split(size), target.split(size)))",
+            "return [parts[i] for i in torch.randperm(len(parts))]",
+        ),
+    ),
     "44 shuffled apart": Wrong(
         {"pairs"},
         "shuffled apart",
@@ -664,7 +672,7 @@ WRONG_GREEDY = {
         greedy("return tokens → return tokens * 0 + start"),
     ),
     "the source": Wrong(
-        {"path"},
+        {"path", "mode"},
         "off by",
         greedy("return tokens → return torch.cat([tokens[:, :1], source, source], 1)[:, :max_len]"),
     ),

@@ -18,7 +18,16 @@ from judging.csc6022_hw2.p7.probes import (
     normal,
 )
 from judging.csc6022_hw2.p7.reference import causal_mask
-from judging.csc6022_hw2.p7.sublayers import FEATURES, Connection, connected, connections, norms, sublayer_of
+from judging.csc6022_hw2.p7.sublayers import (
+    FEATURES,
+    Connection,
+    connected,
+    connections,
+    expect_sublayer_dropped,
+    from_the_start,
+    norms,
+    sublayer_of,
+)
 
 # of query, key and value, in the stubs of self-attention and of attention over the memory
 SHARES = ((0.5, 1.0, -0.7), (-0.4, 0.8, 1.1))
@@ -114,12 +123,20 @@ def decoder_layer(student: Student) -> tuple[Model, Tensor, Tensor]:
     """A decoder layer of the student's with stubs for both attentions, and weight and bias of its feed-forward."""
     draw = generator(121)
     weight, bias = normal(draw, FEATURES, FEATURES), normal(draw, FEATURES)
+    return made_of(student, SHARES, weight, bias, 0.0), weight, bias
+
+
+def made_of(
+    student: Student, shares: Sequence[Sequence[float]], weight: Tensor, bias: Tensor, dropout: float
+) -> Model:
+    """A decoder layer of the student's with stubs for both attentions that take these shares, and a feed-forward with
+    this weight and bias."""
     feed_forward = student.make_network(
         ("Linear", FEATURES, FEATURES), state={"0.weight": weight, "0.bias": bias}
     )
-    first, second = (student.make_stub_attention(*shares) for shares in SHARES)
-    made = student.DecoderLayer(FEATURES, first, second, feed_forward, 0.0)
-    return expect_module(made, "DecoderLayer"), weight, bias
+    first, second = (student.make_stub_attention(*some) for some in shares)
+    made = student.DecoderLayer(FEATURES, first, second, feed_forward, dropout)
+    return from_the_start(student, expect_module(made, "DecoderLayer"))
 
 
 def decoding(student: Student) -> tuple[int, int, int] | None:
@@ -138,9 +155,8 @@ def decoding(student: Student) -> tuple[int, int, int] | None:
     ways: list[Connection] = [connections(norms(student, FEATURES)[0])[""]]
     with contextlib.suppress(CheckFailed):
         connection = connected(student)
-        if connection is not None:
-            mistake, norm = connection
-            ways.append(connections(norm)[mistake])
+        if connection is not None and connection.effective:
+            ways.append(connection.connect)
     kinds = (range(len(mistakes)) for mistakes in (MEMORY_MISTAKES, MASK_MISTAKES, ORDER_MISTAKES))
     triples = [(a, b, c) for a, b, c in itertools.product(*kinds)]
     for mistakes in sorted(triples, key=lambda mistakes: sum(map(bool, mistakes))):
@@ -170,6 +186,44 @@ def expect_decoding(student: Student, part: int) -> None:
         raise CheckFailed("the result is not that of self-attention, attention over the memory, feed-forward")
     mistake = (MEMORY_MISTAKES, MASK_MISTAKES, ORDER_MISTAKES)[part][mistakes[part]]
     expect(not mistake).is_true(mistake)
+
+
+def expect_dropout_in_each(student: Student) -> None:
+    """The argument `dropout` is the rate of each of the three connections. One sublayer at a time gives more than 0."""
+    rate, draw = 0.3, generator(125)
+    x, memory = (2 * normal(draw, 50, 4, FEATURES).float() for _ in range(2))
+    inputs = x, memory, torch.ones(50, 1, 4).bool(), causal_mask(4)
+    zero, connection = torch.zeros(FEATURES, FEATURES), connected(student)
+
+    def ran(active: int, dropout: float, training: bool) -> Tensor:
+        shares = [SHARES[i] if i == active else (0.0, 0.0, 0.0) for i in range(2)]
+        bias = torch.full((FEATURES,), 3.0 if active == 2 else 0.0)
+        layer = made_of(student, shares, zero, bias, dropout)
+        return numbers(layer.forward(*inputs, training=training), "the result")
+
+    nothing, again, *each = (ran(active, 0.0, False) for active in (-1, -1, 0, 1, 2))
+    expect(differ(nothing, again, 1e-3, 1e-4) == 0).is_true("two passes in evaluation mode give two results")
+    effective = [differ(nothing, full, 1e-3, 1e-3) > 0 for full in each]  # `expect_decoding` judges that
+    expect(any(effective)).is_true("no sublayer has an effect on the result")
+    try:
+        expect_sublayer_dropped(student)
+    except CheckFailed:
+        return  # part 5 judges that
+    names = ("self-attention", "attention over the memory", "feed-forward")
+    for active in [i for i in range(3) if effective[i]]:
+        without, dropped = ran(active, 0.0, True), ran(active, rate, True)
+        what = f"what {names[active]} gives"
+        expect(differ(without, each[active], 1e-3, 1e-4) == 0).is_true(
+            f"with dropout=0.0 some of {what} is dropped in training mode: hand on the argument `dropout`"
+        )
+        expect(differ(dropped, each[active], 1e-3, 1e-4) > 0).is_true(
+            f"nothing of {what} is dropped in training mode: hand on the argument `dropout`"
+        )
+        if connection is not None and not connection.mistake:
+            share = float(((dropped - nothing).abs() < 1e-5).double().mean())
+            expect(share, f"the share that is dropped of {what}, for dropout={rate:g},").close_to(
+                rate, rtol=0, atol=0.07
+            )
 
 
 def expect_all_registered(student: Student) -> None:

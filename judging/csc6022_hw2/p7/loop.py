@@ -12,7 +12,7 @@ from torch import Tensor
 
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Opaque, Student
-from judging.csc6022_hw2.p7.probes import ATOL
+from judging.csc6022_hw2.p7.probes import ATOL, RTOL
 from judging.csc6022_hw2.p7.reference import padding_mask, target_mask
 from judging.csc6022_hw2.p7.targets import loss_gradient, shift, shifted, smoothed_loss
 from judging.csc6022_hw2.p7.tiny import Tiny
@@ -28,7 +28,7 @@ def expect_batches(student: Student) -> None:
     n, size = 23, 5
     source = torch.arange(n * 3).reshape(n, 3) + 100
     target = torch.arange(n * 2).reshape(n, 2) + 1000
-    orders = []
+    orders, neighbours = [], []
     for _ in range(2):
         answer = student.shuffled_batches(source, target, size)
         if not isinstance(answer, list | tuple) or not answer:
@@ -52,8 +52,12 @@ def expect_batches(student: Student) -> None:
             [5, 5, 5, 5, 3]
         )
         orders.append(first.tolist())
+        neighbours.append({frozenset(part.tolist()) for part in first.split(sizes)})
     expect(orders[0] != sorted(orders[0]) and orders[0] != orders[1]).is_true(
         "the order is the same each time: draw a new one at every call"
+    )
+    expect(neighbours[0] != neighbours[1]).is_true(
+        "the same pairs are in a batch together each time: shuffle the pairs, then cut them into batches"
     )
 
 
@@ -249,6 +253,10 @@ def expect_train_mode(student: Student) -> None:
         eval_loss = run_epochs(student, tiny_model(student, tiny), [batches_for()], 0.1, rate=0.0, decay=1.0)
         same = differ(numbers(loss, "the mean loss"), numbers(eval_loss, "the mean loss"), 1e-3, 0) == 0
         expect(not same).is_true("the weights don't change, and the loss is that of eval mode")
+        model = tiny_model(student, tiny, dropout=1.0, training=False)
+        again = run_epochs(student, model, [batches_for()], smoothing=0.1, rate=0.5, decay=1.0)
+        same = differ(numbers(loss, "the mean loss"), numbers(again, "the mean loss"), 1e-3, 0) == 0
+        expect(same).is_true("the weights don't change, and the loss is another each time")
     expect(not moved["source.weight"] and not moved["target.weight"]).is_true(
         "the model is trained in eval mode, as the last evaluation left it: begin with model.train()"
     )
@@ -256,7 +264,7 @@ def expect_train_mode(student: Student) -> None:
 
 def expect_report(student: Student) -> None:
     """The loss per token over all batches is right. The learning rate is 0, so that steps don't matter."""
-    tiny, batches = Tiny.random(*TINY, seed=5), batches_for()
+    tiny, batches = Tiny.random(*TINY, seed=5, scale=1.5), batches_for()  # losses that differ
     model = tiny_model(student, tiny)
     answer = numbers(
         run_epochs(student, model, [batches], smoothing=0.2, rate=0.0, decay=1.0), "the mean loss"
@@ -279,14 +287,20 @@ def expect_report(student: Student) -> None:
         if float(own[0].std()) > 1e-6:
             known.append(own)
     rows = torch.tensor([len(target) for _, target in batches]).double()
+    read = torch.tensor([int((source != 0).sum()) for source, _ in batches]).double()
+    given = torch.tensor([int((target != 0).sum()) for _, target in batches]).double()
     mistakes: dict[str, Tensor] = {}
     for loss, tokens, places in known:
-        if differ(value, loss @ tokens / tokens.sum(), 1e-3, ATOL) == 0:
+        if differ(value, loss @ tokens / tokens.sum(), RTOL, ATOL) == 0:
             return
         mistakes |= {
             "the batches' means are averaged, though they have different numbers of tokens": loss.mean(),
             "batches are weighted by their rows, not by their tokens": loss @ rows / rows.sum(),
             "padding is counted among the tokens": loss @ places / places.sum(),
+            "the source's tokens are counted, not the target's": loss @ read / read.sum(),
+            "the target's tokens are counted with the start token, which is no label": loss
+            @ given
+            / given.sum(),
             "losses per token are summed and then divided by all tokens": loss.sum() / tokens.sum(),
             "this is the sum over all tokens, not per token": loss @ tokens,
             "this is the sum of the batches' losses": loss.sum(),
@@ -295,4 +309,4 @@ def expect_report(student: Student) -> None:
             "it is divided by the number of batches, not of tokens": loss @ tokens / len(loss),
         }
     loss, tokens, _ = known[-1]
-    expect(value, "the mean loss").close_to(loss @ tokens / tokens.sum(), rtol=1e-3, mistakes=mistakes)
+    expect(value, "the mean loss").close_to(loss @ tokens / tokens.sum(), mistakes=mistakes)

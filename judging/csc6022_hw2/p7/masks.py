@@ -19,6 +19,13 @@ def sentences(pad: int = 0) -> Tensor:
     return torch.tensor([[5, 8, 2, pad, pad], [pad, 1, 6, 5, 4], [3, 4, pad, 6, pad]])
 
 
+def long_sentences() -> Tensor:
+    """Tokens (2, 37), the second sentence with padding at the end."""
+    tokens = torch.arange(74).reshape(2, 37) % 9 + 1
+    tokens[1, 20:] = 0
+    return tokens
+
+
 def table_of(mask: Any, name: str, shape: Sequence[int]) -> Tensor:
     """A mask as numbers 0 and 1, expanded to every sentence, query and key.
 
@@ -49,20 +56,26 @@ PADDING_MISTAKES: dict[str, Callable[[Tensor], Tensor]] = {
 
 def expect_padding(student: Student) -> None:
     """(B, 1, n), open at the keys that are words."""
-    tokens = sentences()
-    right = padding_mask(tokens).expand(3, 5, 5)
-    expect(
-        table_of(student.padding_mask(tokens), "the padding mask", (3, 5, 5)), "the padding mask"
-    ).close_to(right, mistakes={meaning: f(right) for meaning, f in PADDING_MISTAKES.items()})
+    for tokens in (sentences(), long_sentences()):
+        (rows, n), name = tokens.shape, "the padding mask"
+        right = padding_mask(tokens).expand(rows, n, n)
+        expect(table_of(student.padding_mask(tokens), name, (rows, n, n)), name).close_to(
+            right, mistakes={meaning: f(right) for meaning, f in PADDING_MISTAKES.items()}
+        )
 
 
 def expect_any_pad(student: Student) -> None:
     """The padding token is the argument `pad`, whatever its value."""
     first = table_of(student.padding_mask(sentences()), "the padding mask", (3, 5, 5))
     expect(bool((first != first[0, 0, 0]).any())).is_true("the padding mask is the same everywhere")
+    target = table_of(student.target_mask(sentences()), "the target mask", (3, 5, 5))
     for pad in (9, 11):
         again = table_of(student.padding_mask(sentences(pad), pad), "the padding mask", (3, 5, 5))
         expect(torch.equal(first, again)).is_true("the padding token is not always 0: use `pad`")
+        again = table_of(student.target_mask(sentences(pad), pad), "the target mask", (3, 5, 5))
+        expect(torch.equal(target, again)).is_true(
+            "the padding token of `target_mask` is not always 0: use its argument `pad`"
+        )
 
 
 CAUSAL_MISTAKES: dict[str, Callable[[int], Tensor]] = {
@@ -77,7 +90,7 @@ CAUSAL_MISTAKES: dict[str, Callable[[int], Tensor]] = {
 
 def expect_causal(student: Student) -> None:
     """(1, n, n), open up to the diagonal."""
-    for n in (5, 8, 1):
+    for n in (5, 8, 1, 37):
         table = table_of(student.causal_mask(n), "the causal mask", (1, n, n))
         mistakes = {meaning: f(n)[None] for meaning, f in CAUSAL_MISTAKES.items()}
         expect(table, f"the causal mask for n = {n}").close_to(causal_mask(n), mistakes=mistakes)
@@ -85,17 +98,28 @@ def expect_causal(student: Student) -> None:
 
 def expect_target(student: Student) -> None:
     """Both masks together, the right ones or the student's own."""
-    tokens = sentences()
-    shape = (3, 5, 5)
+    expect_target_of(student, sentences())
+    try:
+        expect_padding(student)
+        expect_causal(student)
+    except CheckFailed:
+        return  # where these don't work for long sentences, their checks say so
+    expect_target_of(student, long_sentences())
+
+
+def expect_target_of(student: Student, tokens: Tensor) -> None:
+    """The same for these sentences (B, n)."""
+    rows, n = tokens.shape
+    shape = (rows, n, n)
     table = table_of(student.target_mask(tokens), "the target mask", shape)
-    padding, causal = padding_mask(tokens).expand(shape), causal_mask(5).expand(shape)
+    padding, causal = padding_mask(tokens).expand(shape), causal_mask(n).expand(shape)
     right = padding & causal
     if torch.equal(table, right.double()):
         return
     with contextlib.suppress(CheckFailed):
         own = [
             table_of(student.padding_mask(tokens), "the padding mask", shape),
-            table_of(student.causal_mask(5), "the causal mask", shape),
+            table_of(student.causal_mask(n), "the causal mask", shape),
         ]
         varied = [bool((part != part.flatten()[0]).any()) for part in own]
         if all(varied) and torch.equal(table, own[0] * own[1]):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -43,6 +44,33 @@ def norm_of(student: Student, *args: Any) -> Model:
     return expect_module(student.LayerNorm(FEATURES, *args), "LayerNorm(features, eps)")
 
 
+def gain_and_bias(student: Student) -> tuple[str, str] | None:
+    """The student's names of gain and bias in a layer norm: the bias is the result if the gain is 0."""
+    layer = norm_of(student)
+    x, state = 3 * normal(generator(112), 2, 4, FEATURES).float() + 1, layer.state()
+    names = [name for name, value in state.items() if value.numel() == FEATURES]
+    shift = torch.arange(1.0, FEATURES + 1)
+    for gain, bias in itertools.permutations(names, 2):
+        layer.load({gain: 0 * state[gain], bias: shift.reshape(state[bias].shape)})
+        if agree(numbers(layer.forward(x), "the result"), shift.double().expand(x.shape)):
+            return gain, bias
+        layer.load(state)
+    return None
+
+
+def from_the_start(student: Student, layer: Model) -> Model:
+    """The layer, with gain 1 and bias 0 in each of the student's layer norms in it, whatever they start from."""
+    with contextlib.suppress(CheckFailed):
+        if names := gain_and_bias(student):
+            state, (gain, bias) = layer.state(), names
+            sizes = {name: value.numel() for name, value in state.items()}
+            for norm in [name.removesuffix(gain) for name in state if f".{name}".endswith(f".{gain}")]:
+                if sizes[norm + gain] == sizes.get(norm + bias) == FEATURES:
+                    ones, zeros = torch.ones_like(state[norm + gain]), torch.zeros_like(state[norm + bias])
+                    layer.load({norm + gain: ones, norm + bias: zeros})
+    return layer
+
+
 def expect_normalised(student: Student) -> None:
     """Mean 0 and variance 1 over the features, with eps in the root; gain and bias have their initial values."""
     x = 3 * normal(generator(111), 2, 4, FEATURES).float() + 1
@@ -69,13 +97,15 @@ def expect_normalised(student: Student) -> None:
             "eps has no effect": normalised(d, 1e-6),
             "nothing is normalised": d,
         }
-        expect(norm_of(student, eps).forward(x), f"the normalised vectors, for eps = {eps:g},").close_to(
+        layer = from_the_start(student, norm_of(student, eps))
+        expect(layer.forward(x), f"the normalised vectors, for eps = {eps:g},").close_to(
             normalised(d, eps), rtol=MODULE_RTOL, mistakes=mistakes
         )
 
 
 def expect_gain_and_bias(student: Student) -> None:
-    """Two parameters, gain and bias: with other values the result is gain · normalised + bias."""
+    """Two parameters, gain and bias, that start at 1 and 0: with other values the result is gain · normalised +
+    bias."""
     layer = norm_of(student)
     x = 3 * normal(generator(112), 2, 4, FEATURES).float() + 1
     before = numbers(layer.forward(x), "the result")
@@ -85,6 +115,12 @@ def expect_gain_and_bias(student: Student) -> None:
     if len(names) != 2:
         count = f"{len(names)} parameters, not two" if names else "no parameters"
         raise CheckFailed(f"there are {count}: gain and bias are nn.Parameter, and both are used")
+    if roles := gain_and_bias(student):
+        for role, name, start in zip(("gain", "bias"), roles, (1, 0), strict=True):
+            value = layer.state()[name].flatten()
+            expect(bool((value == start).all())).is_true(
+                f"the {role} starts at {value.tolist()[0]:.3g}, …: it should start at {start} for every feature"
+            )
     draw = generator(113)
     gain, bias = normal(draw, FEATURES) + 2, normal(draw, FEATURES)
     shapes = [layer.state()[name].shape for name in names]
@@ -112,6 +148,8 @@ def connections(norm: Norm) -> dict[str, Connection]:
         "x is added after it was normalised: add x itself": lambda x, f: norm(x) + f(norm(x)),
         "what the sublayer gives is normalised, not what it gets": lambda x, f: x + norm(f(x)),
         "both input and sum are normalised: only the input": lambda x, f: norm(x + f(norm(x))),
+        "what the sublayer gives is normalised, too: only what it gets": lambda x, f: x + norm(f(norm(x))),
+        "x is added twice, once normalised: add x itself, once": lambda x, f: x + norm(x) + f(norm(x)),
         "x is subtracted: add it": lambda x, f: f(norm(x)) - x,
         "neither residual nor normalisation": lambda x, f: f(x),
         "the sublayer has no effect": lambda x, f: x,
@@ -122,17 +160,34 @@ def norms(student: Student, size: int) -> list[Norm]:
     """Layer norm, the right one and the student's."""
 
     def own(x: Tensor) -> Tensor:
-        return numbers(student.LayerNorm(size).forward(x.float()), "the normalised vectors")
+        return numbers(
+            from_the_start(student, expect_module(student.LayerNorm(size), "LayerNorm")).forward(x.float()),
+            "the normalised vectors",
+        )
 
     return [lambda x: normalised(x.double(), 1e-6), own]
 
 
 def sublayer_of(student: Student, dropout: float = 0.0, size: int = FEATURES) -> Model:
-    return expect_module(student.Sublayer(size, dropout), "Sublayer(size, dropout)")
+    return from_the_start(student, expect_module(student.Sublayer(size, dropout), "Sublayer(size, dropout)"))
 
 
-def connected(student: Student) -> tuple[str, Norm] | None:
-    """How the student's `Sublayer` connects: the key of `connections`, and the norm; None if not recognised."""
+class Connected(NamedTuple):
+    """How the student's `Sublayer` connects.
+
+    Attributes:
+        mistake: what is wrong about it; empty if it is right.
+        connect: the same in float64.
+        effective: whether the sublayer has an effect, so that something can follow from it.
+    """
+
+    mistake: str
+    connect: Connection
+    effective: bool = True
+
+
+def connected(student: Student) -> Connected | None:
+    """How the student's `Sublayer` connects; None if not recognised."""
     draw = generator(114)
     weight, bias = normal(draw, FEATURES, FEATURES), normal(draw, FEATURES)
     f = student.make_network(("Linear", FEATURES, FEATURES), state={"0.weight": weight, "0.bias": bias})
@@ -144,7 +199,20 @@ def connected(student: Student) -> tuple[str, Norm] | None:
             with contextlib.suppress(CheckFailed):
                 wanted = connect(x.double(), lambda z: z @ weight.T + bias)
                 if agree(numbers(got, "the result"), wanted):
-                    return mistake, norm
+                    other = connect(x.double(), lambda z: (z @ weight.T + bias).flip(-1))
+                    return Connected(mistake, connect, not agree(other, wanted))
+    for norm in norms(student, FEATURES):
+        with contextlib.suppress(CheckFailed):
+            parts = torch.stack([x.double(), norm(x) @ weight.T + bias], -1)
+            a, b = torch.linalg.lstsq(
+                parts.flatten(0, 2), numbers(got, "the result").reshape(-1, 1)
+            ).solution[:, 0]
+            if agree(numbers(got, "the result"), parts @ torch.stack([a, b])):
+                return Connected(
+                    f"the result has {float(a):.3g} · x + {float(b):.3g} · what the sublayer gives: once each",
+                    lambda x, f, norm=norm, a=a, b=b: a * x + b * f(norm(x)),  # type: ignore[misc]
+                    abs(float(b)) > 0.05,
+                )
     return None
 
 
@@ -153,8 +221,7 @@ def expect_connected(student: Student) -> None:
     connection = connected(student)
     if connection is None:
         raise CheckFailed("the result is not x + sublayer(norm(x))")
-    mistake, _ = connection
-    expect(not mistake).is_true(mistake)
+    expect(not connection.mistake).is_true(connection.mistake)
 
 
 def expect_sublayer_dropped(student: Student) -> None:
@@ -170,16 +237,20 @@ def expect_sublayer_dropped(student: Student) -> None:
     without = expect_deterministic(layer, x, f)
     dropped = numbers(layer.forward(x, f, training=True), "the result")
     connection = connected(student)
-    full = bias.double().expand_as(dropped)  # what the sublayer gives
-    for residual in (x.double(), torch.zeros_like(dropped), norms(student, FEATURES)[1](x)):
-        if agree(without, residual + full):
+    # The sublayer gives the same for every x, so that the rest is known, however often x is added.
+    for base in (x.double(), norms(student, FEATURES)[1](x)):
+        centred = [value - value.mean((0, 1)) for value in (base, without)]
+        residual = base * (centred[0] * centred[1]).sum() / centred[0].square().sum()
+        full = (without - residual).mean((0, 1)).expand_as(dropped)
+        if agree(without, residual + full) and float(full.abs().min()) > 0.01:
             alive = dropped.abs() > 1e-5
+            if agree(residual, 0 * residual):
+                residual = 0 * residual
             if residual.any() and float(alive.double().mean()) < 0.95:
                 raise CheckFailed("x is dropped as well: only what the sublayer gives")
             expect_dropped(dropped - residual, full, p)
             return
     # With another connection, which `expect_connected` judges, only this can be checked.
-    expect(connection is not None and connection[0] != "the sublayer has no effect").is_true(
-        "the sublayer has no effect"
-    )
+    expect(connection is not None or not agree(without, x.double())).is_true("the sublayer has no effect")
+    expect(connection is None or connection.effective).is_true("the sublayer has no effect")
     expect(not agree(dropped, without)).is_true("there is no dropout in training mode")

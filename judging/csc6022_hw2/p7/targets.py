@@ -103,13 +103,13 @@ def log_probabilities(labels: Tensor, vocabulary: int) -> Tensor:
     return torch.randn(*labels.shape, vocabulary, generator=draw, dtype=torch.float64).log_softmax(-1)
 
 
-def own_targets(student: Student, labels: Tensor, vocabulary: int, smoothing: float) -> Tensor:
+def own_targets(student: Student, labels: Tensor, vocabulary: int, smoothing: float, *pad: int) -> Tensor:
     """What the student's `smoothed_targets` returns, (…, V).
 
     Raises:
         CheckFailed: it has another shape.
     """
-    targets = numbers(student.smoothed_targets(labels, vocabulary, smoothing), "`smoothed_targets`")
+    targets = numbers(student.smoothed_targets(labels, vocabulary, smoothing, *pad), "`smoothed_targets`")
     expect(targets, "what `smoothed_targets` returns").has_shape(*labels.shape, vocabulary)
     return targets
 
@@ -169,6 +169,23 @@ def expect_no_padding(student: Student) -> None:
         expect(float(padded.abs().max()) < ATOL).is_true(
             "rows of padded positions are not zero: padding would count in the loss"
         )
+        expect(uses_pad(student, labels, vocabulary, s, pad=3)).is_true(
+            "the padding token is not always 0: use the argument `pad`"
+        )
+
+
+def exchanged(pad: int, vocabulary: int) -> Tensor:
+    """All tokens (V,), 0 and `pad` exchanged."""
+    tokens = torch.arange(vocabulary)
+    tokens[0], tokens[pad] = pad, 0
+    return tokens
+
+
+def uses_pad(student: Student, labels: Tensor, vocabulary: int, smoothing: float, pad: int) -> bool:
+    """Whether the student's targets are the same if another token fills up and is given as the argument `pad`."""
+    other, own = exchanged(pad, vocabulary), own_targets(student, labels, vocabulary, smoothing)
+    again = own_targets(student, other[labels], vocabulary, smoothing, pad)
+    return differ(again[..., other], own, RTOL, ATOL) == 0
 
 
 def known_targets(student: Student, labels: Tensor, vocabulary: int, s: float) -> Iterator[Tensor]:
@@ -194,6 +211,10 @@ def expect_loss(student: Student) -> None:
         right, *own = known_targets(student, labels, vocabulary, s)
         wants = [divergence(log_probs, t) / (labels != 0).sum() for t in (right, *own)]
         if any(differ(value, want, RTOL, ATOL) == 0 for want in wants):
+            if uses_pad(student, labels, vocabulary, s, pad=3):
+                other = exchanged(3, vocabulary)
+                again = student.smoothed_loss(log_probs[..., other], other[labels], s, 3)
+                expect(again, "the loss where token 3 fills up, not 0,").close_to(value)
             continue
         mistakes: dict[str, Tensor] = {}
         for t in (right, *own):
@@ -203,6 +224,14 @@ def expect_loss(student: Student) -> None:
                 "divided by the number of sequences": len(labels),
                 "not divided by the number of tokens": 1,
                 "averaged over classes, too": t.numel(),
+            }
+            each = torch.stack([divergence(p, one) for p, one in zip(log_probs, t, strict=True)])
+            counts = (labels != 0).sum(1)
+            mistakes |= {
+                "the sentences' means are averaged, though they have different numbers of tokens": (
+                    each / counts
+                ).mean(),
+                "it is the sum of the sentences' means": (each / counts).sum(),
             }
             mistakes |= {f"it is {meaning}": total / n for meaning, n in places.items()}
             mistakes |= {
@@ -240,16 +269,17 @@ def loss_gradient(student: Student, log_probs: Tensor, labels: Tensor, smoothing
 
 
 def expect_gradient(student: Student) -> None:
-    """The gradient with respect to log p is a negative multiple of the targets. `expect_loss` judges the multiple."""
+    """The gradient with respect to log p is, in each sentence, a negative multiple of the targets."""
     for vocabulary, s in SMOOTHED:
         labels = labels_for(vocabulary)
         log_probs = log_probabilities(labels, vocabulary)
         gradient = loss_gradient(student, log_probs, labels, s)
         expect(gradient, "the gradient").has_shape(*log_probs.shape)
         known = list(known_targets(student, labels, vocabulary, s))
-        multiples = [float((gradient * t).sum() / (t * t).sum()) for t in known]
+        # A multiple for each sentence, for `expect_loss` judges how sentences are weighed.
+        multiples = [(gradient * t).sum((1, 2), True) / (t * t).sum((1, 2), True) for t in known]
         fits = [differ(gradient, m * t, 1e-3, ATOL) == 0 for m, t in zip(multiples, known, strict=True)]
-        if any(fit and m < 0 for fit, m in zip(fits, multiples, strict=True)):
+        if any(fit and bool((m < 0).all()) for fit, m in zip(fits, multiples, strict=True)):
             continue
         expect(not any(fits)).is_true("the gradient has the wrong sign: it makes right classes less likely")
         expect(gradient * (labels != 0).sum(), "tokens × gradient").close_to(-known[0])

@@ -1,0 +1,203 @@
+"""Finds what is wrong with an instructor's notebook before nbgrader works on it: where, and what to do.
+
+nbgrader's own steps look at each cell alone. So the reason is theirs, with the course's settings, and the place is known.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.nbgraderformat import MetadataValidator, SchemaTooNewError, SchemaTooOldError, ValidationError
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions
+from traitlets.config import Configurable
+
+from chainrule.course import CourseError, CourseFolder
+from chainrule.intake.notebook import read_source
+from chainrule.metadata import check_source
+
+REGIONS = {
+    ClearSolutions: ("begin_solution_delimeter", "end_solution_delimeter"),
+    ClearHiddenTests: ("begin_test_delimeter", "end_test_delimeter"),
+    ClearMarkScheme: ("begin_mark_scheme_delimeter", "end_mark_scheme_delimeter"),
+}
+MISSPELT = re.compile(
+    r"^\s*(?:#+|//|%+|<!--)\s*(?:begin|end)[\s_-]*(?:solutions?|hidden[\s_-]*tests?|mark(?:ing)?[\s_-]*scheme)\W*$",
+    re.IGNORECASE,
+)
+# what to do about a value in nbgrader's metadata that its schema refuses
+FORMS = {
+    "points": "write a number that is 0 or more, without quotes",
+    "grade_id": "write letters, digits, _ and - only",
+    "cell_type": "delete this entry",
+    "checksum": "delete this entry",
+}
+IN_PANEL = "correct it in nbgrader's Create Assignment panel"
+
+
+def require_sound(folder: CourseFolder, assignment: str) -> None:
+    """Raise CourseError with everything that is wrong with an assignment's notebooks, a sentence each."""
+    parent = Configurable(config=folder.config)
+    found: list[str] = []
+    for path in folder.notebooks(assignment):
+        try:
+            found += problems(read_source(path), path.name, parent)
+        except CourseError as error:
+            found.append(str(error))
+    if found:
+        raise CourseError("\n".join(found))
+
+
+def problems(nb: NotebookNode, name: str, parent: Configurable) -> Iterator[str]:
+    """A sentence about each thing that is wrong with an instructor's notebook.
+
+    Args:
+        name: of its file.
+        parent: has the course's configuration.
+    """
+    try:
+        check_source(nb, name)
+    except CourseError as error:
+        yield str(error)
+    language = nb.metadata.get("kernelspec", {}).get("language", "python")
+    try:
+        ClearSolutions(parent=parent).preprocess(NotebookNode(nb, cells=[]), {})
+    except ValueError as error:
+        yield f"{name}: {error}: choose another kernel, or add its stub there"
+        return
+    seen: dict[str, int] = {}
+    versions: set[str] = set()
+    for number, cell in enumerate(nb.cells, start=1):
+        where = place(name, number, cell)
+        marks = cell.metadata.get("nbgrader")
+        for problem in metadata_problem(cell, name):
+            if problem not in versions:  # said once for all cells
+                yield f"{where}: {problem}"
+            versions |= {problem} if "has version" in problem else set()
+        yield from (f"{where}: {problem}" for problem in region_problem(cell, language, parent))
+        grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
+        if isinstance(grade_id, str) and grade_id and any(map(marks.get, ("grade", "solution", "locked", "task"))):
+            if grade_id in seen:
+                yield (
+                    f"{where}: it has the same grade_id as cell {seen[grade_id]} from the top: "
+                    "give one of them another name"
+                )
+            seen.setdefault(grade_id, number)
+    yield from format_problem(nb, name)
+
+
+def place(name: str, number: int, cell: NotebookNode) -> str:
+    """Where a cell is, as a person finds it: by its name, its number and how it begins."""
+    marks = cell.metadata.get("nbgrader")
+    grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
+    lines = cell.source.strip().splitlines()
+    begins = f"begins with {short(lines[0], 40)!r}" if lines else "empty"
+    if isinstance(grade_id, str) and grade_id:
+        return f"{name}, cell {grade_id} (number {number} from the top)"
+    return f"{name}, cell {number} from the top ({begins})"
+
+
+def metadata_problem(cell: NotebookNode, name: str) -> Iterator[str]:
+    """What nbgrader's validator says about its metadata in a cell, and what to do."""
+    if "nbgrader" not in cell.metadata:
+        return
+    validator = MetadataValidator()
+    points = cell.metadata.nbgrader.get("points") if isinstance(cell.metadata.nbgrader, dict) else None
+    try:
+        validator.validate_cell(cell)
+    except SchemaTooOldError as error:
+        yield (
+            f"nbgrader's metadata has version {error.actual_version}, and version {error.expected_version} is needed: "
+            f"copy the folder for safety, then run `nbgrader update {name}` in it"
+        )
+    except SchemaTooNewError as error:
+        yield (
+            f"nbgrader's metadata has version {error.actual_version}, and the installed nbgrader knows "
+            f"{error.expected_version}: install a newer nbgrader"
+        )
+    except ValidationError as error:
+        key = str(error.path[0]) if error.path else ""
+        reason = short(error.message, 200)
+        yield f"nbgrader's `{key}`: {reason}: {FORMS.get(key, IN_PANEL)}" if key else f"{reason}: {IN_PANEL}"
+    except Exception as error:  # the validator expects a dictionary with a number as version
+        yield f"nbgrader's metadata is damaged ({short(f'{type(error).__name__}: {error}', 100)}): {IN_PANEL}"
+    else:
+        if isinstance(points, float) and not math.isfinite(points):
+            yield f"nbgrader's `points` is {points}: {FORMS['points']}"
+
+
+def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> Iterator[str]:
+    """What nbgrader's steps that cut regions out say about a cell, and what they would say nothing about."""
+    markers = []
+    for step, names in REGIONS.items():
+        cutter = step(parent=parent)
+        begin, end = (getattr(cutter, name) for name in names)
+        markers += [begin, end]
+        try:
+            with silent(cutter.log):
+                cutter.preprocess_cell(deepcopy(cell), {"language": language}, 0)
+        except Exception as error:
+            reason = short(str(error), 300)
+            if re.match("no end", reason, re.IGNORECASE):
+                reason += f": write {end} where it ends"
+            elif "nested" in reason:
+                reason += f": write {end} before the next {begin}"
+            elif "non-" in reason:
+                reason += f" Mark the cell in nbgrader's Create Assignment panel, or take {begin} out."
+            yield reason
+            continue
+        opened = 0
+        for line in cell.source.split("\n"):
+            opened += (begin in line) - (begin not in line and end in line)
+            if opened < 0:
+                yield f"{end} without {begin} before it, so that nothing would be cut out: add it, or take {end} out"
+                break
+    for line in cell.source.split("\n"):
+        if MISSPELT.match(line) and not any(marker in line for marker in markers):
+            yield (
+                f"{short(line.strip(), 60)!r} is not one of the markers, so that nothing would be cut out: "
+                f"write one of {', '.join(markers)}"
+            )
+            break
+
+
+def format_problem(nb: NotebookNode, name: str) -> Iterator[str]:
+    """What the notebook format's schema says about a notebook."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            nbformat.validate(deepcopy(nb), relax_add_props=True)
+    except nbformat.ValidationError as error:
+        path = list(getattr(error, "relative_path", ()))
+        at = (
+            place(name, path[1] + 1, nb.cells[path[1]])
+            if path[:1] == ["cells"] and len(path) > 1
+            else name
+        )
+        yield f"{at}: not as the notebook format asks: {short(error.message, 200)}: make the cell anew in Jupyter"
+
+
+class silent:
+    """While it is entered, a logger says nothing: what nbgrader logs, the error says again."""
+
+    def __init__(self, log: logging.Logger | logging.LoggerAdapter[Any]) -> None:
+        self.log = log.logger if isinstance(log, logging.LoggerAdapter) else log
+
+    def __enter__(self) -> None:
+        self.was, self.log.disabled = self.log.disabled, True
+
+    def __exit__(self, *error: object) -> None:
+        self.log.disabled = self.was
+
+
+def short(text: str, length: int) -> str:
+    """The text on one line, cut to so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"

@@ -1,0 +1,75 @@
+"""What is wrong with the values of a course's options: `chainrule doctor` says it in a sentence and exits with 1."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from command_line import Typed
+
+from chainrule.course import CONFIG
+from chainrule.doctor import course_findings
+
+WRONG = {
+    'c.Course.late = "10%"': "c.Course.late in nbgrader_config.py is '10%': write {'hw1': 'zero'}",
+    'c.Course.late = {"tiny": "10%"}': "c.Course.late in nbgrader_config.py is {'tiny': '10%'}: write",
+    'c.Course.late = {"hw9": "zero"}': "names 'hw9', which has no notebooks in source/",
+    'c.Course.due = {"hw9": "2026-10-01 12:00 Europe/Paris"}': "names 'hw9', which has no notebooks in source/",
+    'c.Course.due = {"tiny": "2026-10-01 12:00"}': "write 'YYYY-MM-DD HH:MM Area/City'",
+    'c.Course.due = {"tiny": "2026-10-01 12:00 Europe/Nowhere"}': "write 'YYYY-MM-DD HH:MM Area/City'",
+    'c.Course.due = {"tiny": "2026-13-01 12:00 Europe/Paris"}': "write 'YYYY-MM-DD HH:MM Area/City'",
+    'c.Course.due = {"tiny": 5}': "c.Course.due in nbgrader_config.py is {'tiny': 5}: write",
+    'c.Course.due = "2026-10-01"': "c.Course.due in nbgrader_config.py is '2026-10-01': write",
+    "c.Course.dua = {}": "is no option: did you mean due?",
+    'c.Course.handin = {"tiny": "a.pdf"}': "write {'hw1': ['{last}_{first}_hw1.ipynb']}",
+    'c.Course.handin = {"tiny": ["{surname}.pdf"]}': "has '{surname}'; only {last} and {first}",
+    'c.Course.handin = {"tiny": ["a.docx"]}': "a.docx cannot be made",
+    'c.Course.data = {"tiny": ["mnist"]}': "unknown data set mnist",
+    'c.Course.data = {"tiny": "cifar-10"}': "write {'hw1': ['fashion-mnist']}",
+    'c.Course.datasets = {"mine": "nothere"}': "cannot be imported",
+    'c.Course.variants = {"tiny": "draw"}': "write 'module:function'",
+    'c.Course.variants = {"tiny": "nothere:draw"}': "nothere cannot be imported",
+    'c.Course.variants = {"tiny": "json:draw"}': "json has no function draw",
+    'c.Course.judging = "nothere"': "neither the course folder nor this Python has such a package",
+    'c.Course.judging = "a.b"': "write the name of one package of your own",
+    'c.Course.preload = ["nothere"]': "which this Python cannot import",
+    'c.Course.roster = "nothere.csv"': "cannot be read",
+    f'c.Course.data_folder = "{CONFIG}"': "which is a file",
+    'c.Run.profile = "fast"': "'quick', 'full'",
+    'c.Run.seconds = {"quick": 10}': "write whole seconds by profile",
+    "c.Run.memory = 0": "write a positive number",
+    "c.Run.memry = 1": "did you mean memory?",
+    "c.Course.nothing(": "has an error: SyntaxError",
+}
+
+
+@pytest.fixture
+def course(course: Path) -> Path:
+    """The tiny course without the options of this repository's assignments."""
+    (course / CONFIG).write_text(
+        "import chainrule.config\nc = get_config()\nc.merge(chainrule.config.pipelines())\n"
+    )
+    return course
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_wrong_value_is_a_sentence(course: Path, line: str) -> None:
+    with (course / CONFIG).open("a", encoding="utf-8") as config:
+        config.write(f"\n{line}\n")
+    said = [finding for finding in course_findings(course) if finding.mistake]
+    assert [finding for finding in said if WRONG[line] in finding.text], said
+    assert all("\n" not in finding.text for finding in said)
+
+
+def test_a_sound_course_has_no_mistakes(course: Path) -> None:
+    assert not [finding for finding in course_findings(course) if finding.mistake]
+
+
+def test_doctor_ends_with_1(chainrule: Callable[..., Typed], course: Path) -> None:
+    with (course / CONFIG).open("a", encoding="utf-8") as config:
+        config.write('\nc.Course.late = "10%"\n')
+    code, out, err = chainrule("doctor", "--course", course)
+    assert (code, err) == (1, "")
+    assert "c.Course.late" in out
+    code, _, err = chainrule("release", "tiny", "--course", course)
+    assert code == 2
+    assert err.startswith("chainrule: c.Course.late in nbgrader_config.py is '10%': write ")

@@ -196,9 +196,9 @@ def graft(master: NotebookNode, submitted: NotebookNode, versions: Iterable[Note
     known = {name_of(cell) or f"cell {index}": cell for index, cell in enumerate(master.cells)}
     released = Released(known, versions)
     recognition, repairs = Recognition(known, submitted.cells, released), Repairs(known)
-    ours, theirs = language(master), language(submitted)
-    if ours and theirs and ours.lower() not in theirs.lower():
-        repairs.others.append(f"the notebook was saved as {safe_name(theirs)}: run as {ours}")
+    spoken, saved_as = language(master), language(submitted)
+    if spoken and saved_as and spoken.lower() not in saved_as.lower():
+        repairs.others.append(f"the notebook was saved as {safe_name(saved_as)}: run as {spoken}")
     repairs.written = written(submitted.cells, released)
     pieces, own = collect_pieces(recognition, repairs)
     repairs.note_labels(recognition)

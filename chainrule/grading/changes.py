@@ -74,7 +74,7 @@ def changes(
         line += f": {marks[item]}" if item in marks else ""
         grade_id = item.rpartition("/")[2]
         for name, nb in now.containing(item).items():
-            if grade_id in graded_cells(nb) and name in before.notebooks:
+            if old != score and grade_id in graded_cells(nb) and name in before.notebooks:
                 differences, reasons = explain(grade_id, before.notebooks[name], nb)
                 line += f": {', '.join(differences)}" if differences else ""
                 line += f", because {joined_by_and(reasons)} changed" if reasons else ""

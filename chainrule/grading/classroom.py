@@ -351,8 +351,8 @@ class GradebookWriter:
             for repair in sentences(repairs)
         ]
         return lines + [
-            f"{item}: its maximum was {before:g} when it was graded last and is {now:g} now; {count} marks that "
-            "people gave stay as they are: look at them again in formgrader"
+            f"{item}: its maximum was {before:g} when it was graded last and is {now:g} now; the marks of "
+            f"people, {count} so far, stay as they are: look at them again in formgrader"
             for (item, before, now), count in self.rescaled.items()
         ]
 

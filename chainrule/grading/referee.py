@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,19 +81,20 @@ class Referee:
             self.connection.close()
             self.connection = None
 
-    def judge(self, source: str, name: str) -> Any:
+    def judge(self, source: str, name: str, reasons: Mapping[str, str] | None = None) -> Any:
         """Run a graded cell and return the value of its last expression.
 
         Args:
             source: the instructor's cell, hidden checks included.
             name: what to call it in a traceback.
+            reasons: why names of the notebook may be missing; see `Student`.
         Raises:
             Exception: any that the cell itself raises; those of student code are caught by its checks.
         """
         namespace: dict[str, Any] = {"__name__": "__main__"}
         tree = ast.parse(source)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        connect(self.carry)
+        connect(self.carry, reasons)
         try:
             course = importable(self.modules) if self.modules else contextlib.nullcontext()
             with working_folder(self.folder), course, limited(self.limits):

@@ -5,6 +5,7 @@ The student's cells run in a kernel. Graded cells run in this process, in the `R
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import math
 import os
@@ -17,7 +18,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -357,7 +358,7 @@ class Run(Execute):
                 return cell, resources
             started, judging = time.monotonic(), resources.get("judging", lambda index: None)
             judging(index)
-            cell.outputs = self._refereed(cell, self.referee)
+            cell.outputs = self._refereed(cell, self.referee, why_missing(self.nb.cells[:index]))
             judging(None)
             self.busy_seconds += time.monotonic() - started
             return cell, resources
@@ -426,7 +427,9 @@ class Run(Execute):
         append(outs, piece)
         return piece
 
-    def _refereed(self, cell: NotebookNode, referee: Referee) -> list[NotebookNode]:
+    def _refereed(
+        self, cell: NotebookNode, referee: Referee, reasons: Mapping[str, str]
+    ) -> list[NotebookNode]:
         """Run a graded cell in this process while the kernel answers its requests; return the cell's outputs."""
         if self.listener is not None:
             address, descriptor = str(self.folder / "worker"), self.listener.fileno()
@@ -442,7 +445,7 @@ class Run(Execute):
         try:
             referee.connect(address, token, GRACE_SECONDS)
             with capture_output():
-                value = referee.judge(cell.source, name)
+                value = referee.judge(cell.source, name, reasons)
         except Exception as error:
             message = f"{error}\n{traceback.format_exc()}"
             return [new_output("error", ename=type(error).__name__, evalue=str(error), traceback=[message])]
@@ -509,6 +512,23 @@ def has_checks(cell: NotebookNode, judging: str) -> bool:
     if not utils.is_grade(cell) or utils.is_solution(cell):
         return False
     return "chainrule.lesson" in cell.source or uses_judging(cell.source, judging)
+
+
+def why_missing(cells: Sequence[NotebookNode]) -> dict[str, str]:
+    """The names that cells define, if the cell stopped with an error: what to say of each that is missing."""
+    reasons: dict[str, str] = {}
+    for cell in cells:
+        errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+        if not errors or errors[0].ename in ("Unfinished", "NotRun"):
+            continue
+        told = f"the cell that defines it stopped with {errors[0].ename}: {errors[0].evalue}"[:300]
+        with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    reasons[node.name] = told
+                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    reasons[node.id] = told
+    return reasons
 
 
 def busy_seconds(cell: NotebookNode) -> float:

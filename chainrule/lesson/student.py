@@ -79,6 +79,7 @@ class Student:
 
     Args:
         transport: sends a packed request to the worker and returns its packed reply.
+        reasons: why a name may be missing, for instance that its cell stopped with an error.
     Raises:
         CheckFailed: by an attribute that the notebook does not define.
 
@@ -91,8 +92,9 @@ class Student:
     chainrule.lesson.student.CheckFailed: there is no `accuracy` yet: finish the cell that defines it and run it
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, reasons: Mapping[str, str] | None = None) -> None:
         self._transport = transport
+        self._reasons = reasons or {}
         self._stuck: set[str] = set()  # what ran into its time limit: it is not called again
 
     def __getattr__(self, name: str) -> Any:
@@ -103,7 +105,8 @@ class Student:
                 return value
             case {"function": True}:
                 return Function(self, name)
-        raise CheckFailed(f"there is no `{name}` yet: finish the cell that defines it and run it")
+        reason = self._reasons.get(name, "finish the cell that defines it and run it")
+        raise CheckFailed(f"there is no `{name}` yet: {reason}")
 
     def make_network(self, *layers: Sequence[Any], state: Mapping[str, torch.Tensor] | None = None) -> Model:
         """A network of `torch.nn` layers on the student's side, to hand to the student's functions.
@@ -512,10 +515,14 @@ def _handle(value: Any) -> Handle:
 # -- the transport of this process -----------------------------------------------------------------------
 
 _connected: Transport | None = None
+_reasons: Mapping[str, str] = {}
 
 
-def connect(transport: Transport | None) -> None:
+def connect(transport: Transport | None, reasons: Mapping[str, str] | None = None) -> None:
     """Let checks in this process reach the student through `transport`; None: in the notebook they run in.
+
+    Args:
+        reasons: see `Student`.
 
     >>> from chainrule.lesson.verbs import Worker
     >>> connect(Worker({"lr": 0.1}).serve)
@@ -523,8 +530,8 @@ def connect(transport: Transport | None) -> None:
     0.1
     >>> connect(None)
     """
-    global _connected
-    _connected = transport
+    global _connected, _reasons
+    _connected, _reasons = transport, reasons or {}
 
 
 def current_student() -> Student:
@@ -538,7 +545,7 @@ def current_student() -> Student:
     RuntimeError: checks run in a notebook, or after connect(transport)
     """
     if _connected is not None:
-        return Student(_connected)
+        return Student(_connected, _reasons)
     shell = get_ipython()
     if shell is None:
         raise RuntimeError("checks run in a notebook, or after connect(transport)")

@@ -17,6 +17,9 @@ from chainrule.course import CourseFolder
 from chainrule.grading import run as run_module
 from chainrule.grading.kernel import line_to_zygote
 from chainrule.grading.run import Run
+from chainrule.lesson.checks import CheckFailed
+from chainrule.lesson.student import Student
+from chainrule.lesson.verbs import Worker
 
 WHERE = {"nbgrader": {"student": "ann", "assignment": PLAIN, "notebook": PLAIN}}
 
@@ -212,3 +215,18 @@ def test_a_kernel_that_is_none_any_more_is_ended(course: Path) -> None:
     assert printed(nb.cells[0]) == "first\n"
     assert "killed" in nb.metadata.chainrule["failure"]
     assert errors(nb)[2] == ["NotRun"]
+
+
+def test_a_name_is_missing_because_its_cell_stopped() -> None:
+    stopped = new_code_cell("import scipy\nrate = 1\ndef square(x):\n    return x * x")
+    stopped.outputs = [run_module.error_output("ModuleNotFoundError", "No module named 'scipy'")]
+    unfinished = new_code_cell("def cube(x): pass\ntodo()")
+    unfinished.outputs = [run_module.error_output("Unfinished", "write this cell")]
+    reasons = run_module.why_missing([new_code_cell("fine = 1"), stopped, unfinished])
+    assert set(reasons) == {"rate", "square"}
+    student = Student(Worker({"fine": 1}).serve, reasons)
+    assert student.fine == 1
+    with pytest.raises(CheckFailed, match="stopped with ModuleNotFoundError: No module named 'scipy'"):
+        _ = student.square
+    with pytest.raises(CheckFailed, match="there is no `cube` yet: finish the cell"):
+        _ = student.cube

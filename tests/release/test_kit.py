@@ -23,7 +23,7 @@ MODULES = {  # as they are imported, where the package is called otherwise
     "pypandoc": "pypandoc-binary",
     "PIL": "pillow",
 }
-COME_ALONG = {"IPython": "ipykernel", "bs4": "nbconvert", "pygments": "nbconvert"}
+COME_ALONG = {"IPython": "ipykernel", "bs4": "nbconvert", "pygments": "nbconvert", "tinycss2": "nbconvert"}
 REGION = re.compile(r"### BEGIN [A-Z ]+\n(.*?)### END [A-Z ]+", re.DOTALL)
 MARKS = ["BEGIN SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "chainrule.judging", "chainrule.grading"]
 

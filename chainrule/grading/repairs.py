@@ -39,7 +39,7 @@ class Repairs:
 
     Attributes:
         outdated: cells that the student has as in an earlier release, for instructors.
-        written: a digest of what is in no release, so that it does not change with the instructor's notebook.
+        written: a digest of what was handed in, so that it does not change with the instructor's notebook.
     """
 
     written = ""

@@ -407,7 +407,7 @@ def test_the_last_cell_packs_and_does_not_call_itself(released_with_handin: Path
             client.execute_cell(cell, len(nb.cells) - 1)
     handed = nbformat.read(there / PACKED / "Lovelace_Ada_tiny.ipynb", as_version=4)
     assert handed.cells[-1].outputs == []
-    assert "1 of 1 points, and 3 more" in handed.cells[5].outputs[0].data["text/html"]
+    assert "1 of 1 point, and 3 more" in handed.cells[5].outputs[0].data["text/html"]
     if tagged:
         text = text_of(there / PACKED / "Lovelace_Ada_tiny.pdf")
         assert "hand_in" not in text

@@ -227,7 +227,7 @@ def test_a_kit_works_alone(python: Path, kits: Path, tmp_path: Path) -> None:
     assert "note" not in said
     with zipfile.ZipFile(folder / "hand-in" / "Łukasiewicz_ZoëAnn_tiny_ipynb.zip") as archive:
         nb = nbformat.reads(archive.read("tiny.ipynb").decode(), as_version=4)
-    assert "1 of 1 points, and 3 more for checks that run at grading" in results(nb)
+    assert "1 of 1 point, and 3 more for checks that run at grading" in results(nb)
     pdf = folder / "hand-in" / "Łukasiewicz_ZoëAnn_tiny.pdf"
     text = subprocess.run(["pdftotext", pdf, "-"], capture_output=True, check=True).stdout.decode()
     assert "Zoë Ann Łukasiewicz" in text

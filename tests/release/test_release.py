@@ -145,7 +145,7 @@ def test_what_students_get_runs_anywhere(released: Path, tmp_path: Path) -> None
     assert [output.ename for output in outputs if output.output_type == "error"] == []
     assert outputs[-1].text.strip() == str(copy / "chainrule" / "__init__.py")
     (table,) = [output.data["text/html"] for output in outputs if output.output_type == "execute_result"]
-    assert "1 of 1 points, and 3 more for checks that run at grading" in table
+    assert "1 of 1 point, and 3 more for checks that run at grading" in table
 
 
 def test_a_release_is_made_anew(course: Path) -> None:

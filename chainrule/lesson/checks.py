@@ -30,7 +30,7 @@ import torch
 from IPython.utils.capture import capture_output
 
 from chainrule.lesson.exact import value_of
-from chainrule.lesson.student import CheckFailed, NeedsReview, Student, current_student, printable
+from chainrule.lesson.student import CheckFailed, NeedsReview, Student, current_student, kind_of, printable
 
 MESSAGE_LENGTH = 2000
 SIZES = re.compile(r"[(\[]?\d+(\s*[xX,]\s*\d+)+[)\]]?")  # "24 x 24 x 16", "(24, 24, 16)"

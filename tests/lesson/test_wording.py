@@ -14,7 +14,7 @@ from chainrule.lesson.student import kind_of, returned
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for folder in ("chainrule", "judging") for path in (ROOT / folder).rglob("*.py"))
 # "{n:g} points" says "1 points" some day; `counted` does not.
-POINTS = re.compile(r"\{[^{}]*\} points\b")
+POINTS = re.compile(r"\{(?!its\})[^{}]*\} points\b")
 ARTICLE = re.compile(r"\b[Aa]n? \{[^{}]*__name__")
 
 

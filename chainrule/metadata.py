@@ -43,11 +43,20 @@ class SourceCell(TypedDict, total=False):
     each. In a template `@name@` is the number `name`."""
 
 
+class Repair(TypedDict):
+    """A kind of repair that a hand-in needed."""
+
+    what: str
+    """The sentence about it, with places for words that depend on the number of cells."""
+    cells: list[str]
+    """The names of the cells; empty for a repair of the whole notebook."""
+
+
 class GradedNotebook(TypedDict, total=False):
     """A notebook that is graded. `Graft` writes the first keys, `Run` those from `depends` on."""
 
-    repairs: list[str]
-    """What was repaired in the hand-in, one sentence for each repair."""
+    repaired: list[Repair]
+    """What was repaired in the hand-in."""
     written: str
     """What the student wrote: a digest of the cells that are in no release."""
     outdated: list[str]

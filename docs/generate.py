@@ -21,7 +21,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = Path(__file__).resolve().parent / "reference"
 GENERATED = "<!-- Generated from the code by `make docs`. Do not edit. -->\n"
 
-INTERNAL = {"__init__", "by_hand", "verbs", "wire"}  # the student's side of a check, which no check calls
+INTERNAL = {
+    "__init__",
+    "by_hand",
+    "own_time",
+    "verbs",
+    "wire",
+}  # the student's side of a check, which no check calls
 NOTEBOOK = {"figures", "todo", "weights"}  # for notebooks and what ships beside them
 SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Yields")
 

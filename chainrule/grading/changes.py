@@ -27,15 +27,20 @@ PART_NAMES = {
 
 @dataclass
 class Snapshot:
-    """A student's scores in the gradebook, by grade_id, and the graded notebooks they come from, by name."""
+    """A student's scores in the gradebook, by item, and the graded notebooks they come from, by name."""
 
     scores: dict[str, float | None]
     notebooks: dict[str, NotebookNode] = field(default_factory=dict)
 
     def maximum(self, item: str) -> float | None:
         """The item's maximum when it was graded; None if it wasn't."""
-        cells = (graded_cells(nb).get(item) for nb in self.notebooks.values())
+        cells = (graded_cells(nb).get(item.rpartition("/")[2]) for nb in self.containing(item).values())
         return next((float(cell.metadata.nbgrader.points) for cell in cells if cell), None)
+
+    def containing(self, item: str) -> dict[str, NotebookNode]:
+        """The notebooks that may have an item of this name; see `chainrule.items`."""
+        notebook = item.rpartition("/")[0]
+        return {name: nb for name, nb in self.notebooks.items() if notebook in ("", name)}
 
 
 def snapshot(
@@ -67,9 +72,9 @@ def changes(
         line = f"{student} {item} {' → '.join(texts)}"
         line += ": the maximum has changed" if rescaled else ""
         line += f": {marks[item]}" if item in marks else ""
-        notebook, _, grade_id = item.rpartition("/")  # see chainrule.items
-        for name, nb in now.notebooks.items():
-            if notebook in ("", name) and grade_id in graded_cells(nb) and name in before.notebooks:
+        grade_id = item.rpartition("/")[2]
+        for name, nb in now.containing(item).items():
+            if old != score and grade_id in graded_cells(nb) and name in before.notebooks:
                 differences, reasons = explain(grade_id, before.notebooks[name], nb)
                 line += f": {', '.join(differences)}" if differences else ""
                 line += f", because {joined_by_and(reasons)} changed" if reasons else ""

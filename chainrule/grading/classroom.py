@@ -26,15 +26,16 @@ from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.record import comment_unreadable, record_ungraded, review_reasons
 from chainrule.grading.rejudge import is_check, is_refereed, valid_outputs
+from chainrule.grading.repairs import sentence, sentences, shared, without
 from chainrule.grading.run import Run
 from chainrule.grading.sandbox import WorkerError, confinement
-from chainrule.grading.sanitise import Graft, extra_notebooks, sentence
+from chainrule.grading.sanitise import Graft, extra_notebooks
 from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
 from chainrule.intake.roster import class_list
 from chainrule.items import gradebook_items, item_names
-from chainrule.metadata import GradedNotebook, graded_notebook
+from chainrule.metadata import GradedNotebook, Repair, graded_notebook
 from chainrule.one_writer import one_writer
 from chainrule.release.master import masters
 from chainrule.release.points_table import misfits
@@ -232,7 +233,7 @@ class GradebookWriter:
         self.folder, self.assignment, self.options, self.diff = folder, assignment, options, diff
         self.store = Store(folder.root / "runs" / assignment)
         self.about: dict[tuple[str, str], GradedNotebook] = {}  # what `Graft` wrote, by student and notebook
-        self.shared: dict[str, list[str]] = {}  # repairs that all hand-ins needed, by the notebook's name
+        self.shared: dict[str, list[Repair]] = {}  # what all hand-ins needed, by the notebook's name
         self.points = points(folder, assignment)
         self.graded: dict[str, Graded] = {}
         self.tasks: dict[str, list[Task]] = {}  # by student
@@ -269,26 +270,32 @@ class GradebookWriter:
         return CourseFolder(self.folder.root, recording)
 
     def find_shared_repairs(self) -> None:
-        """Find the repairs that all of several hand-ins needed: no student can have caused them."""
-        repairs: dict[str, list[list[str]]] = {}
-        for (_, notebook), about in self.about.items():
-            repairs.setdefault(notebook, []).append(about.get("repairs", []))
-        for notebook, lists in repairs.items():
-            if len(lists) > 1:
-                self.shared[notebook] = [one for one in lists[0] if all(one in other for other in lists)]
+        """Find the repairs that all of several hand-ins needed: no student can have caused them.
+
+        Of students who are not graded now, it is known from their last grading.
+        """
+        others = [one for one in submitted(self.folder, self.assignment, ()) if one not in self.graded]
+        for notebook in dict.fromkeys(notebook for _, notebook in self.about):
+            planned = (about for (_, name), about in self.about.items() if name == notebook)
+            recorded = (graded_notebook(nb) for one in others if (nb := self._recorded(one, notebook)))
+            known = (about["repaired"] for about in chain(planned, recorded) if "repaired" in about)
+            self.shared[notebook] = shared(known)
 
     def to_run(self, task: Task) -> Task | None:
         """The task, with the outputs of an earlier run that are still valid; None if it is finished."""
         if self._find(task.key):
             return None
-        graded = self.folder.folder("autograded", task.student, self.assignment) / f"{task.notebook}.ipynb"
-        parts = depends_of(load_notebook(graded))
+        parts = depends_of(self._recorded(task.student, task.notebook))
         earlier = self._find(key(parts)) if parts else None
         return (
             replace(task, kept=valid_outputs(task.text, earlier, self.folder.course.judging))
             if earlier
             else task
         )
+
+    def _recorded(self, student: str, notebook: str) -> NotebookNode | None:
+        """A notebook as it was graded last; None if it was not."""
+        return load_notebook(self.folder.folder("autograded", student, self.assignment) / f"{notebook}.ipynb")
 
     def _find(self, key: str) -> NotebookNode | None:
         """The run kept under a key; None if there is none, or none in a sandbox where one is required."""
@@ -324,7 +331,7 @@ class GradebookWriter:
         now = self._given_marks(student)
         told = changed_marks(marks, now)
         outcome.notes += [f"{item} {sentence}" for item, sentence in told.items()] + above_maximum(now)
-        for (_, item), mark in marks.items():
+        for item, mark in marks.items():
             if mark.maximum_before not in (None, mark.maximum):
                 self.rescaled[item, mark.maximum_before, mark.maximum] += 1
         if before:
@@ -341,11 +348,11 @@ class GradebookWriter:
         lines += [
             f"all hand-ins of {notebook}: {repair}"
             for notebook, repairs in self.shared.items()
-            for repair in repairs
+            for repair in sentences(repairs)
         ]
         return lines + [
-            f"{item}: its maximum was {before:g} when it was graded last and is {now:g} now; {count} marks that "
-            "people gave stay as they are: look at them again in formgrader"
+            f"{item}: its maximum was {before:g} when it was graded last and is {now:g} now; the marks of "
+            f"people, {count} so far, stay as they are: look at them again in formgrader"
             for (item, before, now), count in self.rescaled.items()
         ]
 
@@ -382,16 +389,12 @@ class GradebookWriter:
             run = graded_notebook(result)
             failure = run.get("failure")
             outcome.seconds += run.get("seconds", 0.0)
-            shared = self.shared.get(task.notebook, [])
-            outcome.notes += [
-                repair
-                for repair in self.about[task.student, task.notebook].get("repairs", [])
-                if repair not in shared
-            ]
+            own = self.about[task.student, task.notebook].get("repaired", [])
+            outcome.notes += sentences(without(own, self.shared[task.notebook]))
             outcome.notes += ([failure] if failure else []) + reviews(result)
             self.sandbox |= {run["sandbox"]} if "sandbox" in run else set()
 
-    def _given_marks(self, student: str) -> dict[tuple[str, str], GivenMark]:
+    def _given_marks(self, student: str) -> dict[str, GivenMark]:
         return given_marks(self.folder.directory.db_url, self.assignment, student)
 
     def _snapshot(self, student: str) -> Snapshot:

@@ -25,6 +25,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, delete, insert, select, update
 
 from chainrule.grading.record import MARKED_BEFORE, set_comment, was_for_earlier
+from chainrule.items import gradebook_items
 from chainrule.metadata import is_added
 
 NOTHING = ""  # the fingerprint of an untouched answer, or of one that was not handed in
@@ -258,14 +259,15 @@ class GivenMark:
     maximum_before: float | None
 
 
-def given_marks(db_url: str, assignment: str, student: str) -> dict[tuple[str, str], GivenMark]:
-    """The marks that people gave a student and that stand in the gradebook, by notebook and item."""
+def given_marks(db_url: str, assignment: str, student: str) -> dict[str, GivenMark]:
+    """The marks that people gave a student and that stand in the gradebook, by the names of `chainrule.items`."""
     with Gradebook(db_url) as gradebook:
         ANSWERS.create(gradebook.engine, checkfirst=True)
         try:
             submission = gradebook.find_submission(assignment, student)
         except MissingEntry:
             return {}
+        names = gradebook_items(submission.assignment)
         marked = [
             grade
             for notebook in submission.notebooks
@@ -279,31 +281,29 @@ def given_marks(db_url: str, assignment: str, student: str) -> dict[tuple[str, s
         )
         before = {id: maximum for id, maximum in rows}
         return {
-            (grade.notebook.name, grade.name): GivenMark(
+            names[grade.notebook.name, grade.name]: GivenMark(
                 grade.manual_score, grade.max_score, before.get(grade.id)
             )
             for grade in marked
         }
 
 
-def changed_marks(
-    before: Mapping[tuple[str, str], GivenMark], now: Mapping[tuple[str, str], GivenMark]
-) -> dict[str, str]:
+def changed_marks(before: Mapping[str, GivenMark], now: Mapping[str, GivenMark]) -> dict[str, str]:
     """A sentence, without the item's name, for each mark that was taken back or has come back."""
     told = {}
-    for place, mark in before.items():
-        if place not in now:
-            told[place[1]] = f"was {mark.score:.4g} for an earlier answer"
-    for place, mark in now.items():
-        if place not in before:
-            told[place[1]] = f"has again the {mark.score:.4g} that this answer was given"
+    for item, mark in before.items():
+        if item not in now:
+            told[item] = f"was {mark.score:.4g} for an earlier answer"
+    for item, mark in now.items():
+        if item not in before:
+            told[item] = f"has again the {mark.score:.4g} that this answer was given"
     return told
 
 
-def above_maximum(marks: Mapping[tuple[str, str], GivenMark]) -> list[str]:
+def above_maximum(marks: Mapping[str, GivenMark]) -> list[str]:
     """A sentence for each mark that is more than its item's maximum."""
     return [
         f"{item} is marked {mark.score:.4g} of {mark.maximum:.4g}, more than its maximum: correct it in formgrader"
-        for (_, item), mark in marks.items()
+        for item, mark in marks.items()
         if mark.score > mark.maximum
     ]

@@ -37,6 +37,7 @@ from traitlets import DottedObjectName, Type, default
 
 from chainrule.course import PRELOAD
 from chainrule.grading.sandbox import HOME, USER, Sandbox, WorkerError
+from chainrule.lesson.own_time import Usage, waited_seconds
 from chainrule.worker.confine import SandboxSpec
 from chainrule.worker.zygote import LISTENERS
 
@@ -177,6 +178,23 @@ def start_worker(line: socket.socket, spec: SandboxSpec, pidfd: int | None) -> l
     return descriptors
 
 
+def fields_of(process: Path) -> list[str]:
+    """What /proc/PID/stat says after the name of a process: its state, its parent, …"""
+    return (process / "stat").read_text(errors="replace").rpartition(")")[2].split()
+
+
+def processor_seconds(roots: Sequence[int]) -> float:
+    """Processor time of these processes, of all that descend from them, and of those that have ended."""
+    waiting, ticks = list(roots), 0
+    while waiting:
+        process = Path(f"/proc/{waiting.pop()}")
+        with contextlib.suppress(OSError, LookupError, ValueError):
+            ticks += sum(map(int, fields_of(process)[11:15]))
+            for children in (process / "task").glob("*/children"):
+                waiting += map(int, children.read_text(encoding="ascii").split())
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 class WarmProvisioner(KernelProvisionerBase):
     """Has a zygote start a kernel in a sandbox, and ends the kernel and the sandbox."""
 
@@ -196,23 +214,16 @@ class WarmProvisioner(KernelProvisionerBase):
         """The address of the socket on which the worker listens for the referee; "" if there is no worker any more."""
         return f"{BY_DESCRIPTOR}/{self.descriptors[len(CHANNELS)]}" if self.descriptors else ""
 
-    def waited(self) -> float:
-        """Seconds for which the worker was ready to run and had no core; 0 where the system doesn't count them.
-
-        Of all threads of the kernel and of its session's other processes, the one that waited longest counts.
-        """
+    def usage(self) -> Usage:
+        """What the worker has used; nothing if there is none (any more), or where the system does not say it."""
         try:
-            about = Path(f"/proc/self/fdinfo/{self.descriptors[-1]}").read_text()
-            session = str(int(about.partition("\nPid:")[2].split()[0]))
+            about = Path(f"/proc/self/fdinfo/{self.descriptors[-1]}").read_text(encoding="ascii")
+            kernel = int(about.partition("\nPid:")[2].split()[0])
+            supervisor = int(fields_of(Path(f"/proc/{kernel}"))[1])
         except (OSError, LookupError, ValueError):
-            return 0.0
-        longest = 0
-        for stat in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError, LookupError, ValueError):
-                if stat.read_text().rpartition(")")[2].split()[3] == session:
-                    for thread in (stat.parent / "task").glob("*/schedstat"):
-                        longest = max(longest, int(thread.read_text().split()[1]))
-        return longest / 1e9
+            return Usage(0.0, 0.0)
+        roots = [supervisor, *self.sandbox.processes]
+        return Usage(waited_seconds(f"/proc/{kernel}/task/{kernel}"), processor_seconds(roots))
 
     async def pre_launch(self, **kwargs: Any) -> dict[str, Any]:
         return {"cmd": []}

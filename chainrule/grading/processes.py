@@ -27,7 +27,7 @@ from types import TracebackType
 from chainrule.course import PRELOAD, CourseError
 from chainrule.grading.kernel import BY_DESCRIPTOR, Zygote
 from chainrule.grading.sandbox import WorkerError
-from chainrule.grading.task import Task, run_and_judge
+from chainrule.grading.task import RefereeEnded, Task, run_and_judge
 
 # On Linux, processes are forked from one that has imported torch and done nothing else.
 if sys.platform == "linux":
@@ -152,16 +152,23 @@ class Process:
             line: to a zygote. It is closed here, and the process has a descriptor of its own.
         Raises:
             CourseError, WorkerError: see `run_and_judge`; or the process has ended.
+            RefereeEnded: it has ended in a graded cell.
         """
+        cell: int | None = None
         try:
             self.pipe.send((task, line is not None))
             if line is not None:
                 with line:
                     send_handle(self.pipe, line.fileno(), self.process.pid)
-            reply: tuple[str, Exception | None] = self.pipe.recv()
+            reply: int | tuple[str, Exception | None] | None
+            while not isinstance(reply := self.pipe.recv(), tuple):
+                cell = reply
         except (EOFError, OSError):
             self.process.join(1)
-            raise WorkerError(f"its process ended, exit code {self.process.exitcode}") from None
+            if cell is None:
+                raise WorkerError(f"its process ended, exit code {self.process.exitcode}") from None
+            message = f"its process ended in a graded cell, exit code {self.process.exitcode}"
+            raise RefereeEnded(message, cell) from None
         text, error = reply
         if error is not None:
             raise error
@@ -210,7 +217,7 @@ def serve(pipe: connection.Connection, environ: dict[str, str], folder: str) -> 
             outcome: tuple[str, Exception | None]
             try:
                 interruptible.set()
-                outcome = run_and_judge(task), None
+                outcome = run_and_judge(task, pipe.send), None
             except (CourseError, WorkerError) as error:
                 outcome = "", type(error)(str(error))
             finally:

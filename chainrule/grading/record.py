@@ -17,7 +17,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict, List, Unicode
 
 from chainrule.course import CourseFolder
-from chainrule.metadata import graded_notebook, judged_cell, result_of
+from chainrule.grading.repairs import sentences, without
+from chainrule.metadata import Repair, graded_notebook, judged_cell, result_of
 from chainrule.release.master import masters
 
 # headings in nbgrader's automatic comments
@@ -68,15 +69,16 @@ class TellRepairs(NbGraderPreprocessor):
     """
 
     shared = Dict(
-        value_trait=List(Unicode()),
+        value_trait=List(Dict()),
         key_trait=Unicode(),
-        help="By the notebook's name: repairs that all hand-ins needed, so that no student is told about them.",
+        help="By the notebook's name: repairs that all hand-ins needed, so that no student is told about them. "
+        "`chainrule grade` finds them.",
     ).tag(config=True)
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
         shared = self.shared.get(where["notebook"], [])
-        repairs = [repair for repair in graded_notebook(nb).get("repairs", []) if repair not in shared]
+        repairs = without(graded_notebook(nb).get("repaired", []), shared)
         with Gradebook(where["db_url"]) as gradebook:
             submission = gradebook.find_submission_notebook(
                 where["notebook"], where["assignment"], where["student"]
@@ -166,14 +168,14 @@ def first_comment(
     return []
 
 
-def by_comment(repairs: list[str], comments: Mapping[str, Comment]) -> list[tuple[Comment, list[str]]]:
+def by_comment(repairs: list[Repair], comments: Mapping[str, Comment]) -> list[tuple[Comment, list[str]]]:
     """Each comment with the sentences that belong into it."""
     if not comments:
         return []
     first = next(iter(comments))
     grouped: dict[str, list[str]] = {name: [] for name in comments}
-    for sentence in repairs:
-        about = next((name for name in comments if sentence.startswith(f"cell {name} ")), first)
+    for repair, sentence in zip(repairs, sentences(repairs), strict=True):
+        about = next((name for name in comments if repair["cells"] == [name]), first)
         grouped[about].append(sentence)
     return [(comments[name], sentences) for name, sentences in grouped.items()]
 

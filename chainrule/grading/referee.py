@@ -14,14 +14,14 @@ import os
 import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chainrule.lesson.own_time import Stopwatch, Usage
 from chainrule.lesson.student import CheckFailed, connect
-from chainrule.lesson.wire import TOO_LARGE, WireError, pack, receive_reply, send_request
+from chainrule.lesson.wire import TOO_LARGE, WireError, pack, receive, receive_reply, send_request
 from chainrule.modules import CourseModules, importable
 
 GRACE_SECONDS = 5.0  # for the worker to answer that it has interrupted a call at the time limit
@@ -56,9 +56,8 @@ class Referee:
         self.received = 0  # bytes
         self.connection: socket.socket | None = None
         self.failure = ""  # why the worker can't be asked any more
-        self.waited: Callable[[], float] = lambda: 0.0  # seconds for which the worker had no core
-        self.limit_reached: Callable[[float, float], None] = lambda seconds, before: None
-        self.deadline = math.inf  # of the whole notebook, by `time.monotonic`
+        self.usage: Callable[[], Usage] = lambda: Usage(0.0, 0.0)  # of the worker
+        self.seconds_left: Callable[[], float] = lambda: math.inf  # of the whole notebook
 
     def connect(self, address: str, token: str, seconds: float) -> None:
         """Connect to the worker, and wait until it answers. If it doesn't, every request of the next cell fails.
@@ -70,14 +69,11 @@ class Referee:
         self.connection = socket.socket(socket.AF_UNIX)
         self.connection.settimeout(seconds)
         self.failure = "the notebook's kernel does not answer"
-        before = self.waited()
         with contextlib.suppress(OSError):
             self.connection.connect(address)
             self.connection.sendall(token.encode())
-            if self.connection.recv(len(token), socket.MSG_WAITALL) == token.encode():
+            if receive(self.connection, len(token), seconds, Stopwatch(self.usage)) == token.encode():
                 self.failure = ""
-        if self.failure:
-            self.limit_reached(seconds, before)
 
     def hang_up(self) -> None:
         """Close the connection to the worker, which ends its work for this cell."""
@@ -115,14 +111,14 @@ class Referee:
         After a failure, requests and replies no longer match. So every later request fails in the same way.
         """
         kind = "WorkerLost"
-        seconds = min(seconds, self.deadline - time.monotonic())
+        seconds = min(seconds, self.seconds_left())
         if seconds <= 0:
             self.failure = self.failure or "the notebook's time was over"
         if self.connection is not None and not self.failure:
-            started, before = time.monotonic(), self.waited()
+            clock = Stopwatch(self.usage)
             try:
-                send_request(self.connection, request, seconds)
-                reply = receive_reply(self.connection, seconds + GRACE_SECONDS)
+                send_request(self.connection, request, seconds, clock)
+                reply = receive_reply(self.connection, seconds + GRACE_SECONDS, clock)
                 self.received += len(reply)
                 if self.received > MAX_RECEIVED:
                     raise WireError(f"one too many: all answers have {TOO_LARGE.format(MAX_RECEIVED >> 20)}")
@@ -136,9 +132,6 @@ class Referee:
                 self.failure = f"the answer is {error}"
             except OSError:
                 self.failure = "the notebook's kernel died"
-            finally:
-                if time.monotonic() - started >= seconds:
-                    self.limit_reached(seconds, before)
         return pack({"error": {"type": kind, "message": self.failure, "where": ""}})
 
 

@@ -39,26 +39,26 @@ from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import DataSets, Profile
 from chainrule.grading.kernel import WarmKernelManager, WarmProvisioner, line_to_zygote
 from chainrule.grading.outputs import CapturedOutputs, append
-from chainrule.grading.referee import Referee, RefereeLimits
+from chainrule.grading.referee import Referee, RefereeLimit, RefereeLimits
 from chainrule.grading.sandbox import (
     UNCONFINED,
     Limits,
     Sandbox,
-    StarvedError,
     confinement,
     make_sandbox,
 )
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
 from chainrule.handin.widgets import Widgets
 from chainrule.intake.files import declared, lay_out, replaceable
+from chainrule.lesson.own_time import Stopwatch, Usage, usage_here
 from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
 from chainrule.worker.messages import PACKER
 from chainrule.worker.zygote import REFEREE
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
-STARVED = 0.2  # a notebook that had no core for this part of its time limit is run again
 FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
+ACCIDENTS = 2  # times a graded cell may end its process before it is the answer's fault
 OUTPUTS = ("stream", "display_data", "execute_result", "error")  # messages that become outputs
 MAX_OUTPUT = 20 << 20  # characters of output from one cell; a figure has 100,000
 
@@ -137,10 +137,9 @@ class Run(Execute):
         self.output_size: Counter[int] = Counter()  # characters, by cell
         self.busy_seconds = 0.0
         self.listener: socket.socket | None = None  # an ordinary kernel's, for the referee
-        self.starved, self.alone = False, resources.get("alone", True)
         self.widgets = CapturedOutputs()
         started = time.monotonic()
-        self.deadline = started + self.notebook_seconds[self.profile]
+        self.notebook_time = Stopwatch(self._usage)
         with tempfile.TemporaryDirectory(prefix="run-", ignore_cleanup_errors=True) as scratch:
             self.folder = Path(scratch)
             visible = self._visible_data(assignment)
@@ -157,8 +156,6 @@ class Run(Execute):
                     self.referee.hang_up()
                 if self.listener is not None:
                     self.listener.close()
-        if self.starved and not self.alone:
-            raise StarvedError("other processes had the cores when a time limit was reached")
         ran = GradedNotebook(
             profile=self.profile,
             origins=origins,
@@ -203,8 +200,7 @@ class Run(Execute):
         limits = RefereeLimits(self.cell_seconds, self.memory << 20)  # those of a cell and a worker
         self.referee = Referee(self.folder / "referee", modules, limits) if os.name == "posix" else None
         if self.referee is not None:
-            self.referee.deadline = self.deadline
-            self.referee.waited, self.referee.limit_reached = self._waited, self._limit_reached
+            self.referee.usage, self.referee.seconds_left = self._usage, self._seconds_left
 
     def _add_handed_in(self, checksums: Mapping[str, str], where: Mapping[str, str]) -> None:
         """Add the files that the student handed in with the notebook to the support files."""
@@ -344,10 +340,9 @@ class Run(Execute):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         if cell.cell_type != "code":
             return cell, resources
-        left = self.deadline - time.monotonic()
+        left = self._seconds_left()
         if left <= 0 and not self.failure:
             self.failure = f"the notebook took {self.notebook_seconds[self.profile]} seconds, its limit"
-            self._limit_reached(self.notebook_seconds[self.profile], 0.0)
         if self.failure:
             cell.outputs = [error_output("NotRun", f"not run: {self.failure}")]
             return cell, resources
@@ -357,13 +352,18 @@ class Run(Execute):
             cell.update(from_dict(kept))
             return cell, resources
         if self.referee is not None and has_checks(cell, Course(parent=self).judging):
-            started = time.monotonic()
-            reasons = why_missing(self.nb.cells[:index])
-            cell.outputs = self._refereed(cell, self.referee, reasons)
+            if Counter(resources.get("ended", ()))[index] >= ACCIDENTS:
+                message = "the process that checked it ended each time: it takes too much memory or time"
+                cell.outputs = [error_output(RefereeLimit.__name__, message)]
+                return cell, resources
+            started, judging = time.monotonic(), resources.get("judging", lambda index: None)
+            judging(index)
+            cell.outputs = self._refereed(cell, self.referee, why_missing(self.nb.cells[:index]))
+            judging(None)
             self.busy_seconds += time.monotonic() - started
             return cell, resources
         self.timeout = max(1, min(self.cell_seconds, math.ceil(left)))
-        before = self._waited()
+        self.cell_time = Stopwatch(self._usage)
         try:
             cell, resources = super().preprocess_cell(cell, resources, index)
         except (DeadKernelError, CellTimeoutError) as error:
@@ -380,7 +380,6 @@ class Run(Execute):
             cell.outputs = [o for o in cell.outputs if o.get("ename") != "CellTimeoutError"]
             message = f"stopped after {self.timeout} seconds, the limit for one cell"
             cell.outputs.append(error_output("CellTimeoutError", message))
-            self._limit_reached(self.timeout, before)
             self._kill_unless_answered(self.kc.kernel_info())
         return cell, resources
 
@@ -466,8 +465,8 @@ class Run(Execute):
 
     def _answered(self, request: str) -> bool:
         """Whether the kernel lives and replies to a request within the grace period."""
-        deadline, before = time.monotonic() + GRACE_SECONDS, self._waited()
-        while (left := deadline - time.monotonic()) > 0:
+        clock = Stopwatch(self._usage)
+        while (left := GRACE_SECONDS - clock()) > 0:
             try:
                 reply = run_sync(self.kc.shell_channel.get_msg)(timeout=min(left, 2.0))
             except Exception:  # queue.Empty: it is still busy, so interrupt it again
@@ -477,27 +476,31 @@ class Run(Execute):
                 continue
             if reply["parent_header"].get("msg_id") == request:
                 return True
-        self._limit_reached(GRACE_SECONDS, before)
         return False
 
-    def _waited(self) -> float:
-        """Seconds for which the worker was ready to run and had no core."""
-        return self._provisioner().waited() if self.sandbox is not None else 0.0
+    async def _async_handle_timeout(self, timeout: int, cell: NotebookNode | None = None) -> Any:
+        """Wait until the cell's limit is over by its own time, too; then do what nbclient does."""
+        while (left := timeout - self.cell_time()) > 0:
+            if await self.kc.shell_channel.socket.poll(1000 * min(left, 1.0)):
+                return None  # the caller receives it
+            await self._async_check_alive()
+        return await super()._async_handle_timeout(timeout, cell)
+
+    def _seconds_left(self) -> float:
+        """What is left of the notebook's time."""
+        return float(self.notebook_seconds[self.profile] - self.notebook_time())
+
+    def _usage(self) -> Usage:
+        """What the worker and this process have used; they take turns."""
+        provisioner = getattr(self.km, "provisioner", None)
+        worker = provisioner.usage() if isinstance(provisioner, WarmProvisioner) else Usage(0.0, 0.0)
+        ours = usage_here()
+        return Usage(worker.waited + ours.waited, worker.used + ours.used)
 
     def _provisioner(self) -> WarmProvisioner:
         provisioner = self.km.provisioner
         assert isinstance(provisioner, WarmProvisioner)
         return provisioner
-
-    def _limit_reached(self, seconds: float, before: float) -> None:
-        """Take note if a time limit was reached because others had the cores, and stop, unless nobody else is there.
-
-        Args:
-            seconds: the limit.
-            before: what `_waited` was when its time began.
-        """
-        if not self.alone and self._waited() - before > STARVED * seconds:
-            self.starved, self.failure = True, "it has to be run alone"
 
 
 def has_checks(cell: NotebookNode, judging: str) -> bool:

@@ -38,10 +38,6 @@ class WorkerError(ChainruleError, RuntimeError):
     """A notebook could not be run, for a reason outside the notebook. What a notebook itself does is recorded in it."""
 
 
-class StarvedError(WorkerError):
-    """A notebook reached a time limit while other processes had the cores: it has to be run alone."""
-
-
 @dataclass(frozen=True)
 class Limits:
     """What one notebook may use: bytes of memory and of disk, processes and threads, open files."""
@@ -163,6 +159,11 @@ class Sandbox(ABC):
         self, folder: Path, data: Path | None, limits: Limits, hidden: Sequence[Path] = (), gpu: bool = False
     ) -> None: ...
 
+    @property
+    def processes(self) -> list[int]:
+        """Processes outside from which all inside descend that the worker's supervisor doesn't know."""
+        return []
+
     @abstractmethod
     def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
         """What to send to the zygote.
@@ -242,6 +243,10 @@ class BubblewrapSandbox(Sandbox):
             raise
         finally:
             os.close(info)
+
+    @property
+    def processes(self) -> list[int]:
+        return [self.process.pid]
 
     def spec(self, connection: dict[str, str | int], environment: dict[str, str]) -> SandboxSpec:
         return SandboxSpec(

@@ -26,6 +26,23 @@ from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 from chainrule.course import CourseFolder
 from chainrule.grading.options import refuse_options_without_effect
 from chainrule.grading.recognise import Recognition, Released, is_answer, is_marked, name_of, normal, visible
+from chainrule.grading.repairs import (
+    ANOTHERS,
+    CHANGED,
+    ELSEWHERE,
+    FOREIGN,
+    HANDOUTS,
+    JOINED,
+    MAX_NAMES,
+    MAX_TEXT,
+    MISSING,
+    NO_ANSWER,
+    SPLIT,
+    TOO_LONG,
+    TWICE,
+    Repairs,
+    sentences,
+)
 from chainrule.grading.store import as_json, digest
 from chainrule.intake.files import declared, handed_in, replaceable
 from chainrule.intake.notebook import UnreadableNotebookError, attachments, checked, read
@@ -36,17 +53,15 @@ from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
 from chainrule.release.versions import kept_versions
 
 MAX_ADDED = 2_000  # cells of the student's own
-MAX_TEXT = 10_000_000  # characters in one answer or in all added cells; a pasted image has a million
 MAX_JOINED = 200_000  # characters of code, up to which we test whether pieces are one program
-MAX_NAMES = 6  # in a sentence about cells
 MAGIC = re.compile(r"^([ \t]*)(?:[%!?].*|[\w.]+\?+[ \t]*)$|(?<==)[ \t]*[%!].*$", re.MULTILINE)
 
 
 class Graft(NbGraderPreprocessor):
     """nbgrader preprocessor that puts a student's answers into the instructor's notebook.
 
-    If a manifest has numbers for this student, the notebook has these numbers. Each repair is described by a sentence
-    in the notebook's metadata, `chainrule.repairs`. A sentence about one cell begins with "cell" and its name.
+    If a manifest has numbers for this student, the notebook has these numbers. What was repaired is kept in the
+    notebook's metadata, `chainrule.repaired`.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
@@ -61,34 +76,35 @@ class Graft(NbGraderPreprocessor):
         numbers = manifest.students.get(where["student"]) if manifest else None
         assignment, notebook = where["assignment"], where["notebook"]
         numbered = with_numbers(source, numbers)
-        for (
-            cell
-        ) in numbered.cells:  # students may edit what is nothing for nbgrader, and editors drop such metadata
-            if not is_marked(cell):
+        for cell in numbered.cells:
+            if not is_marked(
+                cell
+            ):  # nothing for nbgrader: students may edit it, and editors drop such metadata
                 cell.metadata.pop("nbgrader", None)
         # it has checksums, because nbgrader recognises an unchanged answer by its checksum
         master = master_of(numbered, assignment, notebook, self.config)
         submitted = checked(nb)
         master.cells += AddHandIn(parent=self).cells(where["assignment"])  # as in the release
-        repairs = []
+        others = []  # repairs of the whole notebook
         if manifest:
             varying = NotebookNode(source, cells=[cell for cell in source.cells if templates(cell)])
             own, handout = (self._stubs(varying, each) for each in (numbers, None))
-            others = (self._stubs(varying, each) for each in manifest.students.values())
-            repairs = renumber(submitted, own, handout, others)
+            all_students = (self._stubs(varying, each) for each in manifest.students.values())
+            others = renumber(submitted, own, handout, all_students)
         grafted = graft(master, submitted, released_versions(course, where, numbers))
-        repairs += grafted.sentences()
+        grafted.others[:0] = others
         handed_in_folder = course.format_path(
             course.submitted_directory, where["student"], where["assignment"]
         )
         limits = declared(source, path.name) | replaceable(self.config, where["assignment"])
         files, unusable = handed_in(Path(course.root, handed_in_folder), limits)
-        repairs += unusable
-        for repair in repairs:
-            self.log.warning("%s: %s", where["student"], repair)
-        for line in grafted.in_full():
-            self.log.info("%s: %s", where["student"], line)
-        about: GradedNotebook = {"repairs": repairs, "written": grafted.written}
+        grafted.others += unusable
+        repaired = grafted.found()
+        for repair, said in zip(repaired, sentences(repaired), strict=True):
+            self.log.warning("%s: %s", where["student"], said)
+            if len(repair["cells"]) > MAX_NAMES:
+                self.log.info("%s: all of them: %s", where["student"], ", ".join(repair["cells"]))
+        about: GradedNotebook = {"repaired": repaired, "written": grafted.written}
         if grafted.outdated:
             about["outdated"] = grafted.outdated
             self.log.info(
@@ -180,7 +196,9 @@ def graft(master: NotebookNode, submitted: NotebookNode, versions: Iterable[Note
     known = {name_of(cell) or f"cell {index}": cell for index, cell in enumerate(master.cells)}
     released = Released(known, versions)
     recognition, repairs = Recognition(known, submitted.cells, released), Repairs(known)
-    repairs.note_language(master, submitted)
+    spoken, saved_as = language(master), language(submitted)
+    if spoken and saved_as and spoken.lower() not in saved_as.lower():
+        repairs.others.append(f"the notebook was saved as {safe_name(saved_as)}: run as {spoken}")
     repairs.written = written(submitted.cells, released)
     pieces, own = collect_pieces(recognition, repairs)
     repairs.note_labels(recognition)
@@ -266,90 +284,6 @@ def primary_cells(recognition: Recognition) -> set[int]:
         rank = (empty, not recognition.in_order(before, name, after), number)
         best[name] = min(rank, best.get(name, rank))
     return {index for *_, number in best.values() for index in runs[number][1]}
-
-
-# ---- sentences about repairs -----------------------------------------------------------------------------------
-
-CHANGED = "had been changed: restored"
-MISSING = "{was} missing: restored"
-NO_ANSWER = "{was} missing: restored without an answer"
-TWICE = "{is} there more than once: {it} {counts} once"
-JOINED = "{is} there in several pieces: they were put together"
-SPLIT = "{is} there in several versions: those that can't be joined follow each other"
-ELSEWHERE = "{is} there more than once: the one in another position is kept as a separate cell"
-HANDOUTS = "the notebook was made with the handout's numbers: this student's were put in"
-ANOTHERS = "the notebook was made with another student's numbers: this student's were put in"
-BY_CONTENT = "had lost {its} {label}: recognised by {its} content"
-BY_POSITION = "had lost {its} {label}: recognised by {its} position"
-TEXT_AFTER = "{was} left empty: the text after it is taken as the answer"
-FOREIGN = "{is} not part of this notebook: kept without {its} points"
-TOO_LONG = f"{{is}} longer than {MAX_TEXT:,} characters: left out"
-ONE = {"was": "was", "is": "is", "its": "its", "label": "label", "it": "it", "counts": "counts"}
-MANY = {"was": "were", "is": "are", "its": "their", "label": "labels", "it": "they", "counts": "count"}
-
-
-class Repairs:
-    """Collects repairs: the names of cells by what was repaired.
-
-    Attributes:
-        outdated: cells that the student has as in an earlier release, for instructors.
-        written: a digest of what is in no release, so that it does not change with the instructor's notebook.
-    """
-
-    written = ""
-
-    def __init__(self, known: Mapping[str, NotebookNode]) -> None:
-        self.free = {name for name, cell in known.items() if not is_marked(cell)}
-        self.noted: dict[str, dict[str, None]] = {}  # names in order, by what was repaired
-        self.outdated: list[str] = []
-        self.others: list[str] = []
-
-    def note(self, name: str, what: str) -> None:
-        if name in self.free:
-            return  # students may change these cells
-        self.noted.setdefault(what, {})[name] = None
-
-    def note_outdated(self, name: str) -> None:
-        """Note that a cell is as in an earlier release, which is not the student's doing."""
-        if name not in self.outdated:
-            self.outdated.append(name)
-
-    def note_labels(self, recognition: Recognition) -> None:
-        """Note how cells without labels were recognised."""
-        pairs = zip(recognition.labels, recognition.names, strict=True)
-        labelled = {label for label, name in pairs if label == name}
-        for name, means in recognition.matched_by.items():
-            if name not in labelled and recognition.is_renamed(name):
-                self.note_outdated(name)
-            elif name not in labelled:
-                self.note(name, BY_POSITION if means == "position" else BY_CONTENT)
-            elif means == "position":
-                self.note(name, TEXT_AFTER)
-
-    def note_language(self, master: NotebookNode, submitted: NotebookNode) -> None:
-        ours, theirs = language(master), language(submitted)
-        if ours and ours.lower() not in theirs.lower() and theirs:
-            self.others.append(f"the notebook was saved as {safe_name(theirs)}: run as {ours}")
-
-    def sentences(self) -> list[str]:
-        """One sentence for each kind of repair."""
-        return self.others + [sentence([*names], what) for what, names in self.noted.items()]
-
-    def in_full(self) -> list[str]:
-        """The same for those kinds whose sentence doesn't name all cells, with all names."""
-        return [
-            sentence([*names], what, MAX_ADDED)
-            for what, names in self.noted.items()
-            if len(names) > MAX_NAMES
-        ]
-
-
-def sentence(names: Sequence[str], what: str, most: int = MAX_NAMES) -> str:
-    """A sentence about cells, of which it names at most so many."""
-    if len(names) == 1:
-        return f"cell {names[0]} {what.format_map(ONE)}"
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"cells {', '.join(names[:most])}{more} {what.format_map(MANY)}"
 
 
 def safe_name(name: str) -> str:

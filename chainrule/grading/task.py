@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from traitlets.config import Config
 
 from chainrule.course import CourseError
-from chainrule.grading.sandbox import StarvedError, WorkerError
+from chainrule.grading.sandbox import WorkerError
 
 ATTEMPTS = 3
 Say = Callable[[str], None]  # gets lines about progress
@@ -28,7 +28,7 @@ class Task:
         key: what the finished run is kept under; see `store.key`.
         options: the course's configuration.
         kept: outputs of an earlier run that are still valid, by the cell's index, as JSON.
-        alone: whether nothing else of ours runs at the same time.
+        ended: indices of graded cells at which the process that ran them ended, once for each time.
     """
 
     student: str
@@ -38,17 +38,30 @@ class Task:
     key: str
     options: Config
     kept: str = "{}"
-    alone: bool = False
+    ended: tuple[int, ...] = ()
 
 
-def run_and_judge(task: Task) -> str:
+class RefereeEnded(WorkerError):
+    """The process ended while it ran a graded cell.
+
+    Attributes:
+        cell: its index.
+    """
+
+    def __init__(self, message: str, cell: int) -> None:
+        super().__init__(message)
+        self.cell = cell
+
+
+def run_and_judge(task: Task, judging: Callable[[int | None], object] = lambda cell: None) -> str:
     """Run one sanitised notebook and judge its graded cells.
 
+    Args:
+        judging: gets the index of each graded cell before it is run in this process, and None after it.
     Returns:
         The notebook as JSON.
     Raises:
         CourseError: a mistake in the course keeps every notebook from being run.
-        StarvedError: it reached a time limit because of others, and was not alone.
         WorkerError: something else kept this one from being run.
     """
     from chainrule.grading.judge import Judge  # torch takes seconds to import, and planning doesn't need it
@@ -60,7 +73,8 @@ def run_and_judge(task: Task) -> str:
         resources: dict[str, Any] = {
             "nbgrader": where,
             "kept": json.loads(task.kept),
-            "alone": task.alone,
+            "ended": task.ended,
+            "judging": judging,
         }
         for step in (Run, Judge):
             nb, resources = step(config=task.options).preprocess(nb, resources)
@@ -99,7 +113,8 @@ class Backend(Protocol):
 class RunQueue:
     """Runs notebooks on a backend, and tries again if one could not be run.
 
-    A notebook that others kept from running in time is run again at the end, alone, so that no score depends on them.
+    A graded cell that ends its process may have met an accident, and is run again. The second time it was the answer,
+    and the check fails: see `Task.ended`.
 
     Args:
         say: gets a line about each event and each new attempt.
@@ -108,7 +123,6 @@ class RunQueue:
     def __init__(self, backend: Backend, say: Say) -> None:
         self.backend, self.say = backend, say
         self.running: dict[NotebookFuture, tuple[Task, int]] = {}
-        self.starved: list[Task] = []
         self.done: SimpleQueue[NotebookFuture] = SimpleQueue()
 
     def submit(self, task: Task, attempt: int = 1) -> None:
@@ -119,13 +133,7 @@ class RunQueue:
 
     def finished(self) -> Iterator[tuple[Task, str | WorkerError]]:
         """Yield each task when it is finished, with the judged notebook as JSON or the error of the last attempt."""
-        while self.running or self.starved:
-            if not self.running:
-                task = self.starved.pop(0)
-                self.say(
-                    f"{task.student}: is run again, alone: others had the processor when its time was over"
-                )
-                self.submit(replace(task, alone=True))
+        while self.running:
             for line in self.backend.events():
                 self.say(line)
             try:
@@ -135,10 +143,11 @@ class RunQueue:
             task, attempt = self.running.pop(future)
             try:
                 yield task, future.result()
-            except StarvedError:
-                self.starved.append(task)
+            except RefereeEnded as error:
+                self.say(f"{task.student}: trying again ({error})")
+                self.submit(replace(task, ended=(*task.ended, error.cell)), attempt + 1)
             except WorkerError as error:
-                if attempt == ATTEMPTS:
+                if attempt >= ATTEMPTS + len(task.ended):
                     yield task, error
                 else:
                     self.say(f"{task.student}: trying again ({error})")

@@ -27,9 +27,11 @@ from torch.utils.hooks import RemovableHandle
 
 from chainrule.lesson import by_hand
 from chainrule.lesson.normalisation import keep, normalisation
+from chainrule.lesson.own_time import Stopwatch, usage_here
 from chainrule.lesson.todo import Unfinished
 from chainrule.lesson.wire import Handle, WireError, pack, receive_request, send_reply, unpack
 
+SHORTEST = 0.01  # seconds between two looks at the clock
 # frames of files in these folders are not the student's own lines
 _NOT_STUDENT = tuple(
     os.path.dirname(path) for path in (os.path.dirname(torch.__file__), os.__file__, __file__)
@@ -331,7 +333,7 @@ class TimeLimit(BaseException):
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the block after `seconds`, and then every second until it ends.
+    """Interrupt the block after `seconds` of its own time (see `own_time`), and then every second until it ends.
 
     This works in the main thread of systems with POSIX signals; elsewhere there is no limit.
 
@@ -348,11 +350,16 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
         return
 
+    clock = Stopwatch(usage_here)
+
     def interrupt(signum: int, frame: FrameType | None) -> None:
-        raise TimeLimit
+        left = seconds - clock()
+        signal.setitimer(signal.ITIMER_REAL, max(left, SHORTEST) if left > 0 else 1.0)
+        if left <= 0:
+            raise TimeLimit
 
     before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:
@@ -474,11 +481,11 @@ class Tracer(TorchFunctionMode):
                     module.register_forward_pre_hook(self._begin),
                     module.register_forward_hook(partial(self._end, name)),
                 ]
-        super().__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        super().__exit__(*exception)
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
         for hook in self._hooks:
             hook.remove()
         for operation, module, x in self._own:

@@ -16,7 +16,7 @@ import math
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -272,12 +272,15 @@ _REQUEST = struct.Struct("<Qd")  # bytes that follow, seconds the request may ta
 _REPLY = struct.Struct("<Q")  # bytes that follow
 
 
-def send_request(line: socket.socket, request: bytes, seconds: float) -> None:
+def send_request(
+    line: socket.socket, request: bytes, seconds: float, clock: Callable[[], float] = time.monotonic
+) -> None:
     """Send a packed request.
 
     Args:
         line: a connected socket.
         seconds: the time the request may take; the same time is the limit for sending it.
+        clock: that counts them.
     Raises:
         TimeoutError: the other end does not read.
 
@@ -286,8 +289,10 @@ def send_request(line: socket.socket, request: bytes, seconds: float) -> None:
     >>> receive_request(theirs)
     (b'a request', 5.0)
     """
-    line.settimeout(seconds)
-    line.sendall(_REQUEST.pack(len(request), seconds) + request)
+    left, deadline = memoryview(_REQUEST.pack(len(request), seconds) + request), clock() + seconds
+    while left:
+        with _waiting(line, deadline, clock):
+            left = left[line.send(left) :]
 
 
 def receive_request(line: socket.socket) -> tuple[bytes, float] | None:
@@ -299,10 +304,10 @@ def receive_request(line: socket.socket) -> tuple[bytes, float] | None:
     True
     """
     try:
-        length, seconds = _REQUEST.unpack(_receive(line, _REQUEST.size, math.inf))
+        length, seconds = _REQUEST.unpack(receive(line, _REQUEST.size))
     except ConnectionError:
         return None
-    return _receive(line, length, math.inf), seconds
+    return receive(line, length), seconds
 
 
 def send_reply(line: socket.socket, reply: bytes) -> None:
@@ -316,9 +321,11 @@ def send_reply(line: socket.socket, reply: bytes) -> None:
     line.sendall(_REPLY.pack(len(reply)) + reply)
 
 
-def receive_reply(line: socket.socket, seconds: float) -> bytes:
+def receive_reply(line: socket.socket, seconds: float, clock: Callable[[], float] = time.monotonic) -> bytes:
     """The reply to a request.
 
+    Args:
+        clock: that counts the seconds.
     Raises:
         TimeoutError: it was not complete within `seconds`.
         ConnectionError: the other end closed the socket.
@@ -327,25 +334,53 @@ def receive_reply(line: socket.socket, seconds: float) -> bytes:
     >>> ours, theirs = socket.socketpair()
     >>> receive_reply(ours, seconds=0.01)
     Traceback (most recent call last):
-    TimeoutError: timed out
+    TimeoutError
     """
-    deadline = time.monotonic() + seconds
-    (length,) = _REPLY.unpack(_receive(line, _REPLY.size, deadline))
+    deadline = clock() + seconds
+    (length,) = _REPLY.unpack(receive(line, _REPLY.size, deadline, clock))
     if length > MAX_BYTES + _HEADER.size:
         raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
-    return _receive(line, length, deadline)
+    return receive(line, length, deadline, clock)
 
 
-def _receive(line: socket.socket, count: int, deadline: float) -> bytes:
+def receive(
+    line: socket.socket,
+    count: int,
+    deadline: float = math.inf,
+    clock: Callable[[], float] = time.monotonic,
+) -> bytes:
+    """Exactly `count` bytes.
+
+    Raises:
+        TimeoutError: the clock showed `deadline` before.
+        ConnectionError: the other end closed the socket.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> theirs.sendall(b"some bytes")
+    >>> receive(ours, 4)
+    b'some'
+    """
     parts: list[bytes] = []
     while count:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        line.settimeout(None if math.isinf(left) else left)
-        part = line.recv(min(count, 1 << 20))
-        if not part:
-            raise ConnectionError("the other end closed the socket")
-        parts.append(part)
-        count -= len(part)
+        with _waiting(line, deadline, clock):
+            part = line.recv(min(count, 1 << 20))
+            if not part:
+                raise ConnectionError("the other end closed the socket")
+            parts.append(part)
+            count -= len(part)
     return b"".join(parts)
+
+
+@contextlib.contextmanager
+def _waiting(line: socket.socket, deadline: float, clock: Callable[[], float]) -> Iterator[None]:
+    """Wait for the other end in the block until the deadline; if it takes so long by another clock, go on after it.
+
+    Raises:
+        TimeoutError: the deadline is over.
+    """
+    left = deadline - clock()
+    if left <= 0:
+        raise TimeoutError
+    line.settimeout(None if math.isinf(left) else max(left, 0.01))
+    with contextlib.suppress(TimeoutError):
+        yield

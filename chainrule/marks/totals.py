@@ -60,7 +60,12 @@ def _total(
         handed_in = folder.folder("submitted", person.id, assignment)
         return StudentTotal(person, ungraded=handed_in.is_dir() and any(handed_in.iterdir()))
     grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    above = sorted(grade.name for grade in grades if (grade.manual_score or 0) > grade.max_score)
+    names = gradebook_items(submission.assignment)
+    above = sorted(
+        names[grade.notebook.name, grade.name]
+        for grade in grades
+        if (grade.manual_score or 0) > grade.max_score
+    )
     total = rounded(final_score(submission), maximum)
     return StudentTotal(person, total, tuple(sorted(waiting_items(submission))), tuple(above))
 

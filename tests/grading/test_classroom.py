@@ -48,9 +48,9 @@ from chainrule.grading.judge import Judge
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.rejudge import valid_outputs
-from chainrule.grading.sandbox import StarvedError, WorkerError
+from chainrule.grading.sandbox import WorkerError
 from chainrule.grading.store import Store, load_notebook
-from chainrule.grading.task import RunQueue, Task
+from chainrule.grading.task import RefereeEnded, RunQueue, Task
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
 
@@ -434,40 +434,33 @@ def test_only_the_backend_gets_second_and_third_chances_and_each_is_told() -> No
     ]  # fmt: skip
 
 
-class Crowded:
-    """A backend on which each student's notebook reaches its limit because of the others, unless it is alone."""
+class Fatal:
+    """A backend whose process ends at these cells of each notebook, until they are not run any more."""
 
-    slots, threads = 2, 1
+    slots, threads = 1, 1
 
-    def __init__(self) -> None:
-        self.running = list[tuple[Task, Future[str]]]()
-        self.alone = list[str]()
+    def __init__(self, *cells: int) -> None:
+        self.cells = cells
 
     def events(self) -> list[str]:
-        """Finish what is running: futures are looked at after this."""
-        crowd, self.running = self.running, []
-        for task, future in crowd:
-            if task.alone:
-                self.alone.append(f"{task.student}, one of {len(crowd)}")
-                nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(id=str(i)) for i in range(2)])
-                nb.cells[1].metadata.chainrule = {"score": 1.0}
-                future.set_result(nbformat.writes(nb))
-            else:
-                future.set_exception(StarvedError("others had the cores"))
         return []
 
     def submit(self, task: Task, attempt: int) -> "Future[str]":
         future: Future[str] = Future()
-        self.running.append((task, future))
+        for cell in self.cells:
+            if task.ended.count(cell) < 2:
+                future.set_exception(RefereeEnded("its process ended in a graded cell, exit code -9", cell))
+                return future
+        nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(id=str(i)) for i in range(2)])
+        nb.cells[1].metadata.chainrule = {"score": 1.0}
+        future.set_result(nbformat.writes(nb))
         return future
 
 
-def test_a_starved_notebook_is_run_again_alone() -> None:
-    backend, said = Crowded(), list[str]()
-    got = outcomes(RunQueue(backend, said.append), [broken(student) for student in ("ann", "bo")])
-    assert got == {"ann": 1.0, "bo": 1.0}
-    assert backend.alone == ["ann, one of 1", "bo, one of 1"]
-    assert [line.partition(",")[0] for line in said] == ["ann: is run again", "bo: is run again"]
+def test_graded_cells_that_end_their_process_twice_cost_a_failed_check_each() -> None:
+    said = list[str]()
+    assert outcomes(RunQueue(Fatal(3, 5, 8), said.append), [broken("ann")]) == {"ann": 1.0}
+    assert said == ["ann: trying again (its process ended in a graded cell, exit code -9)"] * 6
 
 
 def test_who_could_not_be_run_keeps_the_old_score_and_is_named(
@@ -599,6 +592,28 @@ def test_a_changed_check_judges_again_only_what_it_must(course: Path) -> None:
             if "-time" in name:
                 cell.outputs = []
     assert third == whole
+
+
+@needs_proc
+def test_an_answer_whose_check_kills_the_grader_fails_that_check_alone(course: Path) -> None:
+    deadly = CHECKS.strip().replace("square-check", "two-check")
+    deadly = deadly.replace("### BEGIN", "import os\n\n\n### BEGIN", 1)
+    deadly = deadly.replace(
+        "expect(student.square(-3)",
+        "student.square(-3) < 0 and os.kill(os.getpid(), 9)\n    expect(student.square(-3)",
+    )
+    path = traced_course(course, two=deadly)
+    for student, answer in (("ann", "x * x"), ("bo", "x * 2")):
+        submit(
+            course, student, nbformat.reads(path.read_text().replace("x * x", answer), as_version=4), "traced"
+        )
+    said: list[str] = []
+    report = grade(CourseFolder(course), "traced", jobs=2, say=said.append)
+    assert not any(graded.internal_error for graded in report.students)
+    folder = CourseFolder(course)
+    assert scores(folder, "traced", "ann") == {f"{n}-check": 4.0 for n in ("one", "two", "three")}
+    assert scores(folder, "traced", "bo") == {"one-check": 1.0, "two-check": 0.0, "three-check": 0.0}
+    assert said.count("bo: trying again (its process ended in a graded cell, exit code -9)") == 2
 
 
 def test_only_a_sound_result_of_the_same_answers_is_built_upon(graded_course: Path) -> None:

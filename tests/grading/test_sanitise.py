@@ -15,6 +15,7 @@ from tiny_course import RIGHT, SQUARE, TINY, filled, marked, notebook, submit
 
 from chainrule.course import CourseFolder
 from chainrule.grading.recognise import name_of
+from chainrule.grading.repairs import sentences
 from chainrule.grading.sanitise import Graft, extra_notebooks, graft
 from chainrule.intake import notebook as intake_notebook
 from chainrule.intake.notebook import UnreadableNotebookError, read
@@ -39,7 +40,7 @@ def sanitised(folder: CourseFolder, nb: NotebookNode) -> NotebookNode:
 
 
 def repairs(nb: NotebookNode) -> list[str]:
-    return nb.metadata.chainrule.repairs
+    return sentences(nb.metadata.chainrule.repaired)
 
 
 def sources(nb: NotebookNode) -> list[str]:
@@ -165,7 +166,8 @@ def reordered(nb: NotebookNode) -> None:
 
 
 def relabelled(nb: NotebookNode) -> None:
-    by_id(nb)["square-check"].metadata.nbgrader.grade_id = "mine"
+    cell = by_id(nb)["square-check"]
+    cell.metadata.nbgrader.grade_id = cell.id = "mine"
 
 
 def check_copied(nb: NotebookNode) -> None:
@@ -425,7 +427,7 @@ def test_functions_in_each_others_cells() -> None:
 
     master, nb = notebook(cells("todo()", "todo()")), notebook(cells("return 1", "return 2"))
     swapped("a", "b")(nb)
-    said = graft(master, nb).sentences()
+    said = sentences(graft(master, nb).found())
     assert [cell.source[-8:] for cell in master.cells] == ["return 1", "return 2"]
     assert said == [f"cells a, b {BOTH_CONTENT}"]
 
@@ -530,7 +532,7 @@ def test_a_master_without_cell_ids_loses_no_cell() -> None:
         return nb
 
     master = plain()
-    assert graft(master, plain()).sentences() == []
+    assert sentences(graft(master, plain()).found()) == []
     assert [cell.source for cell in master.cells] == ["one", "two", "three"]
 
 
@@ -611,7 +613,7 @@ def test_whatever_happens_the_notebook_is_ours_and_no_labelled_answer_is_lost(
             for cell in nb.cells
             if name_of(cell) in (SQUARE, "why") and cell.source.strip() not in given
         ]
-        said = graft(master, nb).sentences()
+        said = sentences(graft(master, nb).found())
         assert [c[:2] + c[3:] for c in ours(master)] == [c[:2] + c[3:] for c in ours(blank)]
         locked = [c.id for c in blank.cells if c.metadata.get("nbgrader", {}).get("locked")]
         assert all(by_id(master)[name].source == by_id(blank)[name].source for name in locked)

@@ -36,7 +36,8 @@ from tiny_course import (
 from chainrule import cli
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.classroom import scores
-from chainrule.grading.sanitise import ANOTHERS, HANDOUTS, Graft
+from chainrule.grading.repairs import ANOTHERS, HANDOUTS, sentences
+from chainrule.grading.sanitise import Graft
 from chainrule.release.numbers import (
     Manifest,
     check_handout,
@@ -115,7 +116,7 @@ def sanitised(root: Path, student: str, nb: NotebookNode) -> NotebookNode:
 
 
 def repairs(nb: NotebookNode) -> list[str]:
-    return list(nb.metadata.chainrule.repairs)
+    return sentences(nb.metadata.chainrule.repaired)
 
 
 # ---- released ------------------------------------------------------------------------------------------------

@@ -145,13 +145,26 @@ def test_metadata_that_is_nothing_for_nbgrader_is_no_label(fb1: Path) -> None:
 def test_a_repair_that_all_share_is_told_once_to_staff(fb1: Path) -> None:
     for student in ("ann", "bo", "cy"):
         hand_in(fb1, student, q1_intro="As the tutor handed it out.")
-        nb = submitted(fb1, student)
-        if student == "cy":
-            nb.cells.remove(cell_of(nb, "q2-intro"))
-        resubmit(fb1, student, nb)
+    nb = submitted(fb1, "cy")
+    cell_of(nb, "q2-intro").source = "My own."
+    nb.cells.remove(cell_of(nb, "q4-intro"))
+    resubmit(fb1, "cy", nb)
     said = grade_again(fb1, "chainrule")
-    assert said.count("cell q1-intro had been changed: restored") == 1
+    assert said.count("q1-intro") == 1
     assert "all hand-ins of sums: cell q1-intro had been changed: restored" in said
-    assert "q1-intro" not in page(fb1, "ann")
-    assert "cell q2-intro was missing" in page(fb1, "cy")
-    assert "cy: cell q2-intro was missing: restored" in said
+    assert "Repaired" not in page(fb1, "ann")
+    assert "q1-intro had been" not in page(fb1, "cy")
+    assert "cell q2-intro had been changed: restored" in page(fb1, "cy")
+    assert "cell q4-intro was missing: restored" in page(fb1, "cy")
+    assert "cy: cell q2-intro had been changed: restored\ncy: cell q4-intro was missing" in said
+
+    said = grade_again(fb1, "chainrule", "bo")  # what the others needed is known from their last grading
+    assert "all hand-ins of sums: cell q1-intro had been changed: restored" in said
+    assert "Repaired" not in page(fb1, "bo")
+
+
+def test_what_a_single_hand_in_needed_is_told_to_the_student(fb1: Path) -> None:
+    hand_in(fb1, "ann", q1_intro="My own.")
+    said = grade_again(fb1, "chainrule")
+    assert "ann: cell q1-intro had been changed: restored" in said
+    assert "cell q1-intro had been changed: restored" in page(fb1, "ann")

@@ -87,7 +87,7 @@ def grade_again(root: Path, command: str, *students: str) -> str:
     """Grade as one of the two commands does, in this process; what `chainrule grade --diff` would say."""
     folder = CourseFolder(root)
     if command == "chainrule":
-        report = grade(folder, FB1, jobs=1, diff=True, say=lambda _: None)
+        report = grade(folder, FB1, students=students, jobs=1, diff=True, say=lambda _: None)
         notes = [f"{student.student}: {note}" for student in report.students for note in student.notes]
         return "\n".join([*notes, *report.notes, *report.changes])
     for student in students:

@@ -24,13 +24,11 @@ def value(nb: NotebookNode, index: int = 0) -> Any:
     return json.loads(eval(output.data["text/plain"]))
 
 
-def run(course: Path, *sources: str, alone: bool = True, **options: Any) -> NotebookNode:
-    """A notebook of these code cells after its run; alone or as one of many."""
+def run(course: Path, *sources: str, **options: Any) -> NotebookNode:
+    """A notebook of these code cells after its run."""
     config = CourseFolder(course).config.copy()
     config.Run.update({"seconds": {"quick": 60}, "threads": 1, **options})
-    return Run(config=config).preprocess(
-        notebook([new_code_cell(s) for s in sources]), WHERE | {"alone": alone}
-    )[0]
+    return Run(config=config).preprocess(notebook([new_code_cell(s) for s in sources]), WHERE)[0]
 
 
 def clear() -> None:

@@ -27,7 +27,7 @@ from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import kernel, sandbox
 from chainrule.grading import run as run_module
 from chainrule.grading.classroom import scores
-from chainrule.grading.sandbox import StarvedError
+from chainrule.lesson.own_time import Stopwatch, Usage
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="workers are forked and confined on Linux only"
@@ -310,31 +310,68 @@ def test_limits_are_errors_of_the_cell_that_meets_them(course: Path, source: str
         assert said(nb, 1) == "goes on\n"
 
 
-LOOPS = """
+CROWD = """
 import os
 os.sched_setaffinity(0, {{{core}}})
 while True:
     pass
 """
+WORKS = """
+import os, time
+os.sched_setaffinity(0, {{{core}}})
+while time.thread_time() < {seconds}:
+    pass
+print("worked")
+"""
 
 
-def test_a_notebook_that_others_kept_from_its_core_is_starved(course: Path) -> None:
-    """Its limit of three seconds was over, but others had its core for most of the time."""
+def test_a_limit_does_not_count_the_time_for_which_others_had_the_core(course: Path) -> None:
+    """Two seconds of work take about ten by the clock."""
     core = min(os.sched_getaffinity(0))
-    crowd = [subprocess.Popen([sys.executable, "-c", LOOPS.format(core=core)]) for _ in range(4)]
+    crowd = [subprocess.Popen([sys.executable, "-c", CROWD.format(core=core)]) for _ in range(4)]
     try:
-        with pytest.raises(StarvedError):
-            run(course, LOOPS.format(core=core), seconds={"quick": 3}, alone=False)
-        nb = run(course, LOOPS.format(core=core), "print('goes on')", seconds={"quick": 3}, alone=True)
+        nb = run(
+            course,
+            WORKS.format(core=core, seconds=2),
+            WORKS.format(core=core, seconds=600),
+            "print('goes on')",
+            seconds={"quick": 4},
+            notebook_seconds={"quick": 30},
+        )
     finally:
         for process in crowd:
             process.kill()
             process.wait()
-    assert "the limit for one cell" in said(nb, 0)
+    assert said(nb, 0) == "worked\n"
+    assert "the limit for one cell" in said(nb, 1)
+    assert said(nb, 2) == "goes on\n"
 
 
-def test_a_notebook_that_only_waits_is_not_starved(course: Path) -> None:
-    nb = run(course, "import time; time.sleep(60)", seconds={"quick": 2}, alone=False)
+def test_a_notebook_that_waits_for_its_own_processes_uses_its_time(course: Path) -> None:
+    """Their processor time counts, wherever they are and whether they still run."""
+    work = "import time\nwhile time.process_time() < 0.5: pass\nopen('done', 'a').write('x')"
+    busy = f"""
+import os, subprocess, sys, time
+for _ in range(2):
+    subprocess.run(["setsid", "-f", sys.executable, "-c", {work!r}])
+while not os.path.exists("done") or os.path.getsize("done") < 2:
+    time.sleep(0.1)
+"""
+    seen: list[Usage] = []
+
+    class Watched(Stopwatch):
+        def __call__(self) -> float:
+            seen.append(self._usage())
+            return super().__call__()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run_module, "Stopwatch", Watched)
+        run(course, busy, "print('next')")
+    assert seen[-1].used - seen[0].used > 1.0
+
+
+def test_a_notebook_that_only_waits_uses_its_time(course: Path) -> None:
+    nb = run(course, "import time; time.sleep(60)", seconds={"quick": 2})
     assert "the limit for one cell" in said(nb, 0)
 
 

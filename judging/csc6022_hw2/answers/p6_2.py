@@ -639,7 +639,7 @@ WRONG_MODULE = {
         module("        h = F.relu(self.conv2(h))\n → ", "channel_2 * 32 * 32 → channel_1 * 32 * 32"),
     ),
     "zeros": Wrong(
-        {"parameters", *EVERY_READING, "by heart"},
+        {"shape", "parameters", *EVERY_READING, "by heart"},
         "make layers in __init__",
         """
 class ThreeLayerConvNet(nn.Module):

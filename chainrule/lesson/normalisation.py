@@ -21,6 +21,9 @@ class Normalisation(NamedTuple):
         parameters: the module's own name of the tensor in each role of `F.batch_norm` that it has in eval mode; no
             role if it is another normalisation.
         by_batch: in training mode it uses mean and variance of the batch.
+
+    >>> Normalisation({}, by_batch=False).parameters
+    {}
     """
 
     parameters: dict[str, str]
@@ -105,13 +108,24 @@ def _close(got: torch.Tensor, wanted: torch.Tensor) -> bool:
 
 
 def kept(module: nn.Module) -> dict[str, torch.Tensor]:
-    """A module's buffers, and tensors that are plain attributes of its own, by name."""
+    """A module's buffers, and tensors that are plain attributes of its own, by name.
+
+    >>> list(kept(nn.BatchNorm1d(3)))
+    ['running_mean', 'running_var', 'num_batches_tracked']
+    """
     plain = {name: value for name, value in vars(module).items() if isinstance(value, torch.Tensor)}
     return {**plain, **dict(module.named_buffers())}
 
 
 def keep(module: nn.Module, name: str) -> None:
-    """Make a plain attribute a buffer, so that it can be set by name."""
+    """Make a plain attribute a buffer, so that it can be set by name.
+
+    >>> module = nn.ReLU()
+    >>> module.mean = torch.zeros(1)
+    >>> keep(module, "mean")
+    >>> list(module.state_dict())
+    ['mean']
+    """
     if isinstance(vars(module).get(name), torch.Tensor):
         value = getattr(module, name)
         delattr(module, name)

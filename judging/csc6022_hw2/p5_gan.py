@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from chainrule.judging.derivation import telling
 from chainrule.lesson.checks import differ, expect, numbers
-from chainrule.lesson.student import CheckFailed, kind_of
+from chainrule.lesson.student import CheckFailed, returned
 
 Layers = dict[int, Tensor]
 Kinds = dict[int, str]
@@ -134,8 +134,7 @@ def layer(value: Any, l: int, shape: tuple[int, ...], name: str) -> Tensor:
     if isinstance(value, list | tuple):
         value = dict(enumerate(value, 1))
     if not isinstance(value, Mapping):
-        form = "missing" if value is None else kind_of(value)
-        raise CheckFailed(f"{name} is {form}, expected a dict with an entry for each layer")
+        raise CheckFailed(f"{name} is {returned(value)}, expected a dict with an entry for each layer")
     if l not in value:
         raise CheckFailed(f"{called} is missing: there are only the layers {list(value)}")
     got = numbers(value[l], called)

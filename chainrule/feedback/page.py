@@ -34,6 +34,7 @@ from chainrule.feedback.template import INDEX, PAGE, STYLE
 from chainrule.handin.formulas import MaskedMarkdown
 from chainrule.handin.images import ImageError, from_base64, is_svg, named_image, raster_format
 from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
+from chainrule.lesson.checks import counted
 
 ELEMENTS = {
     *("a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "del", "details", "div"),
@@ -176,7 +177,7 @@ class Cells:
     @staticmethod
     def _label(nbgrader: Mapping[str, Any]) -> str:
         name, maximum = str(nbgrader["grade_id"]), nbgrader["points"]
-        points = f"{points_text(nbgrader['score'], maximum)} of {points_text(maximum, maximum)} points"
+        points = f"{points_text(nbgrader['score'], maximum)} of {counted(points_text(maximum, maximum))}"
         waits = ", not marked yet" if nbgrader.get("waits") else ""
         return (
             f'<p class="label" id="item-{escape(name)}"><strong>{escape(name)}</strong>: {points}{waits} '

@@ -18,6 +18,7 @@ from chainrule.feedback.page import is_item
 from chainrule.feedback.points import GetPoints, Points, points_text
 from chainrule.feedback.preprocessors import CHECKS_TYPE, SVG_TYPE, Redact, is_ours
 from chainrule.handin.pdf import write_pdf
+from chainrule.lesson.checks import counted
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
 
@@ -72,7 +73,7 @@ def printable(nb: NotebookNode, points: Points) -> NotebookNode:
         if is_item(cell):
             waits = ", not marked yet" if nbgrader.get("waits") else ""
             maximum = nbgrader["points"]
-            score = f"{points_text(nbgrader['score'], maximum)} of {points_text(maximum, maximum)} points"
+            score = f"{points_text(nbgrader['score'], maximum)} of {counted(points_text(maximum, maximum))}"
             cells.append(new_markdown_cell(f"---\n\n**{nbgrader['grade_id']}**: {score}{waits}"))
         if is_item(cell) and is_ours(cell) and cell.cell_type == "code":
             cell.source = (

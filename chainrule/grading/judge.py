@@ -17,7 +17,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from chainrule.course import Course
 from chainrule.errors import ChainruleError
-from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
+from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result, counted
 from chainrule.metadata import judged_record, result_of
 from chainrule.modules import uses_judging
 from chainrule.validation import RecordError
@@ -136,10 +136,10 @@ def checked_record(record: Any, name: str, points: float) -> Result:
     shares = [check.points for check in result.checks]
     if result.grade_id != name or result.points != points:
         raise GraderError(
-            f"the cell says {result.grade_id}, {result.points:g} points; its metadata {name}, {points:g}"
+            f"the cell says {result.grade_id}, {counted(result.points)}; its metadata {name}, {points:g}"
         )
     if not all(math.isfinite(share) and share >= 0 for share in shares) or sum(shares) > points + 1e-9:
-        raise GraderError(f"impossible shares {shares} of {points:g} points")
+        raise GraderError(f"impossible shares {shares} of {counted(points)}")
     if claimed != result.score:
         raise GraderError(f"a score of {claimed}, but its checks earned {result.score}")
     return result

@@ -30,11 +30,13 @@ class Block:
     """A Linear or Conv2d layer with the BatchNorm and the pooling between it and the next one.
 
     Attributes:
+        other_norm: a module that normalises in another way than BatchNorm; `reinitialized` makes it return its input.
         pool: the pooling's settings; a 2 × 2 window if the values become fewer without a known pooling.
     """
 
     layer: Layer
     norm: Layer | None
+    other_norm: Layer | None
     pool: dict[str, Any] | None
 
 
@@ -45,22 +47,27 @@ def blocks(layers: Sequence[Layer]) -> list[Block]:
     for start, end in zip(starts, [*starts, len(layers)][1:], strict=True):
         layer, between = layers[start], layers[start + 1 : end]
         norm = next((other for other in between if other.kind == "batch_norm"), None)
+        other_norm = next((other for other in between if other.kind == "normalisation"), None)
         pool = next((other.settings for other in between if other.kind in POOLS), None)
         if pool is None and end < len(layers):
             fewer = math.prod(layers[end].input[1:]) < math.prod(layer.output[1:])
             pool = {"kernel_size": 2} if fewer else None
-        result.append(Block(layer, norm, pool))
+        result.append(Block(layer, norm, other_norm, pool))
     return result
 
 
 def reinitialized(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
     """Give the network new random values and return its layers in running order.
 
+    A normalisation that is not BatchNorm returns its input from now on: `expect_batch_norm` judges it, and the other
+    checks judge the rest of the network.
+
     Raises:
         CheckFailed: the weights of some layers are not its parameters, it has no hidden layer, or the last layer is
             not Linear.
     """
     layers = model.reinitialize(x, generator=torch.Generator().manual_seed(seed))
+    model.bypass([str(layer.settings.get("module")) for layer in layers if layer.kind == "normalisation"])
     weighted = [block.layer for block in blocks(layers)]
     expect_registered(weighted)
     if len(weighted) < 2 or weighted[-1].kind != "linear":
@@ -123,7 +130,9 @@ def apply(layer: Layer, h: torch.Tensor) -> torch.Tensor:
 
 def normalise(norm: Layer, h: torch.Tensor, batch_statistics: bool = False) -> torch.Tensor:
     """The output of a BatchNorm layer with its values, by running statistics if it has them."""
-    v = norm.values
+    v = {
+        role: value.flatten() for role, value in norm.values.items()
+    }  # (C,), whatever shape it has in the module
     if batch_statistics or "running_mean" not in v:
         return F.batch_norm(h, None, None, v.get("weight"), v.get("bias"), training=True)
     return F.batch_norm(h, v["running_mean"], v["running_var"], v.get("weight"), v.get("bias"))
@@ -408,12 +417,10 @@ def expect_batch_norm(model: Model, layers: Sequence[Layer], x: torch.Tensor) ->
     norms = []
     for i, block in enumerate(hidden, 1):
         if block.norm is None:
-            raise CheckFailed(f"there is no BatchNorm after hidden layer {i}")
+            raise CheckFailed(_instead_of_batch_norm(block.other_norm, i))
         known = block.norm.parameters.keys()
         if not {"running_mean", "running_var"} <= known:
-            raise CheckFailed(
-                f"the BatchNorm after hidden layer {i} keeps no running statistics for eval mode"
-            )
+            raise CheckFailed(f"the BatchNorm after hidden layer {i} uses no running statistics in eval mode")
         if not {"weight", "bias"} <= known:
             raise CheckFailed(f"the BatchNorm after hidden layer {i} has no scale and shift to learn")
         norms.append(block.norm.parameters)
@@ -450,6 +457,20 @@ def expect_batch_norm(model: Model, layers: Sequence[Layer], x: torch.Tensor) ->
                     "it moves with momentum 0.9, not 0.1": 0.1 * was,
                 },
             )
+
+
+def _instead_of_batch_norm(found: Layer | None, hidden: int) -> str:
+    """What to say where another normalisation or none is found after a hidden layer."""
+    if found is None:
+        return f"there is no BatchNorm after hidden layer {hidden}"
+    if "weight" in found.parameters:
+        return f"in training mode the BatchNorm after hidden layer {hidden} does not use mean and variance of the batch"
+    if found.parameters:
+        return f"the BatchNorm after hidden layer {hidden} has no scale and shift to learn"
+    return (
+        f"the normalisation after hidden layer {hidden} is not BatchNorm: that is (x − mean) / √(variance + ε) · "
+        "scale + shift for each channel, in training mode by the batch, in eval mode by running statistics"
+    )
 
 
 # -- training --------------------------------------------------------------------------------------------

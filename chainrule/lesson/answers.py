@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.lesson.checks import numbers, shorten
-from chainrule.lesson.student import CheckFailed
+from chainrule.lesson.student import CheckFailed, kind_of
 
 FILLERS = {"answer", "architecture", "model", "network", "only", "option", "the", "work"}
 
@@ -28,7 +28,7 @@ def entry(table: Any, key: str, name: str) -> Any:
     if table is None:
         raise CheckFailed(f"there is no `{name}` yet: finish the cell that defines it and run it")
     if not isinstance(table, Mapping):
-        raise CheckFailed(f'`{name}` is a {type(table).__name__}: write a dict, {{"{key}": …}}')
+        raise CheckFailed(f'`{name}` is {kind_of(table)}: write a dict, {{"{key}": …}}')
     if table.get(key) is None:
         raise CheckFailed(f'there is no {name}["{key}"] yet')
     return table[key]

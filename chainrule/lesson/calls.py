@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from chainrule.lesson.checks import numbers
-from chainrule.lesson.student import CheckFailed, StudentError
+from chainrule.lesson.student import CheckFailed, StudentError, returned
 
 
 def call(function: Callable[..., Any], *args: Any) -> Any:
@@ -56,8 +56,7 @@ def entry(result: Any, key: str, function: str) -> Any:
     chainrule.lesson.student.CheckFailed: what `backprop` returns has no entry "b"
     """
     if not isinstance(result, Mapping):
-        form = "nothing (is a `return` missing?)" if result is None else f"a {type(result).__name__}"
-        raise CheckFailed(f"`{function}` returns {form}, not a dict")
+        raise CheckFailed(f"`{function}` returns {returned(result)}, not a dict")
     if key not in result:
         raise CheckFailed(f'what `{function}` returns has no entry "{key}"')
     return result[key]

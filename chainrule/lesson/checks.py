@@ -30,7 +30,7 @@ import torch
 from IPython.utils.capture import capture_output
 
 from chainrule.lesson.exact import value_of
-from chainrule.lesson.student import CheckFailed, NeedsReview, Opaque, Student, current_student, printable
+from chainrule.lesson.student import CheckFailed, NeedsReview, Student, current_student, kind_of, printable
 
 MESSAGE_LENGTH = 2000
 SIZES = re.compile(r"[(\[]?\d+(\s*[xX,]\s*\d+)+[)\]]?")  # "24 x 24 x 16", "(24, 24, 16)"
@@ -132,13 +132,14 @@ class Result:
         )
 
 
-def counted(points: float) -> str:
-    """A number of points in words.
+def counted(points: float | str) -> str:
+    """A number of points, or its text, in words.
 
-    >>> counted(1), counted(0.5)
+    >>> counted(1), counted("0.5")
     ('1 point', '0.5 points')
     """
-    return f"{points:g} point" + "s" * (points != 1)
+    text = points if isinstance(points, str) else f"{points:g}"
+    return f"{text} point" + "s" * (text != "1")
 
 
 def _row(check: CheckResult, due: bool) -> str:
@@ -218,7 +219,7 @@ class Item:
         total = sum(check.points for check, _ in self._checks)
         if total > self.points + 1e-9:
             raise ValueError(
-                f"{self.grade_id}: its checks share {total:g} points, the item has {self.points:g}"
+                f"{self.grade_id}: its checks share {counted(total)}, the item has {self.points:g}"
             )
         student = current_student()
         return Result(
@@ -389,9 +390,8 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
-        kind = value.label if isinstance(value, Opaque) else type(value).__name__
         returned = " (is a `return` missing?)" if "return" in name else ""
-        form = f"None{returned}" if value is None else f"a {kind}"
+        form = f"None{returned}" if value is None else kind_of(value)
         raise CheckFailed(f"{name} is {form}, expected numbers")
     try:
         tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()

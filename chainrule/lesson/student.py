@@ -190,7 +190,8 @@ class Layer:
     """One layer of a forward pass, written as a module or as a function.
 
     Attributes:
-        kind: a key of `verbs.Tracer.ARGUMENTS`, such as "linear".
+        kind: a key of `verbs.Tracer.ARGUMENTS`, such as "linear", or "normalisation" for a module that normalises in
+            another way than BatchNorm.
         input, output: shapes.
         parameters: the student's name of each parameter or buffer by its role, such as "weight".
         settings: other arguments, such as the stride.
@@ -368,8 +369,7 @@ class Model(Opaque):
         """
         y = self.forward(x, training=training, dropout=dropout)
         if not isinstance(y, torch.Tensor):
-            form = "nothing (is a `return` missing?)" if y is None else f"a {type(y).__name__}"
-            raise CheckFailed(f"the network returns {form}, not a tensor")
+            raise CheckFailed(f"the network returns {returned(y)}, not a tensor")
         if y.ndim != 2 or len(y) != len(x) or (classes is not None and y.shape[1] != classes):
             wanted = f"({len(x)}, {classes or 'classes'})"
             raise CheckFailed(f"for {len(x)} images the network returns shape {tuple(y.shape)}, not {wanted}")
@@ -425,6 +425,10 @@ class Model(Opaque):
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """Overwrite these parameters and buffers, named as in `state`."""
         self._student._ask("load", model=self, state=dict(state))
+
+    def bypass(self, modules: Sequence[str]) -> None:
+        """From now on these modules, which keep the shape of their inputs, return their inputs."""
+        self._student._ask("bypass", model=self, modules=list(modules))
 
     def layers(self, *inputs: torch.Tensor) -> list[Layer]:
         """The layers of one forward pass in eval mode, in the order they ran."""
@@ -493,8 +497,27 @@ def printable(text: Any, length: int = MESSAGE_LENGTH) -> str:
     'line 3'
     """
     if not isinstance(text, str):
-        return f"a {type(text).__name__}"
+        return kind_of(text)
     return "".join(c if c.isprintable() or c in "\n\t" else "\ufffd" for c in text[:length])
+
+
+def kind_of(value: Any) -> str:
+    """The type of what the student's code gave, with its article.
+
+    >>> kind_of([1]), kind_of(1), kind_of(torch.ones(2).numpy())
+    ('a list', 'an int', 'an ndarray')
+    """
+    name = value.label if isinstance(value, Opaque) else type(value).__name__
+    return f"{'an' if name[:1].lower() in tuple('aeiou') or name == 'ndarray' else 'a'} {name}"
+
+
+def returned(value: Any) -> str:
+    """What a function of the student's returned, for a message that expects something else.
+
+    >>> returned(None), returned(1)
+    ('nothing (is a `return` missing?)', 'an int')
+    """
+    return "nothing (is a `return` missing?)" if value is None else kind_of(value)
 
 
 def names_in(reply: Any) -> set[str]:
@@ -509,7 +532,7 @@ def names_in(reply: Any) -> set[str]:
 def _handle(value: Any) -> Handle:
     if isinstance(value, Opaque):
         return value.handle
-    raise TypeError(f"a check sends data and the student's own objects, not a {type(value).__name__}")
+    raise TypeError(f"a check sends data and the student's own objects, not {kind_of(value)}")
 
 
 # -- the transport of this process -----------------------------------------------------------------------

@@ -13,8 +13,9 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from types import FrameType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 import torch.nn.functional as F
@@ -22,8 +23,10 @@ from IPython.utils.capture import capture_output
 from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.hooks import RemovableHandle
 
 from chainrule.lesson import by_hand
+from chainrule.lesson.normalisation import keep, normalisation
 from chainrule.lesson.own_time import Stopwatch, usage_here
 from chainrule.lesson.todo import Unfinished
 from chainrule.lesson.wire import Handle, WireError, pack, receive_request, send_reply, unpack
@@ -190,6 +193,11 @@ class Worker:
             with tracer:
                 model(*inputs)
         return tracer.operations
+
+    def do_bypass(self, model: nn.Module, modules: Sequence[str]) -> None:
+        """From now on the outputs of these modules of the model are their inputs."""
+        for name in modules:
+            model.get_submodule(name).register_forward_hook(lambda module, args, output: args[0])
 
     def do_fit(
         self,
@@ -434,6 +442,10 @@ class Tracer(TorchFunctionMode):
     student's name of each parameter or buffer by its role, such as "weight"), and `settings` (other arguments, such as
     stride and padding).
 
+    A module that normalises by its own code is recorded, too, with its name as the setting "module": as "batch_norm" if
+    that is what it does, with scale and shift to learn, otherwise as "normalisation", with the parameters that it uses
+    in eval mode as BatchNorm does.
+
     >>> model = nn.Sequential(nn.Linear(3, 2), nn.ReLU())
     >>> with Tracer(model) as tracer:
     ...     _ = model(torch.ones(4, 3))
@@ -457,6 +469,58 @@ class Tracer(TorchFunctionMode):
         named = [*model.named_parameters(), *model.named_buffers()]
         self.names = {id(tensor): name for name, tensor in named}
         self.operations: list[dict[str, Any]] = []
+        self._model = model
+        self._hooks: list[RemovableHandle] = []
+        self._starts: list[int] = []  # for each module that is running: how many operations came before it
+        self._own: list[tuple[dict[str, Any], nn.Module, torch.Tensor]] = []
+
+    def __enter__(self) -> Self:
+        for name, module in self._model.named_modules():
+            if name:
+                self._hooks += [
+                    module.register_forward_pre_hook(self._begin),
+                    module.register_forward_hook(partial(self._end, name)),
+                ]
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        super().__exit__(*exception)  # type: ignore[no-untyped-call]
+        for hook in self._hooks:
+            hook.remove()
+        for operation, module, x in self._own:
+            found = normalisation(module, x)
+            name = operation["settings"]["module"]
+            if found is None:
+                self.operations = [other for other in self.operations if other is not operation]
+                continue
+            for own in found.parameters.values():
+                keep(module, own)
+            right = "weight" in found.parameters and found.by_batch
+            operation["kind"] = "batch_norm" if right else "normalisation"
+            operation["parameters"] = {role: f"{name}.{own}" for role, own in found.parameters.items()}
+
+    def _begin(self, module: nn.Module, args: tuple[Any, ...]) -> None:
+        self._starts.append(len(self.operations))
+
+    def _end(self, name: str, module: nn.Module, args: tuple[Any, ...], result: Any) -> None:
+        """Note a module that may be a normalisation: it keeps the shape, and no layer that is known ran in it."""
+        start = self._starts.pop()
+        inside = self.operations[start:]
+        x = args[0] if args else None
+        if not isinstance(x, torch.Tensor) or not x.is_floating_point() or x.ndim < 2:
+            return
+        # what runs F.batch_norm without a scale is looked at, too
+        if inside and [(one["kind"], "weight" in one["parameters"]) for one in inside] != [
+            ("batch_norm", False)
+        ]:
+            return
+        if isinstance(result, torch.Tensor) and result.shape == x.shape:
+            shape = tuple(x.shape)
+            settings = {"module": name}
+            operation = {"kind": "", "input": shape, "output": shape, "parameters": {}, "settings": settings}
+            self.operations[start:] = [operation]
+            self._own.append((operation, module, x))
 
     def __torch_function__(
         self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None

@@ -42,7 +42,7 @@ class WireError(ValueError):
 
     >>> pack(print)
     Traceback (most recent call last):
-    chainrule.lesson.wire.WireError: a builtin_function_or_method is not data
+    chainrule.lesson.wire.WireError: a value of the type builtin_function_or_method is not data
     """
 
 
@@ -176,7 +176,7 @@ class _Packer:
                     return self.node(np.array(value), depth + 1)
         if self.handle_for is not None:
             return self.node(self.handle_for(value), depth)
-        raise WireError(f"a {type(value).__name__} is not data")
+        raise WireError(f"a value of the type {type(value).__name__} is not data")
 
 
 def _refuse_emptiness(tensor: torch.Tensor) -> None:

@@ -73,7 +73,7 @@ class FilledTable:
         remarks = {
             "the LMS ignores columns whose titles begin so, as they are its own: give the assignment another name "
             "there, and export again": self.own_title,
-            f"the assignment has {decimal_text(self.maximum)} points, the LMS's column": [
+            f"the assignment's maximum is {decimal_text(self.maximum)}, that of the LMS's column": [
                 decimal_text(points) for points in other if points is not None
             ],
             "waiting for a person in formgrader": [

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from chainrule.judging.derivation import FOUR_DECIMALS, Answers, Derivation, Rule, Step, alike
 from chainrule.lesson.checks import differ, numbers
-from chainrule.lesson.student import CheckFailed, Student, StudentError
+from chainrule.lesson.student import CheckFailed, Student, StudentError, kind_of, returned
 
 GRADIENTS = ("dtheta", "dU", "db2", "dh", "dz", "dW", "db1")
 ROUNDED = "rounded too early, four decimals are asked for"
@@ -522,7 +522,7 @@ def answers_in(student: Student, given: Mapping[str, Any]) -> Answers:
     D, K, C = (len(given[key]) for key in ("x", "b1", "b2"))
     backward = student.backward
     if not callable(backward):
-        raise CheckFailed(f"`backward` should be a function, and is a {type(backward).__name__}")
+        raise CheckFailed(f"`backward` should be a function, and is {kind_of(backward)}")
     try:
         gradients = backward(*arguments)
     except StudentError as failure:
@@ -536,8 +536,7 @@ def answers_in(student: Student, given: Mapping[str, Any]) -> Answers:
             raise CheckFailed(f"{where}: {failure}") from None
         raise CheckFailed(f"it runs with the notebook's sizes only; {where}: {failure}") from None
     if not isinstance(gradients, dict):
-        kind = "nothing" if gradients is None else f"a {type(gradients).__name__}"
-        raise CheckFailed(f"`backward` returns {kind}, expected a dict of gradients")
+        raise CheckFailed(f"`backward` returns {returned(gradients)}, expected a dict of gradients")
 
     def answer(name: str) -> Any:
         if name not in gradients:

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from chainrule.judging.derivation import telling
 from chainrule.lesson.checks import differ, expect, numbers
-from chainrule.lesson.student import CheckFailed
+from chainrule.lesson.student import CheckFailed, returned
 
 Layers = dict[int, Tensor]
 Kinds = dict[int, str]
@@ -134,8 +134,7 @@ def layer(value: Any, l: int, shape: tuple[int, ...], name: str) -> Tensor:
     if isinstance(value, list | tuple):
         value = dict(enumerate(value, 1))
     if not isinstance(value, Mapping):
-        form = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
-        raise CheckFailed(f"{name} is {form}, expected a dict with an entry for each layer")
+        raise CheckFailed(f"{name} is {returned(value)}, expected a dict with an entry for each layer")
     if l not in value:
         raise CheckFailed(f"{called} is missing: there are only the layers {list(value)}")
     got = numbers(value[l], called)

@@ -21,7 +21,7 @@ from chainrule.datasets.cifar_10 import CIFAR10, normalised
 from chainrule.judging import held_out
 from chainrule.judging.networks import softmax_regression_by_sgd
 from chainrule.lesson.checks import differ, expect, numbers, shorten
-from chainrule.lesson.student import CheckFailed, Model, Student, printable
+from chainrule.lesson.student import CheckFailed, Model, Student, printable, returned
 
 Tensor = torch.Tensor
 Map = Callable[[Tensor], Tensor]
@@ -459,8 +459,7 @@ def rearranged(own: Callable[[Tensor], Any], h: Tensor) -> Tensor:
 def expect_network(value: Any) -> Model:
     """What a class or function of the student's made is a network."""
     if not isinstance(value, Model):
-        form = "nothing (is a `return` missing?)" if value is None else f"a {type(value).__name__}"
-        raise CheckFailed(f"expected a network, found {form}")
+        raise CheckFailed(f"expected a network, found {returned(value)}")
     return value
 
 

@@ -447,7 +447,7 @@ def test_another_maximum_is_told(marks: Run, tmp_path: Path, lms: str) -> None:
         rows[2][5] = "50"
     item = ["--column", "A2"] if lms != "moodle" else []
     _, out, _ = marks("--lms", lms, *item, "--export", saved(tmp_path / "c.csv", rows))
-    assert "the assignment has 5 points, the LMS's column: 50\n" in out
+    assert "the assignment's maximum is 5, that of the LMS's column: 50\n" in out
 
 
 SUMS = ("+1+1", "-1+1")  # an id may look so, and calls nothing

@@ -34,6 +34,100 @@ def loop(*changes: str) -> str:
     return change(TRAIN, *changes)
 
 
+# -- BatchNorm by hand -----------------------------------------------------------------------------------
+
+OWN_NORM = """
+class Norm(nn.Module):
+    def __init__(self, n, momentum=0.1, eps=1e-5):
+        super().__init__()
+        self.gamma, self.beta = nn.Parameter(torch.ones(n)), nn.Parameter(torch.zeros(n))
+        self.register_buffer("mean", torch.zeros(n))
+        self.register_buffer("var", torch.ones(n))
+        self.momentum, self.eps = momentum, eps
+
+    def forward(self, x):
+        over, shape = [d for d in range(x.ndim) if d != 1], [1, -1] + [1] * (x.ndim - 2)
+        if self.training:
+            mean, var = x.mean(over), x.var(over, unbiased=False)
+            with torch.no_grad():
+                self.mean += self.momentum * (mean - self.mean)
+                self.var += self.momentum * (var - self.var)
+        else:
+            mean, var = self.mean, self.var
+        x = (x - mean.view(shape)) / (var.view(shape) + self.eps).sqrt()
+        return self.gamma.view(shape) * x + self.beta.view(shape)
+"""
+
+# Statistics are plain attributes, and every tensor has the shape that it is multiplied in.
+OWN_NORM_PLAIN = """
+class Norm(nn.Module):
+    def __init__(self, n, ndim):
+        super().__init__()
+        shape = (1, n) if ndim == 2 else (1, n, 1, 1)
+        self.over = 0 if ndim == 2 else (0, 2, 3)
+        self.scale, self.shift = nn.Parameter(torch.ones(shape)), nn.Parameter(torch.zeros(shape))
+        self.moving_mean, self.moving_var = torch.zeros(shape), torch.ones(shape)
+
+    def forward(self, x):
+        if not self.training:
+            normal = (x - self.moving_mean) / torch.sqrt(self.moving_var + 1e-5)
+            return normal * self.scale + self.shift
+        mean = x.mean(self.over, keepdim=True)
+        var = ((x - mean) ** 2).mean(self.over, keepdim=True)
+        self.moving_mean = 0.9 * self.moving_mean + 0.1 * mean.detach()
+        self.moving_var = 0.9 * self.moving_var + 0.1 * var.detach()
+        return (x - mean) / torch.sqrt(var + 1e-5) * self.scale + self.shift
+"""
+
+
+def own_norm(network: str, *changes: str) -> str:
+    """A network with the BatchNorm written by hand, changed."""
+    return change(OWN_NORM, *changes) + network.replace("BatchNorm1d", "Norm").replace(
+        "BatchNorm2d", "Norm"
+    ).replace("nn.Norm(", "Norm(")
+
+
+def own_norm_plain(network: str) -> str:
+    for size in (1, 2):
+        for n in ("hidden1", "hidden2", "16", "32"):
+            network = network.replace(f"nn.BatchNorm{size}d({n})", f"Norm({n}, {2 * size})")
+    return OWN_NORM_PLAIN + network
+
+
+def wrong_norms(network: str) -> dict[str, Wrong]:
+    """BatchNorm written by hand with one mistake each: only its own check fails."""
+    return {
+        "own BatchNorm without scale and shift": Wrong(
+            {"norm"},
+            "no scale and shift",
+            own_norm(
+                network,
+                "self.gamma.view(shape) * x + self.beta.view(shape) → x",
+                "self.gamma, self.beta = nn.Parameter(torch.ones(n)), nn.Parameter(torch.zeros(n)) → pass",
+            ),
+        ),
+        "own BatchNorm divides by the variance": Wrong(
+            {"norm"}, "is not BatchNorm", own_norm(network, ").sqrt() → )")
+        ),
+        "own BatchNorm without running statistics": Wrong(
+            {"norm"},
+            "uses no running statistics",
+            own_norm(
+                network,
+                "mean, var = self.mean, self.var → mean, var = x.mean(over), x.var(over, unbiased=False)",
+            ),
+        ),
+        "own BatchNorm with running statistics in training": Wrong(
+            {"norm"},
+            "in training mode the BatchNorm after hidden layer 1 does not use",
+            own_norm(network, "        else:\n            mean, var → \n        mean, var"),
+        ),
+        "own BatchNorm with momentum 0.9": Wrong(
+            {"norm"}, "momentum 0.9", own_norm(network, "momentum=0.1 → momentum=0.9")
+        ),
+    }
+
+
 # -- the MLP ---------------------------------------------------------------------------------------------
 
 MLP = """
@@ -186,6 +280,9 @@ RIGHT_MLP = {
         "self.bn1(self.fc1(x)) → nn.functional.batch_norm(self.fc1(x), *self.bn1.buffers(), training=self.training)",
         "*self.bn1.buffers() → self.bn1.running_mean, self.bn1.running_var, self.bn1.weight, self.bn1.bias",
     ),
+    "BatchNorm by hand": own_norm(MLP),
+    "BatchNorm and dropout by hand": own_norm(MLP_BY_HAND),
+    "BatchNorm by hand, statistics as plain attributes": own_norm_plain(MLP),
     "a layer too many that nothing uses": mlp(
         "self.relu =  → self.spare = nn.Linear(5, 7)\n        self.relu = "
     ),
@@ -319,7 +416,13 @@ WRONG_MLP = {
         {"norm"}, "no BatchNorm after hidden layer 1", mlp("self.bn1( → (", "self.bn2( → (")
     ),
     "no second BatchNorm": Wrong({"norm"}, "no BatchNorm after hidden layer 2", mlp("self.bn2( → (")),
-    "LayerNorm": Wrong({"forward", "dropout", "norm"}, "no BatchNorm", mlp("BatchNorm1d → LayerNorm")),
+    "LayerNorm": Wrong({"norm"}, "is not BatchNorm", mlp("BatchNorm1d → LayerNorm")),
+    "BatchNorm without scale and shift": Wrong(
+        {"norm"},
+        "no scale and shift",
+        mlp("1d(hidden1 → 1d(hidden1, affine=False", "1d(hidden2 → 1d(hidden2, affine=False"),
+    ),
+    **wrong_norms(MLP),
     "BatchNorm after ReLU": Wrong(
         {"forward"},
         "ReLU comes before BatchNorm",
@@ -338,7 +441,7 @@ WRONG_MLP = {
     ),
     "no running statistics": Wrong(
         {"norm"},
-        "keeps no running statistics",
+        "uses no running statistics",
         mlp(
             "BatchNorm1d(hidden1 → BatchNorm1d(hidden1, track_running_stats=False",
             "BatchNorm1d(hidden2 → BatchNorm1d(hidden2, track_running_stats=False",
@@ -505,6 +608,8 @@ RIGHT_CNN = {
     ),
     "padding as text": cnn("16, 5) → 16, 5, padding='valid')"),
     "own names": cnn("self.conv1 → self.c", "self.bn1 → self.n", "self.fc → self.zzz"),
+    "BatchNorm by hand": own_norm(CNN),
+    "BatchNorm by hand, statistics as plain attributes": own_norm_plain(CNN),
     "channels_last": cnn("(self.conv1(x) → (self.conv1(x.to(memory_format=torch.channels_last))"),
 }
 
@@ -668,6 +773,7 @@ WRONG_CNN = {
     "BatchNorm without scale and shift": Wrong(
         {"norm"}, "no scale and shift", cnn("2d(16) → 2d(16, affine=False)")
     ),
+    **wrong_norms(CNN),
     "BatchNorm momentum 0.01": Wrong({"norm"}, "BatchNorm 2", cnn("2d(32) → 2d(32, momentum=0.01)")),
     # activations
     "no ReLU": Wrong({"forward"}, "the ReLU is missing", cnn("self.relu( → (")),

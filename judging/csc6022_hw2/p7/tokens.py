@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from chainrule.lesson.checks import numbers
-from chainrule.lesson.student import CheckFailed
+from chainrule.lesson.student import CheckFailed, returned
 
 
 def token_pair(value: Any, name: str) -> tuple[Tensor, Tensor]:
@@ -19,8 +19,7 @@ def token_pair(value: Any, name: str) -> tuple[Tensor, Tensor]:
         CheckFailed: it returned something else.
     """
     if not isinstance(value, list | tuple) or len(value) != 2:
-        form = "nothing (is a `return` missing?)" if value is None else "something else"
-        raise CheckFailed(f"{name} returns {form}, not a pair")
+        raise CheckFailed(f"{name} returns {returned(value)}, not a pair")
     return as_tokens(value[0], f"the first of what {name} returns"), as_tokens(
         value[1], f"the second of what {name} returns"
     )

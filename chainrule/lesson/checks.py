@@ -390,7 +390,7 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
-        returned = " (is a `return` missing?)" if "return" in name else ""
+        returned = " (is a `return` missing?)" if re.search("return|result", name) else ""
         form = f"None{returned}" if value is None else kind_of(value)
         raise CheckFailed(f"{name} is {form}, expected numbers")
     try:

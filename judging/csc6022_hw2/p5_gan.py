@@ -276,7 +276,7 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
         draw = generator(seed)
         D_real, D_fake = probabilities(draw, n), probabilities(draw, n)
         dD_real, dD_fake = normal(draw, n, parameters), normal(draw, n, parameters)
-        name, zero = "grad_theta_d", torch.zeros_like(dD_real)
+        name, zero = "the result of grad_theta_d", torch.zeros_like(dD_real)
         want_real, want_fake = (dD_real / D_real).mean(0), -(dD_fake / (1 - D_fake)).mean(0)
         real = rows(answer(D_real, D_fake, dD_real, zero), want_real, name)
         fake = rows(answer(D_real, D_fake, zero, dD_fake), want_fake, name)
@@ -580,7 +580,7 @@ def theta_g_products(answer: Answer) -> Iterator[Product]:
         draw = generator(seed)
         dL_dg, dg = normal(draw, n, k), normal(draw, n, k, parameters)
         want = (dL_dg[:, :, None] * dg).sum((0, 1))
-        got = numbers(answer(dL_dg, dg), "grad_theta_g")
+        got = numbers(answer(dL_dg, dg), "the result of grad_theta_g")
         if got.shape == (n, parameters) and factor(got.sum(0), want) is not None:
             raise CheckFailed(
                 f"grad_theta_g has a row for each of the {n} samples: the sum over them is missing"
@@ -595,7 +595,7 @@ def theta_g_products(answer: Answer) -> Iterator[Product]:
                 "n,np->p", dL_dg.sum(1), dg.sum(1)
             ),
         }
-        yield Product(n, k, rows(got, want, "grad_theta_g"), want, mistakes)
+        yield Product(n, k, rows(got, want, "the result of grad_theta_g"), want, mistakes)
 
 
 def expect_chain(draws: Iterator[Product]) -> None:

@@ -164,7 +164,7 @@ def test_figure_tells_sizes_in_its_alt_text(shown: list[Image]) -> None:
         ({"conv1": 10240}, "one number"),
         ({"conv1": "?"}, "no number"),
         ({"conv1": (32, 32, 0)}, "from 1 on"),
-        ({"conv1": object()}, "a object"),
+        ({"conv1": object()}, "an object"),
         ({"fc": 6_400_000}, "too large"),
     ],
 )

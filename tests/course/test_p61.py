@@ -130,6 +130,7 @@ def fit(X, y, X_test, y_test, hidden, lam, epochs, seed):
     n = epochs // 10
     return params, {"train": @(n,)@, "test": @(n,)@}
 """,
+    "p6_1g-functions": "def test_errors(hidden, lam, draws):\n    return @(draws,)@\n",
     "p6_1g-number": "unit_errors = {h: @(8,)@ for h in range(1, 11)}\nsmallest_number = float(@()@)\n",
 }
 LUCK = {("p6_1a-data", "random"): {"X"}}  # standard normal inputs are what is asked for

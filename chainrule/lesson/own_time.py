@@ -20,6 +20,9 @@ class Usage(NamedTuple):
     Attributes:
         waited: for which its main thread was ready to run and had no core.
         used: of processor time, by all its threads and by processes that belong to it.
+
+    >>> Usage(waited=0.5, used=2.0).used
+    2.0
     """
 
     waited: float
@@ -82,5 +85,9 @@ def waited_seconds(thread: str) -> float:
 
 
 def usage_here() -> Usage:
-    """The usage of this process, whose main thread is the one that calls."""
+    """The usage of this process, whose main thread is the one that calls.
+
+    >>> usage_here().used > 0.0
+    True
+    """
     return Usage(waited_seconds("/proc/thread-self"), time.process_time())

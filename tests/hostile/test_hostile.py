@@ -26,6 +26,8 @@ from chainrule.course import CourseFolder
 from chainrule.feedback.page import INVISIBLE
 from chainrule.grading.classroom import scores
 
+pytestmark = pytest.mark.timeout(3000)  # the first test of a family grades its class
+
 ATTACKS = attacks.every()
 CONFINED = arena.can_confine()
 Played = Callable[[str], Path]

@@ -221,7 +221,9 @@ class Derivation:
         own, step, atol = self._read(answers, name), self.steps[name], min(atol, FOUR_DECIMALS)
         if own is None or not step.plausible(own):
             return None
-        known = self.agree(own, self.values[name], rtol, atol) or self._slipped(own, name, rtol, atol)
+        known = self.agree(own, self.values[name], rtol, atol) or self._slipped(
+            answers, own, name, rtol, atol
+        )
         return own if known or telling(own, self._copies(name, own), rtol, atol) else None
 
     def _read(self, answers: Answers, name: str) -> torch.Tensor | None:
@@ -233,13 +235,16 @@ class Derivation:
             return None
         return own if own.shape == right.shape else None
 
-    def _slipped(self, own: torch.Tensor, name: str, rtol: float, atol: float) -> bool:
+    def _slipped(self, answers: Answers, own: torch.Tensor, name: str, rtol: float, atol: float) -> bool:
         """Whether a known mistake explains a value, so that it is no matter if it repeats one number."""
-        step = self.steps[name]
-        source = tuple(self.values[need] for need in step.needs)
+        mistakes = self.steps[name].mistakes.values()
         if not own.any() or not distinct(own, [torch.zeros_like(own)], rtol, atol):
             return False
-        return any(self.follows(own, mistake, source, rtol, atol) for mistake in step.mistakes.values())
+        return any(
+            self.follows(own, mistake, source, rtol, atol)
+            for source in self.sources(answers, name, rtol, atol)
+            for mistake in mistakes
+        )
 
     def _copies(self, name: str, own: torch.Tensor) -> Iterator[torch.Tensor]:
         """What a value could be a copy of: what is given, and the student's value for other arguments."""

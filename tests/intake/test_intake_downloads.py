@@ -645,9 +645,10 @@ def test_no_file_is_lost_and_none_gets_a_wrong_owner(
     recognition = lms_of(everything, lms)
     assume(recognition is not None)
     assert recognition is not None
-    plan = plan_intake(opened, TINY, [(everything, *recognition)], roster)
+    plan = plan_intake(opened, TINY, [(everything, *recognition)], roster, {})
     uploads = [upload for upload, _ in plan.chosen] + [upload for upload, _ in plan.kept]
-    ended = [upload.label for upload in uploads] + [*plan.report.refused, *plan.report.unknown]
+    ended = [upload.label for upload in uploads]
+    ended += [*plan.report.refused, *plan.report.unknown, *plan.report.ignored]
     assert sorted(ended) == sorted(one.label for one in everything)
     for upload in uploads:
         assert upload.person == found[upload.parts]

@@ -304,16 +304,13 @@ class Parameters:
                 return w.wrong, b.wrong
         if layer != "fc":
             depth = int(self.volumes.sources(layer)[0][2])
-            for other, b in product(range(1, DEEPEST), biases):
-                flat = torch.tensor([0.0, 0.0, other])  # biases for every position are not looked for
-                if weights[0].rule(flat) + b.rule(flat) == count:
-                    return (
-                        f"a filter is counted {other} deep, and the volume before it has depth {depth}",
-                        b.wrong,
-                    )
+            for other in range(1, DEEPEST):  # with the right biases: nothing else tells a depth from chance
+                flat = torch.tensor([0.0, 0.0, other])
+                if weights[0].rule(flat) + biases[0].rule(flat) == count:
+                    return f"a filter is counted {other} deep, and the volume before it has depth {depth}", ""
         raise CheckFailed(
-            f'parameters["{layer}"] is {count}: no usual way to count weights and biases gives this number, from the '
-            "right volume before it or from yours. Write it as weights + biases"
+            f'parameters["{layer}"] is {count}: not right, and it does not follow from your volumes either. Write '
+            "it as weights + biases, to see which of the two it is"
         )
 
     def expect_weights(self, layer: str) -> None:

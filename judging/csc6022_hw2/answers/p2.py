@@ -147,7 +147,7 @@ WRONG_LAYER2 = {
         {"b2"}, "divided by its length", change(LAYER2, "return dz2 → return dz2 / len(dz2)")
     ),
     "bias ones": Wrong({"b2"}, "ones", change(LAYER2, "return dz2 → return torch.ones_like(dz2)")),
-    "nothing": Wrong({"b2"}, "None", change(LAYER2, "return dz2 → dz2")),
+    "nothing": Wrong({"b2"}, "return", change(LAYER2, "return dz2 → dz2")),
 }
 
 HIDDEN = """

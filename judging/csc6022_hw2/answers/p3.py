@@ -247,7 +247,7 @@ WRONG_PARAMETERS = {
     "one neuron": Wrong({"fc weights"}, "one of these factors", parameters(fc="640 + 10")),
     "fc without biases": Wrong({"fc biases"}, "each of the 10 neurons", parameters(fc='"6,400"')),
     "garbage in one": Wrong(
-        {"conv2 weights", "conv2 biases"}, "no usual way to count", parameters(conv2="1234")
+        {"conv2 weights", "conv2 biases"}, "does not follow from your volumes", parameters(conv2="1234")
     ),
     "one left out": Wrong(
         {"told", "fc weights", "fc biases"}, 'no parameters["fc"] yet', parameters(fc=None)
@@ -264,11 +264,11 @@ WRONG_PARAMETERS = {
         all_of("p3_1-parameters", "told"), "once some other", parameters(**dict.fromkeys(PARAMETERS, "0"))
     ),
     "tens": Wrong(
-        all_of("p3_1-parameters", "told"), "no usual way", parameters(**dict.fromkeys(PARAMETERS, "10"))
+        all_of("p3_1-parameters", "told"), "not right", parameters(**dict.fromkeys(PARAMETERS, "10"))
     ),
     "thousands everywhere": Wrong(
         all_of("p3_1-parameters", "told"),
-        "is counted 4 deep",
+        "not right",
         parameters(**dict.fromkeys(PARAMETERS, "1000")),
     ),
     "negative": Wrong(all_of("p3_1-parameters"), "from 0 on", parameters(**dict.fromkeys(PARAMETERS, "-1"))),
@@ -303,16 +303,16 @@ RIGHT_PARAMETERS |= {
 FC = {"fc weights", "fc biases"}
 WRONG_PARAMETERS |= {
     "after one number": Wrong(
-        FC, "no usual way", after(volumes(pool2="(1, 1, 1)"), parameters(fc="1 * 10 + 10"))
+        FC, "not right, and", after(volumes(pool2="(1, 1, 1)"), parameters(fc="1 * 10 + 10"))
     ),
-    "after zeros": Wrong(FC, "no usual way", after(volumes(pool2="(0, 0, 0)"), parameters(fc="10"))),
+    "after zeros": Wrong(FC, "not right, and", after(volumes(pool2="(0, 0, 0)"), parameters(fc="10"))),
     "after copied numbers": Wrong(
         FC,
-        "no usual way",
+        "not right, and",
         after(volumes(conv2="(3, 3, 3)", pool2="(3, 3, 3)"), parameters(fc="27 * 10 + 10")),
     ),
     "after more than the picture": Wrong(
-        FC, "no usual way", after(volumes(pool2="(100, 100, 1)"), parameters(fc="10000 * 10 + 10"))
+        FC, "not right, and", after(volumes(pool2="(100, 100, 1)"), parameters(fc="10000 * 10 + 10"))
     ),
 }
 

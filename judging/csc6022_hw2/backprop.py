@@ -712,7 +712,7 @@ class Functions:
 
     def expect(self, name: str) -> None:
         """The function's value is right, or follows from those of the student's earlier functions."""
-        self.chain.expect(self.answers, name, rtol=RTOL, atol=ATOL)
+        self.chain.expect(self.answers, name, called=f"the result of {name}", rtol=RTOL, atol=ATOL)
 
 
 # Problem 2's parameters, and their names in `network` and `truth`.

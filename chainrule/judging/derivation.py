@@ -221,7 +221,7 @@ class Derivation:
         own, step, atol = self._read(answers, name), self.steps[name], min(atol, FOUR_DECIMALS)
         if own is None or not step.plausible(own):
             return None
-        known = self.agree(own, self.values[name], rtol, atol) or self._slipped(
+        known = self.agree(own, self.values[name], rtol, atol) or self._explained(
             answers, own, name, rtol, atol
         )
         return own if known or telling(own, self._copies(name, own), rtol, atol) else None
@@ -235,7 +235,7 @@ class Derivation:
             return None
         return own if own.shape == right.shape else None
 
-    def _slipped(self, answers: Answers, own: torch.Tensor, name: str, rtol: float, atol: float) -> bool:
+    def _explained(self, answers: Answers, own: torch.Tensor, name: str, rtol: float, atol: float) -> bool:
         """Whether a known mistake explains a value, so that it is no matter if it repeats one number."""
         mistakes = self.steps[name].mistakes.values()
         if not own.any() or not distinct(own, [torch.zeros_like(own)], rtol, atol):

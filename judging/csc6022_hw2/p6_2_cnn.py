@@ -208,7 +208,7 @@ def turned(w: Tensor) -> Tensor:
     return w.flip(2, 3)
 
 
-# Slips in the convolutions, by what is wrong: arguments of `scores`.
+# Mistakes in the convolutions, by what is wrong: arguments of `scores`.
 CONVOLUTION_MISTAKES: dict[str, dict[str, Any]] = {
     "the kernels are turned by 180°; the layer slides them as they are": {"kernels": (turned, turned)},
     "the first convolution's kernels are turned by 180°": {"kernels": (turned, same)},

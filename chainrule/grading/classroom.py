@@ -471,7 +471,8 @@ def sanitised_tasks(
             unreadable[master.stem] = str(error)
             continue
         if encoding := foreign_encoding(path):
-            nb.metadata["chainrule"]["repairs"].append(f"{master.name} was saved as {encoding}: read so")
+            repair = Repair(what=f"{master.name} was saved as {encoding}: read so", cells=[])
+            nb.metadata["chainrule"]["repaired"].append(repair)
         nb.metadata["chainrule"]["depends"] = parts = run.depends(nb, assignment)
         tasks.append(Task(student, assignment, master.stem, nbformat.v4.writes(nb), key(parts), options))
     if not tasks:

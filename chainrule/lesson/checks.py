@@ -30,7 +30,15 @@ import torch
 from IPython.utils.capture import capture_output
 
 from chainrule.lesson.exact import value_of
-from chainrule.lesson.student import CheckFailed, NeedsReview, Student, current_student, kind_of, printable
+from chainrule.lesson.student import (
+    CheckFailed,
+    NeedsReview,
+    Student,
+    current_student,
+    missing,
+    noting_calls,
+    printable,
+)
 
 MESSAGE_LENGTH = 2000
 SIZES = re.compile(r"[(\[]?\d+(\s*[xX,]\s*\d+)+[)\]]?")  # "24 x 24 x 16", "(24, 24, 16)"
@@ -222,9 +230,9 @@ class Item:
                 f"{self.grade_id}: its checks share {counted(total)}, the item has {self.points:g}"
             )
         student = current_student()
-        return Result(
-            self.grade_id, self.points, [_run(check, function, student) for check, function in self._checks]
-        )
+        with noting_calls():
+            results = [_run(check, function, student) for check, function in self._checks]
+        return Result(self.grade_id, self.points, results)
 
 
 def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:
@@ -390,9 +398,7 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
-        returned = " (is a `return` missing?)" if re.search("return|result", name) else ""
-        form = f"None{returned}" if value is None else kind_of(value)
-        raise CheckFailed(f"{name} is {form}, expected numbers")
+        raise CheckFailed(f"{name} is {missing(value)}, expected numbers")
     try:
         tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
     except (TypeError, ValueError, RuntimeError, OverflowError):

@@ -10,7 +10,9 @@ process, in a grading run in another process: only the transport differs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -170,6 +172,9 @@ class Student:
             raise StudentError(f"{subject} did not answer with plain data: {error}") from None
         match reply:
             case {"value": value}:
+                calls = _returned_nothing.get()
+                if calls is not None and verb in ("call", "forward"):
+                    calls.append(value is None)
                 return value
             case {"error": {"type": "TimeLimit"}}:
                 self._stuck.add(subject)
@@ -511,6 +516,31 @@ def kind_of(value: Any) -> str:
     return f"{'an' if name[:1].lower() in tuple('aeiou') or name == 'ndarray' else 'a'} {name}"
 
 
+def missing(value: Any) -> str:
+    """What is in the place of numbers. None is a missing `return` where code of the student's returned None for this
+    item, and the value of a name elsewhere.
+
+    >>> missing(None), missing({})
+    ('None', 'a dict')
+    >>> from chainrule.lesson.verbs import Worker
+    >>> with noting_calls():
+    ...     missing(Student(Worker({"f": lambda: None}).serve).f())
+    'nothing (is a `return` missing?)'
+    """
+    return returned(value) if value is not None or True in (_returned_nothing.get() or ()) else "None"
+
+
+@contextmanager
+def noting_calls() -> Iterator[None]:
+    """In the block it is noted whether a call of the student's code returned None: most checks hand a result on without
+    its function's name."""
+    token = _returned_nothing.set([])
+    try:
+        yield
+    finally:
+        _returned_nothing.reset(token)
+
+
 def returned(value: Any) -> str:
     """What a function of the student's returned, for a message that expects something else.
 
@@ -534,6 +564,9 @@ def _handle(value: Any) -> Handle:
         return value.handle
     raise TypeError(f"a check sends data and the student's own objects, not {kind_of(value)}")
 
+
+# for each call of the student's code, whether it returned None; none are noted outside of `noting_calls`
+_returned_nothing: ContextVar[list[bool] | None] = ContextVar("returned_nothing", default=None)
 
 # -- the transport of this process -----------------------------------------------------------------------
 

@@ -440,7 +440,7 @@ def test_grading_does_not_run_the_last_cell_nor_takes_it_for_an_answer(released_
     assert answers["why"] == "*Write your answer here.*"
     assert "skip-execution" in run.cells[-1].metadata.tags
     assert "force=True" in run.cells[-1].source
-    assert not [repair for repair in run.metadata.chainrule.repairs if "hand-in" in repair]
+    assert not [repair for repair in run.metadata.chainrule.repaired if "hand-in" in repair.what]
 
 
 @pytest.mark.parametrize("files", [["essay.docx"], ["../x.pdf"], ["a.zip"], ["a.zip/*.docx"], ["a/b.pdf"]])

@@ -23,6 +23,7 @@ from target import HONEST, INSTRUCTORS_ONLY, ITEM
 from tiny_course import TINY, type_command
 
 from chainrule.course import CourseFolder
+from chainrule.feedback.formgrader import SCRIPT
 from chainrule.feedback.page import INVISIBLE
 from chainrule.grading.classroom import scores
 
@@ -154,6 +155,9 @@ def active_content(page: str) -> list[str]:
     soup = BeautifulSoup(page, "html.parser")
     cells = soup.find(id="notebook-container")
     assert isinstance(cells, Tag)
+    for script in cells.find_all("script"):  # ours, which refuses a score above the maximum
+        if str(script) == SCRIPT:
+            script.decompose()
     found = [str(tag) for tag in soup.find_all("script") if "alert(1)" in tag.get_text()]
     acting = [
         "script",

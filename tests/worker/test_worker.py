@@ -28,6 +28,7 @@ from chainrule.grading import kernel, sandbox
 from chainrule.grading import run as run_module
 from chainrule.grading.classroom import scores
 from chainrule.lesson.own_time import Stopwatch, Usage
+from chainrule.worker.messages import PACKER
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="workers are forked and confined on Linux only"
@@ -92,7 +93,7 @@ def fresh(source: str, threads: int) -> NotebookNode:
         (Path(home) / "work").mkdir()
         environment = kernel.worker_environment(threads) | {"HOME": home, "TMPDIR": home}
         client = NotebookClient(nb, resources={"metadata": {"path": f"{home}/work"}}, timeout=600)
-        client.extra_arguments = [run_module.FOLDER_IN_PATH]
+        client.extra_arguments = [run_module.FOLDER_IN_PATH, PACKER]
         client.create_kernel_manager()
         client.km.kernel_spec.env.clear()
         asyncio.run(client.async_execute(env=environment))
@@ -106,6 +107,7 @@ def test_the_state_is_that_of_a_fresh_kernel(course: Path) -> None:
     )  # a cold kernel has a thread that watches for its parent's end
     cold["threads"].remove("Thread")
     cold["threads"].remove("Heartbeat")  # the supervisor says when a worker has ended
+    cold["argv"][1:] = sorted(cold["argv"][1:])
     cold["argv"].remove(run_module.FOLDER_IN_PATH)  # a worker's folder is put there without
     differences = {key: (warm[key], cold[key]) for key in cold if warm[key] != cold[key]}
     assert not differences, json.dumps(differences, indent=1)

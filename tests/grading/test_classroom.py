@@ -179,9 +179,8 @@ def test_marks_given_by_hand_survive(graded_course: Path) -> None:
     assert report.students[0].total == 4.75
     with Gradebook(url) as gradebook:
         assert gradebook.find_comment("why", TINY, TINY, "ann").comment == "nice"
-        assert not gradebook.find_grade(
-            "why", TINY, TINY, "ann"
-        ).needs_manual_grade  # it is the answer marked
+        grade = gradebook.find_grade("why", TINY, TINY, "ann")
+        assert not grade.needs_manual_grade  # it is the answer that was marked
 
 
 def test_a_grader_error_waits_for_a_person(graded_course: Path) -> None:

@@ -20,7 +20,6 @@ carries on only if it is `telling`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -35,13 +34,15 @@ Rule = Callable[..., Any]
 
 FOUR_DECIMALS = 1.01e-4  # rounded or cut off after the fourth
 WELL_OVER = 10  # tolerances
+FLOAT32 = 1e-6  # relative; what is computed in float32 may be off by this
+ORDINARY = 1e-3, 1e3  # sizes of factors that are usual between numbers of one exercise
 
 
 def telling(value: torch.Tensor, others: Iterable[torch.Tensor], rtol: float, atol: float) -> bool:
     """Whether a value shows that something was computed, so that later values may follow from it.
 
-    It differs from zero, from each of the others, and between its entries, by well over the tolerance: by more than
-    `WELL_OVER` times `atol + rtol · max|value|`. A single number only has to differ from zero.
+    It differs from zero, from each of the others and their multiples, and between its entries, by well over the
+    tolerance: by more than `leeway`. A single number only has to differ from zero.
 
     Args:
         others: what could have been copied, such as given values. Those of another shape, and single numbers, don't
@@ -51,11 +52,16 @@ def telling(value: torch.Tensor, others: Iterable[torch.Tensor], rtol: float, at
     True
     >>> telling(torch.tensor([1e-9, 0.0]), [], rtol=0, atol=1e-4)
     False
+    >>> telling(1e20 * torch.tensor([1.0, 2.0]), [torch.tensor([1.0, 2.0])], rtol=0, atol=1e-4)
+    False
     """
     if value.numel() < 2:
         return bool(value.any())
-    return float(value.max() - value.min()) > leeway(value, rtol, atol) and distinct(
-        value, (torch.zeros_like(value), *others), rtol, atol
+    others = list(others)
+    return (
+        float(value.max() - value.min()) > leeway(value, rtol, atol)
+        and distinct(value, (torch.zeros_like(value), *others), rtol, atol)
+        and not any(scaled(value, other, rtol, atol) for other in others)
     )
 
 
@@ -65,9 +71,35 @@ def distinct(value: torch.Tensor, others: Iterable[torch.Tensor], rtol: float, a
     return all(float((value - other).abs().max()) > leeway(value, rtol, atol) for other in same)
 
 
+def scaled(value: torch.Tensor, other: torch.Tensor, rtol: float, atol: float) -> bool:
+    """Whether a value is another one times a factor. Two entries may be in proportion by chance, and one always is:
+    then the factor has to be out of the ordinary."""
+    c = multiple(value, other, rtol, atol)
+    if c is None or other.numel() < 2:
+        return False
+    return int(other.count_nonzero()) > 2 or not ORDINARY[0] < abs(c) < ORDINARY[1]
+
+
+def multiple(value: torch.Tensor, other: torch.Tensor, rtol: float, atol: float) -> float | None:
+    """The c with value = c · other, up to what may be rounded; None if there is none, or the other one is zero."""
+    square = float(other.square().sum())
+    if value.shape != other.shape or square == 0:
+        return None
+    c = float((value * other).sum()) / square
+    return c if float((value - c * other).abs().max()) <= leeway(value, rtol, atol) else None
+
+
+def rearranged(value: torch.Tensor, other: torch.Tensor, rtol: float, atol: float) -> bool:
+    """Whether all entries of a value are entries of another one, in whatever order and shape."""
+    if value.numel() < 2 or other.numel() < 2:
+        return False
+    gaps = (value.reshape(-1, 1) - other.reshape(1, -1)).abs().amin(1)
+    return float(gaps.max()) <= leeway(value, rtol, atol)
+
+
 def leeway(value: torch.Tensor, rtol: float, atol: float) -> float:
-    """By how much a value has to differ from what could pass for it."""
-    return WELL_OVER * (atol + rtol * float(value.abs().max()))
+    """By how much a value has to differ from what could pass for it: `WELL_OVER` times the tolerance."""
+    return WELL_OVER * (atol + (rtol + FLOAT32) * float(value.abs().max()))
 
 
 @dataclass(frozen=True)
@@ -154,22 +186,28 @@ class Derivation:
 
     def expect_work(self, answers: Answers, called: str, rtol: float, atol: float) -> None:
         """There is work behind a right value that could be luck, such as zeros: another value of the student's is right
-        and no luck, or telling.
+        and no luck, or what a known mistake gives, or telling and not put together from given entries.
 
         Raises:
             CheckFailed: there are other values, and none is.
         """
         atol = min(atol, FOUR_DECIMALS)  # a step that is rounded says nothing about other steps
         others = [
-            (own, right)
-            for name in self.steps
-            if (right := self.values[name]).numel() > 1 and telling(right, self.given, rtol, atol)
-            if (own := self._read(answers, name)) is not None
+            (step, own)
+            for step in self.steps
+            if telling(self.values[step], self.given, rtol, atol) and self.values[step].numel() > 1
+            if (own := self._numbers(answers, step)) is not None
         ]
-        if others and not any(
-            self.agree(own, right, rtol, atol) or telling(own, self.given, rtol, atol)
-            for own, right in others
-        ):
+
+        def works(step: str, own: torch.Tensor) -> bool:
+            if self.agree(own, self.values[step], rtol, atol):
+                return True
+            if own.shape == self.values[step].shape and self._explained(answers, own, step, rtol, atol):
+                return True
+            copied = any(rearranged(own, given, rtol, atol) for given in self.given)
+            return telling(own, self.given, rtol, atol) and not copied
+
+        if others and not any(works(step, own) for step, own in others):
             raise CheckFailed(
                 f"{called} does not count without a derivation: your other values are zero, one number, or copied"
             )
@@ -224,16 +262,20 @@ class Derivation:
         known = self.agree(own, self.values[name], rtol, atol) or self._explained(
             answers, own, name, rtol, atol
         )
-        return own if known or telling(own, self._copies(name, own), rtol, atol) else None
+        computed = telling(own, self.given, rtol, atol) and self._differs_elsewhere(name, own, rtol, atol)
+        return own if known or computed else None
 
     def _read(self, answers: Answers, name: str) -> torch.Tensor | None:
         """The student's value of a step, None if it is no numbers of the right shape."""
-        right = self.values[name]
+        own = self._numbers(answers, name)
+        return own if own is not None and own.shape == self.values[name].shape else None
+
+    def _numbers(self, answers: Answers, name: str) -> torch.Tensor | None:
+        """The student's value of a step, None if it is no numbers."""
         try:
-            own = alike(numbers(answers(name), name), right)
+            return alike(numbers(answers(name), name), self.values[name])
         except CheckFailed:
             return None
-        return own if own.shape == right.shape else None
 
     def _explained(self, answers: Answers, own: torch.Tensor, name: str, rtol: float, atol: float) -> bool:
         """Whether a known mistake explains a value, so that it is no matter if it repeats one number."""
@@ -246,12 +288,15 @@ class Derivation:
             for mistake in mistakes
         )
 
-    def _copies(self, name: str, own: torch.Tensor) -> Iterator[torch.Tensor]:
-        """What a value could be a copy of: what is given, and the student's value for other arguments."""
-        yield from self.given
-        if self.elsewhere is not None:
-            with suppress(CheckFailed):
-                yield alike(numbers(self.elsewhere(name), name), own)
+    def _differs_elsewhere(self, name: str, own: torch.Tensor, rtol: float, atol: float) -> bool:
+        """Whether the student's value for other arguments, if there are any, is another one."""
+        if self.elsewhere is None:
+            return True
+        try:
+            other = alike(numbers(self.elsewhere(name), name), own)
+        except CheckFailed:
+            return True
+        return distinct(own, [other], rtol, atol)
 
 
 def applied(rule: Rule, source: tuple[torch.Tensor, ...]) -> torch.Tensor | None:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from chainrule.judging.derivation import Answers, Derivation, Step, alike, leeway, telling
+from chainrule.judging.derivation import FLOAT32, Answers, Derivation, Step, alike, leeway, multiple, telling
 from chainrule.lesson.calls import about, call, entry
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import CheckFailed, Student, StudentError
@@ -285,7 +285,7 @@ class Sample:
         given, other = usable_draws(student, sizes, seed, "z", "u2")
         self.answers = ask(student, given)
         again, elsewhere = ask(student, given), ask(student, other)
-        self.chain = Derivation(given, from_live(FORWARD | BACKWARD, again, elsewhere, given))
+        self.chain = Derivation(given, from_live(FORWARD | BACKWARD, again, elsewhere, (given, other)))
 
     def expect(self, name: str) -> None:
         """The step is right, or follows from the student's own values.
@@ -346,31 +346,47 @@ def runs(answers: Answers, *names: str) -> bool:
     return True
 
 
-def alive(
-    own: Tensor, name: str, again: Answers, elsewhere: Answers, given: Mapping[str, Tensor] | None = None
-) -> bool:
-    """Whether a value is computed from the input: equal in a second call, `telling`, neither a copy of what was given,
-    of either sign, nor what another input gives. A single number must differ from every entry of what was given."""
+def alive(own: Tensor, name: str, again: Answers, elsewhere: Answers, arguments: Draws = ()) -> bool:
+    """Whether a value is computed from the input: equal in a second call, `telling`, not what another input gives, and
+    not `copied`.
+
+    Args:
+        arguments: of the call that gave the value, and of the one elsewhere.
+    """
     try:
         repeated, other = numbers(again(name), name), alike(numbers(elsewhere(name), name), own)
     except CheckFailed:
         return False
-    if differ(alike(repeated, own), own, RTOL, ATOL):
+    if differ(alike(repeated, own), own, RTOL, ATOL) or not telling(own, (), RTOL, ATOL):
         return False
-    arguments = list((given or {}).values())
-    if own.numel() > 1:
-        return telling(own, [other, *arguments, *(-value for value in arguments)], RTOL, ATOL)
-    known = torch.cat([value.flatten() for value in (torch.zeros(1), other, *arguments)])
-    return bool((known.abs() - own.abs().flatten()).abs().min() > leeway(own, RTOL, ATOL))
+    return differ(other, own, 0, leeway(own, RTOL, ATOL)) > 0 and not copied(own, other, arguments)
+
+
+def copied(own: Tensor, other: Tensor, arguments: Draws) -> bool:
+    """Whether a value is a multiple of something given, and the same multiple of it elsewhere; a single number, of an
+    entry of something given."""
+
+    def factors(value: Tensor, given: Tensor) -> Tensor:
+        if value.numel() == 1:
+            return value.flatten() / given.flatten()
+        c = multiple(value, given, RTOL, ATOL)
+        return torch.tensor([torch.nan if c is None else c])
+
+    given, elsewhere = (list(draw.values()) for draw in arguments) if arguments else ([], [])
+    for here, there in zip(given, elsewhere, strict=True):
+        c, d = factors(own, here), factors(other, there)
+        if c.shape == d.shape and bool(((c - d).abs() <= 10 * FLOAT32 * c.abs()).any()):
+            return True
+    return False
 
 
 def from_live(
-    steps: Mapping[str, Step], again: Answers, elsewhere: Answers, given: Mapping[str, Tensor] | None = None
+    steps: Mapping[str, Step], again: Answers, elsewhere: Answers, arguments: Draws
 ) -> dict[str, Step]:
     """The steps, changed so that no later step follows from values that are not `alive`."""
     return {
         name: replace(
-            step, plausible=partial(alive, name=name, again=again, elsewhere=elsewhere, given=given)
+            step, plausible=partial(alive, name=name, again=again, elsewhere=elsewhere, arguments=arguments)
         )
         for name, step in steps.items()
     }
@@ -392,7 +408,7 @@ def expect_forward_survives(student: Student, name: Literal["p", "loss"]) -> Non
         except CheckFailed:
             # Its formula is judged with small logits.
             own = numbers(ask(student, mild)(name), name)
-            if not alive(own, name, ask(student, mild), ask(student, other), mild):
+            if not alive(own, name, ask(student, mild), ask(student, other), (mild, other)):
                 raise CheckFailed(f'"{name}" does not depend on the input') from None
             return
         own_logits = numbers(entry(result, "a", "mlp_forward"), '"a"').reshape(-1)
@@ -537,7 +553,7 @@ class BatchAnswers:
                 own, self.given.values(), RTOL, ATOL
             )
         own = numbers(self.result[name], name)
-        return alive(own, name, self.again.__getitem__, self.elsewhere.__getitem__, self.given)
+        return alive(own, name, self.again.__getitem__, self.elsewhere.__getitem__, (self.given, self.other))
 
     def by_classes(self, name: str) -> bool:
         """Whether an answer is divided by the number of classes where the number of samples belongs."""
@@ -708,7 +724,7 @@ class Functions:
             return answer
 
         self.answers = asking(given)
-        self.chain = Derivation(given, from_live(steps, self.answers, asking(other)))
+        self.chain = Derivation(given, from_live(steps, self.answers, asking(other), (given, other)))
 
     def expect(self, name: str) -> None:
         """The function's value is right, or follows from those of the student's earlier functions."""
@@ -744,7 +760,7 @@ class Descent:
             f"d{name}": Step((), partial(right.__getitem__, f"d{ours}")) for name, ours in THETA.items()
         }
         moves = {name: Step((f"d{name}",), lambda g: g, DESCENT_MISTAKES) for name in THETA}
-        self.chain = Derivation({}, from_live(gradients, *self.composed(), self.given) | moves)
+        self.chain = Derivation({}, from_live(gradients, *self.composed(), (self.given, self.other)) | moves)
 
     def composed(self) -> tuple[Answers, Answers]:
         """Gradients by the student's functions for single steps, for the sample and for another."""
@@ -789,7 +805,7 @@ class Descent:
                 names.append(name)
                 continue
             if own.shape == self.given[ours].shape and alive(
-                own, f"d{name}", own_gradient, elsewhere, self.given
+                own, f"d{name}", own_gradient, elsewhere, (self.given, self.other)
             ):
                 names.append(name)
         if not {"W1", "W2"} & set(names):

@@ -300,13 +300,13 @@ class Parameters:
         for w, b in sorted(
             product(weights, biases), key=lambda pair: bool(pair[0].wrong) * 2 + bool(pair[1].wrong)
         ):
-            if any(w.rule(v) + b.rule(v) == count for v in self.volumes.sources(layer)):
+            if any(float(w.rule(v) + b.rule(v)) == count for v in self.volumes.sources(layer)):
                 return w.wrong, b.wrong
         if layer != "fc":
             depth = int(self.volumes.sources(layer)[0][2])
             for other in range(1, DEEPEST):  # with the right biases: nothing else tells a depth from chance
                 flat = torch.tensor([0.0, 0.0, other])
-                if weights[0].rule(flat) + biases[0].rule(flat) == count:
+                if float(weights[0].rule(flat) + biases[0].rule(flat)) == count:
                     return f"a filter is counted {other} deep, and the volume before it has depth {depth}", ""
         raise CheckFailed(
             f'parameters["{layer}"] is {count}: not right, and it does not follow from your volumes either. Write '

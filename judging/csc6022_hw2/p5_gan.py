@@ -771,8 +771,10 @@ def moves(answer: Answer, which: Which) -> Iterator[Move]:
         rest = updated(theta, none)
         new = updated(theta, gradients)
         for name, values in gradients.items():
-            if same(new, flat(values)):
-                raise CheckFailed(f'what comes back is gradients["{name}"] as it was given, without θ and α')
+            if factor(new, flat(values)) is not None and same(new, updated(theta, gradients, 2 * alpha)):
+                raise CheckFailed(
+                    f'what comes back is gradients["{name}"] or a multiple of it, without θ and α'
+                )
         step = new - rest
         own, other = flat(gradients[which]), flat(gradients[OTHER[which]])
         gradient, c = "", 0.0

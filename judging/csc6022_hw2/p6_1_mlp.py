@@ -94,10 +94,12 @@ def own_sample(student: Student, n: int, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def expect_inputs(student: Student) -> None:
-    """Inputs are independent and standard normal, and others for another seed. Tolerances are five standard errors or
-    more."""
+    """Inputs are independent and standard normal, the same for the same seed and others for another one. Tolerances
+    are five standard errors or more."""
     n = 4000
     X, _ = own_sample(student, n, 11)
+    if differ(X, own_sample(student, n, 11)[0], 0, 1e-12) > 0:
+        raise CheckFailed("the same seed gives another X in a second call: start the generator from `seed`")
     if differ(X, own_sample(student, n, 12)[0], 0, 1e-12) == 0:
         raise CheckFailed("two seeds give the same X: start the generator from `seed`")
     mean, sd = X.mean(0), X.std(0)

@@ -1,4 +1,4 @@
-"""Nothing comes from nothing: seven kinds of junk in every answer of every notebook earn no points."""
+"""Nothing comes from nothing: junk of any kind in every answer of every notebook earns no points."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import junk
+import numpy as np
 import pytest
 import torch
 from course_modules import A2, HW2, ROOT
 
 from chainrule.authoring.rehearse import code_cells, rehearse
+from chainrule.lesson.checks import Result
 
 torch.set_num_threads(1)
 
@@ -94,17 +96,7 @@ FILL = "\n\n__import__('test_junk').fill(globals(), {}, {!r}, {!r}, {!r})"
 @pytest.mark.parametrize("kind", junk.KINDS)
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_junk_in_every_answer_earns_nothing(notebook: str, kind: str, classroom: Path) -> None:
-    path = NOTEBOOKS[notebook]
-    sources, answers = code_cells(path), []
-    items = [name for name, source in sources.items() if "Item(" in source]
-    for name, source in sources.items():
-        if "### BEGIN SOLUTION" in source:
-            answers += defined(source)
-            sources[name] = source + FILL.format(answers, kind, notebook, "functions")
-    sources["junk"] = FILL.format(answers, kind, notebook, "values")  # last: what follows from junk may raise
-    modules = A2 if path.parent.name == "cs480-a2" else HW2
-    torch.manual_seed(0)
-    done = rehearse(modules, sources, [name for name in sources if name not in items], items, classroom)
+    done = judged(notebook, kind, classroom)
     earned = {
         f"{name}: {c.name}": c.points
         for name, r in done.items()
@@ -115,6 +107,23 @@ def test_junk_in_every_answer_earns_nothing(notebook: str, kind: str, classroom:
     assert [
         (name, c.message, c.internal_error) for name, r in done.items() for c in r.checks if c.internal_error
     ] == []
+
+
+def judged(notebook: str, kind: str, folder: Path, seed: int = 0) -> dict[str, Result]:
+    """The results of a notebook's items with junk in every answer."""
+    path = NOTEBOOKS[notebook]
+    sources, answers = code_cells(path), []
+    items = [name for name, source in sources.items() if "Item(" in source]
+    for name, source in sources.items():
+        if "### BEGIN SOLUTION" in source:
+            answers += defined(source)
+            sources[name] = source + FILL.format(answers, kind, notebook, "functions")
+    sources["junk"] = FILL.format(answers, kind, notebook, "values")  # last: what follows from junk may raise
+    modules = A2 if path.parent.name == "cs480-a2" else HW2
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    junk.RANDOM.manual_seed(seed)
+    return rehearse(modules, sources, [name for name in sources if name not in items], items, folder)
 
 
 def fill(names: dict[str, Any], answers: list[str], kind: str, notebook: str, which: str) -> None:

@@ -13,24 +13,39 @@ from torch import Tensor, nn
 Fill = Callable[[Tensor, list[Any]], Tensor]  # from a right value and what could be copied
 
 
-def copied(value: Tensor, given: list[Any]) -> Tensor:
-    """The first given array of this shape, or as many numbers of the first one that has numbers."""
-    arrays = [torch.as_tensor(one) for one in leaves(given)]
-    for array in arrays:
-        if array.shape == value.shape:
-            return array.detach().clone()
-    numbers = next((array for array in arrays if array.numel() > 1), torch.tensor([3.0]))
-    return numbers.detach().flatten()[torch.arange(value.numel()) % numbers.numel()].reshape(value.shape)
+RANDOM = torch.Generator()  # not the global one, whose state checks restore
+
+
+def noise(value: Tensor, size: float) -> Tensor:
+    return size * torch.randn(value.shape, generator=RANDOM, dtype=torch.float64)
+
+
+def copied(value: Tensor, given: list[Any], place: int, factor: float = 1) -> Tensor:
+    """The first given array of this shape (place 0) or the last one (place -1), or as many numbers of the first or last
+    array that has some, times a factor."""
+    arrays = [torch.as_tensor(one).detach() for one in leaves(given)]
+    alike = [array for array in arrays if array.shape == value.shape]
+    if alike:
+        return factor * alike[place]
+    numbers = ([array for array in arrays if array.numel() > 1] or [torch.tensor([3.0])])[place]
+    return factor * numbers.flatten()[torch.arange(value.numel()) % numbers.numel()].reshape(value.shape)
 
 
 KINDS: dict[str, Fill] = {
     "zeros": lambda value, given: torch.zeros_like(value),
     "ones": lambda value, given: torch.ones_like(value),
-    "arguments": copied,
     "a constant": lambda value, given: torch.full(value.shape, 0.7, dtype=torch.float64),
-    "noise": lambda value, given: torch.randn(value.shape, dtype=torch.float64),
-    "tiny": lambda value, given: 1e-9 * torch.randn(value.shape, dtype=torch.float64),
-    "huge": lambda value, given: 1e30 * torch.randn(value.shape, dtype=torch.float64),
+    "infinity": lambda value, given: torch.full(value.shape, torch.inf, dtype=torch.float64),
+    "NaN": lambda value, given: torch.full(value.shape, torch.nan, dtype=torch.float64),
+    "noise": lambda value, given: noise(value, 1),
+    "tiny": lambda value, given: noise(value, 1e-9),
+    "huge": lambda value, given: noise(value, 1e30),
+    "arguments": lambda value, given: copied(value, given, 0),
+    "tiny arguments": lambda value, given: copied(value, given, 0, 1e-9),
+    "huge arguments": lambda value, given: copied(value, given, 0, 1e20),
+    "last arguments": lambda value, given: copied(value, given, -1),
+    "tiny last arguments": lambda value, given: copied(value, given, -1, 1e-9),
+    "huge last arguments": lambda value, given: copied(value, given, -1, 1e20),
 }
 
 

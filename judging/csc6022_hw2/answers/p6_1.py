@@ -130,6 +130,7 @@ WRONG_DATA = {
         change(DATA, "rng.standard_normal((n, 2)) → np.repeat(rng.standard_normal((n, 1)), 2, 1)"),
     ),
     "seed not used": Wrong({"X"}, "two seeds", change(DATA, "default_rng(seed) → default_rng(0)")),
+    "no seed": Wrong({"X"}, "a second call", change(DATA, "default_rng(seed) → default_rng()")),
 }
 
 # -- 6.1b, scaling ---------------------------------------------------------------------------------------

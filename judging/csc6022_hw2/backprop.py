@@ -375,7 +375,9 @@ def copied(own: Tensor, other: Tensor, arguments: Draws) -> bool:
     given, elsewhere = (list(draw.values()) for draw in arguments) if arguments else ([], [])
     for here, there in zip(given, elsewhere, strict=True):
         c, d = factors(own, here), factors(other, there)
-        if c.shape == d.shape and bool(((c - d).abs() <= 10 * FLOAT32 * c.abs()).any()):
+        if c.shape == d.shape and bool(
+            torch.isclose(c, d, rtol=10 * FLOAT32, atol=0).logical_and(c.isfinite()).any()
+        ):
             return True
     return False
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 
-from chainrule.judging.derivation import Derivation, Step
+from chainrule.judging.derivation import FOUR_DECIMALS, Derivation, Step, telling
 from chainrule.lesson.student import CheckFailed
 
 W = torch.tensor([[1.0, -2.0], [0.5, 3.0], [-1.0, 1.0]])
@@ -196,3 +196,46 @@ def test_nothing_follows_from_an_implausible_answer() -> None:
     chain.expect({"L": 4.0, "t": 0.25}.__getitem__, "t")
     with pytest.raises(CheckFailed):
         chain.expect({"L": -4.0, "t": -0.25}.__getitem__, "t")
+
+
+@pytest.mark.parametrize("factor", [1e20, -1e20, 2.0, -1.0, 1e-2])
+def test_nothing_follows_from_multiples_of_what_is_given(factor: float) -> None:
+    chain = Derivation(
+        {"W": W, "x": [2.0, 0.5], "b": [1.0, 2.0, -1.0]},
+        {"z": Step(("W", "x", "b"), lambda W, x, b: W @ x + b), "u": Step(("z",), lambda z: z)},
+    )
+    b = factor * chain.values["b"]
+    for answers in ({"z": b, "u": b}, {"z": b + factor * torch.tensor([1e-8, 0, 0]), "u": b}):
+        for name in chain.steps:
+            with pytest.raises(CheckFailed):
+                chain.expect(answers.__getitem__, name)
+    other = b + factor * torch.tensor([0.0, 0.5, 0.0])
+    chain.expect({"z": other, "u": other}.__getitem__, "u")
+
+
+@pytest.mark.parametrize(("factor", "told"), [(2.0, True), (-0.3, True), (1.0, False), (1e20, False)])
+def test_two_numbers_may_be_in_proportion_by_chance(factor: float, told: bool) -> None:
+    """As a vector of two entries, and as a one-hot vector."""
+    for given in (torch.tensor([1.0, 0.5]), torch.tensor([0.0, 1.0, 0.0])):
+        assert telling(factor * given.double(), [given.double()], rtol=0, atol=FOUR_DECIMALS) == told
+
+
+@pytest.mark.parametrize("junk", [[2.0, 0.5], [[2.0, 0.5]] * 3, [[0.5, 2.0, 0.5]] * 2, [[0.0] * 2] * 3])
+def test_given_entries_in_another_order_or_shape_are_no_work(junk: Any) -> None:
+    chain = Derivation(
+        {"x": [2.0, 0.5]},
+        {
+            "G": Step(("x",), lambda x: torch.outer(torch.tensor([1.0, 2.0, 3.0]).double(), x)),
+            "u": Step(("x",), lambda x: x),
+        },
+    )
+    with pytest.raises(CheckFailed, match="without a derivation"):
+        chain.expect({"G": junk, "u": [2.0, 0.5]}.__getitem__, "u")
+    chain.expect({"G": [[1.0, 2.0]] * 3, "u": [2.0, 0.5]}.__getitem__, "u")  # wrong, but computed
+
+    def unwritten(name: str) -> Any:
+        if name == "G":
+            raise CheckFailed("not written yet")
+        return [2.0, 0.5]
+
+    chain.expect(unwritten, "u")

@@ -211,7 +211,7 @@ def connected(student: Student) -> Connected | None:
                 return Connected(
                     f"the result has {float(a):.3g} · x + {float(b):.3g} · what the sublayer gives: once each",
                     lambda x, f, norm=norm, a=a, b=b: a * x + b * f(norm(x)),  # type: ignore[misc]
-                    abs(float(b)) > 0.05,
+                    abs(float(b)) > 0.05 * max(1, abs(float(a))),
                 )
     return None
 

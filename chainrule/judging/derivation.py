@@ -186,7 +186,7 @@ class Derivation:
 
     def expect_work(self, answers: Answers, called: str, rtol: float, atol: float) -> None:
         """There is work behind a right value that could be luck, such as zeros: another value of the student's is right
-        and no luck, or what a known mistake gives, or telling and not put together from given entries.
+        and no luck, or telling and not put together from given entries, unless a known mistake does that.
 
         Raises:
             CheckFailed: there are other values, and none is.
@@ -202,10 +202,9 @@ class Derivation:
         def works(step: str, own: torch.Tensor) -> bool:
             if self.agree(own, self.values[step], rtol, atol):
                 return True
-            if own.shape == self.values[step].shape and self._explained(answers, own, step, rtol, atol):
-                return True
+            known = self._read(answers, step) is not None and self._explained(answers, own, step, rtol, atol)
             copied = any(rearranged(own, given, rtol, atol) for given in self.given)
-            return telling(own, self.given, rtol, atol) and not copied
+            return telling(own, self.given, rtol, atol) and (known or not copied)
 
         if others and not any(works(step, own) for step, own in others):
             raise CheckFailed(

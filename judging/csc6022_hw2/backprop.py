@@ -346,7 +346,9 @@ def runs(answers: Answers, *names: str) -> bool:
     return True
 
 
-def alive(own: Tensor, name: str, again: Answers, elsewhere: Answers, arguments: Draws = ()) -> bool:
+def alive(
+    own: Tensor, name: str, again: Answers, elsewhere: Answers, arguments: Sequence[Mapping[str, Tensor]] = ()
+) -> bool:
     """Whether a value is computed from the input: equal in a second call, `telling`, not what another input gives, and
     not `copied`.
 
@@ -362,7 +364,7 @@ def alive(own: Tensor, name: str, again: Answers, elsewhere: Answers, arguments:
     return differ(other, own, 0, leeway(own, RTOL, ATOL)) > 0 and not copied(own, other, arguments)
 
 
-def copied(own: Tensor, other: Tensor, arguments: Draws) -> bool:
+def copied(own: Tensor, other: Tensor, arguments: Sequence[Mapping[str, Tensor]]) -> bool:
     """Whether a value is a multiple of something given, and the same multiple of it elsewhere; a single number, of an
     entry of something given."""
 
@@ -383,7 +385,7 @@ def copied(own: Tensor, other: Tensor, arguments: Draws) -> bool:
 
 
 def from_live(
-    steps: Mapping[str, Step], again: Answers, elsewhere: Answers, arguments: Draws
+    steps: Mapping[str, Step], again: Answers, elsewhere: Answers, arguments: Sequence[Mapping[str, Tensor]]
 ) -> dict[str, Step]:
     """The steps, changed so that no later step follows from values that are not `alive`."""
     return {

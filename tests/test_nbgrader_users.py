@@ -249,11 +249,27 @@ def test_an_error_names_the_file_that_has_it(
         CourseFolder(course)
 
 
-def test_a_database_without_its_driver(course: Path) -> None:
-    url = "postgresql+psycopg2://ta:secret@localhost/gradebook"
-    with pytest.raises(
-        CourseError, match=r"psycopg2, is not installed\. Run pip install psycopg2-binary"
-    ) as refused:
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "postgresql://ta:secret@localhost/gradebook",
+            r"psycopg2?, is not installed\. Run pip install '?psycopg",
+        ),
+        (
+            "postgresql+psycopg2://ta:secret@localhost/gradebook",
+            r"psycopg2, is not installed\. Run pip install psycopg2-binary",
+        ),
+        ("mysql://ta:secret@localhost/gradebook", r"MySQLdb, is not installed\. Run pip install mysqlclient"),
+        (
+            "postgres://ta:secret@localhost/gradebook",
+            r"begins with postgres://, .*write sqlite:///…, postgresql://…",
+        ),
+        ("ta:secret@localhost", r"cannot be read as the URL of a database"),
+    ],
+)
+def test_a_database_that_cannot_be_opened(course: Path, url: str, said: str) -> None:
+    with pytest.raises(CourseError, match=said) as refused:
         configure(course, f"c.CourseDirectory.db_url = {url!r}")
     assert "secret" not in str(refused.value)
 

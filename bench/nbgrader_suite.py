@@ -13,6 +13,7 @@ import argparse
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from collections.abc import Generator
 from importlib.metadata import version
 from pathlib import Path
 
+import nbgrader
 import pytest
 
 BENCH = Path(__file__).resolve().parent
@@ -76,9 +78,16 @@ def run(pipeline: str, module: str, deadline: float, expression: str = "") -> in
     with tempfile.TemporaryDirectory(prefix="nbgrader-suite-") as scratch:
         for name in ("configuration", "home", "work"):
             Path(scratch, name).mkdir()
+        # some tests look for files as in nbgrader's own checkout
+        documents = Path("docs", "source", "user_guide")
+        installed = Path(nbgrader.__file__).parent
+        shutil.copytree(installed / documents, Path(scratch, "work", "nbgrader", documents))
         Path(scratch, "configuration", "nbgrader_config.py").write_text(PIPELINES[pipeline], encoding="utf-8")
         environment = dict(
             os.environ,
+            PATH=os.pathsep.join(
+                [str(Path(sys.executable).parent), os.environ["PATH"]]
+            ),  # nbgrader runs `alembic`
             HOME=f"{scratch}/home",
             JUPYTER_CONFIG_DIR=f"{scratch}/home/.jupyter",
             JUPYTER_CONFIG_PATH=f"{scratch}/configuration",

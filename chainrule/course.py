@@ -16,7 +16,7 @@ from jupyter_core.paths import jupyter_config_path
 from nbgrader.apps import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from traitlets import Dict, Enum, List, TraitError, Unicode, validate
 from traitlets.config import Application, Config, Configurable
 
@@ -314,6 +314,11 @@ def require_driver(db_url: str) -> None:
         raise CourseError(
             f"c.CourseDirectory.db_url is {url.render_as_string()}: its driver, {error.name}, is not installed. Run "
             f"pip install {DRIVER_PACKAGES.get(error.name or '', error.name)}."
+        ) from None
+    except NoSuchModuleError:
+        raise CourseError(
+            f"c.CourseDirectory.db_url begins with {url.drivername}://, which is no database that can be opened here: "
+            "write sqlite:///…, postgresql://… or another of SQLAlchemy's names"
         ) from None
     except SQLAlchemyError as error:
         raise CourseError(

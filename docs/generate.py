@@ -322,7 +322,7 @@ def nbgrader_page() -> str:
         "An option that cannot do here what it does in nbgrader stops grading with a sentence.\n",
         "| Option | Why |\n|:--|:--|",
         *(f"| `c.{name}.…` | {escaped(reason)} |" for name, reason in DROPPED.items()),
-        "| `c.Execute.enabled = False`, `--no-execute` | a check that did not run would count as passed |",
+        "| `c.Execute.enabled = False` with `chainrule grade` | it runs notebooks |",
         *(f"| `c.Execute.{name}` | {escaped(reason)} |" for name, reason in FIXED.items()),
         "",
         "If a course's own lists of steps contain nbgrader's `OverwriteCells` or `Execute`, their options do what they "

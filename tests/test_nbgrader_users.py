@@ -5,33 +5,37 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import nbformat
 import nbgrader
 import pytest
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 from nbgrader.api import Gradebook
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions
 from tiny_course import (
-    ASSERTS,
     DOUBLES,
     PLAIN,
     RIGHT,
     SOLUTION,
     SQUARE,
+    TINY,
     filled,
     marked,
     notebook,
     plain_notebook,
     submit,
+    tiny_notebook,
     type_command,
 )
 
 from chainrule.course import CONFIG, CourseError, CourseFolder, find_course
 from chainrule.grading.classroom import grade, points, scores
-from chainrule.grading.judge import Judge
+from chainrule.grading.given_marks import ANSWERS
 from chainrule.grading.options import DROPPED, FIXED, refuse_options_without_effect
 from chainrule.items import item_names
 
@@ -159,6 +163,40 @@ def test_equal_ids_in_two_notebooks_are_two_items(course: Path, chainrule: Calla
     assert (row[first], row[second], row["score"]) == ("2.0", "2.0", "4.0")
 
 
+def test_nbgraders_own_stubs_are_no_answers(course: Path) -> None:
+    handed_in = tiny_notebook()  # released by nbgrader alone, before the course came to Chainrule
+    stubs = ClearSolutions()
+    for step in (stubs, ClearHiddenTests(), ClearMarkScheme(enforce_metadata=False)):
+        handed_in, _ = step.preprocess(handed_in, {})
+    submit(course, "ann", handed_in)
+    submit(course, "bo", filled(course, {"why": f"{stubs.text_stub}, which is hard"}))
+    grade(CourseFolder(course), TINY, jobs=1, say=quiet)
+    with Gradebook(CourseFolder(course).directory.db_url) as gradebook:
+        ann, bo = (gradebook.find_submission(TINY, student) for student in ("ann", "bo"))
+        assert not ann.needs_manual_grade
+        assert ann.score == 0
+        for name in (SQUARE, "why"):
+            assert gradebook.find_comment(name, TINY, TINY, "ann").comment == "No response."
+        assert bo.needs_manual_grade
+
+
+def test_a_gradebook_from_before_our_table(graded_course: Path, chainrule: Callable[..., Typed]) -> None:
+    folder = CourseFolder(graded_course)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        gradebook.find_grade("why", TINY, TINY, "ann").manual_score = 0.5
+        gradebook.db.commit()
+    for words in [("marks", TINY), ("feedback", TINY), ("grade", TINY, "--diff"), ("similar", TINY)]:
+        with closing(sqlite3.connect(graded_course / "gradebook.db")) as database:
+            database.execute(f"DROP TABLE {ANSWERS.name}")
+            database.commit()
+        code, said, _ = chainrule(*words, "--course", graded_course)
+        assert code == 0, words
+        assert "earlier answer" not in said
+        with Gradebook(folder.directory.db_url) as gradebook:
+            ANSWERS.create(gradebook.engine, checkfirst=True)
+    assert scores(folder, TINY, "ann")["why"] == 0.5
+
+
 def test_names_of_items() -> None:
     pairs = [("a", "one"), ("a", "two"), ("b", "two")]
     assert list(item_names(pairs).values()) == ["one", "a/two", "b/two"]
@@ -211,11 +249,27 @@ def test_an_error_names_the_file_that_has_it(
         CourseFolder(course)
 
 
-def test_a_database_without_its_driver(course: Path) -> None:
-    url = "postgresql+psycopg2://ta:secret@localhost/gradebook"
-    with pytest.raises(
-        CourseError, match=r"psycopg2, is not installed\. Run pip install psycopg2-binary"
-    ) as refused:
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "postgresql://ta:secret@localhost/gradebook",
+            r"psycopg2?, is not installed\. Run pip install '?psycopg",
+        ),
+        (
+            "postgresql+psycopg2://ta:secret@localhost/gradebook",
+            r"psycopg2, is not installed\. Run pip install psycopg2-binary",
+        ),
+        ("mysql://ta:secret@localhost/gradebook", r"MySQLdb, is not installed\. Run pip install mysqlclient"),
+        (
+            "postgres://ta:secret@localhost/gradebook",
+            r"begins with postgres://, .*write sqlite:///…, postgresql://…",
+        ),
+        ("ta:secret@localhost", r"cannot be read as the URL of a database"),
+    ],
+)
+def test_a_database_that_cannot_be_opened(course: Path, url: str, said: str) -> None:
+    with pytest.raises(CourseError, match=said) as refused:
         configure(course, f"c.CourseDirectory.db_url = {url!r}")
     assert "secret" not in str(refused.value)
 
@@ -241,6 +295,20 @@ def test_zip_collect_follows_named_regexp_and_needs_no_course_file(
         )
     type_command(root, "nbgrader", "zip_collect", "ps1", "--force")
     assert (root / "submitted" / "hacker" / "ps1" / "problem1.ipynb").is_file()
+
+
+def test_zip_collect_refuses_archives_that_it_cannot_check(course: Path) -> None:
+    configure(course, "c.ExtractorPlugin.zip_ext = ['.zip', '.tar']")
+    archive = course / "downloaded" / PLAIN / "archive"
+    archive.mkdir(parents=True)
+    (archive / "ann.tar").touch()
+    said = type_command(course, "nbgrader", "zip_collect", PLAIN, code=1)
+    assert "c.ExtractorPlugin.zip_ext has no effect: .zip files are unpacked, other files are copied." in said
+    assert not list(course.glob("downloaded/*/extracted/*"))
+    configure(course, "c.ExtractorPlugin.zip_ext = ['.zip', '.gz']")
+    (archive / "ann.tar").rename(archive / "ann.tar.gz")
+    said = type_command(course, "nbgrader", "zip_collect", PLAIN)
+    assert "'ann.tar.gz' is copied as it is: only .zip files are unpacked" in said
 
 
 # ---- options -----------------------------------------------------------------------------------------------------
@@ -274,13 +342,33 @@ def test_cells_know_that_they_are_graded(course: Path) -> None:
 
 
 def test_a_notebook_that_is_not_run_is_not_judged(course: Path) -> None:
+    shown = (
+        plain_notebook()
+    )  # the instructor's own outputs, which the release keeps, are none of the student's
+    shown.cells[-1].update(execution_count=1, outputs=[new_output("execute_result", {"text/plain": "2.0"})])
+    write_source(course, shown)
+    keeps = 'c.GenerateAssignment.preprocessors.remove("nbgrader.preprocessors.ClearOutput")'
+    folder = configure(course, keeps)
+    release(folder)
+    handed_in = filled(course, {}, PLAIN)
+    assert handed_in.cells[-1].outputs
+    submit(course, "ann", handed_in, PLAIN)
+    said = type_command(course, "nbgrader", "autograde", PLAIN, "--no-execute")
+    assert f"{ASSERTED}: the cell was not run" in said
+    assert scores(folder, PLAIN, "ann") == {ASSERTED: None}
+    with Gradebook(folder.directory.db_url) as gradebook:
+        submission = gradebook.find_submission(PLAIN, "ann")
+        assert (submission.score, submission.needs_manual_grade) == (0, True)
+
+
+@pytest.mark.parametrize("section", ["Execute", "Run", "ExecutePreprocessor"])
+def test_chainrule_grade_runs_notebooks(course: Path, section: str) -> None:
+    folder = configure(course, f"c.{section}.enabled = False")
     submit(course, "ann", filled(course, {}, PLAIN), PLAIN)
-    said = type_command(course, "nbgrader", "autograde", PLAIN, "--no-execute", code=1)
-    assert "notebooks that are not run cannot be judged" in said
-    assert not scores(CourseFolder(course), PLAIN, "ann").get(ASSERTED)
-    nb = notebook([marked(new_code_cell(ASSERTS), ASSERTED, 2)])
-    judged, _ = Judge().preprocess(nb, {})
-    assert judged.cells[0].metadata.chainrule["grader_error"] == "the cell was not run"
+    with pytest.raises(
+        CourseError, match=re.escape("`chainrule grade` runs notebooks: remove c.Execute.enabled")
+    ):
+        grade(folder, PLAIN, jobs=1, say=quiet)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +376,6 @@ def test_a_notebook_that_is_not_run_is_not_judged(course: Path) -> None:
     [
         *(f"c.{name}.enabled = True" for name in DROPPED),
         *(f"c.ExecutePreprocessor.{name} = None" for name in FIXED),
-        "c.Execute.enabled = False",
     ],
 )
 def test_an_option_without_effect_is_refused(course: Path, line: str) -> None:

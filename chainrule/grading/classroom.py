@@ -459,6 +459,11 @@ def sanitised_tasks(
     """
     only_files(folder.folder("submitted", student, assignment))
     tasks, run = [], Run(config=options)
+    if not run.enabled:
+        raise CourseError(
+            "`chainrule grade` runs notebooks: remove c.Execute.enabled. `nbgrader autograde --no-execute` records "
+            "hand-ins that are not run; then every check waits for a person"
+        )
     unreadable: dict[str, str] = {}
     for master in folder.notebooks(assignment):
         path = folder.folder("submitted", student, assignment) / master.name

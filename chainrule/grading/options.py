@@ -48,11 +48,6 @@ def refuse_options_without_effect(config: Config) -> None:
         return
     for section in ("NotebookClient", "ExecutePreprocessor", "Execute", "Run"):
         options = dict(config.get(section, {}))
-        if options.get("enabled") is False:
-            raise CourseError(
-                "notebooks that are not run cannot be judged, because a check that did not run would count as passed: "
-                f"leave out --no-execute, or remove c.{section}.enabled"
-            )
         for name, reason in FIXED.items():
             if name in options:
                 raise CourseError(f"c.{section}.{name} has no effect: {reason}. Remove it")

@@ -50,7 +50,7 @@ from chainrule.metadata import SKIPPED, AddedCell, GradedNotebook, check_source
 from chainrule.release import AddHandIn
 from chainrule.release.master import language, master_of
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
-from chainrule.release.versions import kept_versions
+from chainrule.release.versions import kept_cell, kept_versions
 
 MAX_ADDED = 2_000  # cells of the student's own
 MAX_JOINED = 200_000  # characters of code, up to which we test whether pieces are one program
@@ -83,6 +83,9 @@ class Graft(NbGraderPreprocessor):
                 cell.metadata.pop("nbgrader", None)
         # it has checksums, because nbgrader recognises an unchanged answer by its checksum
         master = master_of(numbered, assignment, notebook, self.config)
+        for cell in master.cells:
+            if cell.cell_type == "code":  # only outputs of this run are judged
+                cell.outputs, cell.execution_count = [], None
         submitted = checked(nb)
         master.cells += AddHandIn(parent=self).cells(where["assignment"])  # as in the release
         others = []  # repairs of the whole notebook
@@ -91,7 +94,10 @@ class Graft(NbGraderPreprocessor):
             own, handout = (self._stubs(varying, each) for each in (numbers, None))
             all_students = (self._stubs(varying, each) for each in manifest.students.values())
             others = renumber(submitted, own, handout, all_students)
-        grafted = graft(master, submitted, released_versions(course, where, numbers))
+        released = released_versions(course, where, numbers)
+        grafted = graft(
+            master, submitted, [*released, with_nbgraders_stubs(master, ClearSolutions(parent=self))]
+        )
         grafted.others[:0] = others
         handed_in_folder = course.format_path(
             course.submitted_directory, where["student"], where["assignment"]
@@ -180,6 +186,23 @@ def released_versions(
     with suppress(UnreadableNotebookError, OSError):
         released.append(checked(read(Path(course.root, folder, f"{where['notebook']}.ipynb"))))
     return released
+
+
+def with_nbgraders_stubs(master: NotebookNode, stubs: ClearSolutions) -> NotebookNode:
+    """What nbgrader alone would have released: students have it if a course came to Chainrule later.
+
+    Args:
+        stubs: the course's.
+    """
+    default = ClearSolutions()
+    code = stubs.code_stub.get("python", ""), default.code_stub["python"]
+    text = stubs.text_stub, default.text_stub
+    cells = [kept_cell(cell) for cell in master.cells]
+    for cell in cells:
+        ours, nbgraders = map(normal, code if cell.cell_type == "code" else text)
+        if ours and utils.is_solution(cell):
+            cell.source = normal(visible(cell.source)).replace(ours, nbgraders)
+    return NotebookNode(cells=cells)
 
 
 def graft(master: NotebookNode, submitted: NotebookNode, versions: Iterable[NotebookNode] = ()) -> Repairs:

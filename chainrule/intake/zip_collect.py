@@ -23,6 +23,10 @@ from chainrule.intake.unpack import DownloadedFile, is_zip, list_files
 OTHER_NAMES = (
     "If the names are not an LMS's, set c.FileNameCollectorPlugin.named_regexp; see docs/instructors.md."
 )
+ONLY_ZIPS = (
+    "c.ExtractorPlugin.zip_ext has no effect: .zip files are unpacked, other files are copied. Remove it, or set "
+    "c.ZipCollectApp.extractor_plugin = 'nbgrader.plugins.ExtractorPlugin', which checks nothing"
+)
 
 
 class SafeExtractor(ExtractorPlugin):
@@ -30,6 +34,9 @@ class SafeExtractor(ExtractorPlugin):
 
     def extract(self, archive_path: str, extracted_path: str) -> None:
         """Unpack each zip of `archive_path` to a folder of its name in `extracted_path`, and copy all else there."""
+        if set(self.zip_ext) not in ({".zip"}, {".zip", ".gz"}):  # the second is nbgrader's default
+            self.parent.fail(ONLY_ZIPS)
+            return
         for download in sorted(Path(archive_path).iterdir()):
             folder = Path(extracted_path) / (download.stem if is_zip(download.name) else download.name)
             with tempfile.TemporaryDirectory(prefix="chainrule-extract-") as scratch:
@@ -38,6 +45,10 @@ class SafeExtractor(ExtractorPlugin):
                         files = open_download(download, Path(scratch))
                     else:
                         folder, files = Path(extracted_path), single_files([download])
+                        if download.suffix in self.zip_ext:  # nbgrader would unpack it
+                            self.log.warning(
+                                "%r is copied as it is: only .zip files are unpacked", download.name
+                            )
                 except ChainruleError as error:
                     self.parent.fail(str(error))
                     return
@@ -78,7 +89,8 @@ def single_files(paths: Sequence[Path]) -> list[DownloadedFile]:
 class DownloadCollector(FileNameCollectorPlugin):
     """Finds each file's student, name and time, as `chainrule intake` does.
 
-    With `c.FileNameCollectorPlugin.named_regexp`, that decides, as in nbgrader.
+    With `c.FileNameCollectorPlugin.named_regexp`, that decides, as in nbgrader. `valid_ext`, if it is set, decides in
+    both cases.
     """
 
     @cached_property
@@ -126,7 +138,8 @@ class DownloadCollector(FileNameCollectorPlugin):
             found: dict[str, Any] | None = super().collect(submitted_file)
             return found
         upload = self.chosen.get(Path(submitted_file).resolve())
-        if upload is None:
+        is_set = self.valid_ext != self.trait_defaults("valid_ext")  # by default, all that is asked for
+        if upload is None or (is_set and upload.path.suffix not in self.valid_ext):
             return None
         if upload.path.suffix != Path(upload.target).suffix:  # nbgrader doesn't change suffixes
             self.log.warning(

@@ -502,6 +502,19 @@ def test_nbgrader_zip_collect(course: Path, notebooks: dict[str, bytes], lms: st
         assert stamp == "2026-07-13 15:00:00"
 
 
+def test_nbgrader_zip_collect_takes_the_valid_suffixes(
+    course: Path, notebooks: dict[str, bytes], tmp_path: Path
+) -> None:
+    made = make("blackboard", tmp_path / "lms", notebooks)
+    shutil.copy(made.roster, course / "roster.csv")
+    (course / "downloaded/tiny/archive").mkdir(parents=True)
+    shutil.copy(made.path, course / "downloaded/tiny/archive")
+    with (course / "nbgrader_config.py").open("a") as config:
+        config.write("\nc.FileNameCollectorPlugin.valid_ext = ['.txt']\n")
+    type_command(course, "nbgrader", "zip_collect", TINY)
+    assert not list(course.glob("submitted/*/tiny/*.ipynb"))
+
+
 # ---- names and rosters that nobody thought of --------------------------------------------------------------
 
 quickly = settings(

@@ -109,6 +109,7 @@ def release(
     course: CourseOption = None,
 ) -> None:
     """Make the student version: release/<assignment>/, and variants/<assignment>/<student>/ if asked for."""
+    from chainrule.release.generate import generate
     from chainrule.release.kit import write_kit
     from chainrule.release.points_table import misfits
     from chainrule.release.source import require_sound
@@ -119,7 +120,7 @@ def release(
         raise CourseError("--seed and --student are about --variants: add it, or leave them out")
     require_sound(folder, assignment)
     with one_writer(folder.root):
-        folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
+        generate(folder, assignment)
     print(f"released to {folder.folder('release', '.', assignment)}")
     for line in misfits(folder, assignment):
         print(f"warning: {printable(line)}")

@@ -16,12 +16,14 @@ from chainrule.intake.roster import read_roster
 from chainrule.modules import has_module, load
 from chainrule.release import AddHandIn
 
+CLASSES = ("Course", "Run")
 BY_ASSIGNMENT = ("due", "data", "variants", "late", "handin")
 
 
 def mistakes(folder: CourseFolder) -> Iterator[str]:
     """A sentence about each option of a course that cannot have the value that it has."""
     course = folder.course
+    yield from misspelt_classes(folder)
     yield from unknown_names(folder, type(course))
     for option in BY_ASSIGNMENT:
         for assignment in getattr(course, option):
@@ -56,6 +58,13 @@ def mistakes(folder: CourseFolder) -> Iterator[str]:
     if (folder.root / course.data_folder).is_file():
         yield f"c.Course.data_folder in {CONFIG} is {course.data_folder!r}, which is a file: name a folder"
     yield from run_mistakes(folder)
+
+
+def misspelt_classes(folder: CourseFolder) -> Iterator[str]:
+    """Names in the configuration that look like `Course` or `Run`: nothing would read them."""
+    for name in folder.config:
+        if name not in CLASSES and (similar := get_close_matches(name.capitalize(), CLASSES, 1, 0.8)):
+            yield f"c.{name} in {CONFIG} is read by nothing: did you mean c.{similar[0]}?"
 
 
 def unknown_names(folder: CourseFolder, kind: type[Configurable]) -> Iterator[str]:
@@ -130,6 +139,8 @@ def run_mistakes(folder: CourseFolder) -> Iterator[str]:
                 example = getattr(Run(), option)
                 yield f"c.Run.{option} in {CONFIG} is {limits!r}: write whole seconds by profile, as in {example}"
                 break
+    if run.threads < 0:
+        yield f"c.Run.threads in {CONFIG} is {run.threads}: write 0, which leaves it to the libraries, or more"
     for option in ("memory", "disk", "processes"):
         if getattr(run, option) < 1:
             yield f"c.Run.{option} in {CONFIG} is {getattr(run, option)}: write a positive number"

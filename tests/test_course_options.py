@@ -37,6 +37,9 @@ WRONG = {
     'c.Run.profile = "fast"': "'quick', 'full'",
     'c.Run.seconds = {"quick": 10}': "write whole seconds by profile",
     "c.Run.memory = 0": "write a positive number",
+    "c.Run.threads = -1": "write 0, which leaves it to the libraries, or more",
+    "c.Cours.due = {}": "c.Cours in nbgrader_config.py is read by nothing: did you mean c.Course?",
+    "c.course.due = {}": "c.course in nbgrader_config.py is read by nothing: did you mean c.Course?",
     "c.Run.memry = 1": "did you mean memory?",
     "c.Course.nothing(": "has an error: SyntaxError",
 }

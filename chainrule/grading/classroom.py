@@ -37,6 +37,7 @@ from chainrule.intake.roster import class_list
 from chainrule.items import gradebook_items, item_names
 from chainrule.metadata import GradedNotebook, Repair, graded_notebook
 from chainrule.one_writer import one_writer
+from chainrule.release.generate import generate
 from chainrule.release.master import masters
 from chainrule.release.points_table import misfits
 from chainrule.release.source import require_sound
@@ -255,8 +256,9 @@ class GradebookWriter:
             self.graded[student].notes += [f"{name} not graded: {why}" for name, why in unreadable.items()]
         except UnreadableNotebookError as error:
             self.tasks[student] = []
-            self.graded[student].notes.append(f"not graded: {error}")
-            record_ungraded(self.folder, self.assignment, student, str(error))
+            keeps = record_ungraded(self.folder, self.assignment, student, str(error))
+            earlier = "; the scores are those of the hand-in before it" if keeps else ""
+            self.graded[student].notes.append(f"not graded: {error}{earlier}")
         extra = extra_notebooks(self.folder, self.assignment, student)
         self.graded[student].notes += [f"{name} is not one of the assignment's notebooks" for name in extra]
         return self.tasks[student]
@@ -410,7 +412,7 @@ def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
         if not any(kept_versions(folder.root, assignment, path.stem)) and released.exists():
             with suppress(UnreadableNotebookError):
                 keep_version(folder.root, assignment, path.stem, read(released))
-    folder.succeed(folder.api.generate_assignment(assignment, force=True), f"releasing {assignment}")
+    generate(folder, assignment)
 
 
 def unprotected(folder: CourseFolder, assignment: str) -> list[str]:

@@ -90,7 +90,7 @@ class TellRepairs(NbGraderPreprocessor):
         return nb, resources
 
 
-def record_ungraded(folder: CourseFolder, assignment: str, student: str, reason: str) -> None:
+def record_ungraded(folder: CourseFolder, assignment: str, student: str, reason: str) -> bool:
     """Write into the gradebook that a hand-in could not be graded: 0 for every item, and a comment with the reason.
 
     No item waits for a person. A student who was graded before keeps the scores and the date of that hand-in; then only
@@ -98,18 +98,22 @@ def record_ungraded(folder: CourseFolder, assignment: str, student: str, reason:
 
     Args:
         reason: for the student, such as "not a readable notebook: it is empty".
+    Returns:
+        Whether the student keeps the scores of an earlier hand-in.
     """
     directory = folder.directory
     with Gradebook(directory.db_url, directory.course_id) as gradebook:
         gradebook.update_or_create_student(student)
         submission = gradebook.update_or_create_submission(assignment, student)
-        if not was_graded(folder, assignment, student, submission):
+        keeps = was_graded(folder, assignment, student, submission)
+        if not keeps:
             submission.timestamp = received(folder, assignment, student)
             for grade in (grade for notebook in submission.notebooks for grade in notebook.grades):
                 grade.auto_score, grade.needs_manual_grade = 0.0, False
         for comment in first_comment(folder, assignment, submission):
             set_comment(comment, NOT_GRADED, f" {reason}")
         gradebook.db.commit()
+    return keeps
 
 
 def comment_unreadable(

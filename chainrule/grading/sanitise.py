@@ -312,7 +312,7 @@ def primary_cells(recognition: Recognition) -> set[int]:
 
 def safe_name(name: str) -> str:
     """A name that a student chose, shortened to 60 harmless characters."""
-    return re.sub(r"[^\w./ -]", "?", name)[:60]
+    return re.sub(r"[^\w./ ()-]", "?", name)[:60]
 
 
 # ---- an answer from its pieces -------------------------------------------------------------------------------

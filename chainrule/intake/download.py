@@ -150,6 +150,8 @@ def intake_downloads(
             target = Path(scratch) / str(number)
             target.mkdir()
             files = open_download(download, target)
+            if all(is_system_file(file.parts) for file in files):
+                raise CourseError(f"{download}: there is no student's file in it: download it again")
             if not (recognition := lms_of(files, lms)):
                 raise CourseError(
                     f"{download}: no name in it is one of {lms or 'a known LMS'}'s ({', '.join(DOWNLOAD_FORMATS)}): "

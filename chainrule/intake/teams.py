@@ -95,10 +95,11 @@ def members(
         elif folded(who) in by_name:  # several students have this name
             result[who, number] = owner
         elif folded(who.rpartition("-")[2]) not in by_name and is_hidden(who.rpartition("-")[2], keys):
+            shown = f"{who} {number}".strip()
             result[who, number] = (
-                f"{lms} has hidden the names (anonymous marking), so it can't be known here who {who} {number} is: "
+                f"{lms} has hidden the names (anonymous marking), so it can't be known here who {shown} is: "
                 "show the names there and download again, or say it by --teams FILE.csv with the columns name,id "
-                f"({f'{who} {number}'.strip()},STUDENT)"
+                f"({shown},STUDENT)"
             )
         elif lms != LmsName.blackboard or "group" in folded(who):
             result[who, number] = (

@@ -208,7 +208,7 @@ class Derivation:
 
         if others and not any(works(step, own) for step, own in others):
             raise CheckFailed(
-                f"{called} does not count without a derivation: your other values are zero, one number, or copied"
+                f"no points for {called} without a derivation: your other values are zero, one number, or copied"
             )
 
     def takes_work(self, name: str, source: tuple[torch.Tensor, ...], rtol: float, atol: float) -> bool:

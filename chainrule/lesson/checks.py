@@ -240,7 +240,7 @@ def _run(check: CheckResult, function: Callable[[Student], None], student: Stude
     that writes to stderr."""
     passed, message, internal_error, review, hint = False, "", "", False, check.hint
     try:
-        with capture_output(), untouched_seeds():
+        with capture_output(), untouched_seeds(), told_if_not_callable(student):
             function(student)
         passed = True
     except CheckFailed as failure:
@@ -255,6 +255,27 @@ def _run(check: CheckResult, function: Callable[[Student], None], student: Stude
     return replace(
         check, passed=passed, message=message, internal_error=internal_error, review=review, hint=hint
     )
+
+
+@contextmanager
+def told_if_not_callable(student: Student) -> Iterator[None]:
+    """An error of the block is a failed check if the student has something else than a function or a network there.
+
+    >>> from chainrule.lesson.student import connect
+    >>> from chainrule.lesson.verbs import Worker
+    >>> connect(Worker({"double": None}).serve)
+    >>> student = current_student()
+    >>> with told_if_not_callable(student):
+    ...     student.double(2)
+    Traceback (most recent call last):
+    chainrule.lesson.student.CheckFailed: `double` is None, not a function
+    >>> connect(None)
+    """
+    try:
+        yield
+    except (TypeError, AttributeError) as error:
+        student.expect_callable(error)
+        raise
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -325,7 +346,11 @@ class Expectation:
 
     def equals(self, reference: Any) -> None:
         """Equal to the reference, by `==`: for numbers, strings, tuples."""
-        if self.value != reference:
+        try:
+            same = bool(self.value == reference)
+        except (RuntimeError, ValueError):  # arrays compare entry by entry
+            same = False
+        if not same:
             raise CheckFailed(f"{self.name} is {shorten(self.value)}, not {shorten(reference)}")
 
     def has_shape(self, *shape: int) -> None:
@@ -384,7 +409,7 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     """The value as a finite float64 tensor on the CPU. Texts are read as exact forms: "ln 2", "-1/8".
 
     Args:
-        value: a number, a text, an array or tensor of any real dtype, or nested lists or tuples of numbers and texts.
+        value: a number, a text, an array or tensor of any real dtype, or nested lists or tuples of these.
         name: what to call it in messages.
     Raises:
         CheckFailed: it is not a number or array of numbers, or contains NaN or infinity.
@@ -400,12 +425,30 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     ):
         raise CheckFailed(f"{name} is {missing(value)}, expected numbers")
     try:
-        tensor = torch.as_tensor(value, dtype=torch.float64).detach().cpu()
+        tensor = torch.as_tensor(stacked(value), dtype=torch.float64).detach().cpu()
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise CheckFailed(f"{name} is not a rectangular array of numbers") from None
     if not torch.isfinite(tensor).all():
         raise CheckFailed(f"{name} contains NaN or infinity")
     return tensor
+
+
+def stacked(value: Any) -> Any:
+    """Nested lists with arrays or tensors in them as one tensor; any other value as it is.
+
+    Raises:
+        RuntimeError: they have different shapes.
+
+    >>> stacked([torch.ones(2), np.zeros(2)])
+    tensor([[1., 1.],
+            [0., 0.]], dtype=torch.float64)
+    """
+    if not isinstance(value, list | tuple):
+        return value
+    entries = [stacked(entry) for entry in value]
+    if not any(isinstance(entry, torch.Tensor | np.ndarray) for entry in entries):
+        return entries
+    return torch.stack([torch.as_tensor(entry, dtype=torch.float64).detach().cpu() for entry in entries])
 
 
 def exact(value: Any, name: str) -> Any:
@@ -448,13 +491,10 @@ def differ(a: torch.Tensor, b: torch.Tensor, rtol: float, atol: float) -> float:
 
 
 def shorten(value: Any, length: int = 60) -> str:
-    """A value's JSON or repr, cut to a length that fits into a table.
+    """A value as Python writes it, on one line and cut to a length that fits into a table; a text in double quotes.
 
-    >>> shorten(list(range(100)), 10)
-    '[0, 1, 2,…'
+    >>> shorten(list(range(100)), 10), shorten("é")
+    ('[0, 1, 2,…', '"é"')
     """
-    try:
-        text = json.dumps(value)
-    except (TypeError, ValueError):
-        text = repr(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else " ".join(repr(value).split())
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -98,17 +98,50 @@ class Student:
         self._transport = transport
         self._reasons = reasons or {}
         self._stuck: set[str] = set()  # what ran into its time limit: it is not called again
+        self._got: dict[
+            str, tuple[Any, str]
+        ] = {}  # what checks got, and its kind, by how a sentence on it begins
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         match self._ask("get", name=name):
             case {"value": value}:
-                return value
+                return self._noted(f"`{name}` is", value, stored(value))
             case {"function": True}:
-                return Function(self, name)
+                return self._noted(f"`{name}` is", function := Function(self, name), stored(function))
         reason = self._reasons.get(name, "finish the cell that defines it and run it")
         raise CheckFailed(f"there is no `{name}` yet: {reason}")
+
+    def _noted(self, begins: str, value: Any, kind: str) -> Any:
+        self._got.pop(begins, None)  # the latest is the last one
+        self._got[begins] = value, kind
+        return value
+
+    def expect_callable(self, error: Exception) -> None:
+        """The error of a check was not that the notebook has something else where a function or a network is expected.
+
+        Raises:
+            CheckFailed: it was.
+
+        >>> from chainrule.lesson.verbs import Worker
+        >>> student = Student(Worker({"double": 3}).serve)
+        >>> try:
+        ...     student.double(2)
+        ... except TypeError as error:
+        ...     student.expect_callable(error)
+        Traceback (most recent call last):
+        chainrule.lesson.student.CheckFailed: `double` is an int, not a function
+        """
+        for begins, (value, kind) in reversed(self._got.items()):
+            wanted = []
+            if str(error) == f"'{type(value).__name__}' object is not callable":
+                wanted = ["a function"]
+            elif isinstance(error, AttributeError) and error.obj is value:
+                kinds = {"a function": Function, "a network": Model}
+                wanted = [other for other, known in kinds.items() if hasattr(known, error.name or "")]
+            if wanted:
+                raise CheckFailed(f"{begins} {kind}, not {' or '.join(wanted)}") from None
 
     def make_network(self, *layers: Sequence[Any], state: Mapping[str, torch.Tensor] | None = None) -> Model:
         """A network of `torch.nn` layers on the student's side, to hand to the student's functions.
@@ -179,6 +212,8 @@ class Student:
             case {"error": {"type": "TimeLimit"}}:
                 self._stuck.add(subject)
                 raise TimeLimit(f"{subject} did not finish within {seconds:.0f} seconds: an endless loop?")
+            case {"error": {"type": "WireError", "message": message}}:
+                raise StudentError(f"{subject} gives no plain data: {printable(message)}")
             case {"error": {"type": "Unfinished"}}:
                 raise StudentError("not written yet")
             case {"error": {"type": kind, "message": message, "where": where}}:
@@ -280,6 +315,9 @@ class Opaque:
         self.handle = handle
         self.label = printable(handle.label, 80)
 
+    def __repr__(self) -> str:
+        return kind_of(self)
+
 
 class Function:
     """A function or class of the student's. Calling it copies the arguments to the student's side and the result back.
@@ -298,8 +336,12 @@ class Function:
         self._student = student
         self._name = name
 
+    def __repr__(self) -> str:
+        return kind_of(self)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._student._ask("call", name=self._name, args=list(args), kwargs=kwargs)
+        value = self._student._ask("call", name=self._name, args=list(args), kwargs=kwargs)
+        return self._student._noted(f"`{self._name}` returns", value, returned(value))
 
     def expect_by_hand(self, *args: Any, **kwargs: Any) -> None:
         """Its code for these arguments shows no sign of automatic differentiation.
@@ -512,6 +554,8 @@ def kind_of(value: Any) -> str:
     >>> kind_of([1]), kind_of(1), kind_of(torch.ones(2).numpy())
     ('a list', 'an int', 'an ndarray')
     """
+    if isinstance(value, Function):
+        return "a function or a class"
     name = value.label if isinstance(value, Opaque) else type(value).__name__
     return f"{'an' if name[:1].lower() in tuple('aeiou') or name == 'ndarray' else 'a'} {name}"
 
@@ -527,13 +571,29 @@ def missing(value: Any) -> str:
     ...     missing(Student(Worker({"f": lambda: None}).serve).f())
     'nothing (is a `return` missing?)'
     """
-    return returned(value) if value is not None or True in (_returned_nothing.get() or ()) else "None"
+    return returned(value) if True in (_returned_nothing.get() or ()) else stored(value)
+
+
+def stored(value: Any) -> str:
+    """What a name of the notebook holds, for a message that expects something else.
+
+    >>> stored(None), stored(1)
+    ('None', 'an int')
+    """
+    return "None" if value is None else kind_of(value)
 
 
 @contextmanager
 def noting_calls() -> Iterator[None]:
     """In the block it is noted whether a call of the student's code returned None: most checks hand a result on without
-    its function's name."""
+    its function's name.
+
+    >>> from chainrule.lesson.verbs import Worker
+    >>> with noting_calls():
+    ...     Student(Worker({"f": lambda: None}).serve).f()
+    ...     missing(None)
+    'nothing (is a `return` missing?)'
+    """
     token = _returned_nothing.set([])
     try:
         yield

@@ -65,8 +65,7 @@ class Worker:
             with capture_output(), time_limit(seconds):
                 return pack({"value": verb(**message["args"])}, self._handle)
         except WireError as error:
-            message = f"the answer is no plain data: {error}"
-            return pack({"error": {"type": "WireError", "message": message, "where": ""}})
+            return pack({"error": {"type": "WireError", "message": str(error), "where": ""}})
         except KeyboardInterrupt:
             raise  # the person at the keyboard, or the grader's cell limit
         except BaseException as error:  # SystemExit included: student code may raise anything

@@ -143,7 +143,9 @@ class _Packer:
                 or tensor.is_meta
             ):
                 raise WireError(
-                    f"a {tensor.layout} tensor of {tensor.dtype} on {tensor.device} is not plain numbers"
+                    "complex numbers, where real ones are expected"
+                    if tensor.is_complex()
+                    else f"a {tensor.layout} tensor of {tensor.dtype} on {tensor.device} is not plain numbers"
                 )
             if tensor.nbytes + sum(t.nbytes for t in self.tensors.values()) > MAX_BYTES:
                 raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
@@ -163,6 +165,8 @@ class _Packer:
             return {"array": self.tensor_node(torch.from_numpy(native))["tensor"]}
         if array.dtype.kind in "OU":
             return self.node(array.tolist(), depth + 1)
+        if array.dtype.kind == "c":
+            raise WireError("complex numbers, where real ones are expected")
         raise WireError(f"an array of dtype {array.dtype} is not plain numbers")
 
     def other_node(self, value: Any, depth: int) -> Any:

@@ -65,6 +65,7 @@ def test_anonymous_marking_is_named_and_a_csv_says_who_it_is(root: Path, name: s
     report, said, who = take(root, CASES / "lms" / name)
     assert len(report.refused) == 2
     assert said.count("anonymous marking") == 2
+    assert all("  is" not in reason for reason in report.refused.values())  # a name without a number, too
     assert "--teams FILE.csv" in said
     assert "add them" not in said
     assert name not in said  # the lines don't repeat the zip's name

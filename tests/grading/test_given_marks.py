@@ -4,10 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 from sums_course import FB1, FILES, SUMS, edit, grade_again, hand_in, mark, page, release, source, told, write
+from tiny_course import marked
 
-from chainrule.course import CourseFolder
+from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.classroom import grade, scores
 from chainrule.marks import LmsName, fill_for_lms
 from chainrule.marks.totals import totals
@@ -18,6 +21,11 @@ pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # a
 @pytest.fixture
 def fb1(tmp_path: Path) -> Path:
     return write(tmp_path)
+
+
+def cell_of(nb: NotebookNode, name: str) -> NotebookNode:
+    (cell,) = (cell for cell in nb.cells if cell.metadata.get("nbgrader", {}).get("grade_id") == name)
+    return cell
 
 
 def waiting(root: Path, student: str) -> set[str]:
@@ -125,3 +133,44 @@ def test_the_marks_of_a_notebook_that_is_no_longer_handed_in(fb1: Path) -> None:
     grade(folder, FB1, jobs=1, say=lambda _: None)
     with Gradebook(folder.directory.db_url) as gradebook:
         assert gradebook.find_grade("q3-text", SUMS, FB1, "ann").manual_score == 2
+
+
+def test_other_names_of_cells_after_grading_are_refused_with_what_to_do(fb1: Path) -> None:
+    hand_in(fb1, "ann")
+    grade_again(fb1, "chainrule")
+    mark(fb1, "ann", "q3-text", 2)
+    folder, before = CourseFolder(fb1), source(fb1)
+
+    def refused() -> str:
+        with pytest.raises(CourseError) as raised:
+            grade(folder, FB1, jobs=1, say=lambda _: None)
+        assert "Error" not in str(raised.value)
+        assert "nbgrader db assignment remove fb1" in str(raised.value)
+        return str(raised.value)
+
+    nb = source(fb1)
+    cell_of(nb, "q3-text").metadata.nbgrader.grade_id = "q3-why"
+    nb.cells.append(marked(new_code_cell("assert True"), "q5-test", 1))
+    edit(fb1, nb)
+    said = refused()
+    assert said.startswith(
+        "sums.ipynb: cell q3-text is gone, cells q3-why, q5-test are new: hand-ins were graded"
+    )
+    cell_of(before, "q4-plot").metadata.nbgrader.grade = False
+    edit(fb1, before)
+    assert refused().startswith("sums.ipynb: cell q4-plot is of another kind: hand-ins")
+    path = fb1 / "source" / FB1 / f"{SUMS}.ipynb"
+    path.rename(path.with_name("adding.ipynb"))
+    assert refused().startswith("sums.ipynb is no longer in source/fb1: hand-ins were graded before")
+    assert scores(folder, FB1, "ann")["q3-text"] == 2
+
+
+def test_an_unreadable_hand_in_after_a_graded_one_is_told_with_whose_scores_stay(fb1: Path) -> None:
+    hand_in(fb1, "ann")
+    assert "not graded" not in grade_again(fb1, "chainrule")
+    path = fb1 / "submitted" / "ann" / FB1 / f"{SUMS}.ipynb"
+    path.write_text("{", encoding="utf-8")
+    said = grade_again(fb1, "chainrule")
+    assert "it is not JSON, or was cut off; the scores are those of the hand-in before it" in said
+    path.rename(path.with_name("sums (1).ipynb"))
+    assert "ann: sums (1).ipynb is not one of the assignment's notebooks" in grade_again(fb1, "chainrule")

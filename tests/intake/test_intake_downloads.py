@@ -443,7 +443,8 @@ def test_what_cannot_be_taken_in(course: Path, tmp_path: Path) -> None:
         (tmp_path / "a.txt", b"x", "no zip and no folder"),
         (tmp_path / "b.zip", b"x", "not a zip, or a damaged one"),
         (tmp_path / "c.zip", archive({"ann.ipynb": b"x"}), "no name in it is one of a known LMS's"),
-        (tmp_path / "d.zip", archive({}), "no name in it"),
+        (tmp_path / "d.zip", archive({}), "no student's file in it"),
+        (tmp_path / "e.zip", archive({".DS_Store": b"x"}), "no student's file in it"),
     ]:
         if content is not None:
             path.write_bytes(content)

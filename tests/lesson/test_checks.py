@@ -241,6 +241,33 @@ def test_an_unexpected_error_is_a_failed_check_with_a_trace_for_the_author() -> 
     assert "Traceback" not in result.table()
 
 
+@pytest.mark.parametrize(
+    ("value", "check", "says"),
+    [
+        (None, lambda student: student.f(2), "`f` is None, not a function"),
+        (3, lambda student: student.f(2), "`f` is an int, not a function"),
+        (torch.ones(2), lambda student: student.f(2), "`f` is a Tensor, not a function"),
+        (torch.nn.ReLU(), lambda student: student.f(2), "`f` is a ReLU, not a function"),
+        (None, lambda student: student.f.expect_by_hand(2), "`f` is None, not a function"),
+        ("text", lambda student: student.f.forward(2), "`f` is a str, not a network"),
+        (torch.nn.ReLU, lambda student: student.f.forward(2), "`f` is a function or a class, not a network"),
+        (
+            lambda: None,
+            lambda student: student.f().forward(2),
+            "`f` returns nothing (is a `return` missing?), not a network",
+        ),
+        (lambda: [1], lambda student: student.f().layers(2), "`f` returns a list, not a network"),
+        ([1], lambda student: student.f.used(2), "`f` is a list, not a function or a network"),
+    ],
+)
+def test_something_else_in_the_place_of_a_function_is_named(
+    namespace: dict[str, Any], value: Any, check: Any, says: str
+) -> None:
+    namespace["f"] = value
+    (failed,) = score((1, check)).checks
+    assert (failed.message, failed.internal_error) == (says, "")
+
+
 def test_a_failure_without_words_is_a_failure() -> None:
     def silent(student: Any) -> None:
         raise CheckFailed("")
@@ -267,6 +294,32 @@ def test_checks_need_a_notebook() -> None:
 W = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]
 
 
+ROWS = [[np.array(row) for row in W], tuple(map(torch.tensor, W))]
+
+
+@pytest.mark.parametrize("rows", ROWS, ids=["arrays", "tensors"])
+def test_a_list_of_arrays_is_an_array(rows: Any) -> None:
+    expect(rows, "dW").close_to(torch.tensor(W))
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "None"),
+        ([True, None], "[True, None]"),
+        ((1, 2), "(1, 2)"),
+        ("Übung", '"Übung"'),
+        (torch.ones(2, 1), "tensor([[1.], [1.]])"),
+        (abs, "a function or a class"),
+        ([torch.nn.ReLU()], "[a ReLU]"),
+    ],
+)
+def test_a_value_is_shown_as_python_writes_it(namespace: dict[str, Any], value: Any, shown: str) -> None:
+    namespace["x"] = value
+    (failed,) = score((1, lambda student: expect(student.x, "x").equals(7))).checks
+    assert failed.message == f"x is {shown}, not 7"
+
+
 @pytest.mark.parametrize("form", [list, tuple, np.array, torch.tensor, lambda w: torch.tensor(w).half()])
 def test_equal_numbers_are_close_in_every_form(form: Callable[[Any], Any]) -> None:
     expect(form(W)).close_to(torch.tensor(W, dtype=torch.float64))
@@ -286,6 +339,8 @@ def test_equal_numbers_are_close_in_every_form(form: Callable[[Any], Any]) -> No
         (10**400, "dW is not a rectangular array of numbers"),
         (np.array(["a"]), "dW is not a rectangular array of numbers"),
         ([None], "dW is not a rectangular array of numbers"),
+        ([np.ones(2), torch.ones(3)], "dW is not a rectangular array of numbers"),
+        ([np.ones((2, 3))], r"dW has shape \(1, 2, 3\), not \(2, 3\)"),
         ("one", 'dW has the text "one", which is no number'),
         (None, "dW is None, expected numbers"),
         (True, "dW is a bool, expected numbers"),

@@ -112,8 +112,11 @@ def test_the_readers_interrupt_is_no_answer() -> None:
 
 def test_answers_that_are_no_data() -> None:
     assert student(f=lambda: (i for i in "ab")).f().label == "generator"
-    with pytest.raises(StudentError, match=r"`f` .*plain data|no plain data"):
+    with pytest.raises(StudentError, match=r"^`f` gives no plain data: a torch\.sparse_coo tensor"):
         student(f=lambda: torch.eye(3).to_sparse()).f()
+    for number in (1j * torch.ones(2), 1j * np.ones(2)):
+        with pytest.raises(StudentError, match=r"^`f` gives no plain data: complex numbers, where real ones"):
+            student(f=lambda number=number: number).f()
     with pytest.raises(TypeError, match="a check sends data"):
         student(f=lambda x: x).f(object())
 

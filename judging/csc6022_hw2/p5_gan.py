@@ -164,7 +164,8 @@ def pair(value: Any, like: Tensor) -> tuple[Tensor, Tensor]:
     if isinstance(value, torch.Tensor | np.ndarray) and value.size != 2 and len(value) == 2 * len(like):
         value = numbers(value, "the answer").split(len(like))
     if not isinstance(value, list | tuple | torch.Tensor | np.ndarray) or len(value) != 2:
-        raise CheckFailed("expected a pair: real samples, generated samples")
+        nothing = f"what comes back is {returned(None)}, " if value is None else ""
+        raise CheckFailed(f"{nothing}expected a pair: real samples, generated samples")
     return rows(value[0], like, "delta_real"), rows(value[1], like, "delta_fake")
 
 

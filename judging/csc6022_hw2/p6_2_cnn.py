@@ -738,6 +738,7 @@ def expect_losses(student: Student, c: Regression) -> None:
 def expect_first_loss(value: Any, c: Regression, trained_on: Loss = F.cross_entropy) -> None:
     """The value is the first batch's loss before training, a number."""
     z, y = c.x[:4] @ c.weight.T + c.bias, c.y[:4]
+    expect(value is not None).is_true(f"the loss that `train_step` returns is {returned(None)}")
     got = numbers(value, "the loss")
     expect(got.numel() == 1).is_true(
         f"the loss that is returned has shape {tuple(got.shape)}: return one number"

@@ -637,15 +637,15 @@ WRONG_CNN = {
     ),
     "stride 2": Wrong(
         {"sizes"},
-        "is [16, 12, 12], not [16, 24, 24]",
+        "is (16, 12, 12), not (16, 24, 24)",
         cnn("16, 5) → 16, 5, stride=2)", "32 * 5 * 5 → 32 * 2 * 2"),
     ),
     "kernels exchanged": Wrong(
-        {"sizes"}, "[16, 26, 26]", cnn("16, 5) → 16, 3)", "32, 3) → 32, 5)", "32 * 5 * 5 → 32 * 4 * 4")
+        {"sizes"}, "(16, 26, 26)", cnn("16, 5) → 16, 3)", "32, 3) → 32, 5)", "32 * 5 * 5 → 32 * 4 * 4")
     ),
     "filters exchanged": Wrong(
         {"sizes"},
-        "[32, 24, 24]",
+        "(32, 24, 24)",
         cnn(
             "Conv2d(1, 16, 5) → Conv2d(1, 32, 5)",
             "2d(16) → 2d(-16)",
@@ -663,7 +663,7 @@ WRONG_CNN = {
     ),
     "pooling with padding": Wrong(
         {"sizes"},
-        "[16, 13, 13], not [16, 12, 12]",
+        "(16, 13, 13), not (16, 12, 12)",
         cnn("MaxPool2d(2) → MaxPool2d(2, padding=1)", "32 * 5 * 5 → 32 * 6 * 6"),
     ),
     "no second pooling": Wrong(
@@ -677,7 +677,7 @@ WRONG_CNN = {
     "no pooling": Wrong({"sizes"}, "first pooling", cnn("self.pool( → (", "32 * 5 * 5 → 32 * 22 * 22")),
     "a hidden Linear layer too many": Wrong(
         {"sizes"},
-        '["conv2d", "conv2d", "linear", "linear"]',
+        "['conv2d', 'conv2d', 'linear', 'linear']",
         cnn(
             "32 * 5 * 5,  → 64, ",
             "self.relu =  → self.fc0 = nn.Linear(800, 64); self.relu = ",

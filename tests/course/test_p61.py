@@ -133,7 +133,6 @@ def fit(X, y, X_test, y_test, hidden, lam, epochs, seed):
     "p6_1g-functions": "def test_errors(hidden, lam, draws):\n    return @(draws,)@\n",
     "p6_1g-number": "unit_errors = {h: @(8,)@ for h in range(1, 11)}\nsmallest_number = float(@()@)\n",
 }
-LUCK = {("p6_1a-data", "random"): {"X"}}  # standard normal inputs are what is asked for
 
 
 @pytest.mark.parametrize("item", CHECKS)
@@ -145,8 +144,7 @@ def test_numbers_from_nowhere_earn_nothing(kind: str, item: str) -> None:
         filled = [NOTHING[kind].format(*[part] * 2) if i % 2 else part for i, part in enumerate(parts)]
         changed[cell] = "".join(filled)
     lost = judge(item, changed)
-    wanted = {name for name in CHECKS[item] if not name.startswith("(")}
-    assert graded(lost) == wanted - LUCK.get((item, kind), set())
+    assert graded(lost) == {name for name in CHECKS[item] if not name.startswith("(")}
     assert not any(check.internal_error for check in lost.values())
 
 

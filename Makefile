@@ -9,7 +9,7 @@ a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
 .PHONY: setup demo test check lint docs lock release bench bench-engine bench-loader bench-reference bench-notebook \
-        bench-student bench-calibrate bench-open-network bench-pdf nbgrader-suite
+        bench-student bench-calibrate bench-open-network bench-pdf nbgrader-suite early
 
 setup: .venv/ready
 
@@ -48,6 +48,10 @@ bench-engine: setup
 # nbgrader's own tests, with stock nbgrader and with our steps; an interrupted run continues.
 nbgrader-suite: setup
 	python bench/nbgrader_suite.py
+
+# How many wrong answers the visible checks notice; exits with 1 if a right answer is told something.
+early: setup
+	python bench/early.py
 
 bench-loader: setup
 	python bench/loader.py

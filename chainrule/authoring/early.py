@@ -1,0 +1,113 @@
+"""Early warnings: the share of wrong answers that a student is shown while they can still be mended.
+
+Every wrong answer of the catalogue is put into its notebook, and the visible checks of the *release* are run on it. A
+visible check that fails has noticed the mistake. A right answer must not be told anything.
+"""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from chainrule.authoring.answers import Answer, Exercise, problems
+from chainrule.authoring.rehearse import Rehearsal, code_cells, rehearse
+from chainrule.course import CourseFolder
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An answer and what the visible checks of its items said about it.
+
+    Attributes:
+        item: the first item of its exercise.
+        form: what students write in its cell: "code", "numbers" or "choice".
+        said: messages of the visible checks that failed.
+    """
+
+    problem: str
+    item: str
+    form: str
+    answer: Answer
+    said: tuple[str, ...] = field(repr=False)
+
+    @property
+    def is_noticed(self) -> bool:
+        return bool(self.said)
+
+
+def try_answers(
+    course: CourseFolder, assignment: str, folder: Path, only: Sequence[str] = ()
+) -> Iterator[Tried]:
+    """What the visible checks say about each answer of an assignment, one after the other.
+
+    Args:
+        folder: the working folder, with `data` in it.
+        only: names of problems; all of them if empty.
+    """
+    for name, problem in problems(course, assignment).items():
+        if only and name not in only:
+            continue
+        rehearsal = Rehearsal(course, assignment, problem)
+        released = code_cells(course.folder("release", ".", assignment) / f"{problem.notebook}.ipynb")
+        for exercise in problem.exercises:
+            form = form_of(rehearsal.sources.get(exercise.cell, ""))
+            with prepared(rehearsal, exercise, folder) as place:
+                for answer in exercise.answers:
+                    said = tuple(messages(rehearsal, released, exercise, answer.cells, place))
+                    yield Tried(name, exercise.items[0], form, answer, said)
+
+
+@contextmanager
+def prepared(rehearsal: Rehearsal, exercise: Exercise, folder: Path) -> Iterator[Path]:
+    """The folder in which an exercise's answers run: this one, or one with what the exercise writes beside the data."""
+    if exercise.prepare is None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "data").symlink_to(folder / "data")
+        rehearsal.prepare(exercise, Path(place))
+        yield Path(place)
+
+
+def messages(
+    rehearsal: Rehearsal,
+    released: Mapping[str, str],
+    exercise: Exercise,
+    cells: Mapping[str, str],
+    folder: Path,
+) -> Iterator[str]:
+    """The messages of the visible checks of an exercise's items that fail for an answer."""
+    torch.manual_seed(0)
+    problem = rehearsal.problem
+    visible = {item: released[item] for item in exercise.items}
+    sources = {**rehearsal.sources, **visible, **cells}
+    wanted = {*problem.given, *(each.cell for each in problem.exercises), *exercise.given, *cells}
+    run = [cell for cell in rehearsal.sources if cell in wanted]
+    run += [cell for cell in cells if cell not in rehearsal.sources]
+    for result in rehearse(rehearsal.modules, sources, run, exercise.items, folder).values():
+        yield from (check.message for check in result.checks if not check.passed)
+
+
+def form_of(reference: str) -> str:
+    """What students write in a cell, from the reference's answer.
+
+    >>> form_of("def f(x): return x"), form_of("p = [1, 2]"), form_of('better = "cnn"')
+    ('code', 'numbers', 'choice')
+    """
+    nodes = list(ast.walk(ast.parse(reference)))
+    if any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Call) for node in nodes):
+        return "code"
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return "choice" if values and all(isinstance(value, str | bool) for value in values) else "numbers"
+
+
+def share(tried: Iterable[Tried]) -> str:
+    """How many were noticed, such as "3 of 4 (75 %)"."""
+    noticed = [each.is_noticed for each in tried]
+    return f"{sum(noticed)} of {len(noticed)} ({100 * sum(noticed) / max(len(noticed), 1):.0f} %)"

@@ -44,6 +44,7 @@ from chainrule.release.source import require_sound
 from chainrule.release.versions import keep_version, kept_versions
 
 SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
+GONE = "the hand-in is gone, but the gradebook keeps what was graded: put it back, or remove the submission there"
 
 
 @dataclass
@@ -157,6 +158,7 @@ def grade(
             run_all(writer, chosen, opened, say)
     with Gradebook(folder.directory.db_url) as gradebook:
         people = class_list(folder, gradebook)
+        recorded = {submission.student_id for submission in gradebook.assignment_submissions(assignment)}
     absent = [id for id in people if not folder.folder("submitted", id, assignment).exists()]
     return ClassReport(
         assignment,
@@ -169,7 +171,7 @@ def grade(
         {id: person.full_name for id, person in people.items() if person.full_name},
         [] if students else absent,
         unprotected(folder, assignment),
-        writer.notes(),
+        [*writer.notes(), *(f"{id}: {GONE}" for id in absent if id in recorded and not students)],
     )
 
 

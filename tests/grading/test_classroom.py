@@ -183,6 +183,14 @@ def test_marks_given_by_hand_survive(graded_course: Path) -> None:
         assert not grade.needs_manual_grade  # it is the answer that was marked
 
 
+def test_a_hand_in_that_is_gone_keeps_its_marks_and_is_told(graded_course: Path) -> None:
+    shutil.rmtree(graded_course / "submitted" / "ann" / TINY)
+    report, _ = graded_again(graded_course)
+    assert "ann" in report.absent
+    assert [note for note in report.notes if note.startswith("ann: the hand-in is gone")]
+    assert scores(CourseFolder(graded_course), TINY, "ann") == SCORES["ann"]
+
+
 def test_a_grader_error_waits_for_a_person(graded_course: Path) -> None:
     """As when the author's cell itself fails: here in the kept result, so that nothing needs to run."""
     (kept,) = [path for path in graded_course.glob("runs/tiny/*") if "With Bo." in path.read_text()]

@@ -314,7 +314,7 @@ DAMAGE: dict[str, tuple[Damage, list[str], dict[str, str]]] = {
     "foreign cells": (
         foreign,
         [
-            "cell ?script?alert?1??/script???script?alert?1??/script???script? is not part of this notebook: "
+            "cell ?script?alert(1)?/script???script?alert(1)?/script???script? is not part of this notebook: "
             "kept without its points"
         ],
         {},

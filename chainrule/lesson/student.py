@@ -98,9 +98,8 @@ class Student:
         self._transport = transport
         self._reasons = reasons or {}
         self._stuck: set[str] = set()  # what ran into its time limit: it is not called again
-        self._got: dict[
-            str, tuple[Any, str]
-        ] = {}  # what checks got, and its kind, by how a sentence on it begins
+        # what checks got last and its kind, by how a sentence about it begins
+        self._got: dict[str, tuple[Any, str]] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from chainrule.authoring.answers import Answer, Exercise, problems
-from chainrule.authoring.rehearse import Rehearsal, code_cells, rehearse
+from chainrule.authoring.rehearse import Rehearsal, code_cells
 from chainrule.course import CourseFolder
 
 
@@ -56,10 +56,15 @@ def try_answers(
         rehearsal = Rehearsal(course, assignment, problem)
         released = code_cells(course.folder("release", ".", assignment) / f"{problem.notebook}.ipynb")
         for exercise in problem.exercises:
-            form = form_of(rehearsal.sources.get(exercise.cell, ""))
+            visible, form = {item: released[item] for item in exercise.items}, form_of(rehearsal, exercise)
             with prepared(rehearsal, exercise, folder) as place:
                 for answer in exercise.answers:
-                    said = tuple(messages(rehearsal, released, exercise, answer.cells, place))
+                    torch.manual_seed(0)
+                    results = rehearsal.results(
+                        exercise.items, answer.cells, place, exercise.given, judges=visible
+                    )
+                    checks = [check for result in results.values() for check in result.checks]
+                    said = tuple(check.message for check in checks if not check.passed)
                     yield Tried(name, exercise.items[0], form, answer, said)
 
 
@@ -75,33 +80,21 @@ def prepared(rehearsal: Rehearsal, exercise: Exercise, folder: Path) -> Iterator
         yield Path(place)
 
 
-def messages(
-    rehearsal: Rehearsal,
-    released: Mapping[str, str],
-    exercise: Exercise,
-    cells: Mapping[str, str],
-    folder: Path,
-) -> Iterator[str]:
-    """The messages of the visible checks of an exercise's items that fail for an answer."""
-    torch.manual_seed(0)
-    problem = rehearsal.problem
-    visible = {item: released[item] for item in exercise.items}
-    sources = {**rehearsal.sources, **visible, **cells}
-    wanted = {*problem.given, *(each.cell for each in problem.exercises), *exercise.given, *cells}
-    run = [cell for cell in rehearsal.sources if cell in wanted]
-    run += [cell for cell in cells if cell not in rehearsal.sources]
-    for result in rehearse(rehearsal.modules, sources, run, exercise.items, folder).values():
-        yield from (check.message for check in result.checks if not check.passed)
+def form_of(rehearsal: Rehearsal, exercise: Exercise) -> str:
+    """What students write in an exercise's cell. Without such a cell, the right answers show it."""
+    reference = rehearsal.sources.get(exercise.cell)
+    right = [source for each in exercise.answers if each.kind == "right" for source in each.cells.values()]
+    return form_of_source("\n".join(right if reference is None else [reference]))
 
 
-def form_of(reference: str) -> str:
-    """What students write in a cell, from the reference's answer.
+def form_of_source(source: str) -> str:
+    """What is written in a source.
 
-    >>> form_of("def f(x): return x"), form_of("p = [1, 2]"), form_of('better = "cnn"')
+    >>> form_of_source("def f(x): return x"), form_of_source("p = [1, 2]"), form_of_source('better = "cnn"')
     ('code', 'numbers', 'choice')
     """
-    nodes = list(ast.walk(ast.parse(reference)))
-    if any(isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Call) for node in nodes):
+    nodes = list(ast.walk(ast.parse(source)))
+    if any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in nodes):
         return "code"
     values = [node.value for node in nodes if isinstance(node, ast.Constant)]
     return "choice" if values and all(isinstance(value, str | bool) for value in values) else "numbers"

@@ -110,6 +110,27 @@ class Rehearsal:
                 exec(compile(sources[cell], f"<{cell}>", "exec"), names)
         return names
 
+    def results(
+        self,
+        items: Iterable[str],
+        cells: Mapping[str, str],
+        folder: Path,
+        given: Iterable[str] = (),
+        judges: Mapping[str, str] | None = None,
+        **names: Any,
+    ) -> dict[str, Result]:
+        """For each item, what its checks say of these answers. Arguments are those of `failed`, and:
+
+        Args:
+            judges: sources of graded cells in place of the notebook's, such as the release's.
+        """
+        problem = self.problem
+        wanted = {*problem.given, *(exercise.cell for exercise in problem.exercises), *given, *cells}
+        run = [cell for cell in self.sources if cell in wanted]
+        run += [cell for cell in cells if cell not in self.sources]
+        sources = {**self.sources, **(judges or {}), **cells}
+        return rehearse(self.modules, sources, run, items, folder, **names)
+
     def failed(
         self,
         items: Iterable[str],
@@ -127,15 +148,11 @@ class Rehearsal:
             given: more cells that run, beyond those of the problem and of its exercises.
             names: more names of the student's notebook, such as trained models.
         """
-        problem = self.problem
-        wanted = {*problem.given, *(exercise.cell for exercise in problem.exercises), *given, *cells}
-        run = [cell for cell in self.sources if cell in wanted]
-        run += [cell for cell in cells if cell not in self.sources]
-        results = rehearse(self.modules, {**self.sources, **cells}, run, items, folder, **names)
+        results = self.results(items, cells, folder, given, **names)
         return {
             item: {
                 name: check
-                for name, check in zip(problem.checks[item], result.checks, strict=True)
+                for name, check in zip(self.problem.checks[item], result.checks, strict=True)
                 if not check.passed
             }
             for item, result in results.items()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from course_modules import COURSE
+from course_modules import COURSE, a2
 
 from chainrule.authoring.answers import problems
-from chainrule.authoring.early import Tried, try_answers
+from chainrule.authoring.early import Tried, form_of, try_answers
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +34,13 @@ def test_only_visible_checks_count(tried: list[Tried]) -> None:
     }
     assert noticed["p1_3-backward", "lost mask"]
     assert not noticed["p1_2-forward", "loss to base 2"]
+
+
+def test_what_students_write_in_a_cell() -> None:
+    forms = {
+        exercise.items[0]: form_of(rehearsal, exercise)
+        for rehearsal in (a2("question1"), a2("question2"), a2("question3"))
+        for exercise in rehearsal.problem.exercises
+    }
+    assert forms["q1_1-curvature"] == forms["q2_1-values"] == forms["q3_3-table-check"] == "numbers"
+    assert forms["q1_3-experiment"] == forms["q2_2-code"] == forms["q3_1-network"] == "code"

@@ -49,7 +49,7 @@ bench-engine: setup
 nbgrader-suite: setup
 	python bench/nbgrader_suite.py
 
-# How many wrong answers the visible checks notice; exits with 1 if a right answer is told something.
+# How many wrong answers the visible checks notice; exits with 1 if one fails on a right answer.
 early: setup
 	python bench/early.py
 

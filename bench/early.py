@@ -39,7 +39,7 @@ def rows(tried: Sequence[Tried]) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    """Try all answers; exit with 1 if a right one is told something."""
+    """Try all answers; exit with 1 if a visible check fails on a right one."""
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -60,7 +60,7 @@ def main() -> None:
         print(f"{row['item']:28} {row['share']}")
     told = [each for each in tried if each.answer.kind == "right" and each.said]
     for each in told:
-        print(f"right, but told: {each.item}, {each.answer.name}: {each.said[0]}")
+        print(f"right, but a visible check fails: {each.item}, {each.answer.name}: {each.said[0]}")
     if not chosen.problem:
         note = "Wrong answers of the catalogue, and how many of them a visible check of their items notices."
         record("Early warnings", rows(tried), note)

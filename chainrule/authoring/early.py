@@ -1,7 +1,7 @@
 """Early warnings: the share of wrong answers that a student is shown while they can still be mended.
 
 Every wrong answer of the catalogue is put into its notebook, and the visible checks of the *release* are run on it. A
-visible check that fails has noticed the mistake. A right answer must not be told anything.
+visible check that fails has noticed the mistake. On a right answer none may fail.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ CELLS = {
     "tqdm": "from tqdm import tqdm\nfor _ in tqdm(range(40), mininterval=0): pass",
     "tqdm between prints": "for k in tqdm(range(5), mininterval=0):\n    print('loss', k, flush=True)",
     "tqdm in a notebook": "from tqdm.notebook import tqdm as bar\nfor _ in bar(range(20), mininterval=0): pass",
-    "rich": "from rich.progress import track\nprint('before')\n"
+    # rich puts a file before stdout that flushes nothing: unflushed text can end in its widget, and is cleared there
+    "rich": "from rich.progress import track\nprint('before', flush=True)\n"
     "for _ in track(range(5), 'Learning'): pass\nprint('after')",
     "Keras": "for k in range(5):\n    print(f'{k + 1}/5 [===>...]' + '\\b' * 13, end='', flush=True)\n"
     "print('5/5 [=======]')",
@@ -85,9 +86,8 @@ def test_a_progress_bar_is_one_line(cells: dict[str, NotebookNode]) -> None:
     assert bar.startswith("100% ██████████ 20/20 [")
     assert "\n" not in bar
     assert shown(cells["Keras"]) == ["5/5 [=======]"]
-    rich = shown(
-        cells["rich"]
-    )  # its bar stands where its widget was displayed, and rich ends with an empty line
+    # the bar stands where its widget was displayed, and rich ends with an empty line
+    rich = shown(cells["rich"])
     assert sorted(rich) == ["after", "before", "text/html, text/plain", "text/html, text/plain"]
     (bar,) = [
         output.data

@@ -50,6 +50,7 @@ def rehearse(
     run: Iterable[str],
     items: Iterable[str],
     folder: Path,
+    visible_checks: bool = False,
     **names: Any,
 ) -> dict[str, Result]:
     """Results of some items.
@@ -60,6 +61,7 @@ def rehearse(
         run: the student-side cells to run first; one that raises is left half-way, as in Jupyter.
         items: the graded cells to judge.
         folder: the working folder, with `data` in it.
+        visible_checks: whether checks run that are for the student alone.
         names: more names of the student's notebook, such as trained models.
     """
     namespace: dict[str, Any] = {"__name__": "__main__"}
@@ -68,7 +70,7 @@ def rehearse(
             with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
                 exec(compile(sources[grade_id], f"<{grade_id}>", "exec"), namespace)
         namespace.update(names)
-        connect(Worker(namespace).serve)
+        connect(Worker(namespace).serve, visible_checks=visible_checks)
         try:
             return {grade_id: evaluate(sources[grade_id], {"__name__": "__main__"}) for grade_id in items}
         finally:
@@ -122,14 +124,14 @@ class Rehearsal:
         """For each item, what its checks say of these answers. Arguments are those of `failed`, and:
 
         Args:
-            judges: sources of graded cells in place of the notebook's, such as the release's.
+            judges: sources of the release's graded cells in place of the notebook's. Then visible checks run, too.
         """
         problem = self.problem
         wanted = {*problem.given, *(exercise.cell for exercise in problem.exercises), *given, *cells}
         run = [cell for cell in self.sources if cell in wanted]
         run += [cell for cell in cells if cell not in self.sources]
         sources = {**self.sources, **(judges or {}), **cells}
-        return rehearse(self.modules, sources, run, items, folder, **names)
+        return rehearse(self.modules, sources, run, items, folder, judges is not None, **names)
 
     def failed(
         self,

@@ -38,6 +38,7 @@ from chainrule.lesson.student import (
     missing,
     noting_calls,
     printable,
+    runs_visible_checks,
 )
 
 MESSAGE_LENGTH = 2000
@@ -47,6 +48,7 @@ RESULT_TYPE = "application/vnd.chainrule.item+json"
 CELL = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
 
 Disclosure = Literal["always", "after due", "never"]
+Means = Literal["", "right form", "consistent", "right"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class CheckResult:
         message: what was wrong, for the student.
         internal_error: the traceback of an exception that the check did not expect, for the author of the check.
         review: a person should look at the answer before the item's score counts.
+        means: what passing says about the answer, if it is a visible check; else "".
 
     >>> CheckResult("the gradient", points=2, passed=True).earned
     2
@@ -72,6 +75,7 @@ class CheckResult:
     message: str = ""
     internal_error: str = ""
     review: bool = False
+    means: Means = ""
 
     @property
     def earned(self) -> float:
@@ -153,7 +157,7 @@ def counted(points: float | str) -> str:
 def _row(check: CheckResult, due: bool) -> str:
     disclosed = check.disclose == "always" or (check.disclose == "after due" and due)
     name = check.name if disclosed else "a hidden check"
-    verdict = "✓ passed" if check.passed else "✗ not yet"
+    verdict = f"✓ {check.means or 'passed'}" if check.passed else "✗ not yet"
     if not check.passed and disclosed:
         texts = (check.message, check.hint and f"Hint: {check.hint}")
         verdict += "".join(f"<br>{escape(text)}" for text in texts if text)
@@ -210,13 +214,40 @@ class Item:
         """
         if not (math.isfinite(points) and points >= 0):
             raise ValueError(f"{self.grade_id}: check {name!r} has impossible points {points}")
-        if any(known.name == name for known, _ in self._checks):
-            raise ValueError(f"{self.grade_id}: two checks are called {name!r}")
+        return self._adds(CheckResult(name, points, False, hint, disclose))
 
-        def add(function: Callable[[Student], None]) -> None:
-            self._checks.append((CheckResult(name, points, False, hint, disclose), function))
+    def _adds(self, check: CheckResult) -> Callable[[Callable[[Student], None]], None]:
+        if any(known.name == check.name for known, _ in self._checks):
+            raise ValueError(f"{self.grade_id}: two checks are called {check.name!r}")
+        return lambda function: self._checks.append((check, function))
 
-        return add
+    def visible_check(
+        self, name: str, *, means: Means, hint: str
+    ) -> Callable[[Callable[[Student], None]], None]:
+        """Add the decorated function as a visible check: it earns nothing, runs in the student's notebook and not when
+        it is graded.
+
+        Args:
+            name: what is checked, as the student reads it.
+            means: what passing says about the answer. "right form": it has the form that was asked for. "consistent":
+                it agrees with the student's other answers, or has a property that the right answer has. "right": it
+                gives the right values where it was tried.
+            hint: what to do when it fails; the message says what was seen.
+        Raises:
+            ValueError: another check has this name.
+
+        >>> from chainrule.lesson.student import connect
+        >>> from chainrule.lesson.verbs import Worker
+        >>> connect(Worker({"double": lambda x: 2 * x}).serve)
+        >>> item = Item("p1-double", points=1)
+        >>> @item.visible_check("twice the input is twice the output", means="consistent", hint="multiply by 2")
+        ... def _(student):
+        ...     expect(student.double(6), "double(6)").equals(2 * student.double(3))
+        >>> item.score().checks[0].passed
+        True
+        >>> connect(None)
+        """
+        return self._adds(CheckResult(name, 0.0, False, hint, means=means))
 
     def score(self) -> Result:
         """Run all checks and return the result. Random states and output of the notebook stay as they were.
@@ -231,7 +262,11 @@ class Item:
             )
         student = current_student()
         with noting_calls():
-            results = [_run(check, function, student) for check, function in self._checks]
+            results = [
+                _run(check, function, student)
+                for check, function in self._checks
+                if runs_visible_checks() or not check.means
+            ]
         return Result(self.grade_id, self.points, results)
 
 

@@ -631,13 +631,17 @@ _returned_nothing: ContextVar[list[bool] | None] = ContextVar("returned_nothing"
 
 _connected: Transport | None = None
 _reasons: Mapping[str, str] = {}
+_visible_checks = True
 
 
-def connect(transport: Transport | None, reasons: Mapping[str, str] | None = None) -> None:
+def connect(
+    transport: Transport | None, reasons: Mapping[str, str] | None = None, *, visible_checks: bool = True
+) -> None:
     """Let checks in this process reach the student through `transport`; None: in the notebook they run in.
 
     Args:
         reasons: see `Student`.
+        visible_checks: whether checks that are for the student alone run; a grading run leaves them out.
 
     >>> from chainrule.lesson.verbs import Worker
     >>> connect(Worker({"lr": 0.1}).serve)
@@ -645,8 +649,13 @@ def connect(transport: Transport | None, reasons: Mapping[str, str] | None = Non
     0.1
     >>> connect(None)
     """
-    global _connected, _reasons
-    _connected, _reasons = transport, reasons or {}
+    global _connected, _reasons, _visible_checks
+    _connected, _reasons, _visible_checks = transport, reasons or {}, visible_checks
+
+
+def runs_visible_checks() -> bool:
+    """Whether checks that are for the student alone run in this process: see `connect`."""
+    return _visible_checks
 
 
 def current_student() -> Student:

@@ -99,6 +99,8 @@ class CheckRecord(TypedDict):
     """The traceback of an exception that the check did not expect. Earlier versions called it `trouble`."""
     review: NotRequired[bool]
     """Whether a person should look at the answer before the score counts."""
+    means: NotRequired[Literal["", "right form", "consistent", "right"]]
+    """What passing says about the answer, if it is a visible check. They run in the student's notebook alone."""
 
 
 class AddedCell(TypedDict, total=False):

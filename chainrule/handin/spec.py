@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from chainrule.handin.errors import HandInError
@@ -24,6 +24,9 @@ class HandInSpec:
         beside: files that are handed in with the notebooks, and their limits in MiB.
         stubs: the lines that students replace by an answer, in code and in text.
         mebibytes: limits of the files that are written, by suffix.
+        places: by grade_id, the label and the heading of each cell's place, see `places`.
+        checked: the grade_ids of the cells with checks in each notebook, by file name.
+        defines: by file name, the grade_id of the cell in which each name is defined that students write.
     """
 
     assignment: str
@@ -32,6 +35,9 @@ class HandInSpec:
     beside: dict[str, int]
     stubs: list[str]
     mebibytes: dict[str, int]
+    places: dict[str, list[str]] = field(default_factory=dict)
+    checked: dict[str, list[str]] = field(default_factory=dict)
+    defines: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def patterns(self) -> list[FilePattern]:
         return [FilePattern.parse(text) for text in self.files]

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from IPython.utils.capture import capture_output
 
+from chainrule.lesson.contents import contents
 from chainrule.lesson.exact import value_of
 from chainrule.lesson.student import (
     CheckFailed,
@@ -86,6 +87,9 @@ class CheckResult:
 class Result:
     """How a graded cell ended: its checks, and the sum of the points they earned as the cell's value.
 
+    Attributes:
+        grade_id, points, untouched: as for `Item`.
+
     >>> checks = [CheckResult("z", 1, True), CheckResult("h", 1.5, False, message="h is 2, off by 1")]
     >>> result = Result("p1-forward", 2.5, checks)
     >>> result
@@ -97,6 +101,7 @@ class Result:
     grade_id: str
     points: float
     checks: list[CheckResult] = field(default_factory=list)
+    untouched: float | None = field(default=None, compare=False)
 
     @property
     def score(self) -> float:
@@ -115,7 +120,9 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """The structured result, JSON-ready."""
-        return {"score": self.score, **asdict(self)}
+        record = asdict(self)
+        del record["untouched"]
+        return {"score": self.score, **record}
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         # text/plain stays a bare number: that is what nbgrader reads as partial credit
@@ -128,19 +135,37 @@ class Result:
             due: the due date is over, so names, messages and hints of checks disclosed "after due" are shown.
             graded: all checks ran; otherwise the caption says how many points hidden checks have.
         """
-        rows = "".join(_row(check, due) for check in self.checks)
+        rows = "".join(_row(check, due, graded) for check in self.checks)
         shown = sum(check.points for check in self.checks)
         hidden = 0.0 if graded else round(self.points - shown, 6)
         sums = [f"{self.score:g} of {counted(shown)}"] if shown or not hidden else []
         if hidden:
             sums.append(f"{f'{hidden:g} more' if shown else counted(hidden)} for checks that run at grading")
+        touched = f"; {self._touched(hidden)}" if hidden else ""
         head = "".join(f'<th scope="col" {CELL}>{name}</th>' for name in ("Check", "Points", "Result"))
+        name = self.grade_id if graded else contents().label(self.grade_id)
         return (
             f'<table class="chainrule-result" style="border-collapse:collapse;text-align:left;max-width:60em">'
-            f'<caption style="text-align:left;padding:.3em 0"><b>{escape(self.grade_id)}</b>: '
-            f"{', and '.join(sums)}</caption>"
+            f'<caption style="text-align:left;padding:.3em 0"><b>{escape(name)}</b>: '
+            f"{', and '.join(sums)}{touched}</caption>"
             f"<thead><tr>{head}</tr></thead>"
             f"<tbody>{rows}</tbody></table>"
+        )
+
+    def _touched(self, hidden: float) -> str:
+        """How much of what hidden checks decide the visible ones look at, too."""
+        untouched = (
+            hidden
+            if self.untouched is None
+            and not any(check.means in ("consistent", "right") for check in self.checks)
+            else min(self.untouched or 0.0, hidden)
+        )
+        if untouched == hidden:
+            return "no visible check touches them"
+        return (
+            f"no visible check touches {untouched:g} of them"
+            if untouched
+            else "visible checks touch all of them"
         )
 
 
@@ -154,21 +179,29 @@ def counted(points: float | str) -> str:
     return f"{text} point" + "s" * (text != "1")
 
 
-def _row(check: CheckResult, due: bool) -> str:
+def _row(check: CheckResult, due: bool, graded: bool) -> str:
     disclosed = check.disclose == "always" or (check.disclose == "after due" and due)
     name = check.name if disclosed else "a hidden check"
-    verdict = f"✓ {check.means or 'passed'}" if check.passed else "✗ not yet"
+    verdict = f"{check.means or 'passed'}" if check.passed else "not yet"
     if not check.passed and disclosed:
-        texts = (check.message, check.hint and f"Hint: {check.hint}")
-        verdict += "".join(f"<br>{escape(text)}" for text in texts if text)
+        verdict += "".join(f"<br>{escape(text)}" for text in [check.message] if text)
+        if check.hint and graded:
+            verdict += f"<br>Hint: {escape(check.hint)}"
+        elif check.hint:  # first where to look, and what to do only when asked for
+            verdict += f"<details><summary>Hint</summary>{escape(check.hint)}</details>"
     elif not check.passed and check.disclose == "after due":
         verdict += "<br>explained after the due date"
-    colour = "#1b7f4b" if check.passed else "#b3261e"  # both at least 4.5:1 on white; the words say it too
     share = f"{check.earned:g}/{check.points:g}" if check.points else "–"
     return (
         f"<tr><td {CELL}>{escape(name)}</td><td {CELL}>{share}</td>"
-        f'<td {CELL}><span style="color:{colour}">{verdict[:1]}</span>{verdict[1:]}</td></tr>'
+        f"<td {CELL}>{_sign(check.passed)} {verdict}</td></tr>"
     )
+
+
+def _sign(passed: bool) -> str:
+    """✓ or ✗ on a ground of its own, at least 4.5:1 whatever the page's colours are."""
+    ground, sign = ("#1b7f4b", "✓") if passed else ("#b3261e", "✗")
+    return f'<span style="background:{ground};color:#ffffff;padding:0 .3em">{sign}</span>'
 
 
 class Item:
@@ -177,6 +210,8 @@ class Item:
     Args:
         grade_id: the cell's nbgrader id.
         points: the cell's points; the shares of its checks add up to them, or to less.
+        untouched: the points of hidden checks that look at what no visible check looks at. If it is left out, that are
+            none of them, or all if no visible check says "consistent" or "right".
     Raises:
         ValueError: the points are not a positive number.
 
@@ -192,11 +227,12 @@ class Item:
     >>> connect(None)
     """
 
-    def __init__(self, grade_id: str, points: float) -> None:
+    def __init__(self, grade_id: str, points: float, untouched: float | None = None) -> None:
         if not 0 < points < math.inf:
             raise ValueError(f"{grade_id}: points must be positive, not {points}")
         self.grade_id = grade_id
         self.points = points
+        self.untouched = untouched
         self._checks: list[tuple[CheckResult, Callable[[Student], None]]] = []
 
     def check(
@@ -267,7 +303,17 @@ class Item:
                 for check, function in self._checks
                 if runs_visible_checks() or not check.means
             ]
-        return Result(self.grade_id, self.points, results)
+        result = Result(self.grade_id, self.points, results, self.untouched)
+        _last_results[self.grade_id] = result
+        return result
+
+
+_last_results: dict[str, Result] = {}  # of this process, for `progress`
+
+
+def last_results() -> dict[str, Result]:
+    """What each item said when it ran last in this process, by grade_id."""
+    return dict(_last_results)
 
 
 def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:

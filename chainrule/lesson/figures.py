@@ -12,6 +12,7 @@ from io import BytesIO
 from typing import Any, NamedTuple, ParamSpec
 
 import numpy as np
+import PIL.Image
 import torch
 from IPython.display import Image, display
 from matplotlib import colormaps, style
@@ -22,9 +23,13 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from chainrule.lesson.time_limits import TooLong, within
+
 P = ParamSpec("P")
 
 DPI = 110
+SHARPNESS = 2  # pixels of the file for one of the page
+DRAW_SECONDS = 60.0  # far above what any figure needs
 WIDTH = 820  # pixels, so every figure is 7.5 in wide
 MARGIN = 12  # pixels left free at the edges
 INK, SOFT, ACCENT = "#222222", "#5a5a5a", "#d55e00"
@@ -76,17 +81,28 @@ def picture(draw: Callable[P, tuple[Figure, str]]) -> Callable[P, None]:
 
     @wraps(draw)
     def show(*args: P.args, **kwargs: P.kwargs) -> None:
-        png = BytesIO()
         try:
-            with style.context(["default", STYLE]):
+            with style.context(["default", STYLE]), within(DRAW_SECONDS):
                 figure, alt = draw(*args, **kwargs)
-                figure.savefig(png, format="png", metadata={"Software": None}, pil_kwargs={"optimize": True})
-        except NotYet as reason:
-            print(f"Nothing to draw yet: {reason}.")
+                png = as_png(figure)
+        except (NotYet, TooLong) as reason:
+            print(f"Nothing to draw yet: {str(reason).rstrip('?.')}.")
         else:
-            display(Image(data=png.getvalue(), format="png", alt=alt, width=WIDTH))
+            display(Image(data=png, format="png", alt=alt, width=WIDTH))
 
     return show
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure with two pixels for each of the page's, so that it is sharp on every screen and in print."""
+    full, small = BytesIO(), BytesIO()
+    figure.savefig(full, format="png", dpi=SHARPNESS * DPI)
+    picture = PIL.Image.open(full).convert("RGB")
+    # 256 colours are enough for a figure, and keep the file as small as it was with a quarter of the pixels
+    picture.quantize(256, method=PIL.Image.Quantize.MEDIANCUT, dither=PIL.Image.Dither.NONE).save(
+        small, format="png", optimize=True
+    )
+    return small.getvalue()
 
 
 def blank(height: int, title: str, subtitle: str = "", *, layout: bool = False) -> Figure:

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from IPython.core.getipython import get_ipython
 
+from chainrule.lesson.time_limits import took_too_long
 from chainrule.lesson.verbs import Worker
 from chainrule.lesson.wire import Handle, WireError, pack, unpack
 
@@ -210,7 +211,7 @@ class Student:
                 return value
             case {"error": {"type": "TimeLimit"}}:
                 self._stuck.add(subject)
-                raise TimeLimit(f"{subject} did not finish within {seconds:.0f} seconds: an endless loop?")
+                raise TimeLimit(took_too_long(subject, seconds))
             case {"error": {"type": "WireError", "message": message}}:
                 raise StudentError(f"{subject} gives no plain data: {printable(message)}")
             case {"error": {"type": "Unfinished"}}:

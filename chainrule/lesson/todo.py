@@ -1,8 +1,14 @@
-"""The stub that students replace: it says in one line what is still to be written."""
+"""The stub that students replace: it says in one line what is still to be written, and the notebook runs on."""
 
 from __future__ import annotations
 
 import sys
+from types import TracebackType
+from typing import Any
+
+from IPython.core.getipython import get_ipython
+
+from chainrule.lesson.contents import contents
 
 
 class Unfinished(NotImplementedError):
@@ -30,7 +36,54 @@ def todo() -> None:
     chainrule.lesson.todo.Unfinished: write `square` where it says `todo()`, then run the cell that defines it ...
     """
     name = sys._getframe(1).f_code.co_qualname
-    place = "this cell" if name == "<module>" else f"`{name}`"
+    if name == "<module>":
+        raise Unfinished("write this cell where it says `todo()`, then run it again.")
     raise Unfinished(
-        f"write {place} where it says `todo()`, then run the cell that defines it and this one again."
+        f"write `{name}`{_place(name.partition('.')[0])} where it says `todo()`, then run the cell that defines it "
+        "and this one again."
     )
+
+
+def _place(name: str) -> str:
+    """Where a name is to be defined, such as " (3.1)"; "" if nobody says."""
+    cell = (known := contents()).defining(name)
+    return f" ({known.label(cell)})" if cell else ""
+
+
+_running_on: list[Any] = []  # shells
+
+
+def run_on() -> None:
+    """From now on unfinished cells don't stop "Run All", nor do those that need a name of an unfinished cell."""
+    shell = get_ipython()
+    if shell is None or shell in _running_on:
+        return
+    _running_on.append(shell)
+    forgiven: list[BaseException] = []
+
+    def name_error(
+        shell: Any,
+        kind: type[BaseException],
+        error: BaseException,
+        trace: TracebackType,
+        tb_offset: Any = None,
+    ) -> None:
+        name = getattr(error, "name", None) or ""
+        cell = (known := contents()).defining(name)
+        if cell is None or name in shell.user_ns:
+            shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+            return
+        forgiven.append(error)
+        needs = Unfinished(
+            f"this needs `{name}`: write {known.label(cell)}, run it, and then this cell again."
+        )
+        shell.showtraceback((Unfinished, needs, trace), tb_offset=tb_offset)
+
+    def ended(result: Any) -> None:
+        # The message is shown. A frontend stops "Run All" where it is told of an error.
+        if isinstance(result.error_in_exec, Unfinished) or result.error_in_exec in forgiven:
+            result.error_in_exec = None
+        forgiven.clear()
+
+    shell.set_custom_exc((NameError,), name_error)
+    shell.events.register("post_run_cell", ended)

@@ -7,14 +7,11 @@ grading run it is in another process than the checks. It judges nothing and know
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from types import FrameType
 from typing import Any, ClassVar, Self
 
 import torch
@@ -27,11 +24,10 @@ from torch.utils.hooks import RemovableHandle
 
 from chainrule.lesson import by_hand
 from chainrule.lesson.normalisation import keep, normalisation
-from chainrule.lesson.own_time import Stopwatch, usage_here
+from chainrule.lesson.time_limits import time_limit
 from chainrule.lesson.todo import Unfinished
 from chainrule.lesson.wire import Handle, WireError, pack, receive_request, send_reply, unpack
 
-SHORTEST = 0.01  # seconds between two looks at the clock
 # frames of files in these folders are not the student's own lines
 _NOT_STUDENT = tuple(
     os.path.dirname(path) for path in (os.path.dirname(torch.__file__), os.__file__, __file__)
@@ -241,6 +237,7 @@ def attend(namespace: Mapping[str, Any], descriptor: int, token: str) -> None:
         token: what the referee says first, in ASCII. Other connections are closed: those of an earlier graded cell.
 
     >>> import tempfile
+    >>> import threading
     >>> from chainrule.lesson.wire import receive_reply, send_request
     >>> line, listening = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -320,50 +317,6 @@ def in_mode(model: nn.Module, training: bool) -> Iterator[None]:
     finally:
         for module, was_training in before:
             module.training = was_training
-
-
-class TimeLimit(BaseException):
-    """Raised inside student code that runs too long. Not an Exception, so that `except Exception` does not catch it.
-
-    >>> issubclass(TimeLimit, Exception)
-    False
-    """
-
-
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt the block after `seconds` of its own time (see `own_time`), and then every second until it ends.
-
-    This works in the main thread of systems with POSIX signals; elsewhere there is no limit.
-
-    Raises:
-        TimeLimit: the time was over.
-
-    >>> with time_limit(0.01):
-    ...     while True:
-    ...         pass
-    Traceback (most recent call last):
-    chainrule.lesson.verbs.TimeLimit
-    """
-    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    clock = Stopwatch(usage_here)
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        left = seconds - clock()
-        signal.setitimer(signal.ITIMER_REAL, max(left, SHORTEST) if left > 0 else 1.0)
-        if left <= 0:
-            raise TimeLimit
-
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 class NoDropout(TorchFunctionMode):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +21,7 @@ import chainrule
 from chainrule.course import CONFIG, Course, CourseError
 from chainrule.handin.file_names import FilePattern, StudentName
 from chainrule.handin.inspection import HAND_IN_TAG
+from chainrule.handin.places import places
 from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
@@ -134,6 +137,9 @@ class AddHandIn(NbGraderPreprocessor):
             beside=dict(chain.from_iterable(declared(nb, name).items() for name, nb in notebooks.items())),
             stubs=[stubs.code_stub["python"], stubs.text_stub],
             mebibytes={".ipynb": MAX_BYTES >> 20, ".pdf": PDF_MIB, ".py": OTHER_MIB},
+            places={grade_id: place for nb in notebooks.values() for grade_id, place in places_by_id(nb)},
+            checked={name: checked_ids(nb) for name, nb in notebooks.items()},
+            defines={name: dict(names_defined(nb)) for name, nb in notebooks.items()},
         )
 
 
@@ -172,6 +178,37 @@ def answer_ids(nb: NotebookNode) -> list[str]:
     """The grade_ids of the cells that students write in."""
     about = [cell.metadata.get("nbgrader", {}) for cell in nb.cells]
     return [cell["grade_id"] for cell in about if cell.get("solution")]
+
+
+def places_by_id(nb: NotebookNode) -> Iterator[tuple[str, list[str]]]:
+    """The label and the heading of each cell that students write in or that has points, by grade_id."""
+    for cell, place in zip(nb.cells, places(nb), strict=True):
+        about = cell.metadata.get("nbgrader", {})
+        if about.get("solution") or about.get("grade"):
+            yield about["grade_id"], [place.label, place.heading]
+
+
+def checked_ids(nb: NotebookNode) -> list[str]:
+    """The grade_ids of the code cells that give points."""
+    code = [cell.metadata.get("nbgrader", {}) for cell in nb.cells if cell.cell_type == "code"]
+    return [about["grade_id"] for about in code if about.get("grade")]
+
+
+def names_defined(nb: NotebookNode) -> Iterator[tuple[str, str]]:
+    """Each name that the reference solution defines where students write, and the grade_id of its cell."""
+    for cell in nb.cells:
+        about = cell.metadata.get("nbgrader", {})
+        if cell.cell_type == "code" and about.get("solution"):
+            try:
+                nodes = ast.parse(cell.source).body
+            except SyntaxError:  # a cell with a line magic
+                continue
+            for node in nodes:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    yield node.name, about["grade_id"]
+                elif isinstance(node, ast.Assign):
+                    stored = (name for target in node.targets for name in ast.walk(target))
+                    yield from ((name.id, about["grade_id"]) for name in stored if isinstance(name, ast.Name))
 
 
 class SaveDueDate(NbGraderPreprocessor):

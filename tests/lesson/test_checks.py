@@ -14,7 +14,7 @@ import pytest
 import torch
 from IPython.display import display
 
-from chainrule.lesson import Item, expect
+from chainrule.lesson import Item, expect, progress
 from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
 from chainrule.lesson.student import CheckFailed, connect
 from chainrule.lesson.verbs import Worker
@@ -182,11 +182,98 @@ def test_the_notebook_shows_what_is_disclosed_now() -> None:
 def test_a_check_without_points_only_informs() -> None:
     html = score((0, right), (0, wrong), points=1.5).table()
     assert text(html) == (
-        "q1 : 1.5 points for checks that run at grading Check Points Result "
-        "a – ✓ passed b – ✗ not yet not so Hint: hint b"
+        "q1 : 1.5 points for checks that run at grading; no visible check touches them Check Points Result "
+        "a – ✓ passed b – ✗ not yet not so Hint hint b"
     )
     assert "q1 : 0 of 0 points" not in text(html)
     assert text(score((0, right), (2, right), points=2).table()).startswith("q1 : 2 of 2 points Check")
+
+
+def visible(*means: Any, untouched: float | None = None) -> Item:
+    """An item of 2 points with visible checks a, b, … that mean this, of which the last fails."""
+    item = Item("q1", points=2, untouched=untouched)
+    for name, meaning in zip("abcdef", means, strict=False):
+        item.visible_check(name, means=meaning, hint=f"hint {name}")(
+            wrong if name == "abcdef"[len(means) - 1] else right
+        )
+    return item
+
+
+def test_a_tick_says_what_it_means() -> None:
+    html = visible("right form", "consistent", "right", "right").score().table()
+    assert [f"✓ {meaning}" in text(html) for meaning in ("right form", "consistent", "right")] == [True] * 3
+    assert "d – ✗ not yet not so" in text(html)
+
+
+@pytest.mark.parametrize(
+    ("means", "untouched", "said"),
+    [
+        (["right form"], None, "no visible check touches them"),
+        (["right form", "consistent"], None, "visible checks touch all of them"),
+        (["right"], 0.5, "no visible check touches 0.5 of them"),
+        (["right"], 2.0, "no visible check touches them"),
+    ],
+)
+def test_the_caption_says_what_no_visible_check_touches(
+    means: list[Any], untouched: float | None, said: str
+) -> None:
+    html = visible(*means, untouched=untouched).score().table()
+    assert f"2 points for checks that run at grading; {said} Check" in text(html)
+
+
+def test_the_hint_is_a_second_press_away() -> None:
+    failed = CheckResult("a", 0, False, hint="look there", message="not so")
+    assert "<summary>Hint</summary>look there" in Result("q1", 1, [failed]).table()
+    assert "<details" not in Result("q1", 1, [failed]).table(graded=True)  # on paper nobody can press
+
+
+def test_a_grading_run_leaves_visible_checks_out(namespace: dict[str, Any]) -> None:
+    item = visible("right", "right")
+    item.check("z", points=2)(right)
+    connect(Worker(namespace).serve, visible_checks=False)
+    assert [check.name for check in item.score().checks] == ["z"]
+
+
+def luminance(colour: str) -> float:
+    """WCAG's relative luminance of "#rrggbb"."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_signs_can_be_read_on_any_page() -> None:
+    html = score((0, right), (0, wrong)).table()
+    signs = re.findall(r"background:(#\w{6});color:(#\w{6})", html)
+    assert len(set(signs)) == 2
+    for ground, ink in signs:
+        assert (luminance(ink) + 0.05) / (luminance(ground) + 0.05) >= 4.5
+    assert "color" not in re.sub(r"background:#\w{6};color:#\w{6}", "", html)  # the rest is in the page's own
+
+
+def test_the_caption_names_the_place(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {
+        "places": {"q1": ["2.2 (c)", "(c) The output layer"]},
+        "checked": {"hw.ipynb": ["q1"]},
+        "defines": {},
+    }
+    (tmp_path / "handin.json").write_text(json.dumps(table))
+    monkeypatch.chdir(tmp_path)
+    assert text(score((1, right)).table()).startswith("2.2 (c) :")
+    (tmp_path / "handin.json").write_text("{")
+    assert text(score((1, right)).table()).startswith("q1 :")
+
+
+def test_progress_says_where_to_go_on(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = {"q1": ["2.2 (c)", "(c) The output layer"], "q2": ["7.3", "7.3 · Heads & <b>"]}
+    table = {"places": places, "checked": {"hw.ipynb": ["q1", "q2"]}, "defines": {}}
+    (tmp_path / "handin.json").write_text(json.dumps(table))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JPY_SESSION_NAME", "folder/hw.ipynb")
+    visible("right", "right").score()
+    assert repr(progress()) == "visible: 1 of 2 checks ✓; open: 2.2 (c) (1 of 2); not run yet: 7.3"
+    html = progress()._repr_html_()
+    assert '<a href="#%28c%29-The-output-layer">2.2 (c)</a> (1 of 2)' in html
+    assert "<b>" not in html.removeprefix("<p><b>")
 
 
 # ---- what a check may do -----------------------------------------------------------------------------------

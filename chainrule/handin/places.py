@@ -1,0 +1,85 @@
+"""Where a cell is, in the words of its notebook: "2.2 c" rather than the invisible name of a cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chainrule.handin.notebook import joined
+
+HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*$")
+WHOLE = re.compile(
+    r"(?:.*[·:–—]\s*)?((?:Question|Problem|Exercise|Task|Part)\s+\d+(?:\.\d+)*[a-z]?)\b", re.IGNORECASE
+)
+NUMBER = re.compile(r"(\d+(?:[.–-]\d+)*[a-z]?)(?=\s*[·:.)—–]|\s|$)")
+LETTER = re.compile(r"(\([a-z]\)|[a-z]\)|[a-z](?=\s*[·:]))")
+PART = re.compile(r"\*\*\s*(\([a-z]\)|[a-z]\))")  # "**b)** How many …" begins a part of its section
+FENCE = re.compile(r"\s*(```|~~~)")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a cell is.
+
+    Attributes:
+        label: the numbers and letters of its headings, such as "2.2 (c)"; "" if they have none.
+        heading: the text of the nearest heading above it, or "".
+    """
+
+    label: str
+    heading: str
+
+
+def places(notebook: Mapping[str, Any]) -> list[Place]:
+    """The place of each cell of a notebook, a cell with a heading included in its section.
+
+    >>> texts = ["# Question 2", "## 2.2 · Backpropagation", "### (c) The output layer", "**b)** Why?", "## Notes"]
+    >>> cells = [{"cell_type": "markdown", "source": text} for text in texts]
+    >>> [place.label for place in places({"cells": cells})]
+    ['Question 2', '2.2', '2.2 (c)', '2.2 (c) b)', 'Question 2']
+    """
+    found: list[Place] = []
+    labels: list[tuple[float, str]] = []  # those that hold now, with the levels of their headings
+    heading = ""
+    for cell in notebook["cells"]:
+        if cell.get("cell_type") == "markdown":
+            fenced = False
+            for line in joined(cell.get("source", "")).splitlines():
+                fenced ^= bool(FENCE.match(line))
+                if fenced:
+                    continue
+                if match := HEADING.match(line):
+                    level, heading = float(len(match[1])), match[2]
+                    labels = [entry for entry in labels if entry[0] < level]
+                    labels += [(level, label) for label in [_label(heading)] if label]
+                elif (match := PART.match(line)) and labels:
+                    # half a level below its section, so that a heading without a label goes on with it
+                    level = max(entry[0] for entry in labels if entry[0] % 1 == 0) + 0.5
+                    labels = [*(entry for entry in labels if entry[0] < level), (level, match[1])]
+        found.append(Place(_together([label for _, label in labels]), heading))
+    return found
+
+
+def _label(heading: str) -> str:
+    match = WHOLE.match(heading) or NUMBER.match(heading) or LETTER.match(heading)
+    return match[1] if match else ""
+
+
+def _together(labels: list[str]) -> str:
+    """Labels from the outermost on as one.
+
+    >>> _together(["Problem 6.1", "6.1a"]), _together(["Problem 4", "4"]), _together(["Problem 2", "(a)"])
+    ('6.1a', 'Problem 4, 4', 'Problem 2 (a)')
+    """
+    whole = ""
+    for label in labels:
+        number = whole.rpartition(" ")[2]
+        if not label[0].isdigit():
+            whole = f"{whole} {label}" if whole else label
+        elif not whole or re.match(rf"{re.escape(number)}[.a-z]", label):
+            whole = label
+        else:
+            whole = f"{whole}, {label}"
+    return whole

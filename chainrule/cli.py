@@ -141,6 +141,7 @@ def handin(
     last: Annotated[str | None, typer.Option(help="Last name, as the course knows it; remembered.")] = None,
     first: Annotated[str | None, typer.Option(help="First name; remembered.")] = None,
     number: Annotated[str | None, typer.Option(help="Student number; remembered.")] = None,
+    collaborators: Annotated[str | None, typer.Option(help='Names, or "none"; remembered.')] = None,
     force: Annotated[
         bool,
         typer.Option("--force", help="In spite of problems, such as a blank answer; the receipt lists them."),
@@ -154,6 +155,7 @@ def handin(
         last=last,
         first=first,
         number=number,
+        collaborators=collaborators,
         force=force,
         say=lambda line: print(printable(line)),
         how_to_force="add --force",

@@ -27,6 +27,7 @@ import torch
 from torch.utils.data import Dataset
 
 from chainrule.datasets.fashion_mnist import DataFolderError, Profile, answers, require_writable, whole_batch
+from chainrule.datasets.origins import STAND_IN, note_origin
 
 __all__ = ["CIFAR10", "normalised", "prepare", "whole_batch"]
 
@@ -34,7 +35,6 @@ Split = Literal["train", "val", "test"]
 
 REAL = "CIFAR-10"
 COPY = "CIFAR-10, a copy with other checksums"
-STAND_IN = "generated stand-in"
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 FOLDER = "cifar-10-batches-py"
 TRAIN = [f"data_batch_{i}" for i in range(1, 6)]
@@ -489,6 +489,7 @@ class CIFAR10(Dataset[tuple[torch.Tensor, int]]):
         }[split]
         self.images, self.labels = images[keep], labels[keep]
         self.classes, self.profile, self.origin = CLASSES, data.profile, data.origin
+        note_origin(data.origin)
         self.kind = "stand-in" if data.origin == STAND_IN else data.profile
 
     def __len__(self) -> int:

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
+from chainrule.datasets.origins import STAND_IN, note_origin
 from chainrule.errors import ChainruleError
 
 Profile = Literal["full", "quick"]
@@ -36,7 +37,6 @@ Batch = TypeVar("Batch")
 Files = dict[str, bytes]  # a file's name and its content
 
 REAL = "Fashion-MNIST"
-STAND_IN = "generated stand-in"
 CLASSES = [
     "T-shirt/top",
     "Trouser",
@@ -404,6 +404,7 @@ class FashionMNIST(Dataset[tuple[torch.Tensor, int]]):
         self.labels = torch.tensor(labels, dtype=torch.int64)
         self.classes = CLASSES
         self.origin = data.origin
+        note_origin(data.origin)
 
     def __len__(self) -> int:
         return len(self.labels)

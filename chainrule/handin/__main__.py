@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--last", help="last name, as the course knows you; remembered")
     parser.add_argument("--first", help="first name; remembered")
     parser.add_argument("--number", help="student number; remembered")
+    parser.add_argument("--collaborators", help="names, or none; remembered")
     parser.add_argument(
         "--force", action="store_true", help="pack in spite of problems; the receipt lists them"
     )

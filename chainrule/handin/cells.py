@@ -12,6 +12,7 @@ from chainrule.handin.outputs import Form, best_form
 from chainrule.handin.prose import Length, Prose, ProseError, sensible_length
 from chainrule.handin.typesetting import FONT_SIZE, TEXT_WIDTH, TypstPart, WriteUp, breakable, quoted
 from chainrule.handin.widgets import Widgets, saved_models
+from chainrule.handin.written import FRAME, ON_COVER, RESULT
 
 
 class NotebookWriter:
@@ -59,20 +60,34 @@ class NotebookWriter:
     def _cell(self, cell: Mapping[str, Any]) -> None:
         source = joined(cell.get("source", ""))
         kind = cell.get("cell_type")
-        if kind == "markdown":
+        metadata = cell.get("metadata") or {}
+        frame, result = metadata.get(FRAME), metadata.get(RESULT)
+        if metadata.get(ON_COVER) is True:
+            pass
+        elif isinstance(result, str):
+            self._add(f"#result({quoted(breakable(result))})", result)
+        elif kind == "markdown":
             self._attachments = cell.get("attachments") or {}
-            self._add(self._readable(source), source)
+            self._add(self._framed(self._readable(source), frame), source)
         elif kind == "code":
             outputs = cell.get("outputs") or []
             if source.strip() or outputs:
                 count = cell.get("execution_count")
                 label = quoted(f"[{count if isinstance(count, int) else ' '}]")
                 code = quoted(breakable(source.rstrip()))
-                self._add(f"#code-cell({label}, {code}, lang: {quoted(self._language)})", source)
+                if isinstance(frame, str):
+                    listing = f"#raw({code}, lang: {quoted(self._language)}, block: true)"
+                    self._add(self._framed(listing, frame), source)
+                elif source.strip():
+                    self._add(f"#code-cell({label}, {code}, lang: {quoted(self._language)})", source)
             for output in merged(list(self._widgets.replaced(outputs))):
                 self._output(output)
         elif source.strip():
             self._add(f"#listing({quoted(breakable(source))})", source)
+
+    @staticmethod
+    def _framed(typst: str, title: Any) -> str:
+        return f"#answer({quoted(title)})[{typst}]" if isinstance(title, str) else typst
 
     def _readable(self, markdown: str, *, chapters: bool = True) -> str:
         try:

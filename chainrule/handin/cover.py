@@ -79,10 +79,29 @@ def collaborators(notebook: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             )
 
 
+def with_collaborators(source: str, names: str) -> str:
+    """A Markdown text in which these names stand in each collaborators line that is not filled in.
+
+    >>> with_collaborators("**Collaborators on problem 1:** *name everyone …*", "none")
+    '**Collaborators on problem 1:** none'
+    """
+    filled, end = [], 0
+    for line in COLLABORATORS.finditer(source):
+        if UNFILLED.fullmatch(plain_text(line["names"])):
+            filled += [
+                source[end : line.start("names")],
+                " ",
+                re.sub(r"([\\`*_{}\[\]<>#|$])", r"\\\1", names),
+            ]
+            end = line.end("names")
+    return "".join([*filled, source[end:]])
+
+
 def plain_text(markdown: str) -> str:
     """A line or two of Markdown without marks of emphasis, headings and lists."""
     text = re.sub(r"^[ \t]*(?:[-+*#>]+|\d+[.)])[ \t]+", "", markdown, flags=re.MULTILINE)
-    text = re.sub(r"[*`]+|(?<!\w)_+|_+(?!\w)", "", text)
+    text = re.sub(r"(?<!\\)[*`]+|(?<![\w\\])_+|(?<!\\)_+(?!\w)", "", text)
+    text = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", text)
     return " ".join(text.split())
 
 

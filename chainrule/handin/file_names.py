@@ -25,6 +25,9 @@ MAX_NAME_BYTES = 60  # of one name within a file name; file systems take 255 for
 SEPARATOR = r"[ _'’.-]?"  # what students write between the words of one name
 
 
+CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]+")
+
+
 @dataclass(frozen=True)
 class StudentName:
     """A student in a file name. Either name may be empty, for students who have only one.
@@ -36,6 +39,17 @@ class StudentName:
     last: str
     first: str
     number: str
+
+    @property
+    def full(self) -> str:
+        """Both names in the order of their script: Chinese, Japanese and Korean names begin with the family's.
+
+        >>> StudentName("Lovelace", "Ada", "1").full, StudentName("王", "小明", "2").full
+        ('Ada Lovelace', '王小明')
+        """
+        if CJK.fullmatch(self.last) and CJK.fullmatch(self.first):
+            return self.last + self.first
+        return f"{self.first} {self.last}".strip()
 
     def tidy(self) -> StudentName:
         """The same name with composed letters and single spaces, without control characters.

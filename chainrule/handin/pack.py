@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
 
@@ -20,15 +21,29 @@ from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 
+from chainrule.datasets.origins import ORIGINS, STAND_IN
+from chainrule.handin.cover import with_collaborators
 from chainrule.handin.errors import HandInError
 from chainrule.handin.file_names import StudentName
-from chainrule.handin.inspection import HAND_IN_TAG, is_hand_in_cell, oversized, run_errors, unanswered
+from chainrule.handin.inspection import (
+    HAND_IN_TAG,
+    changes,
+    grouped,
+    is_hand_in_cell,
+    oversized,
+    run_errors,
+    unanswered,
+    unnamed,
+)
 from chainrule.handin.notebook_api import unsaved_warnings
 from chainrule.handin.pdf import PDFError, read_notebook, write_pdf
-from chainrule.handin.spec import HandInSpec, identify_student, read_spec
+from chainrule.handin.spec import STUDENT_FILE, HandInSpec, identify_student, name_collaborators, read_spec
+from chainrule.handin.written import written
 from chainrule.handin.zipped import write_zip
+from chainrule.lesson.time_limits import TooLong, took_too_long
 
 PACKED, EARLIER, RECEIPT = "hand-in", "earlier hand-ins", "hand-in receipt.json"
+KEPT = ".hand-in runs"  # outputs of the last runs, used again while the code is the same
 RUNNING = "CHAINRULE_HANDIN"  # in the environment of notebooks that are run for a hand-in
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp"}
 MAX_IMAGE_BYTES = 20 << 20
@@ -90,7 +105,7 @@ class Receipt:
         remarks = [*(f"Problem: {text}" for text in self.problems), *(f"Note: {text}" for text in self.notes)]
         items = "".join(f"<li>{html.escape(text)}</li>" for text in remarks)
         return (
-            f"<p><b>Packed for {html.escape(f'{self.student.first} {self.student.last}'.strip())}.</b> "
+            f"<p><b>Packed for {html.escape(self.student.full)}.</b> "
             f"Hand in what is in <code>{html.escape(self.folder)}</code>, and look at the PDF before you do.</p>"
             '<table><thead><tr><th scope="col" style="text-align: left">File</th><th scope="col">Size</th>'
             f'<th scope="col">SHA-256</th></tr></thead><tbody>{rows}</tbody></table>'
@@ -105,7 +120,9 @@ def hand_in(
     last: str | None = None,
     first: str | None = None,
     number: str | None = None,
+    collaborators: str | None = None,
     force: bool = False,
+    minutes: float = 30,
     say: Callable[[str], object] = print,
     how_to_force: str = "hand_in(force=True)",
 ) -> Receipt | None:
@@ -116,6 +133,8 @@ def hand_in(
 
     Args:
         last, first, number: the student; asked for the first time, then remembered in me.json.
+        collaborators: names, or "none", for the lines that are not filled in; asked for once if there are such lines.
+        minutes: time limit of one cell.
         force: pack in spite of problems such as a blank answer; the receipt lists them.
         say: called with a line of text about progress.
         how_to_force: what the error message suggests if there are problems.
@@ -134,18 +153,34 @@ def hand_in(
     problems = [
         f"{name} isn't here: put it into {folder.resolve()}" for name in spec.notebooks if name not in sources
     ]
+    if any(map(unnamed, sources.values())) and (names := name_collaborators(folder, collaborators)):
+        for cell in (cell for nb in sources.values() for cell in nb.cells if cell.cell_type == "markdown"):
+            cell.source = with_collaborators(cell.source, names)
     blank = {
-        name: list(unanswered(name, nb, spec.notebooks[name], spec.stubs)) for name, nb in sources.items()
+        name: list(unanswered(name, nb, spec.notebooks[name], spec.stubs, spec.places))
+        for name, nb in sources.items()
     }
+    notes = grouped(
+        change
+        for name, nb in sources.items()
+        for change in changes(name, nb, spec.locked.get(name, []), spec.defaults.get(name, {}), spec.places)
+    )
     problems += unsaved_warnings([folder / name for name in sources])
-    problems += chain.from_iterable(blank.values())
+    problems += grouped(chain.from_iterable(blank.values()))
+    if any(map(unnamed, sources.values())):
+        problems.append("collaborators are not named: write names, or “none”, once: hand_in(collaborators=…)")
     _require_none(problems, force, how_to_force)  # before minutes are spent on running
-    executed = {}
+    executed, origins = {}, set()
     for position, (name, nb) in enumerate(sources.items(), 1):
         say(f"{position}/{len(sources)} running {name}")
-        executed[name], failure = _run(nb, folder)
-        problems += [f"{name}: {failure}"] * bool(failure) + list(
-            run_errors(name, executed[name], unfinished=bool(blank[name]))
+        executed[name], failure, used = _run_or_reuse(nb, folder, name, minutes * 60, say)
+        origins |= used
+        problems += [f"{name}: {failure}"] * bool(failure)
+        problems += grouped(run_errors(name, executed[name], unfinished=bool(blank[name])))
+    if STAND_IN in origins:
+        problems.append(
+            f"the results are from a {STAND_IN}, not from the real data set: see the README about how to get "
+            "it, delete the folder data and hand in again"
         )
     problems += [
         f"{name} isn't here: run the cell that saves it, or put it beside the notebooks"
@@ -157,8 +192,10 @@ def hand_in(
     with tempfile.TemporaryDirectory(prefix=".packing-", dir=folder, ignore_cleanup_errors=True) as scratch:
         stage = Path(scratch, PACKED)
         stage.mkdir()
-        holds, more_problems, notes = _write(stage, folder, spec, student, executed)
+        data = f"results on: {', '.join(sorted(origins))}" if STAND_IN in origins else ""
+        holds, more_problems, pdf_notes = _write(stage, folder, spec, student, executed, data)
         problems += more_problems
+        notes += pdf_notes
         _require_none(problems, force, how_to_force)
         files = [_packed(path, holds.get(path.name, [])) for path in sorted(stage.iterdir())]
         if not files:
@@ -197,18 +234,91 @@ def _read(folder: Path, spec: HandInSpec) -> dict[str, NotebookNode]:
                     ]
                     cell.metadata.tags = [*tags, HAND_IN_TAG, "skip-execution"]
             notebooks[name] = nb
+    if not notebooks and "COLAB_RELEASE_TAG" in os.environ:
+        raise HandInError(
+            "Colab keeps this notebook in your Drive, not in this folder. Run "
+            "`from google.colab import drive; drive.mount('/content/drive')`, go to the homework's folder there with "
+            '`%cd "/content/drive/MyDrive/…"`, save the notebook, and run this cell again. Or download the notebook '
+            "(File, Download) and hand in on your own computer"
+        )
     if not notebooks:
         raise HandInError(f"none of {', '.join(spec.notebooks)} is in {folder.resolve()}: go to their folder")
     return notebooks
 
 
-def _run(nb: NotebookNode, folder: Path) -> tuple[NotebookNode, str]:
-    """A copy of the notebook, run from top to bottom in `folder`; and why it did not run to its end, or ""."""
+def _run_or_reuse(
+    nb: NotebookNode, folder: Path, name: str, seconds: float, say: Callable[[str], object]
+) -> tuple[NotebookNode, str, set[str]]:
+    """As `_run`, or the run of an earlier try if code, data and versions are the same: training takes minutes."""
+    kept = folder / KEPT / name
+    key = _run_key(nb, folder)
+    try:
+        earlier = json.loads(kept.read_text(encoding="utf-8"))
+        if key in earlier["keys"]:
+            code = [cell for cell in nb.cells if cell.cell_type == "code"]
+            for cell, ran in zip(code, earlier["cells"], strict=True):
+                cell.outputs = [nbformat.from_dict(output) for output in ran["outputs"]]
+                cell.execution_count = ran["execution_count"]
+            nbformat.validate(nb)
+            say(f"  {name} has the code of the last run, whose outputs are used again")
+            return nb, "", set(map(str, earlier["origins"]))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, nbformat.ValidationError):
+        pass  # there is none, or it is no longer complete
+    ran, failure, origins = _run(nb, folder, seconds)
+    kept.unlink(missing_ok=True)
+    if not failure and not any(map(_failed, ran.cells)):
+        kept.parent.mkdir(exist_ok=True)
+        keys = [key, _run_key(nb, folder)]  # it may have saved a file, such as weights
+        cells = [
+            {"outputs": cell.outputs, "execution_count": cell.execution_count}
+            for cell in ran.cells
+            if cell.cell_type == "code"
+        ]
+        kept.write_text(
+            json.dumps({"keys": keys, "origins": sorted(origins), "cells": cells}), encoding="utf-8"
+        )
+    return ran, failure, origins
+
+
+def _failed(cell: NotebookNode) -> bool:
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
+
+
+def _run_key(nb: NotebookNode, folder: Path) -> str:
+    """A digest of what a run depends on: code, data and other files beside the notebook, and PyTorch's version."""
+    about = hashlib.sha256()
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            about.update(f"{cell.source}\0{is_hand_in_cell(cell)}\0".encode())
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        passing = parts[0] in (PACKED, EARLIER, RECEIPT, KEPT, STUDENT_FILE) or path.suffix in (
+            ".ipynb",
+            ".pyc",
+        )
+        if (
+            path.is_file()
+            and not passing
+            and not any(part.startswith((".", "__pycache__")) for part in parts)
+        ):
+            about.update(f"{'/'.join(parts)}\0{path.stat().st_size}\0{path.stat().st_mtime_ns}\0".encode())
+    for package in ("torch", "numpy"):
+        try:
+            about.update(version(package).encode())
+        except PackageNotFoundError:
+            about.update(b"-")
+    return about.hexdigest()
+
+
+def _run(nb: NotebookNode, folder: Path, seconds: float) -> tuple[NotebookNode, str, set[str]]:
+    """A copy of the notebook, run from top to bottom in `folder`; why it did not run to its end, or ""; and where the
+    data sets came from that it used."""
     nb = deepcopy(nb)
     started = [1]  # numbers of cells
     client = NotebookClient(
         nb,
-        timeout=None,
+        timeout=seconds,
+        interrupt_on_timeout=True,
         kernel_name="python3",  # the environment of this process, whatever the editor called its kernel
         allow_errors=True,
         record_timing=False,
@@ -216,11 +326,25 @@ def _run(nb: NotebookNode, folder: Path) -> tuple[NotebookNode, str]:
         extra_arguments=["--log-level=ERROR"],  # otherwise the kernel warns about its transport
         resources={"metadata": {"path": str(folder.resolve())}},
     )
-    try:
-        client.execute(env={**os.environ, RUNNING: "1"})
-    except DeadKernelError:
-        return nb, f"the kernel died in cell {started[-1]}, maybe for want of memory: make it run to the end"
-    return nb, ""
+    with tempfile.TemporaryDirectory() as scratch:
+        seen = Path(scratch, "origins")
+        try:
+            client.execute(env={**os.environ, RUNNING: "1", ORIGINS: str(seen)})
+        except DeadKernelError:
+            return (
+                nb,
+                f"the kernel died in cell {started[-1]}, maybe for want of memory: make it run to the end",
+                set(),
+            )
+        finally:
+            origins = set(seen.read_text(encoding="utf-8").splitlines()) if seen.is_file() else set()
+    for output in (output for cell in nb.cells for output in cell.get("outputs", [])):
+        if (
+            output.output_type == "error" and output.ename == "KeyboardInterrupt"
+        ):  # that is how nbclient stops a cell
+            told = took_too_long("this cell", seconds)
+            output.update(ename=TooLong.__name__, evalue=told, traceback=[told])
+    return nb, "", origins
 
 
 def _require_none(problems: Sequence[str], force: bool, how_to_force: str) -> None:
@@ -229,7 +353,12 @@ def _require_none(problems: Sequence[str], force: bool, how_to_force: str) -> No
 
 
 def _write(
-    stage: Path, folder: Path, spec: HandInSpec, student: StudentName, executed: Mapping[str, NotebookNode]
+    stage: Path,
+    folder: Path,
+    spec: HandInSpec,
+    student: StudentName,
+    executed: Mapping[str, NotebookNode],
+    data: str,
 ) -> tuple[dict[str, list[str]], list[str], list[str]]:
     """Write the files into the folder `stage`.
 
@@ -247,7 +376,7 @@ def _write(
         if not names:
             problems.append(f"{target.name} was not made: no notebook here fits {pattern.inside}")
         elif pattern.suffix == ".pdf":
-            notes += _write_pdf(target, folder, student, {name: executed[name] for name in names})
+            notes += _write_pdf(target, folder, student, {name: executed[name] for name in names}, data)
         elif pattern.inside:
             if pattern.suffix == ".py":
                 content = {f"{Path(name).stem}.py": script(executed[name]).encode() for name in names}
@@ -270,9 +399,9 @@ def _write(
 
 
 def _write_pdf(
-    target: Path, folder: Path, student: StudentName, executed: Mapping[str, NotebookNode]
+    target: Path, folder: Path, student: StudentName, executed: Mapping[str, NotebookNode], data: str
 ) -> list[str]:
-    """Write the PDF of these notebooks, without the hand-in cells. Returns warnings."""
+    """Write the PDF of these notebooks as write-ups, with a line about the data on its first page. Returns warnings."""
     with tempfile.TemporaryDirectory() as scratch:
         for path in _images(folder):
             copy = Path(scratch, path.relative_to(folder))
@@ -281,16 +410,11 @@ def _write_pdf(
         paths = []
         for name, nb in executed.items():
             paths.append(Path(scratch, name))
-            paths[-1].write_text(nbformat.writes(_without_hand_in_cells(nb)), encoding="utf-8")
-        author = f"{student.first} {student.last}".strip()
+            paths[-1].write_text(nbformat.writes(written(nb)), encoding="utf-8")
         try:
-            return write_pdf(paths, target, author=author, number=student.number)
+            return write_pdf(paths, target, author=student.full, number=student.number, note=data)
         except PDFError as error:
             raise HandInError(str(error)) from error
-
-
-def _without_hand_in_cells(nb: NotebookNode) -> NotebookNode:
-    return NotebookNode(nb, cells=[cell for cell in nb.cells if not is_hand_in_cell(cell)])
 
 
 def _images(folder: Path) -> Iterator[Path]:
@@ -312,7 +436,9 @@ def script(nb: NotebookNode) -> str:
     from nbconvert import PythonExporter  # takes a second to import, and most hand-ins don't need it
 
     exporter = PythonExporter(exclude_input_prompt=True)
-    text, _ = exporter.from_notebook_node(_without_hand_in_cells(nb))
+    text, _ = exporter.from_notebook_node(
+        NotebookNode(nb, cells=[cell for cell in nb.cells if not is_hand_in_cell(cell)])
+    )
     return str(text)
 
 

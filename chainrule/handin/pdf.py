@@ -34,12 +34,15 @@ def write_pdf(
     author: str | None = None,
     number: str | None = None,
     course: str | None = None,
+    note: str = "",
 ) -> list[str]:
     """Write `notebooks`, one after the other, as one PDF to `target`.
 
     The first page shows `title` (by default the notebooks' own), the author's name, student number, course,
     the collaborators that the notebooks name, and the contents.
 
+    Args:
+        note: one more line for the first page, such as where the data came from.
     Returns:
         Warnings: what the PDF shows differently from the notebook, with the notebook and the cell.
     Raises:
@@ -54,6 +57,8 @@ def write_pdf(
         )  # so that no notebook is overwritten
     contents = {path: read_notebook(path) for path in notebooks}  # all of them, before any work begins
     cover, cover_warnings = make_cover(contents, target.stem, _clean([title, author, number, course]))
+    if note:
+        cover.facts["Note"] = note
     pdf, typesetting_warnings = _typeset(contents, cover)
     part = target.with_name(f".{target.name}.part")
     try:

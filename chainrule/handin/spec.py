@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class HandInSpec:
         mebibytes: limits of the files that are written, by suffix.
         places: by grade_id, the label and the heading of each cell's place, see `places`.
         checked: the grade_ids of the cells with checks in each notebook, by file name.
+        locked: the grade_ids of each notebook's cells that students leave as they are, by file name.
+        defaults: by file name, the default values of arguments in the cells that students write, by function.
         defines: by file name, the grade_id of the cell in which each name is defined that students write.
     """
 
@@ -38,6 +41,8 @@ class HandInSpec:
     places: dict[str, list[str]] = field(default_factory=dict)
     checked: dict[str, list[str]] = field(default_factory=dict)
     defines: dict[str, dict[str, str]] = field(default_factory=dict)
+    locked: dict[str, list[str]] = field(default_factory=dict)
+    defaults: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
     def patterns(self) -> list[FilePattern]:
         return [FilePattern.parse(text) for text in self.files]
@@ -71,14 +76,7 @@ def identify_student(folder: Path, last: str | None, first: str | None, number: 
     Raises:
         HandInError: there is nobody to ask, or the answers cannot be used.
     """
-    remembered: dict[str, str] = {}
-    try:
-        saved = json.loads((folder / STUDENT_FILE).read_text(encoding="utf-8"))
-        remembered = {name: text for name, text in saved.items() if isinstance(text, str)}
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError, AttributeError):
-        print(f"{STUDENT_FILE} cannot be read, so you are asked again")
+    remembered = _remembered(folder)
     arguments = {"last": last, "first": first, "number": number}
     questions = {"last": "Last name: ", "first": "First name: ", "number": "Student number: "}
     answers = {
@@ -86,9 +84,41 @@ def identify_student(folder: Path, last: str | None, first: str | None, number: 
         for name, text in arguments.items()
     }
     student = StudentName(**answers).tidy()
-    content = json.dumps(asdict(student), indent=1, ensure_ascii=False) + "\n"
-    (folder / STUDENT_FILE).write_text(content, encoding="utf-8")
+    _remember(folder, {**remembered, **asdict(student)})
     return student
+
+
+def name_collaborators(folder: Path, given: str | None) -> str:
+    """With whom the student discussed the homework, for all lines that are not filled in; "" if nobody can be asked.
+
+    It is asked for once and remembered in me.json.
+    """
+    remembered = _remembered(folder)
+    names = given if given is not None else remembered.get("collaborators", "")
+    if not names.strip():
+        try:
+            names = _ask("With whom did you discuss this homework? Names, or none: ")
+        except HandInError:
+            return ""
+    names = " ".join(names.split())
+    _remember(folder, {**remembered, "collaborators": names})
+    return names
+
+
+def _remembered(folder: Path) -> dict[str, str]:
+    try:
+        saved = json.loads((folder / STUDENT_FILE).read_text(encoding="utf-8"))
+        return {name: text for name, text in saved.items() if isinstance(text, str)}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError):
+        print(f"{STUDENT_FILE} cannot be read, so you are asked again")
+        return {}
+
+
+def _remember(folder: Path, values: Mapping[str, str]) -> None:
+    content = json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+    (folder / STUDENT_FILE).write_text(content, encoding="utf-8")
 
 
 def _ask(question: str) -> str:

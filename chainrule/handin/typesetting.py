@@ -44,7 +44,13 @@ PAGE = r"""
     terms(separator: [:#h(0.6em)], spacing: 0.9em, ..facts.pos().map(fact => terms.item(..fact)))
   }
   v(2em)
-  context if query(heading).len() > 0 { outline(title: none, depth: 2) }
+  context {
+    let entries = query(heading.where(level: 1)).len() + query(heading.where(level: 2)).len()
+    if entries > 24 { // on one page
+      set text(size: 8.5pt)
+      columns(2, outline(title: none, depth: 2))
+    } else if entries > 0 { outline(title: none, depth: 2) }
+  }
 }
 #let running-head(name) = { set text(size: 8pt, fill: luma(110)); h(1fr); name }
 #let quotation(body) = block(inset: (left: 1em, y: 2pt), stroke: (left: 2pt + luma(200)), body)
@@ -105,6 +111,12 @@ PAGE = r"""
     raw(source, lang: lang, block: true),
   ),
 )
+// What the student wrote, and one line about an item.
+#let answer(title, body) = block(width: 100%, stroke: 0.7pt + blue, radius: 2pt, inset: 7pt)[
+  #block(below: 0.7em, sticky: true, text(size: 8pt, weight: "bold", fill: blue, title))
+  #body
+]
+#let result(text-of-it) = block(above: 0.7em, below: 1.2em, text(size: 8.5pt, fill: luma(70), text-of-it))
 #let output(body) = pad(left: gutter, body)
 #let output-text(body, kind: "stdout") = output(block(
   width: 100%,

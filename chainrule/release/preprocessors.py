@@ -6,6 +6,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 import chainrule
 from chainrule.course import CONFIG, Course, CourseError
 from chainrule.handin.file_names import FilePattern, StudentName
-from chainrule.handin.inspection import HAND_IN_TAG
+from chainrule.handin.inspection import HAND_IN_TAG, default_values
 from chainrule.handin.places import places
 from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
@@ -127,8 +128,14 @@ class AddHandIn(NbGraderPreprocessor):
         source = directory.format_path(directory.source_directory, ".", assignment)
         return sorted(Path(directory.root, source).glob("*.ipynb"))
 
+    def _as_released(self, nb: NotebookNode) -> NotebookNode:
+        """The notebook without what is for instructors, but with its solutions."""
+        for step in (preprocessors.ClearHiddenTests(parent=self), preprocessors.ClearMarkScheme(parent=self)):
+            nb.cells = [step.preprocess_cell(cell, {"language": "python"}, 0)[0] for cell in nb.cells]
+        return nb
+
     def _spec(self, assignment: str) -> HandInSpec:
-        notebooks = {path.name: read_source(path) for path in self._sources(assignment)}
+        notebooks = {path.name: self._as_released(read_source(path)) for path in self._sources(assignment)}
         stubs = ClearSolutions(parent=self)
         return HandInSpec(
             assignment=assignment,
@@ -139,6 +146,8 @@ class AddHandIn(NbGraderPreprocessor):
             mebibytes={".ipynb": MAX_BYTES >> 20, ".pdf": PDF_MIB, ".py": OTHER_MIB},
             places={grade_id: place for nb in notebooks.values() for grade_id, place in places_by_id(nb)},
             checked={name: checked_ids(nb) for name, nb in notebooks.items()},
+            locked={name: locked_ids(nb) for name, nb in notebooks.items()},
+            defaults={name: defaults_given(nb, self) for name, nb in notebooks.items()},
             defines={name: dict(names_defined(nb)) for name, nb in notebooks.items()},
         )
 
@@ -192,6 +201,22 @@ def checked_ids(nb: NotebookNode) -> list[str]:
     """The grade_ids of the code cells that give points."""
     code = [cell.metadata.get("nbgrader", {}) for cell in nb.cells if cell.cell_type == "code"]
     return [about["grade_id"] for about in code if about.get("grade")]
+
+
+def locked_ids(nb: NotebookNode) -> list[str]:
+    """The grade_ids of the cells that students leave as they are."""
+    about = [cell.metadata.get("nbgrader", {}) for cell in nb.cells]
+    return [each["grade_id"] for each in about if each.get("locked") and not each.get("solution")]
+
+
+def defaults_given(nb: NotebookNode, parent: NbGraderPreprocessor) -> dict[str, dict[str, str]]:
+    """The default values of arguments that stand in what students are given to write in, by function."""
+    given: dict[str, dict[str, str]] = {}
+    for cell in nb.cells:
+        if cell.cell_type == "code" and cell.metadata.get("nbgrader", {}).get("solution"):
+            stub, _ = ClearSolutions(parent=parent).preprocess_cell(deepcopy(cell), {"language": "python"}, 0)
+            given |= default_values(stub.source)
+    return given
 
 
 def names_defined(nb: NotebookNode) -> Iterator[tuple[str, str]]:

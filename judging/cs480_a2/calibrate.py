@@ -28,7 +28,8 @@ import torch
 from results import ROOT, Row, record
 
 from chainrule.datasets import fashion_mnist
-from chainrule.datasets.fashion_mnist import REAL, SIZES, STAND_IN, prepare
+from chainrule.datasets.fashion_mnist import REAL, SIZES, prepare
+from chainrule.datasets.origins import STAND_IN
 from chainrule.lesson.verbs import Worker
 from judging.cs480_a2.question3 import OUR_TRAINING, inputs_of
 from judging.cs480_a2.reference_run import cells, question3

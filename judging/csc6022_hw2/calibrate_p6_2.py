@@ -22,7 +22,8 @@ from calibration import Measured, calibrate
 from results import ROOT
 
 from chainrule.datasets import cifar_10
-from chainrule.datasets.cifar_10 import SIZES, STAND_IN, normalised
+from chainrule.datasets.cifar_10 import SIZES, normalised
+from chainrule.datasets.origins import STAND_IN
 from chainrule.lesson.verbs import Worker
 from judging.csc6022_hw2 import p6_2_cnn
 

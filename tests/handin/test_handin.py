@@ -19,13 +19,15 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbgrader.utils import compute_checksum
 from tiny_course import CONFIG, RIGHT, SQUARE, TINY, filled, marked, notebook
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading import Graft
 from chainrule.handin import HandInError, file_names, hand_in
 from chainrule.handin.file_names import FilePattern, StudentName
-from chainrule.handin.pack import EARLIER, PACKED, RECEIPT, NotReadyError, Receipt
+from chainrule.handin.inspection import changes, checksum, grouped, unanswered
+from chainrule.handin.pack import EARLIER, KEPT, PACKED, RECEIPT, NotReadyError, Receipt
 from chainrule.handin.spec import SPEC_FILE, HandInSpec, identify_student, read_spec
 from chainrule.intake.expected_files import ExpectedFiles
 from chainrule.intake.roster import Person
@@ -203,7 +205,120 @@ def test_an_earlier_hand_in_is_kept(hw1: Path) -> None:
     assert (kept / RECEIPT).read_bytes() == first
     assert (kept / PACKED / "mine.txt").exists()
     assert "Thrice." in text_of(hw1 / PACKED / f"{NAMED}.pdf")
-    assert not list(hw1.glob(".*"))
+    assert {path.name for path in hw1.glob(".*")} == {KEPT}
+
+
+def test_nothing_is_trained_twice(hw1: Path) -> None:
+    code = "import pathlib, time\npathlib.Path('weights.bin').write_text('w')\ndef double(x): return 2 * x\ntime.time()"
+    change(hw1, lambda nb: nb.cells[2].update(source=code))
+    told: list[str] = []
+
+    def run() -> str:
+        told.clear()
+        hand_in(hw1, **ADA, say=told.append)
+        return str(nbformat.read(hw1 / PACKED / f"{NAMED}.ipynb", as_version=4).cells[2].outputs[0].data)
+
+    first = run()
+    change(hw1, lambda nb: nb.cells[3].update(source="Another text."))
+    assert run() == first
+    assert "hw.ipynb has the code of the last run, whose outputs are used again" in "".join(told)
+    assert "Another text." in text_of(hw1 / PACKED / f"{NAMED}.pdf")
+    change(hw1, lambda nb: nb.cells[2].update(source=f"{code}  # changed"))
+    second = run()
+    assert second != first
+    (hw1 / "weights.bin").write_text("other")
+    assert run() != second
+    (hw1 / KEPT / "hw.ipynb").write_text("{")  # damaged: run again
+    assert run()
+
+
+def test_collaborators_are_named_once_for_all_notebooks(tmp_path: Path) -> None:
+    blank = work()
+    blank.cells[
+        1
+    ].source = '**Collaborators on problem 1:** *name everyone you discussed it with, or write "none".*'
+    folder = folder_of(tmp_path / "a", ["*.pdf", "*.zip/*.ipynb"], p1=blank, p2=blank, p3=work())
+    hand_in(folder, **ADA, collaborators="Emmy <Noether>", say=lambda line: None)
+    text = text_of(folder / PACKED / f"{NAMED}.pdf")
+    assert "Emmy <Noether>" in text
+    with zipfile.ZipFile(folder / PACKED / f"{NAMED}_ipynb.zip") as packed:
+        named = {name: b"Emmy" in packed.read(name) for name in packed.namelist()}
+    assert named == {"p1.ipynb": True, "p2.ipynb": True, "p3.ipynb": False}
+    assert not pack(folder).problems  # it is remembered
+
+
+def test_a_cell_has_a_time_limit(hw1: Path) -> None:
+    change(hw1, lambda nb: nb.cells.append(new_code_cell("while True: pass")))
+    with pytest.raises(NotReadyError, match=r"cell 5.*did not finish within 1 seconds: an endless loop\?"):
+        hand_in(hw1, **ADA, minutes=1 / 60, say=lambda line: None)
+
+
+def test_results_on_a_stand_in_are_a_problem_and_stand_in_the_receipt_and_on_the_pdf(hw1: Path) -> None:
+    code = "from chainrule.datasets.origins import note_origin\nnote_origin('generated stand-in')\ndouble = 2"
+    change(hw1, lambda nb: nb.cells[2].update(source=code))
+    with pytest.raises(NotReadyError, match="the results are from a generated stand-in"):
+        pack(hw1)
+    receipt = pack(hw1, force=True)
+    assert "the results are from a generated stand-in" in receipt.problems[0]
+    assert "generated stand-in" in text_of(hw1 / PACKED / f"{NAMED}.pdf")
+
+
+def test_colab_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folder_of(tmp_path / "a", ["*.pdf"], hw=work())
+    (folder / "hw.ipynb").unlink()
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release-colab_1")
+    with pytest.raises(HandInError, match=r"drive\.mount"):
+        pack(folder)
+
+
+@pytest.mark.parametrize(
+    ("change_it", "said"),
+    [
+        (
+            lambda nb: nb.cells[4].update(source="x = 2"),
+            "2.1 a), cell 5: this cell of the kit was changed: grading",
+        ),
+        (
+            lambda nb: nb.cells.pop(4),
+            "hw.ipynb, x: a cell of the kit was deleted: grading takes the kit's again",
+        ),
+        (
+            lambda nb: nb.cells[3].update(source="def train(net, epochs=2):\n    return net"),
+            "2.1 a), cell 4: `train` has epochs=2, and the kit has epochs=15: is it what you mean?",
+        ),
+        (lambda nb: nb.cells[3].update(source="def train(net, epochs=15):\n    pass"), ""),
+    ],
+)
+def test_changes_of_the_kit_are_told(change_it: Callable[[NotebookNode], object], said: str) -> None:
+    cells = [
+        new_markdown_cell("# Question 2"),
+        new_markdown_cell("## 2.1 · Training"),
+        new_markdown_cell("**a)** Write it."),
+        marked(new_code_cell("def train(net, epochs=15):\n    todo()"), "train", solution=True),
+        marked(new_code_cell("x = 1"), "x"),
+        marked(new_code_cell("y = 1"), "y"),
+    ]
+    nb = notebook(cells)
+    for cell in nb.cells[3:]:
+        cell.metadata.nbgrader["checksum"] = compute_checksum(cell)
+        assert checksum(cell) == compute_checksum(cell)
+    change_it(nb)
+    defaults = {"train": {"epochs": "15"}}
+    told = grouped(changes("hw.ipynb", nb, ["x", "y"], defaults, {}))
+    assert [said in line for line in told] == ([True] if said else [])
+
+
+def test_the_same_problem_in_many_places_is_one_sentence() -> None:
+    cells = [
+        new_markdown_cell("## 1.1 · A"),
+        new_code_cell("todo()"),
+        new_markdown_cell("## 1.2 · B"),
+        new_code_cell("todo()"),
+    ]
+    told = grouped(unanswered("hw.ipynb", notebook(cells), [], STUBS))
+    assert told == [
+        "hw.ipynb: todo() is still there: write your answer in its place: 1.1, cell 2; 1.2, cell 4"
+    ]
 
 
 # ---- what is missing -------------------------------------------------------------------------------------------
@@ -211,25 +326,25 @@ def test_an_earlier_hand_in_is_kept(hw1: Path) -> None:
 PROBLEMS: dict[str, tuple[Callable[[NotebookNode], object], str]] = {
     "a stub": (
         lambda nb: nb.cells[2].update(source="def double(x):\n    todo()"),
-        "hw.ipynb, double: todo() is still there: write your answer in its place",
+        "hw.ipynb, cell 3 (it begins “def double(x):”): todo() is still there: write your answer in its place",
     ),
     "a blank text": (
         lambda nb: nb.cells[3].update(source="*Write your answer here.*"),
-        "hw.ipynb, why: *Write your answer here.* is still there",
+        "hw.ipynb, cell 4 (it begins “*Write your answer here.*”): *Write your answer here.* is still there",
     ),
-    "an empty answer": (lambda nb: nb.cells[3].update(source=" \n"), "hw.ipynb, why: it is empty"),
+    "an empty answer": (lambda nb: nb.cells[3].update(source=" \n"), "hw.ipynb, cell 4: it is empty"),
     "a deleted answer": (lambda nb: nb.cells.pop(3), "hw.ipynb, why: its cell is gone"),
     "no collaborators": (
         lambda nb: nb.cells[1].update(source='**Collaborators:** *name everyone …, or write "none".*'),
-        "hw.ipynb: the line “Collaborators” is not filled in: write names, or “none”",
+        "collaborators are not named: write names, or “none”, once: hand_in(collaborators=…)",
     ),
     "a cell that fails": (
         lambda nb: nb.cells.append(new_code_cell("1 / 0")),
-        "hw.ipynb, cell 5: ZeroDivisionError: division by zero: make it run after a restart of the kernel",
+        "hw.ipynb, cell 5 (it begins “1 / 0”): ZeroDivisionError: division by zero: make it run after a restart of",
     ),
     "a name that only the old kernel had": (
         lambda nb: nb.cells.insert(2, new_code_cell("double(1)")),
-        "hw.ipynb, cell 3: NameError: name 'double' is not defined",
+        "hw.ipynb, cell 3 (it begins “double(1)”): NameError: name 'double' is not defined",
     ),
     "a kernel that dies": (
         lambda nb: nb.cells.append(new_code_cell("import os; os._exit(1)")),

@@ -18,6 +18,7 @@ RELEASE = [
     "chainrule.release.CheckMetadata",
     "nbgrader.preprocessors.IncludeHeaderFooter",
     "chainrule.release.InstantiateTests",
+    "chainrule.release.FoldChecks",
     "nbgrader.preprocessors.LockCells",
     "nbgrader.preprocessors.ClearSolutions",
     "nbgrader.preprocessors.ClearOutput",

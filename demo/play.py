@@ -14,6 +14,7 @@ from pathlib import Path
 import nbformat
 
 from chainrule.cli import main as chainrule
+from chainrule.datasets.fashion_mnist import prepare
 from demo.handins import HandIn, fill, read
 
 HERE = Path(__file__).parent
@@ -29,13 +30,34 @@ def play(course: Path, students: list[HandIn], cell_seconds: int) -> None:
     for hand_in in students:
         nb = fill(course / "release" / ASSIGNMENT / f"{NOTEBOOK}.ipynb", hand_in)
         nbformat.write(nb, inbox / f"{hand_in.student}.ipynb")
+    shown = next((hand_in for hand_in in students if not hand_in.loses), students[0])
+    show_write_up(course, shown)
     step("intake", ASSIGNMENT, inbox, "--course", course)
     step("grade", ASSIGNMENT, "--course", course, "--cell-seconds", cell_seconds)
     step("feedback", ASSIGNMENT, "--course", course)
     step("marks", ASSIGNMENT, "--course", course)
-    shown = next((hand_in for hand_in in students if not hand_in.loses), students[0])
-    executed = course / "autograded" / shown.student / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
-    step("pdf", executed, "-o", course / "write-up.pdf")
+
+
+def show_write_up(course: Path, hand_in: HandIn) -> None:
+    """What a student does: hand in from the kit's folder. Keeps the PDF as write-up.pdf."""
+    kit = course / "a student's folder"
+    shutil.copytree(course / "release" / ASSIGNMENT, kit)
+    nbformat.write(fill(kit / f"{NOTEBOOK}.ipynb", hand_in), kit / f"{NOTEBOOK}.ipynb")
+    prepare(kit / "data", "quick", HERE.parent / "data" / "full")
+    step(
+        "handin",
+        kit,
+        "--last",
+        "Lovelace",
+        "--first",
+        "Ada",
+        "--number",
+        "1815",
+        "--collaborators",
+        "none",
+        "--force",
+    )
+    shutil.copy(next((kit / "hand-in").glob("*.pdf")), course / "write-up.pdf")
 
 
 def set_up(course: Path) -> None:

@@ -148,14 +148,10 @@ def hand_in(
         return None
     folder = Path(folder)
     spec = read_spec(folder)
-    student = identify_student(folder, last, first, number)
     sources = _read(folder, spec)
     problems = [
         f"{name} isn't here: put it into {folder.resolve()}" for name in spec.notebooks if name not in sources
     ]
-    if any(map(unnamed, sources.values())) and (names := name_collaborators(folder, collaborators)):
-        for cell in (cell for nb in sources.values() for cell in nb.cells if cell.cell_type == "markdown"):
-            cell.source = with_collaborators(cell.source, names)
     blank = {
         name: list(unanswered(name, nb, spec.notebooks[name], spec.stubs, spec.places))
         for name, nb in sources.items()
@@ -167,6 +163,11 @@ def hand_in(
     )
     problems += unsaved_warnings([folder / name for name in sources])
     problems += grouped(chain.from_iterable(blank.values()))
+    _require_none(problems, force, how_to_force)  # before anything is asked
+    student = identify_student(folder, last, first, number)
+    if any(map(unnamed, sources.values())) and (names := name_collaborators(folder, collaborators)):
+        for cell in (cell for nb in sources.values() for cell in nb.cells if cell.cell_type == "markdown"):
+            cell.source = with_collaborators(cell.source, names)
     if any(map(unnamed, sources.values())):
         problems.append("collaborators are not named: write names, or “none”, once: hand_in(collaborators=…)")
     _require_none(problems, force, how_to_force)  # before minutes are spent on running

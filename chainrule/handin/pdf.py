@@ -76,8 +76,10 @@ def _typeset(notebooks: Mapping[Path, Mapping[str, Any]], cover: Cover) -> tuple
     try:
         from chainrule.handin.cells import NotebookWriter  # here, as its libraries may be missing
         from chainrule.handin.typesetting import WriteUp
+        from chainrule.handin.written import WRITTEN
 
-        writeup = WriteUp(cover)
+        compact = any(WRITTEN in notebook.get("metadata", {}) for notebook in notebooks.values())
+        writeup = WriteUp(cover, compact=compact)
         for path, notebook in notebooks.items():
             NotebookWriter(path, writeup).write(notebook)
         return writeup.to_pdf(), writeup.warnings

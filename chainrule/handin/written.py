@@ -19,13 +19,14 @@ from chainrule.handin.places import Place, places
 RESULT_TYPE = "application/vnd.chainrule.item+json"  # of a check cell's output, see `chainrule.lesson.checks`
 # in a cell's metadata: the title of the frame that is drawn around it; a line about an item, in place of the cell
 FRAME, RESULT = "frame", "result"
+WRITTEN = "written up"  # in the notebook's metadata
 ON_COVER = "on cover"  # in a cell's metadata: the first page says it
 
 
 def written(nb: NotebookNode) -> NotebookNode:
     """The write-up of an executed notebook, as a notebook."""
     cells = [shown for cell, place in zip(nb.cells, places(nb), strict=True) for shown in _shown(cell, place)]
-    return NotebookNode({**nb, "cells": cells})
+    return NotebookNode({**nb, "metadata": {**nb.metadata, WRITTEN: True}, "cells": cells})
 
 
 def _shown(cell: NotebookNode, place: Place) -> Iterator[NotebookNode]:

@@ -128,14 +128,8 @@ class AddHandIn(NbGraderPreprocessor):
         source = directory.format_path(directory.source_directory, ".", assignment)
         return sorted(Path(directory.root, source).glob("*.ipynb"))
 
-    def _as_released(self, nb: NotebookNode) -> NotebookNode:
-        """The notebook without what is for instructors, but with its solutions."""
-        for step in (preprocessors.ClearHiddenTests(parent=self), preprocessors.ClearMarkScheme(parent=self)):
-            nb.cells = [step.preprocess_cell(cell, {"language": "python"}, 0)[0] for cell in nb.cells]
-        return nb
-
     def _spec(self, assignment: str) -> HandInSpec:
-        notebooks = {path.name: self._as_released(read_source(path)) for path in self._sources(assignment)}
+        notebooks = {path.name: as_released(read_source(path), self) for path in self._sources(assignment)}
         stubs = ClearSolutions(parent=self)
         return HandInSpec(
             assignment=assignment,
@@ -154,6 +148,11 @@ class AddHandIn(NbGraderPreprocessor):
 
 EXAMPLE = StudentName("Lastname", "Firstname", "0")
 
+PROGRESS = """
+from chainrule.lesson import progress
+
+progress()  # run it whenever you want to know what is still open
+"""
 PACKING = """
 from chainrule.handin import hand_in
 
@@ -178,6 +177,8 @@ def packing_cells(names: list[str], *, alone: bool) -> list[NotebookNode]:
     text_metadata = {"deletable": False, "editable": False, "tags": [HAND_IN_TAG]}
     code_metadata = {"deletable": False, "tags": [HAND_IN_TAG, "skip-execution"]}
     return [
+        new_markdown_cell("## Where you stand", id="progress-intro", metadata=text_metadata),
+        new_code_cell(PROGRESS.strip(), id="progress", metadata=code_metadata),
         new_markdown_cell(text, id="hand-in-intro", metadata=text_metadata),
         new_code_cell(PACKING.strip(), id="hand-in", metadata=code_metadata),
     ]
@@ -234,6 +235,36 @@ def names_defined(nb: NotebookNode) -> Iterator[tuple[str, str]]:
                 elif isinstance(node, ast.Assign):
                     stored = (name for target in node.targets for name in ast.walk(target))
                     yield from ((name.id, about["grade_id"]) for name in stored if isinstance(name, ast.Name))
+
+
+class FoldChecks(NbGraderPreprocessor):
+    """Fold the code of cells with checks, so that students see what a check says and not how it is written.
+
+    Jupyter reads `jupyter.source_hidden` and shows the first line, Colab reads `cellView` and shows the title, VS Code
+    has `inputCollapsed`.
+    """
+
+    def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
+        for cell, place in zip(nb.cells, places(as_released(nb, self)), strict=True):
+            about = cell.metadata.get("nbgrader", {})
+            if cell.cell_type == "code" and about.get("grade") and not about.get("solution"):
+                cell.metadata["jupyter"] = {**cell.metadata.get("jupyter", {}), "source_hidden": True}
+                cell.metadata["cellView"] = "form"
+                cell.metadata["inputCollapsed"] = True
+                if not cell.source.startswith(("%", TITLE)):  # a cell magic has to be first
+                    cell.source = f"{TITLE} Checks of {place.label or 'your answer'}: run me\n{cell.source}"
+        return nb, resources
+
+
+TITLE = "# @title"
+
+
+def as_released(nb: NotebookNode, parent: NbGraderPreprocessor) -> NotebookNode:
+    """The notebook without what is for instructors, but with its solutions."""
+    nb = deepcopy(nb)
+    for step in (preprocessors.ClearHiddenTests(parent=parent), preprocessors.ClearMarkScheme(parent=parent)):
+        nb.cells = [step.preprocess_cell(cell, {"language": "python"}, 0)[0] for cell in nb.cells]
+    return nb
 
 
 class SaveDueDate(NbGraderPreprocessor):

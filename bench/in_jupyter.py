@@ -1,0 +1,214 @@
+"""A student's hour in JupyterLab, in a real browser: run blank notebooks, make slips, mend them, see where one stands.
+
+python bench/in_jupyter.py --shots FOLDER
+
+Each notebook of the kits is opened and run blank; then classic slips are made and mended in 2.2 and in problem 7. It
+exits with 1 if something is not as a student needs it. Screenshots, light and dark, wide and narrow, are for people to
+look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import nbformat
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+PORT = 18999
+LOOKS = {
+    "light": ("JupyterLab Light", 1280),
+    "dark": ("JupyterLab Dark", 1280),
+    "narrow": ("JupyterLab Dark", 400),
+}
+
+# cell -> (what is changed, into what): each is a slip that a visible check of its item must notice
+SLIPS = {
+    "cs480-a2/assignment2": {
+        "q2_2-backward": ("return {", "dW = -dW if 'dW' in dir() else 0\n    return {"),
+    },
+    "csc6022-hw2/p7_attention": {
+        "p7_1-code": ("math.sqrt(", "(lambda d: 1.0)("),
+        "p7_2-code": ("tril", "triu"),
+        "p7_3-code": (".transpose(1, 2)", ""),
+        "p7_4-code": ("cos(", "sin("),
+    },
+}
+IDLE = "document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status == 'idle'"
+READ = """() => [
+    document.querySelectorAll('.jp-CodeCell .jp-Placeholder').length,
+    [...document.querySelectorAll('.jp-CodeCell .jp-Cell-outputWrapper')].map(e => e.innerText).join('\\n'),
+]"""
+SHOW = """words => {
+    const found = [...document.querySelectorAll('.jp-OutputArea-output')].find(e => e.innerText.includes(words));
+    found?.scrollIntoView({block: 'center'});
+    return Boolean(found);
+}"""
+
+
+@contextmanager
+def jupyter_lab(folder: Path) -> Iterator[str]:
+    """The address of a JupyterLab that serves a folder; its settings are in `settings` there."""
+    options = ["--no-browser", "--allow-root", f"--port={PORT}", "--IdentityProvider.token="]
+    options += [f"--ServerApp.root_dir={folder}", f"--LabApp.user_settings_dir={folder / 'settings'}"]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        for _ in range(300):
+            try:
+                urlopen(f"http://localhost:{PORT}/api", timeout=2)
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield f"http://localhost:{PORT}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def set_up(folder: Path) -> None:
+    """The kits, small data, and a JupyterLab that asks nothing."""
+    from chainrule.datasets import cifar_10, fashion_mnist
+
+    for assignment in ("cs480-a2", "csc6022-hw2"):
+        shutil.copytree(ROOT / "release" / assignment, folder / assignment)
+    fashion_mnist.prepare(folder / "cs480-a2" / "data", "quick")
+    cifar_10.prepare(folder / "csc6022-hw2" / "data", "quick")
+    choose_theme(folder, "JupyterLab Light")
+    tracker = folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    tracker.parent.mkdir(parents=True)
+    tracker.write_text(json.dumps({"windowingMode": "none"}))  # or cells far from the window are not drawn
+    news = folder / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    news.write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+
+
+def choose_theme(folder: Path, theme: str) -> None:
+    file = folder / "settings" / "@jupyterlab" / "apputils-extension" / "themes.jupyterlab-settings"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"theme": theme}))
+
+
+def fill(folder: Path, name: str, slips: Mapping[str, tuple[str, str]]) -> None:
+    """Write the reference solutions of some cells, with these slips, into a notebook of a kit."""
+    source = nbformat.read(ROOT / "source" / f"{name}.ipynb", as_version=4)
+    answers = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell.source for cell in source.cells}
+    path = folder / f"{name}.ipynb"
+    nb = nbformat.read(path, as_version=4)
+    for cell in nb.cells:
+        grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
+        if grade_id in SLIPS[name]:
+            cell.source = answers[grade_id]
+            if grade_id in slips:
+                before, after = slips[grade_id]
+                assert before in cell.source, f"{grade_id} has no {before!r}"
+                cell.source = cell.source.replace(before, after)
+    nbformat.write(nb, path)
+
+
+def run_all(page: Page, address: str, name: str) -> tuple[int, str]:
+    """Open a notebook as on the first day and run it all. How many cells are folded in one view, and all outputs."""
+    page.goto(f"{address}/lab/workspaces/w{time.monotonic_ns()}/tree/{name}.ipynb?reset")
+    page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=300_000)
+    choose = page.get_by_role(
+        "button", name="Select Kernel"
+    )  # JupyterLab asks while its list of kernels is not there
+    page.wait_for_function(f"{IDLE} || document.querySelector('.jp-Dialog')", timeout=300_000)
+    time.sleep(2)
+    if choose.count() and page.query_selector(".jp-Dialog"):
+        page.locator(".jp-Dialog .jp-mod-accept").click()
+        page.wait_for_function(IDLE, timeout=300_000)
+    page.keyboard.press("Control+b")  # without the file browser
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    time.sleep(3)
+    page.wait_for_function(IDLE, timeout=1_200_000)
+    time.sleep(1)
+    folded, text = page.evaluate(READ)
+    return folded, text
+
+
+class Hour:
+    """What was seen, and what was not as it should be."""
+
+    def __init__(self, browser: Browser, address: str, folder: Path, shots: Path) -> None:
+        self.browser, self.address, self.folder, self.shots = browser, address, folder, shots
+        self.wrong: list[str] = []
+
+    def expect(self, holds: bool, what: str) -> None:
+        print("   ", "ok" if holds else "WRONG", what, flush=True)
+        self.wrong += [] if holds else [what]
+
+    def look(self, name: str, look: str, shot: str, *words: str) -> str:
+        """Run a notebook, keep a picture of the place with these words, let axe look at the tables."""
+        theme, width = LOOKS[look]
+        choose_theme(self.folder, theme)
+        page = self.browser.new_page(viewport={"width": width, "height": 900})
+        try:
+            folded, text = run_all(page, self.address, name)
+            print(f"{name}, {look}: {re.findall('Visible: .*', text)}", flush=True)
+            self.expect(folded > 0, "check cells are folded")
+            for each in words[:1]:
+                self.expect(bool(page.evaluate(SHOW, each)), f"“{each}” is shown")
+                time.sleep(1)
+            page.screenshot(path=self.shots / f"{shot}-{look}.png")
+            if page.query_selector(".chainrule-result"):
+                found = Axe().run(page, context=".jp-Notebook .chainrule-result").response["violations"]
+                self.expect(not found, f"axe: {[each['id'] for each in found]}")
+            return text
+        finally:
+            page.close()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--shots", type=Path, default=Path(tempfile.gettempdir(), "shots"))
+    options.add_argument(
+        "--notebook", action="append", default=[], help="only this one, such as csc6022-hw2/p7_attention"
+    )
+    chosen = options.parse_args()
+    chosen.shots.mkdir(parents=True, exist_ok=True)
+    names = [
+        str(p.relative_to(ROOT / "release").with_suffix(""))
+        for p in sorted((ROOT / "release").glob("*/*.ipynb"))
+    ]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        set_up(folder)
+        with jupyter_lab(folder) as address, sync_playwright() as play:
+            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            hour = Hour(browser, address, folder, chosen.shots)
+            for name in chosen.notebook or names:
+                short = Path(name).name
+                text = hour.look(name, "light", f"{short}-blank", "for checks that run at grading")
+                hour.expect("Visible: " in text, "a blank notebook runs to its end")
+                if name not in SLIPS:
+                    continue
+                fill(folder, name, SLIPS[name])
+                for look in LOOKS:
+                    text = hour.look(name, look, f"{short}-slips", "✗")
+                hour.expect("✗" in text and "Hint" in text, "slips get ✗ and a hint")
+                before = text.count("✗")
+                fill(folder, name, {})
+                text = hour.look(name, "light", f"{short}-mended", "✓ ")
+                hour.expect(text.count("✗") < before, f"mended: {before} ✗ before, {text.count('✗')} after")
+            browser.close()
+    sys.exit("\n".join(hour.wrong) or 0)
+
+
+if __name__ == "__main__":
+    main()

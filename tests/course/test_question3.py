@@ -142,12 +142,11 @@ def test_mistake_in_train_costs_nothing_in_the_accuracy(name: str, folder: Path)
     """The network stays untrained here, as badly as a mistake can end."""
     lost = judge_accuracy("mlp", folder, answers.MLP, answers.WRONG_TRAIN[name].source)
     assert ("reached" in lost) == (name in IDLE), lost
-    assert "told" in lost
 
 
 def test_mistake_in_train_costs_nothing_in_the_accuracy_of_the_cnn(folder: Path) -> None:
     lost = judge_accuracy("cnn", folder, answers.CNN, answers.WRONG_TRAIN["no zero_grad"].source)
-    assert set(lost) == {"told"}
+    assert lost == {}
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_right_network_is_followed_through_however_it_is_written(name: str, fold
     lost = judge_accuracy(
         "mlp", folder, answers.RIGHT_MLP[name], answers.WRONG_TRAIN["gradient ascent"].source
     )
-    assert set(lost) == {"told"}
+    assert lost == {}
 
 
 @pytest.mark.parametrize(
@@ -191,7 +190,7 @@ def test_no_trained_network_no_accuracy(key: str, cell: str, folder: Path) -> No
 )
 def test_forged_network_earns_no_accuracy_without_a_training_loop(cell: str, folder: Path) -> None:
     lost = judge_accuracy("mlp", folder, answers.MLP, answers.WRONG_TRAIN["pass"].source, cell)
-    assert set(lost) == {"told", "reached"}
+    assert set(lost) == {"reached"}
 
 
 # -- the table -------------------------------------------------------------------------------------------
@@ -206,7 +205,7 @@ def judge_table(name: str, folder: Path, run: str) -> dict[str, CheckResult]:
 @pytest.mark.parametrize("run", ["", "mlp, cnn = MLP(), CNN()", "mlp = cnn = 0.9"])
 def test_likely_numbers_without_a_trained_network_earn_nothing(run: str, folder: Path) -> None:
     lost = judge_table("typed in after a full run", folder, run)
-    assert set(lost) == set(CHECKS["q3_3-table-check"]) - {"fractions"}
+    assert set(lost) == set(CHECKS["q3_3-table-check"])
 
 
 def test_honest_numbers_of_an_untrained_network_earn_their_points(folder: Path) -> None:

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from chainrule.authoring.answers import Exercise, Problem, Right, Sources, Wrong
+from chainrule.authoring.answers import Exercise, Problem, Wrong
 
-# Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
+# Short names for the checks of each graded cell, in their order there.
 CHECKS = {
-    "q1_1-curvature": ("(form)", "H", "verdict", "L", "m"),
-    "q1_1-steps": ("(form)", "t_convex", "t_strongly"),
-    "q1_1-iterations": ("(form)", "k_convex", "k_strongly"),
-    "q1_2-sizes": ("(form)", *(f"size {layer}" for layer in range(1, 9))),
-    "q1_2-parameters": (
-        "(form)",
-        "(network)",
-        "count 1",
-        "count 2",
-        "count 4",
-        "count 5",
-        "count 8",
-        "none",
-        "total",
-    ),
-    "q1_2-comparison": ("(form)", "dense", "times"),
-    "q1_3-parameters": (
-        "(form)",
-        *("W_Q", "W_K", "W_V", "W_O", "W_1", "b_1", "W_2", "b_2", "norm_1", "norm_2"),
-        "total",
-    ),
-    "q1_3-experiment": ("(form)", "plain", "scaled", "weights", "entropy", "zero"),
+    "q1_1-curvature": ("H", "verdict", "L", "m"),
+    "q1_1-steps": ("t_convex", "t_strongly"),
+    "q1_1-iterations": ("k_convex", "k_strongly"),
+    "q1_2-sizes": tuple(f"size {layer}" for layer in range(1, 9)),
+    "q1_2-parameters": ("count 1", "count 2", "count 4", "count 5", "count 8", "none", "total"),
+    "q1_2-comparison": ("dense", "times"),
+    "q1_3-parameters": ("W_Q", "W_K", "W_V", "W_O", "W_1", "b_1", "W_2", "b_2", "norm_1", "norm_2", "total"),
+    "q1_3-experiment": ("plain", "scaled", "weights", "entropy", "zero"),
 }
 
 # The graded cells of each part.
@@ -41,7 +27,7 @@ PARTS = {
 
 def lost(part: str) -> set[str]:
     """Everything a part can lose."""
-    return {name for item in PARTS[part] for name in CHECKS[item] if not name.startswith("(")}
+    return {name for item in PARTS[part] for name in CHECKS[item]}
 
 
 # -- 1.1 -------------------------------------------------------------------------------------------------
@@ -149,20 +135,18 @@ layer_sizes = [(28, 28, 16), (28, 28, 16), (14, 14, 16), (14, 14, 32), (14, 14, 
 layer_parameters[7] = 7 * 7 * 32 * 10 + 10
 """
 
-RIGHT_1_2: dict[str, Sources | Right] = {
+RIGHT_1_2 = {
     "as it stands": "",
     "flattened before dropout": f"layer_sizes = [{_SIZES}, (800,), (10,)]",
     "a plain 10": f"layer_sizes = [{_SIZES}, 800, 10]",
     "flat as 1 × 1 × 800": f"layer_sizes = [{_SIZES}, (1, 1, 800), (10,)]",
     "lists": "layer_sizes = [list(size) for size in layer_sizes]",
-    "a dict by layer": Right(
-        {"(network)"}, "layer_sizes = {i: s for i, s in reversed(list(enumerate(layer_sizes, 1)))}"
-    ),
+    "a dict by layer": "layer_sizes = {i: s for i, s in reversed(list(enumerate(layer_sizes, 1)))}",
     "an array": "layer_sizes = np.array(layer_sizes); layer_parameters = np.array(layer_parameters)",
     "sizes as texts": "layer_sizes = [' x '.join(map(str, size)) for size in layer_sizes]",
     "NumPy numbers in a list": "layer_parameters = list(np.array(layer_parameters))",
     "tensors": "layer_sizes = torch.tensor(layer_sizes); layer_parameters = torch.tensor(layer_parameters)",
-    "with the input": Right({"(form)", "(network)"}, "layer_sizes = [(28, 28, 1), *layer_sizes]"),
+    "with the input": "layer_sizes = [(28, 28, 1), *layer_sizes]",
     "products": 'layer_parameters[0] = "5*5*1*16 + 16"; layer_parameters[7] = "800·10 + 10"',
     "floats": "layer_parameters = [float(n) for n in layer_parameters]",
     "15": "times_as_many = 15",

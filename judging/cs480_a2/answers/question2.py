@@ -6,15 +6,14 @@ from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
-    "q2_1-values": ("(probabilities)", "(gradient)", "p_warmup", "J_warmup", "dtheta_warmup"),
-    "q2_2a-forward": ("(form)", "(sum)", "z", "h", "theta", "p_hat", "J", "dead"),
-    "q2_2b-logits": ("(form)", "dtheta"),
-    "q2_2c-output": ("(dU)", "(db2)", "dU", "db2"),
-    "q2_2d-hidden": ("(dh)", "(dz)", "dh", "dz"),
-    "q2_2e-input": ("(dW)", "(db1)", "dW", "db1"),
-    "q2_2f-step": ("(W_new)", "(U_new)", "W_new", "U_new"),
+    "q2_1-values": ("p_warmup", "J_warmup", "dtheta_warmup"),
+    "q2_2a-forward": ("z", "h", "theta", "p_hat", "J", "dead"),
+    "q2_2b-logits": ("dtheta",),
+    "q2_2c-output": ("dU", "db2"),
+    "q2_2d-hidden": ("dh", "dz"),
+    "q2_2e-input": ("dW", "db1"),
+    "q2_2f-step": ("W_new", "U_new"),
     "q2_2-code": (
-        "(form)",
         "(hand)",
         *(f"code {name}" for name in ("dtheta", "dU", "db2", "dh", "dz", "dW", "db1")),
     ),
@@ -251,7 +250,7 @@ RIGHT_CODE = {
     "prints": code("db2 = dtheta → db2 = dtheta; print(db2)"),
 }
 
-_CODE = set(CHECKS["q2_2-code"][2:])
+_CODE = set(CHECKS["q2_2-code"][1:])
 
 
 def code_loses(*names: str) -> set[str]:

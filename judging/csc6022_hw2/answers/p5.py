@@ -427,7 +427,7 @@ WRONG_SAMPLE = {
         "off by",
         sample("(delta_fake @ W1) * (1 - torch.tanh(delta_fake @ W1) ** 2)"),
     ),
-    "no weights": Wrong({"weights", "generated only"}, "shape", sample("delta_fake")),
+    "no weights": Wrong({"weights", "generated only"}, "only what was given", sample("delta_fake")),
     "zeros": Wrong({"weights", "generated only"}, "nothing can be said", sample("0 * delta_fake @ W1")),
     "ones": Wrong({"weights", "generated only"}, "nothing can be said", sample("0 * delta_fake @ W1 + 1")),
     "autograd": Wrong(

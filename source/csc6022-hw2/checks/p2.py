@@ -219,14 +219,14 @@ def hidden(item: Item) -> None:
 Sample = tuple[Tensor, Tensor, dict[str, Tensor]]
 
 
-def sample(n: int, d: int, K: int, label: int) -> Sample:
-    """An input, its one-hot target and parameters."""
+def sample(n: int, d: int, K: int, label: int, start: float) -> Sample:
+    """An input, its one-hot target and parameters. Some hidden units are dead, and no z1 is near 0."""
     shapes = {"W1": (d, n), "b1": (d,), "W2": (K, d), "b2": (K,)}
-    theta = {name: 1.2 * wave(*shape, start=i + 0.4) for i, (name, shape) in enumerate(shapes.items())}
-    return wave(n, start=1.1), one_hot(label, K), theta
+    theta = {name: wave(*shape, start=i + 0.4) for i, (name, shape) in enumerate(shapes.items())}
+    return wave(n, start=start), one_hot(label, K), theta
 
 
-SAMPLES = [sample(4, 3, 5, 2), sample(3, 6, 2, 1)]
+SAMPLES = [sample(4, 3, 5, 3, 6.0), sample(3, 6, 2, 0, 4.8)]
 
 
 def moved(student: Student, example: Sample, eta: float) -> dict[str, Tensor]:

@@ -6,9 +6,9 @@ from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
-    "p1_2-forward": ("(shapes)", "z", "h", "a", "p", "loss", "large p", "large loss"),
-    "p1_3-backward": ("(shapes)", "(numeric)", "(hand)", "u2", "u1", "V", "b2", "W", "b1", "x"),
-    "p1_4-batch": ("(shapes)", "(one)", "(twice)", "(hand)", "U", "V", "W", "b", "X", "mean"),
+    "p1_2-forward": ("z", "h", "a", "p", "loss", "large p", "large loss"),
+    "p1_3-backward": ("(hand)", "u2", "u1", "V", "b2", "W", "b1", "x"),
+    "p1_4-batch": ("(hand)", "U", "V", "W", "b", "X", "mean"),
 }
 
 # -- forward ---------------------------------------------------------------------------------------------

@@ -6,10 +6,10 @@ from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
-    "p2_1a-output": ("(jacobian)", "(sum)", "(hand)", "J", "dz2"),
-    "p2_2b-output-layer": ("(shapes)", "(silent)", "(hand)", "W2", "b2"),
-    "p2_3c-hidden": ("(shapes)", "(linear)", "(hand)", "dh", "dz1"),
-    "p2_4d-input-layer": ("(shapes)", "(fit)", "(hand)", "W1", "b1", "descend", "before"),
+    "p2_1a-output": ("(hand)", "J", "dz2"),
+    "p2_2b-output-layer": ("(hand)", "W2", "b2"),
+    "p2_3c-hidden": ("(hand)", "dh", "dz1"),
+    "p2_4d-input-layer": ("(hand)", "W1", "b1", "descend", "before"),
 }
 
 OUTPUT = """

@@ -6,9 +6,8 @@ from chainrule.authoring.answers import Exercise, Problem, Wrong
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
-    "p3_1-volumes": ("told", "conv1", "pool1", "conv2", "pool2", "fc"),
+    "p3_1-volumes": ("conv1", "pool1", "conv2", "pool2", "fc"),
     "p3_1-parameters": (
-        "told",
         "conv1 weights",
         "conv1 biases",
         "pool1",
@@ -22,7 +21,7 @@ CHECKS = {
 
 
 def all_of(item: str, *spared: str) -> set[str]:
-    """Every check of an item but those spared and, unless it is named, the one that only informs."""
+    """Every check of an item but those spared."""
     return set(CHECKS[item]) - set(spared)
 
 
@@ -120,48 +119,48 @@ WRONG_VOLUMES = {
         {"pool1"}, "a quarter", volumes(pool1="(8, 8, 10)", conv2="(8, 8, 10)", pool2="(4, 4, 10)")
     ),
     "pooling does nothing": Wrong({"pool1"}, "nothing is pooled", volumes(pool1="(32, 32, 10)")),
-    "one side pooled": Wrong({"told", "pool1"}, "not one of them", volumes(pool1="(16, 32, 10)")),
+    "one side pooled": Wrong({"pool1"}, "not one of them", volumes(pool1="(16, 32, 10)")),
     "channels first": Wrong(
-        {"told", "conv1"},
+        {"conv1"},
         "(channels, height, width), not",
         volumes(conv1="(10, 32, 32)", pool1="(10, 16, 16)", conv2="(10, 16, 16)", pool2="(10, 8, 8)"),
     ),
     "channels first, in two": Wrong(
-        {"told", "conv2"}, "(channels, height, width)", volumes(conv2="(10, 16, 16)", pool2="(10, 8, 8)")
+        {"conv2"}, "(channels, height, width)", volumes(conv2="(10, 16, 16)", pool2="(10, 8, 8)")
     ),
     "channels first and padding forgotten": Wrong(
-        {"told", "conv1"},
+        {"conv1"},
         "the padding is forgotten",
         volumes(conv1="(10, 28, 28)", pool1="(10, 14, 14)", conv2="(10, 14, 14)", pool2="(10, 7, 7)"),
     ),
     "fc keeps its input": Wrong({"fc"}, "the layer's input", volumes(fc="(8, 8, 10)")),
     "fc keeps its flattened input": Wrong({"fc"}, "flattened input", volumes(fc="640")),
     "fc has the weights": Wrong({"fc"}, "counts weights", volumes(fc="6400")),
-    "products": Wrong({"told", "conv1"}, "is one number: write three sizes", volumes(conv1="32 * 32 * 10")),
-    "two sizes": Wrong({"told", "pool1"}, "is 2 numbers", volumes(pool1="(16, 16)")),
-    "no numbers": Wrong({"told", "pool1"}, "no number", volumes(pool1='"half of it"')),
-    "fractions": Wrong({"told", "pool2"}, "whole numbers", volumes(pool2="(7.5, 7.5, 10)")),
-    "one left out": Wrong({"told", "pool1"}, 'no volumes["pool1"] yet', volumes(pool1=None)),
-    "one None": Wrong({"told", "conv2"}, 'no volumes["conv2"] yet', volumes(conv2="None")),
+    "products": Wrong({"conv1"}, "is one number: write three sizes", volumes(conv1="32 * 32 * 10")),
+    "two sizes": Wrong({"pool1"}, "is 2 numbers", volumes(pool1="(16, 16)")),
+    "no numbers": Wrong({"pool1"}, "no number", volumes(pool1='"half of it"')),
+    "fractions": Wrong({"pool2"}, "whole numbers", volumes(pool2="(7.5, 7.5, 10)")),
+    "one left out": Wrong({"pool1"}, 'no volumes["pool1"] yet', volumes(pool1=None)),
+    "one None": Wrong({"conv2"}, 'no volumes["conv2"] yet', volumes(conv2="None")),
     "only the first": Wrong(
-        {"told", "pool1", "conv2", "pool2", "fc"},
+        {"pool1", "conv2", "pool2", "fc"},
         "yet",
         volumes(pool1=None, conv2=None, pool2=None, fc=None),
     ),
     "a list of rows": Wrong(all_of("p3_1-volumes"), "write a dict", "volumes = [(32, 32, 10), (16, 16, 10)]"),
     # nothing is earned by carrying on what is no answer
     "zeros": Wrong(all_of("p3_1-volumes"), "from 1 on", volumes(**dict.fromkeys(VOLUMES, "(0, 0, 0)"))),
-    "ones": Wrong(all_of("p3_1-volumes", "told"), "off by", volumes(**dict.fromkeys(VOLUMES, "(1, 1, 1)"))),
+    "ones": Wrong(all_of("p3_1-volumes"), "off by", volumes(**dict.fromkeys(VOLUMES, "(1, 1, 1)"))),
     "the input everywhere": Wrong(
-        all_of("p3_1-volumes", "told"), "still those", volumes(**dict.fromkeys(VOLUMES, "(32, 32, 1)"))
+        all_of("p3_1-volumes"), "still those", volumes(**dict.fromkeys(VOLUMES, "(32, 32, 1)"))
     ),
     "conv1 everywhere": Wrong(
-        all_of("p3_1-volumes", "told", "conv1"),
+        all_of("p3_1-volumes", "conv1"),
         "nothing is pooled",
         volumes(**dict.fromkeys(VOLUMES, "(32, 32, 10)")),
     ),
     "ten everywhere": Wrong(
-        all_of("p3_1-volumes", "told"), "off by", volumes(**dict.fromkeys(VOLUMES, "(10, 10, 10)"))
+        all_of("p3_1-volumes"), "off by", volumes(**dict.fromkeys(VOLUMES, "(10, 10, 10)"))
     ),
 }
 
@@ -249,25 +248,19 @@ WRONG_PARAMETERS = {
     "garbage in one": Wrong(
         {"conv2 weights", "conv2 biases"}, "does not follow from your volumes", parameters(conv2="1234")
     ),
-    "one left out": Wrong(
-        {"told", "fc weights", "fc biases"}, 'no parameters["fc"] yet', parameters(fc=None)
-    ),
-    "no number": Wrong({"told", "pool1"}, "no number", parameters(pool1='"none"')),
-    "a fraction": Wrong(
-        {"told", "conv1 weights", "conv1 biases"}, "no whole number", parameters(conv1="260.5")
-    ),
+    "one left out": Wrong({"fc weights", "fc biases"}, 'no parameters["fc"] yet', parameters(fc=None)),
+    "no number": Wrong({"pool1"}, "no number", parameters(pool1='"none"')),
+    "a fraction": Wrong({"conv1 weights", "conv1 biases"}, "no whole number", parameters(conv1="260.5")),
     "a list of rows": Wrong(
         all_of("p3_1-parameters"), "write a dict", "parameters = [260, 0, 2510, 0, 6410]"
     ),
     # nothing is earned by what is no answer
     "zeros": Wrong(
-        all_of("p3_1-parameters", "told"), "once some other", parameters(**dict.fromkeys(PARAMETERS, "0"))
+        all_of("p3_1-parameters"), "once some other", parameters(**dict.fromkeys(PARAMETERS, "0"))
     ),
-    "tens": Wrong(
-        all_of("p3_1-parameters", "told"), "not right", parameters(**dict.fromkeys(PARAMETERS, "10"))
-    ),
+    "tens": Wrong(all_of("p3_1-parameters"), "not right", parameters(**dict.fromkeys(PARAMETERS, "10"))),
     "thousands everywhere": Wrong(
-        all_of("p3_1-parameters", "told"),
+        all_of("p3_1-parameters"),
         "not right",
         parameters(**dict.fromkeys(PARAMETERS, "1000")),
     ),

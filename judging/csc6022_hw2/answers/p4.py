@@ -6,14 +6,14 @@ from chainrule.authoring.answers import Exercise, Problem, Wrong
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
-    "p4_1-choices": ("told", "operations", "positions", "small data"),
-    "p4_4-patches": ("told", "patches", "length"),
-    "p4_5-features": ("told", "sequential", "parallel", "sharing", "encoding", "local", "global"),
+    "p4_1-choices": ("operations", "positions", "small data"),
+    "p4_4-patches": ("patches", "length"),
+    "p4_5-features": ("sequential", "parallel", "sharing", "encoding", "local", "global"),
 }
 
 
 def all_of(item: str, *spared: str) -> set[str]:
-    """Every check of an item but those spared and, unless it is named, the one that only informs."""
+    """Every check of an item but those spared."""
     return set(CHECKS[item]) - set(spared)
 
 
@@ -43,11 +43,11 @@ WRONG_CHOICES = {
     "ViT on small data": Wrong({"small data"}, "far more of it", choices("B", "B", "ViT")),
     "both": Wrong({"small data"}, "inductive bias", choices("B", "B", "C")),
     "neither": Wrong({"small data"}, "small CNNs work well", choices("B", "B", "D")),
-    "no such letter": Wrong({"told", "operations"}, "not one of: A, B, C, D", choices("E")),
-    "two letters": Wrong({"told", "positions"}, "not one of", choices("B", "AB")),
-    "several": Wrong({"told", "positions"}, "not one of", choices("B", ["A", "B"])),
-    "a number": Wrong({"told", "small data"}, "not one of", choices("B", "B", 2)),
-    "one left out": Wrong({"told", "small data"}, 'no choices["small data"] yet', choices("B", "B", None)),
+    "no such letter": Wrong({"operations"}, "not one of: A, B, C, D", choices("E")),
+    "two letters": Wrong({"positions"}, "not one of", choices("B", "AB")),
+    "several": Wrong({"positions"}, "not one of", choices("B", ["A", "B"])),
+    "a number": Wrong({"small data"}, "not one of", choices("B", "B", 2)),
+    "one left out": Wrong({"small data"}, 'no choices["small data"] yet', choices("B", "B", None)),
     "no dict": Wrong(all_of("p4_1-choices"), "write a dict", "choices = 'BBB'"),
     "everything": Wrong(all_of("p4_1-choices"), "not one of", choices(*["A B C D"] * 3)),
 }
@@ -83,10 +83,10 @@ WRONG_PATCHES = {
     "added sizes": Wrong({"length"}, "don't add", patch(length="35")),
     "RGBA": Wrong({"length"}, "not four", patch(length="1024")),
     "exchanged": Wrong({"patches", "length"}, "off by", patch("768", "196")),
-    "rows and columns": Wrong({"told", "patches"}, "2 numbers", patch("(14, 14)")),
-    "no number": Wrong({"told", "length"}, "no number", patch(length='"long"')),
-    "a fraction": Wrong({"told", "patches"}, "no whole number", patch("13.5")),
-    "one missing": Wrong({"told", "length"}, "no `length` yet", "patches = 196"),
+    "rows and columns": Wrong({"patches"}, "2 numbers", patch("(14, 14)")),
+    "no number": Wrong({"length"}, "no number", patch(length='"long"')),
+    "a fraction": Wrong({"patches"}, "no whole number", patch("13.5")),
+    "one missing": Wrong({"length"}, "no `length` yet", "patches = 196"),
     "zeros": Wrong({"patches", "length"}, "off by", patch("0", "0")),
 }
 
@@ -96,7 +96,7 @@ LABELS += ["Vision Transformers only"]
 
 def features(**changes: object) -> str:
     """The cell with some labels written otherwise; "far" stands for the key "global"."""
-    table: dict[str, object] = dict(zip(CHECKS["p4_5-features"][1:], LABELS, strict=True))
+    table: dict[str, object] = dict(zip(CHECKS["p4_5-features"], LABELS, strict=True))
     table.update(("global" if key == "far" else key, label) for key, label in changes.items())
     return f"features = {table}"
 
@@ -136,31 +136,31 @@ WRONG_FEATURES = {
     "CNN is global": Wrong({"global"}, "sees its window only", features(far="CNN")),
     "both are global": Wrong({"global"}, "sees its window only", features(far="both")),
     "local and global exchanged": Wrong({"local", "global"}, "not right", features(local="ViT", far="CNN")),
-    "a question mark": Wrong({"told", "local"}, "not one of", features(local="?")),
-    "two labels": Wrong({"told", "global"}, "not one of", features(far=["ViT", "neither"])),
-    "hedged": Wrong({"told", "sharing"}, "not one of", features(sharing="CNN, or both")),
-    "one missing": Wrong({"told", "parallel"}, 'no features["parallel"] yet', features(parallel=None)),
+    "a question mark": Wrong({"local"}, "not one of", features(local="?")),
+    "two labels": Wrong({"global"}, "not one of", features(far=["ViT", "neither"])),
+    "hedged": Wrong({"sharing"}, "not one of", features(sharing="CNN, or both")),
+    "one missing": Wrong({"parallel"}, 'no features["parallel"] yet', features(parallel=None)),
     "a list": Wrong(all_of("p4_5-features"), "write a dict", f"features = {LABELS}"),
     # the same label everywhere earns what can be read in one way only
     "ViT everywhere": Wrong(
-        all_of("p4_5-features", "told", "encoding"),
+        all_of("p4_5-features", "encoding"),
         "for every feature",
-        f"features = dict.fromkeys({CHECKS['p4_5-features'][1:]}, 'ViT')",
+        f"features = dict.fromkeys({CHECKS['p4_5-features']}, 'ViT')",
     ),
     "CNN everywhere": Wrong(
-        all_of("p4_5-features", "told", "local"),
+        all_of("p4_5-features", "local"),
         "for every feature",
-        f"features = dict.fromkeys({CHECKS['p4_5-features'][1:]}, 'CNN')",
+        f"features = dict.fromkeys({CHECKS['p4_5-features']}, 'CNN')",
     ),
     "both everywhere": Wrong(
-        all_of("p4_5-features", "told"),
+        all_of("p4_5-features"),
         "for every feature",
-        f"features = dict.fromkeys({CHECKS['p4_5-features'][1:]}, 'both')",
+        f"features = dict.fromkeys({CHECKS['p4_5-features']}, 'both')",
     ),
     "neither everywhere": Wrong(
-        all_of("p4_5-features", "told"),
+        all_of("p4_5-features"),
         "for every feature",
-        f"features = dict.fromkeys({CHECKS['p4_5-features'][1:]}, 'neither')",
+        f"features = dict.fromkeys({CHECKS['p4_5-features']}, 'neither')",
     ),
 }
 

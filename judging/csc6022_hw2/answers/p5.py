@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from chainrule.authoring.answers import Exercise, Problem, Right, Sources, Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
-    "p5_2-gradient": ("form", "by hand", "real", "generated", "average"),
-    "p5_3-last-layer": ("form", "by hand", "real", "generated", "average"),
-    "p5_4-recursion": ("form", "by hand", "weights", "slopes", "depth"),
-    "p5_5-sample-gradient": ("form", "by hand", "weights", "generated only"),
-    "p5_6-generator": ("form", "by hand", "whole", "chain", "sum", "last", "below"),
-    "p5_7-update": ("form", "kept", "direction", "gradient", "rate", "start"),
-    "p5_8-update": ("form", "kept", "direction", "gradient", "rate", "start"),
+    "p5_2-gradient": ("by hand", "real", "generated", "average"),
+    "p5_3-last-layer": ("by hand", "real", "generated", "average"),
+    "p5_4-recursion": ("by hand", "weights", "slopes", "depth"),
+    "p5_5-sample-gradient": ("by hand", "weights", "generated only"),
+    "p5_6-generator": ("by hand", "chain", "sum", "last", "below"),
+    "p5_7-update": ("kept", "direction", "gradient", "rate", "start"),
+    "p5_8-update": ("kept", "direction", "gradient", "rate", "start"),
 }
 
 
@@ -104,14 +104,14 @@ WRONG_THETA_D = {
         theta_d("dD_real.mean(0) / D_real.mean() - (dD_fake / (1 - D_fake)).mean(0)"),
     ),
     "not summed": Wrong(
-        {"form", "real", "generated", "average"}, "shape (5, 7), not (7,)", change(THETA_D, ".mean(0) → ")
+        {"real", "generated", "average"}, "shape (5, 7), not (7,)", change(THETA_D, ".mean(0) → ")
     ),
     "summed over the parameters": Wrong(
-        {"form", "real", "generated", "average"}, "shape", change(THETA_D, "mean(0) → mean(1)")
+        {"real", "generated", "average"}, "shape", change(THETA_D, "mean(0) → mean(1)")
     ),
     "zeros": Wrong({"real", "generated", "average"}, "is zero", theta_d("0 * dD_real[0]")),
     "ones": Wrong({"real", "generated", "average"}, "no multiple", theta_d("torch.ones(dD_real.shape[1])")),
-    "nothing returned": Wrong({"form", "real", "generated", "average"}, "`return`", theta_d("None")),
+    "nothing returned": Wrong({"real", "generated", "average"}, "`return`", theta_d("None")),
     "autograd": Wrong(
         {"by hand"},
         "leaves the differentiation to a library",
@@ -197,10 +197,10 @@ WRONG_OUTPUT = {
         change(OUTPUT, "(1 - D_real) → torch.sigmoid(D_real) * (1 - torch.sigmoid(D_real)) / D_real"),
     ),
     "summed over the batch": Wrong(
-        {"form", "real", "generated", "average"}, "shape", deltas("(1 - D_real).mean()", "-D_fake.mean()")
+        {"real", "generated", "average"}, "shape", deltas("(1 - D_real).mean()", "-D_fake.mean()")
     ),
     "one for all": Wrong(
-        {"form", "real", "generated", "average"},
+        {"real", "generated", "average"},
         "pair",
         returns("output_deltas(D_real, D_fake)", "1 - D_real"),
     ),
@@ -230,7 +230,7 @@ def backpropagate(delta, W, z, kinds):
     return deltas
 """
 
-RIGHT_BACK: dict[str, Sources | Right] = {
+RIGHT_BACK = {
     "a loop": BACK,
     "einsum": change(BACK, "(deltas[l + 1] @ W[l + 1]) → torch.einsum('nj,jk->nk', deltas[l + 1], W[l + 1])"),
     "columns": change(BACK, "(deltas[l + 1] @ W[l + 1]) → (W[l + 1].T @ deltas[l + 1].T).T"),
@@ -281,27 +281,24 @@ def backpropagate(delta, W, z, kinds):
         out[l - 1] = out[l].mm(W[l]).mul(slope(kinds[l - 1], z[l - 1]))
     return out
 """,
-    # only a dict with all layers lets the notebook's given cells go on
-    "without the last layer": Right(
-        {"form"}, change(BACK, "return deltas → del deltas[len(W)]; return deltas")
-    ),
-    "a list": Right({"form"}, change(BACK, "return deltas → return [deltas[l] for l in sorted(deltas)]")),
+    "without the last layer": change(BACK, "return deltas → del deltas[len(W)]; return deltas"),
+    "a list": change(BACK, "return deltas → return [deltas[l] for l in sorted(deltas)]"),
 }
 
-_ALL = {"form", "weights", "slopes", "depth"}
+_ALL = {"weights", "slopes", "depth"}
 
 WRONG_BACK = {
     "W not transposed": Wrong(
-        {"form", "by hand", "weights"}, "the wrong way round", change(BACK, "@ W[l + 1] → @ W[l + 1].T")
+        {"by hand", "weights"}, "the wrong way round", change(BACK, "@ W[l + 1] → @ W[l + 1].T")
     ),
     "W of layer l": Wrong(
-        {"form", "by hand", "weights"}, "weights of layer l are used", change(BACK, "W[l + 1] → W[l]")
+        {"by hand", "weights"}, "weights of layer l are used", change(BACK, "W[l + 1] → W[l]")
     ),
     "W of layer l, transposed": Wrong(
-        {"form", "by hand", "weights"}, "and the wrong way round", change(BACK, "W[l + 1] → W[l].T")
+        {"by hand", "weights"}, "and the wrong way round", change(BACK, "W[l + 1] → W[l].T")
     ),
     "no weights": Wrong(
-        {"form", "by hand", "weights", "slopes", "depth"},
+        {"by hand", "weights", "slopes", "depth"},
         "without its weights",
         change(BACK, "@ W[l + 1] → * 1.0"),
     ),
@@ -320,14 +317,12 @@ WRONG_BACK = {
     "kind of layer l + 1": Wrong({"slopes"}, "g′ of layer l + 1", change(BACK, "kinds[l] → kinds[l + 1]")),
     "tanh for every kind": Wrong({"slopes"}, "with leaky_relu", change(BACK, "kinds[l] → 'tanh'")),
     "one step only": Wrong(
-        {"form", "depth"},
+        {"depth"},
         "is missing",
         change(BACK, "range(len(W) - 1, 0, -1) → range(len(W) - 1, len(W) - 2, -1)"),
     ),
     "stops above the first layer": Wrong(_ALL, "[1] is missing", change(BACK, "0, -1) → 1, -1)")),
-    "always from the last delta": Wrong(
-        {"form", "by hand", "depth"}, "", change(BACK, "deltas[l + 1] @ → delta @")
-    ),
+    "always from the last delta": Wrong({"by hand", "depth"}, "", change(BACK, "deltas[l + 1] @ → delta @")),
     "weights changed before the delta passes": Wrong(
         {"weights"},
         "0.9 times",
@@ -368,7 +363,7 @@ def backpropagate(delta, W, z, kinds):
         {"weights", "slopes", "depth"}, "sent back", returns("backpropagate(delta, W, z, kinds)", "z")
     ),
     "a tensor": Wrong(
-        {"form", "weights", "slopes", "depth"},
+        {"weights", "slopes", "depth"},
         "expected a dict",
         returns("backpropagate(delta, W, z, kinds)", "delta"),
     ),
@@ -406,9 +401,7 @@ RIGHT_SAMPLE = {
 }
 
 WRONG_SAMPLE = {
-    "W not transposed": Wrong(
-        {"form", "by hand", "weights"}, "the wrong way round", sample("delta_fake @ W1.T")
-    ),
+    "W not transposed": Wrong({"by hand", "weights"}, "the wrong way round", sample("delta_fake @ W1.T")),
     "real samples counted": Wrong(
         {"generated only"}, "changes with delta_real", sample("(delta_real + delta_fake) @ W1")
     ),
@@ -422,19 +415,19 @@ WRONG_SAMPLE = {
         {"weights", "generated only"}, "delta_real is used", sample("delta_real @ W1")
     ),
     "both, one below the other": Wrong(
-        {"form", "weights", "generated only"},
+        {"weights", "generated only"},
         "(14, 4), not (7, 4)",
         sample("torch.cat([delta_real, delta_fake]) @ W1"),
     ),
     "sign": Wrong({"weights"}, "gradient of −L", sample("-delta_fake @ W1")),
     "1/n once more": Wrong({"weights"}, "1/n is in the deltas", sample("delta_fake @ W1 / len(delta_fake)")),
-    "summed over the samples": Wrong({"form", "weights"}, "shape", sample("(delta_fake @ W1).sum(0)")),
+    "summed over the samples": Wrong({"weights"}, "shape", sample("(delta_fake @ W1).sum(0)")),
     "an activation too many": Wrong(
         {"weights", "generated only"},
         "off by",
         sample("(delta_fake @ W1) * (1 - torch.tanh(delta_fake @ W1) ** 2)"),
     ),
-    "no weights": Wrong({"form", "weights", "generated only"}, "shape", sample("delta_fake")),
+    "no weights": Wrong({"weights", "generated only"}, "only what was given", sample("delta_fake")),
     "zeros": Wrong({"weights", "generated only"}, "nothing can be said", sample("0 * delta_fake @ W1")),
     "ones": Wrong({"weights", "generated only"}, "nothing can be said", sample("0 * delta_fake @ W1 + 1")),
     "autograd": Wrong(
@@ -505,7 +498,7 @@ WRONG_GENERATOR = {
     ),
     "sign": Wrong({"sum"}, "gradient of −L", change(GENERATOR, "return torch.einsum → return -torch.einsum")),
     "not summed over the samples": Wrong(
-        {"form", "chain", "sum"}, "the sum over them is missing", change(GENERATOR, "nkp->p → nkp->np")
+        {"chain", "sum"}, "the sum over them is missing", change(GENERATOR, "nkp->p → nkp->np")
     ),
     "averages multiplied": Wrong(
         {"chain", "sum"},
@@ -526,22 +519,20 @@ WRONG_GENERATOR = {
     "ones for the formula": Wrong(
         {"chain", "sum"}, "no multiple", change(GENERATOR, f"{_JACOBIAN} → 0 * dg[0, 0] + 1")
     ),
-    "no g′ at the output": Wrong(
-        {"whole", "last"}, "last layer is missing", change(GENERATOR, f"{_SLOPE} → ")
-    ),
+    "no g′ at the output": Wrong({"last"}, "last layer is missing", change(GENERATOR, f"{_SLOPE} → ")),
     "g′ at the output's activation": Wrong(
-        {"whole", "last"}, "taken at its activation", change(GENERATOR, "z[len(W)]) → A[len(W)])")
+        {"last"}, "taken at its activation", change(GENERATOR, "z[len(W)]) → A[len(W)])")
     ),
     "1/n once more in the layers": Wrong(
-        {"whole", "last"},
+        {"last"},
         "1/n is in ∂L/∂g already",
         change(GENERATOR, "delta = dL_dg → delta = dL_dg / len(dL_dg)"),
     ),
     "sign in the layers": Wrong(
-        {"whole", "last"}, "gradient of −L", change(GENERATOR, "delta = dL_dg → delta = -dL_dg")
+        {"last"}, "gradient of −L", change(GENERATOR, "delta = dL_dg → delta = -dL_dg")
     ),
     "g′ everywhere once more": Wrong(
-        {"whole", "below"},
+        {"below"},
         "off by",
         change(
             GENERATOR,
@@ -553,27 +544,27 @@ WRONG_GENERATOR = {
         ),
     ),
     "activations of the layer itself": Wrong(
-        {"form", "whole", "last", "below"},
+        {"last", "below"},
         "shape",
         change(GENERATOR, "A) → {l - 1: a for l, a in A.items()})", "kinds), {l  → kinds), {l "),
     ),
     "last layer only": Wrong(
-        {"form", "whole", "below"},
+        {"below"},
         "is missing",
         change(GENERATOR, "backpropagate(delta, W, z, kinds) → {len(W): delta}"),
     ),
     "transposed": Wrong(
-        {"form", "whole", "last", "below"},
+        {"last", "below"},
         "",
         change(
             GENERATOR, "return weight → return {l: g.T for l, g in weight", "kinds), A) → kinds), A).items()}"
         ),
     ),
     "zeros in the layers": Wrong(
-        {"whole", "last", "below"}, "off by", change(GENERATOR, "delta = dL_dg → delta = 0 * dL_dg")
+        {"last", "below"}, "off by", change(GENERATOR, "delta = dL_dg → delta = 0 * dL_dg")
     ),
     "ones in the layers": Wrong(
-        {"whole", "last", "below"},
+        {"last", "below"},
         "off by",
         change(
             GENERATOR,
@@ -665,7 +656,7 @@ def wrong_updates(plain: str, theta: str, sign: str, other: str, against: str, t
             + f"    return {{l: w.add_(gradients[{theta!r}][l], alpha={sign}alpha) for l, w in {theta}.items()}}\n",
         ),
         "in place, nothing returned": Wrong(
-            {"form", "kept", "direction", "gradient", "rate", "start"},
+            {"kept", "direction", "gradient", "rate", "start"},
             "`return`",
             head + in_place.replace(f"    return {theta}\n", ""),
         ),
@@ -683,7 +674,7 @@ def wrong_updates(plain: str, theta: str, sign: str, other: str, against: str, t
             head + f"    return {{l: 0 * w for l, w in {theta}.items()}}\n",
         ),
         "first layer only": Wrong(
-            {"form", "direction", "gradient", "rate", "start"},
+            {"direction", "gradient", "rate", "start"},
             "[2] is missing",
             head + f"    return {{1: {theta}[1] {sign} {step}[1]}}\n",
         ),

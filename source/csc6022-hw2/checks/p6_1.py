@@ -83,7 +83,9 @@ def data(item: Item) -> None:
             expect(differ(noise, noise_other, 0, 1e-6) > 0).is_true("two seeds give the same noise")
 
     @item.visible_check(
-        "X is standard normal, its columns independent", means="right", hint="draw (n, 2) standard normal numbers"
+        "X is standard normal, its columns independent",
+        means="right",
+        hint="draw (n, 2) standard normal numbers",
     )
     def _(student: Student) -> None:
         X, _ = drawn(student, 4000, 11)
@@ -158,9 +160,7 @@ def scaling(item: Item) -> None:
     def _(student: Student) -> None:
         for train, _ in tables():
             own = scaled(student, train, train)
-            expect(own.mean(0), "the mean of the scaled training data").close_to(
-                0 * own.mean(0), atol=1e-4
-            )
+            expect(own.mean(0), "the mean of the scaled training data").close_to(0 * own.mean(0), atol=1e-4)
             sds = own.std(0, correction=0), own.std(0)
             expect(any(differ(sd, torch.ones_like(sd), 0, 1e-4) == 0 for sd in sds)).is_true(
                 f"the scaled training data have standard deviations {listed(sds[0])}, not 1"
@@ -254,7 +254,9 @@ def backprop(item: Item) -> None:
         expect(float(values[1, 0]), "σ(−1)").close_to(0.2689414, rtol=1e-4)
 
     @item.visible_check(
-        "a worked example of `forward`", means="right", hint="z = W x + b and f = v·a + c, for every row x of X"
+        "a worked example of `forward`",
+        means="right",
+        hint="z = W x + b and f = v·a + c, for every row x of X",
     )
     def _(student: Student) -> None:
         params, X, _ = network(3, 2, 4)
@@ -310,7 +312,9 @@ def backprop(item: Item) -> None:
                 want[n, h] = slope(error)
         expect_proportional(of_backprop(student, params, X, y, "s", (N, H)), want, '"s"')
 
-    @item.check("for your information: no automatic differentiation", points=0, hint="write down what you derived")
+    @item.check(
+        "for your information: no automatic differentiation", points=0, hint="write down what you derived"
+    )
     def _(student: Student) -> None:
         call(student.backprop.expect_by_hand, *network(*SIZES[0]))
 
@@ -323,7 +327,11 @@ def waves(*shape: int, start: float) -> Tensor:
 def network(N: int, D: int, H: int) -> tuple[Params, Tensor, Tensor]:
     """Parameters, inputs and targets."""
     params = {"W": 1.3 * waves(H, D, start=0.3), "b": waves(H, start=1.1), "v": 1.5 * waves(H, start=2.3)}
-    return {**params, "c": torch.tensor([0.4]).double()}, waves(N, D, start=0.7) * 1.4, waves(N, start=0.2) * 2
+    return (
+        {**params, "c": torch.tensor([0.4]).double()},
+        waves(N, D, start=0.7) * 1.4,
+        waves(N, start=0.2) * 2,
+    )
 
 
 def hidden_and_output(student: Student, params: Params, X: Tensor) -> tuple[Tensor, Tensor]:
@@ -430,7 +438,9 @@ def decay(item: Item) -> None:
         expect(change, 'the largest change of "W" by λ').at_least(1e-9)
 
     @item.visible_check(
-        "with λ = 0 the gradients are those of your `backprop`", means="consistent", hint="J is a sum of two terms"
+        "with λ = 0 the gradients are those of your `backprop`",
+        means="consistent",
+        hint="J is a sum of two terms",
     )
     def _(student: Student) -> None:
         for sizes in SIZES:
@@ -441,7 +451,11 @@ def decay(item: Item) -> None:
                 expect(own, f'with λ = 0 "{key}"').close_to(known)
 
     for keys, name, hint in (
-        (("W", "v"), "what λ adds for the weights", "derive the penalty by one weight; what belongs to the data stays"),
+        (
+            ("W", "v"),
+            "what λ adds for the weights",
+            "derive the penalty by one weight; what belongs to the data stays",
+        ),
         (("b", "c"), "what λ adds for the biases", "which parameters does the penalty contain?"),
     ):
 
@@ -457,10 +471,14 @@ def decay(item: Item) -> None:
                     for key in keys:
                         with about(f"λ = {lam:g}"):
                             expect_slopes(
-                                much[key] - without[key], penalty_slopes(params, key, lam), f'its part of "{key}"'
+                                much[key] - without[key],
+                                penalty_slopes(params, key, lam),
+                                f'its part of "{key}"',
                             )
 
-    @item.check("for your information: no automatic differentiation", points=0, hint="the penalty is a sum of squares")
+    @item.check(
+        "for your information: no automatic differentiation", points=0, hint="the penalty is a sum of squares"
+    )
     def _(student: Student) -> None:
         call(student.gradients.expect_by_hand, *network(*SIZES[1]), 0.1)
 
@@ -532,7 +550,9 @@ def error_checks(item: Item) -> None:
         expect(own_error(student, y + 7, f + 7), "with 7 added to y and f the error").close_to(once)
 
     @item.visible_check(
-        "misses twice as large make four times the normalised error", means="consistent", hint="misses are squared"
+        "misses twice as large make four times the normalised error",
+        means="consistent",
+        hint="misses are squared",
     )
     def _(student: Student) -> None:
         y, miss = 3 * waves(9, start=0.5) + 4, waves(9, start=1.5)
@@ -595,7 +615,14 @@ def step_checks(item: Item) -> None:
 
 
 def stepped(
-    student: Student, params: Params, velocity: Params, X: Tensor, y: Tensor, lam: float, lr: float, momentum: float
+    student: Student,
+    params: Params,
+    velocity: Params,
+    X: Tensor,
+    y: Tensor,
+    lam: float,
+    lr: float,
+    momentum: float,
 ) -> tuple[Params, Params]:
     """The student's step: the new parameters and the new velocity."""
     pair = call(student.step, params, velocity, X, y, lam, lr, momentum)
@@ -612,7 +639,9 @@ def expect_parts(own: Tensor, want: Tensor, name: str, other: str) -> None:
     k = ratio(own, want)
     expect(k is None).is_true(f"{name} is {k or 0:.3g} times {other}")
     place = int((own - want).abs().argmax())
-    raise CheckFailed(f"{name} is {own.view(-1)[place]:.4g} in one entry; {other} is {want.view(-1)[place]:.4g}")
+    raise CheckFailed(
+        f"{name} is {own.view(-1)[place]:.4g} in one entry; {other} is {want.view(-1)[place]:.4g}"
+    )
 
 
 PARAMETERS = ("W", "b", "v", "c")
@@ -695,7 +724,9 @@ def fit_checks(item: Item) -> None:
         once, other = fitted(student, epochs=3)[0], fitted(student, epochs=3, test=(0.5, -1.0))[0]
         expect(alike(once, other)).is_true("with another test set the weights are others")
 
-    @item.visible_check("λ has a part in the training", means="consistent", hint="hand `lam` on to every step")
+    @item.visible_check(
+        "λ has a part in the training", means="consistent", hint="hand `lam` on to every step"
+    )
     def _(student: Student) -> None:
         once, more = fitted(student, epochs=3)[0], fitted(student, epochs=3, lam=0.5)[0]
         if alike(once, more) and not alike(own_steps(student, lam=1e-4), own_steps(student, lam=0.5)):
@@ -733,7 +764,9 @@ def fitted(
         "`fit` should return the parameters and a history"
     )
     shapes = {"W": (HIDDEN, 2), "b": (HIDDEN,), "v": (HIDDEN,), "c": (1,)}
-    params = shaped(pair[0], {key: torch.zeros(shape) for key, shape in shapes.items()}, "fit", "after training ")
+    params = shaped(
+        pair[0], {key: torch.zeros(shape) for key, shape in shapes.items()}, "fit", "after training "
+    )
     history = {}
     for name in ("train", "test"):
         history[name] = numbers(entry(pair[1], name, "fit"), f'the history "{name}"').reshape(-1)
@@ -785,7 +818,9 @@ def units(item: Item) -> None:
     def _(student: Student) -> None:
         errors = table(student)
         for size, values in errors.items():
-            expect(len(values) >= 5).is_true(f"with {size} hidden units there are {len(values)} draws, fewer than 5")
+            expect(len(values) >= 5).is_true(
+                f"with {size} hidden units there are {len(values)} draws, fewer than 5"
+            )
             expect(float(values.std()) > 1e-6 * float(values.abs().max())).is_true(
                 f"with {size} hidden units all draws have the same error"
             )

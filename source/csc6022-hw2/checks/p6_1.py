@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ def data(item: Item) -> None:
         t = torch.linspace(-2, 2, 9).double()
         floor = means(student, torch.stack([t, t], 1))
         low, high = float(floor.min()), float(floor.max())
-        expect(-1e-6 <= low and high <= 1 + 1e-6).is_true(f"it reaches from {low:.3g} to {high:.3g} there")
+        expect(low >= -1e-6 and high <= 1 + 1e-6).is_true(f"it reaches from {low:.3g} to {high:.3g} there")
         expect(bool((floor.diff() > 0).all())).is_true("it does not rise with x₁ + x₂")
         expect(float(floor[4]), "at (0, 0) it").close_to(0.5)
 
@@ -277,7 +278,8 @@ def backprop(item: Item) -> None:
                 result = call(student.backprop, params, X, y)
                 expect_size(entry(result, key, "backprop"), f'"{key}"', params[key].shape)
                 own = numbers(result[key], f'"{key}"').reshape(params[key].shape)
-                expect_slopes(own, differences(student, params, X, y, key), f'"{key}"')
+                want = slopes(partial(error_with, student, params, X, y, key), params[key])
+                expect_slopes(own, want, f'"{key}"')
 
     @item.visible_check(
         "δ is in proportion to what central differences of the mean squared error give",
@@ -287,10 +289,7 @@ def backprop(item: Item) -> None:
     def _(student: Student) -> None:
         params, X, y = network(*SIZES[0])
         _, f = hidden_and_output(student, params, X)
-        one = torch.eye(len(y)).double()
-        want = torch.tensor(
-            [slope(lambda t, n=n: float(((f + t * one[n] - y) ** 2).mean())) for n in range(len(y))]
-        )
+        want = slopes(lambda f: float(((f - y) ** 2).mean()), f)
         expect_proportional(of_backprop(student, params, X, y, "delta", (len(y),)), want, '"delta"')
 
     @item.visible_check(
@@ -301,15 +300,10 @@ def backprop(item: Item) -> None:
     def _(student: Student) -> None:
         params, X, y = network(*SIZES[1])
         N, H = len(y), len(params["v"])
-        want = torch.zeros(N, H).double()
-        for n in range(N):  # only row n of z is moved: by the biases, with that row alone
-            for h in range(H):
-
-                def error(t: float, n: int = n, h: int = h) -> float:
-                    moved = {**params, "b": params["b"] + t * torch.eye(H).double()[h]}
-                    return squared_error(student, moved, X[n : n + 1], y[n : n + 1])
-
-                want[n, h] = slope(error)
+        rows = [(X[n : n + 1], y[n : n + 1]) for n in range(N)]  # row n of z alone is moved, by the biases
+        want = torch.stack(
+            [slopes(partial(error_with, student, params, *row, "b"), params["b"]) for row in rows]
+        )
         expect_proportional(of_backprop(student, params, X, y, "s", (N, H)), want, '"s"')
 
     @item.check(
@@ -352,22 +346,24 @@ def of_backprop(
     return numbers(value, f'"{key}"').reshape(shape)
 
 
-def squared_error(student: Student, params: Params, X: Tensor, y: Tensor) -> float:
-    """The mean squared error of the student's network."""
-    return float(((hidden_and_output(student, params, X)[1] - y) ** 2).mean())
+def error_with(student: Student, params: Params, X: Tensor, y: Tensor, key: str, value: Tensor) -> float:
+    """The mean squared error of the student's network with another value of one parameter."""
+    return float(((hidden_and_output(student, {**params, key: value}, X)[1] - y) ** 2).mean())
 
 
-def differences(student: Student, params: Params, X: Tensor, y: Tensor, key: str) -> Tensor:
-    """How the student's mean squared error changes with each entry of one parameter."""
-    value = params[key]
-    slopes = torch.zeros_like(value)
-    for place in range(value.numel()):
-        one = torch.zeros_like(value)
-        one.view(-1)[place] = 1
-        slopes.view(-1)[place] = slope(
-            lambda t, one=one: squared_error(student, {**params, key: value + t * one}, X, y)
-        )
-    return slopes
+def slopes(f: Callable[[Tensor], float], at: Tensor) -> Tensor:
+    """How f changes with each entry of its argument, by central differences: of the shape of `at`.
+
+    >>> slopes(lambda x: float((x**2).sum()), torch.tensor([1.0, 3.0]).double()).round(decimals=6).tolist()
+    [2.0, 6.0]
+    """
+    units = torch.eye(at.numel()).double().reshape(-1, *at.shape)
+    values = [slope(partial(_moved, f, at, one)) for one in units]
+    return torch.tensor(values, dtype=torch.float64).reshape(at.shape)
+
+
+def _moved(f: Callable[[Tensor], float], at: Tensor, along: Tensor, t: float) -> float:
+    return f(at + t * along)
 
 
 def slope(f: Callable[[float], float], h: float = 0.02) -> float:
@@ -469,12 +465,9 @@ def decay(item: Item) -> None:
                 for lam in (0.05, 0.8):
                     much = own_gradients(student, params, X, y, lam)
                     for key in keys:
+                        want = slopes(partial(penalty_with, params, lam, key), params[key])
                         with about(f"λ = {lam:g}"):
-                            expect_slopes(
-                                much[key] - without[key],
-                                penalty_slopes(params, key, lam),
-                                f'its part of "{key}"',
-                            )
+                            expect_slopes(much[key] - without[key], want, f'its part of "{key}"')
 
     @item.check(
         "for your information: no automatic differentiation", points=0, hint="the penalty is a sum of squares"
@@ -499,17 +492,10 @@ def shaped(result: Any, params: Params, function: str, what: str = "") -> Params
     return values
 
 
-def penalty_slopes(params: Params, key: str, lam: float) -> Tensor:
-    """How λ · (sum of squared weights) changes with each entry of one parameter."""
-
-    def penalty(t: float, place: int) -> float:
-        moved = {name: value.clone() for name, value in params.items()}
-        moved[key].view(-1)[place] += t
-        return lam * float((moved["W"] ** 2).sum() + (moved["v"] ** 2).sum())
-
-    size = params[key].numel()
-    slopes = [slope(lambda t, place=place: penalty(t, place)) for place in range(size)]
-    return torch.tensor(slopes, dtype=torch.float64).reshape(params[key].shape)
+def penalty_with(params: Params, lam: float, key: str, value: Tensor) -> float:
+    """λ · (sum of squared weights), with another value of one parameter."""
+    params = {**params, key: value}
+    return lam * float((params["W"] ** 2).sum() + (params["v"] ** 2).sum())
 
 
 # -- 6.1e, training --------------------------------------------------------------------------------------

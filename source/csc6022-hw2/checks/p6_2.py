@@ -20,7 +20,7 @@ from chainrule.lesson import CheckFailed, Item, expect
 from chainrule.lesson.calls import about
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import Model, Student, printable, returned
-from checks.p6_1 import expect_parts, expect_slopes, slope, waves
+from checks.p6_1 import expect_parts, expect_slopes, slopes, waves
 
 Net = Callable[[Tensor, Sequence[Tensor]], Tensor]  # of pictures and six parameters; raises CheckFailed
 
@@ -216,7 +216,7 @@ def expect_parameters(state: Mapping[str, Tensor], sizes: Sizes) -> list[str]:
     """A network's parameters have the sizes that its arguments say; their names, in the order of `Sizes.shapes`."""
     expect(bool(state)).is_true("the network knows no parameters: assign its layers to self in __init__")
     by_size = {value.numel(): name for name, value in state.items()}
-    arguments = f"in_channel={sizes.channels}, channel_1={sizes.first}, channel_2={sizes.second}, {sizes.classes} classes"
+    arguments = f"in_channel={sizes.channels}, channel_1={sizes.first}, channel_2={sizes.second}"
     names = []
     for role, shape in zip(ROLES, sizes.shapes, strict=True):
         n = math.prod(shape)
@@ -457,9 +457,7 @@ class Regression(NamedTuple):
 
     def slopes(self) -> Tensor:
         """How the loss changes with each of the weights at the start, by central differences: (4, 7)."""
-        units = torch.eye(self.start.numel()).double().reshape(-1, *self.start.shape)
-        values = [slope(lambda t, one=one: self.loss(self.start + t * one)) for one in units]
-        return torch.tensor(values, dtype=torch.float64).reshape(self.start.shape)
+        return slopes(self.loss, self.start)
 
     def rows(self, first: int, last: int) -> Regression:
         return self._replace(x=self.x[first:last], y=self.y[first:last])
@@ -494,7 +492,7 @@ def step(item: Item) -> None:
     def _(student: Student) -> None:
         x, y = torch.eye(4, 6), torch.tensor([0, 1, 2, 0])
         params = [torch.zeros(4, 6), torch.zeros(4)]
-        (weight, bias), losses = student.rehearse_steps(params, [(x, y)] * 3, 0.5)
+        (weight, bias), _ = student.rehearse_steps(params, [(x, y)] * 3, 0.5)
         loss = float(F.cross_entropy(x.double() @ numbers(weight, "the weight").T + bias, y))
         expect(loss < 1.386).is_true(
             f"the loss was log 4 = 1.386 before the steps and is {loss:.3f} after them"

@@ -187,10 +187,12 @@ def scaling(item: Item) -> None:
     )
     def _(student: Student) -> None:
         for train, test in tables():
-            one, other = test[:4], test[3:7]
+            one, other = train[:4], test[3:7]  # the other ones are far outside
             middle = scaled(student, (one + other) / 2, train)
             ends = scaled(student, one, train), scaled(student, other, train)
             expect(middle, "a point half-way between two others").close_to((ends[0] + ends[1]) / 2)
+            ordered = bool((((ends[1] - ends[0]) * (other - one)) > 0).all())
+            expect(ordered).is_true("the larger of two values is the smaller one when scaled")
 
 
 def tables() -> list[tuple[Tensor, Tensor]]:
@@ -321,11 +323,11 @@ def waves(*shape: int, start: float) -> Tensor:
 def network(N: int, D: int, H: int) -> tuple[Params, Tensor, Tensor]:
     """Parameters, inputs and targets."""
     params = {"W": 1.3 * waves(H, D, start=0.3), "b": waves(H, start=1.1), "v": 1.5 * waves(H, start=2.3)}
-    return (
-        {**params, "c": torch.tensor([0.4]).double()},
-        waves(N, D, start=0.7) * 1.4,
-        waves(N, start=0.2) * 2,
-    )
+    X, y = 1.4 * waves(N, D, start=0.7), 2 * waves(N, start=0.2)
+    y = (
+        y - 1.5 if D > 2 else y + 1.5
+    )  # so that errors are mostly positive in one example, negative in another
+    return {**params, "c": torch.tensor([0.4]).double()}, X, y
 
 
 def hidden_and_output(student: Student, params: Params, X: Tensor) -> tuple[Tensor, Tensor]:

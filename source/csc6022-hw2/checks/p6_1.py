@@ -400,6 +400,9 @@ def expect_proportional(own: Tensor, want: Tensor, name: str) -> None:
     expect(bool(own.any())).is_true(f"{name} is 0 everywhere")
     share = own / torch.where(want.abs() > 1e-6, want, torch.inf)
     worst = share.flatten()[want.flatten().abs() > 1e-3]
+    expect(len(worst) > 0).is_true(
+        f"differences for {name} are 0: the error does not change with it in your forward"
+    )
     raise CheckFailed(
         f"{name} is between {float(worst.min()):.3g} and {float(worst.max()):.3g} times what differences give: "
         "the factor should be the same for all entries"

@@ -71,8 +71,7 @@ def test_a_mistake_in_flatten_costs_nothing_in_the_networks(name: str, folder: P
 @pytest.mark.parametrize("name", [name for name in answers.WRONG_WARM_UP if name.startswith("28")])
 def test_a_mistake_in_the_fan_in_costs_nothing_more(name: str, folder: Path) -> None:
     lost = judge("p6_2b-init", folder, {"p6_2a-code": answers.WRONG_WARM_UP[name].source})
-    assert set(lost) <= {"first loss"}
-    assert sum(check.points for check in lost.values()) == 0
+    assert lost == {}
 
 
 def test_checks_of_random_numbers_hardly_ever_fail_by_chance(folder: Path) -> None:
@@ -116,7 +115,7 @@ def judge_trained(part: str, folder: Path, changed: dict[str, str]) -> set[str]:
 
 @pytest.mark.parametrize("part", TRAINED)
 def test_an_untrained_network_is_trained_by_us(part: str, folder: Path) -> None:
-    assert judge_trained(part, folder, {}) == {"told"}
+    assert judge_trained(part, folder, {}) == set()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +129,7 @@ def test_an_untrained_network_is_trained_by_us(part: str, folder: Path) -> None:
 def test_training_that_moves_nothing_earns_no_accuracy(
     part: str, cell: str, source: str, folder: Path
 ) -> None:
-    assert judge_trained(part, folder, {cell: source}) == {"told", "reached"}
+    assert judge_trained(part, folder, {cell: source}) == {"reached"}
 
 
 @pytest.mark.parametrize(
@@ -145,7 +144,7 @@ def test_training_that_moves_nothing_earns_no_accuracy(
 def test_a_mistake_in_the_network_costs_nothing_in_its_accuracy(
     part: str, cell: str, source: str, folder: Path
 ) -> None:
-    assert judge_trained(part, folder, {cell: source}) == {"told"}
+    assert judge_trained(part, folder, {cell: source}) == set()
 
 
 def open_accuracy(folder: Path, model: Any, found: bool) -> dict[str, CheckResult]:
@@ -158,7 +157,7 @@ def test_accuracy_of_the_open_network_is_counted_in_stages(
     names = REHEARSAL.run(["p6_2-imports", "p6_2e-code"])
     model = names["OpenNetwork"]()
     lost = open_accuracy(folder, model, False)
-    assert set(lost) == {"told", "50", "60", "70"}
+    assert set(lost) == {"50", "60", "70"}
     assert "no p6_2_open.safetensors was handed in" in lost["50"].message
     assert "handed in" not in open_accuracy(folder, model, True)["50"].message
     for accuracy, expected in (
@@ -169,7 +168,7 @@ def test_accuracy_of_the_open_network_is_counted_in_stages(
     ):
         judge_module = load(HW2, "judging.csc6022_hw2.p6_2_cnn")  # that is in memory now
         monkeypatch.setattr(judge_module, "accuracy_on_test", lambda model, a=accuracy: a)
-        assert set(open_accuracy(folder, model, True)) - {"told"} == expected
+        assert set(open_accuracy(folder, model, True)) == expected
 
 
 def test_handed_in_weights_are_loaded_and_reach_the_bar(folder: Path, tmp_path: Path) -> None:

@@ -6,11 +6,9 @@ from chainrule.authoring.answers import Exercise, Problem, Sources, Wrong, chang
 
 # Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
-    "p6_1a-data": ("(form)", "mean", "X", "noise"),
-    "p6_1b-scaling": ("(form)", "train", "test"),
+    "p6_1a-data": ("mean", "X", "noise"),
+    "p6_1b-scaling": ("train", "test"),
     "p6_1c-backprop": (
-        "(shapes)",
-        "(numeric)",
         "(hand)",
         "sigma",
         "forward",
@@ -21,9 +19,9 @@ CHECKS = {
         "biases",
         "factor",
     ),
-    "p6_1d-decay": ("(form)", "(hand)", "decay", "biases", "data"),
-    "p6_1e-training": ("(form)", "error", "velocity", "params", "history", "arguments", "accuracy"),
-    "p6_1g-units": ("(form)", "table", "errors", "smallest"),
+    "p6_1d-decay": ("(hand)", "decay", "biases", "data"),
+    "p6_1e-training": ("error", "velocity", "params", "history", "arguments", "accuracy"),
+    "p6_1g-units": ("table", "errors", "smallest"),
 }
 
 # -- 6.1a, the data --------------------------------------------------------------------------------------

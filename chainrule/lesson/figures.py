@@ -29,7 +29,7 @@ P = ParamSpec("P")
 
 DPI = 110
 SHARPNESS = 2  # pixels of the file for one of the page
-DRAW_SECONDS = 60.0  # far above what any figure needs
+DRAW_SECONDS = 300.0  # far above what any figure needs, those that train included
 WIDTH = 820  # pixels, so every figure is 7.5 in wide
 MARGIN = 12  # pixels left free at the edges
 INK, SOFT, ACCENT = "#222222", "#5a5a5a", "#d55e00"

@@ -199,7 +199,7 @@ def expect_running_statistics(model: Model, x: Tensor) -> None:
         model.load({name: was})
     for block in found:  # layers that give 0 everywhere: mean and variance of the batch are 0
         fill(model, block.layer, weight=0.0, bias=0.0)
-    was = model.state()
+    old = model.state()
     for _ in range(2):
         model.forward(x, training=True)
     now = model.state()
@@ -207,9 +207,9 @@ def expect_running_statistics(model: Model, x: Tensor) -> None:
         assert block.norm is not None
         for role in STATISTICS:
             name = block.norm.parameters[role]
-            if not bool(was[name].any()):
+            if not bool(old[name].any()):
                 continue  # a running mean of 0 stays 0
-            left = float((now[name].abs().sum() / was[name].abs().sum()).sqrt())
+            left = float((now[name].abs().sum() / old[name].abs().sum()).sqrt())
             expect(left < 0.999).is_true(
                 f"the {role} of BatchNorm {place} does not follow the batches in training mode"
             )
@@ -327,7 +327,7 @@ def mlp(item: Item) -> None:
         expect_registered(linear)
 
     @item.visible_check(
-        "the constructor's arguments set every size and the dropout rate",
+        "sizes and dropout rate are those that the constructor is given",
         means="right",
         hint="use input_dim, hidden1, hidden2, output_dim and dropout_p instead of numbers",
     )
@@ -529,7 +529,7 @@ def training(item: Item) -> None:
         )
 
     @item.visible_check(
-        "every epoch trains in training mode, every evaluation runs in eval mode",
+        "training steps run in training mode, evaluations in eval mode, epoch after epoch",
         means="right",
         hint="model.train() at the start of every epoch, model.eval() in compute_accuracy",
     )

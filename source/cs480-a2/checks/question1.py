@@ -585,7 +585,7 @@ def functions(item: Item) -> None:
     @item.visible_check(
         "entropy: a key that gets everything leaves 0, and a weight of 0 adds nothing",
         means="right",
-        hint="0 · log 0 is NaN for a computer: torch.special.entr, torch.where or a tiny number inside the logarithm",
+        hint="0 · log 0 is NaN for a computer: leave zeros out, or use torch.special.entr",
     )
     def _(student: Student) -> None:
         value = call(student, "entropy", torch.tensor([[1.0, 0, 0], [0, 0.5, 0.5]], dtype=torch.float64))

@@ -199,7 +199,7 @@ def expect_running_statistics(model: Model, x: Tensor) -> None:
         model.load({name: was})
     for block in found:  # layers that give 0 everywhere: mean and variance of the batch are 0
         fill(model, block.layer, weight=0.0, bias=0.0)
-    was = model.state()
+    old = model.state()
     for _ in range(2):
         model.forward(x, training=True)
     now = model.state()
@@ -207,9 +207,9 @@ def expect_running_statistics(model: Model, x: Tensor) -> None:
         assert block.norm is not None
         for role in STATISTICS:
             name = block.norm.parameters[role]
-            if not bool(was[name].any()):
+            if not bool(old[name].any()):
                 continue  # a running mean of 0 stays 0
-            left = float((now[name].abs().sum() / was[name].abs().sum()).sqrt())
+            left = float((now[name].abs().sum() / old[name].abs().sum()).sqrt())
             expect(left < 0.999).is_true(
                 f"the {role} of BatchNorm {place} does not follow the batches in training mode"
             )
@@ -327,9 +327,9 @@ def mlp(item: Item) -> None:
         expect_registered(linear)
 
     @item.visible_check(
-        "the constructor's arguments set every size and the dropout rate",
+        "sizes and dropout rate are those that the constructor is given",
         means="right",
-        hint="use input_dim, hidden1, hidden2, output_dim and dropout_p instead of numbers",
+        hint="no numbers in the layers, but input_dim, hidden1, hidden2, output_dim and dropout_p",
     )
     def _(student: Student) -> None:
         small = student.MLP(input_dim=30, hidden1=9, hidden2=8, output_dim=7)
@@ -373,8 +373,8 @@ def cnn(item: Item) -> None:
     def _(student: Student) -> None:
         model = student.CNN()
         weighted = [block.layer for block in blocks(model, PICTURES)]
-        kinds = [layer.kind for layer in weighted]
-        expect(kinds, "the list of layers with weights").equals(["conv2d", "conv2d", "linear"])
+        wanted = ["conv2d", "conv2d", "linear"]
+        expect([one.kind for one in weighted], "the list of layers with weights").equals(wanted)
         state = model.state()
         for place, (layer, filters, side) in enumerate(zip(weighted, (16, 32), (5, 3), strict=False), 1):
             found = state[layer.parameters["weight"]].shape
@@ -403,6 +403,7 @@ CNN_EXAMPLE = (-44.7747, 20.607, -13.4744, 35.0384, -33.4369, 35.9115, 0.9675, 2
 # -- the training loop -----------------------------------------------------------------------------------
 
 W, B = waves(7, 4, 6).float(), waves(8, 4).float()
+START = {"0.weight": W, "0.bias": B}
 X, Y = 1.5 * waves(9, 10, 6).float(), torch.tensor([2, 0, 3, 1, 1, 3, 0, 2, 2, 1])  # batches of 4, 4 and 2
 FAR, FAR_LABELS = 1.5 * waves(4, 7, 6).float(), torch.tensor([0, 1, 2, 3, 0, 1, 2])  # for the test loader
 
@@ -421,11 +422,11 @@ def training(item: Item) -> None:
 
     def trained(student: Student, x: Tensor, y: Tensor, **arguments: Any) -> Tensor:
         """Weights and biases, (4, 7), of a Linear layer that the student's loop has trained in batches of 4."""
-        model = student.make_network(("Linear", 6, 4), state={"0.weight": W, "0.bias": B})
+        model = student.make_network(("Linear", 6, 4), state=START)
         loaders = student.make_loader(x, y, batch=4), student.make_loader(FAR, FAR_LABELS, batch=4)
         student.train(model, *loaders, device="cpu", **arguments)
         after = model.state()
-        return torch.cat([after["0.weight"], after["0.bias"][:, None]], 1)
+        return torch.cat([after[name].reshape(4, -1) for name in START], 1)
 
     def expect_step(found: Tensor, wanted: Tensor, which: str, others: dict[str, Tensor]) -> None:
         """The step is what it should be; otherwise say what it is."""
@@ -455,11 +456,9 @@ def training(item: Item) -> None:
         model = student.make_network(
             ("Linear", 6, 4), state={"0.weight": torch.zeros(4, 6), "0.bias": torch.zeros(4)}
         )
-        train_loader = student.make_loader(x, y, batch=4)
-        test_loader = student.make_loader(
-            x.roll(2, 1), y, batch=4
-        )  # inputs 4 and 5 are for these pictures alone
-        student.train(model, train_loader, test_loader, epochs=3, device="cpu")
+        ours = student.make_loader(x, y, 4)
+        others = student.make_loader(x.roll(2, 1), y, batch=4)  # inputs 4 and 5 are for these pictures alone
+        student.train(model, ours, others, epochs=3, device="cpu")
         weight = model.state()["0.weight"]
         expect(bool(weight.any())).is_true("after three epochs the weights are what they were")
         expect(not weight[:, 4:].any()).is_true(
@@ -529,9 +528,9 @@ def training(item: Item) -> None:
         )
 
     @item.visible_check(
-        "every epoch trains in training mode, every evaluation runs in eval mode",
+        "training steps run in training mode, evaluations in eval mode, epoch after epoch",
         means="right",
-        hint="model.train() at the start of every epoch, model.eval() in compute_accuracy",
+        hint="model.train() before the batches of each epoch, model.eval() in compute_accuracy",
     )
     def _(student: Student) -> None:
         # Dropout(1) leaves nothing in training mode, so zero weights stay 0; BatchNorm keeps account of what it sees in
@@ -583,7 +582,7 @@ def training(item: Item) -> None:
         hint="the last test accuracy is that of compute_accuracy after the last epoch",
     )
     def _(student: Student) -> None:
-        model = student.make_network(("Linear", 6, 4), state={"0.weight": W, "0.bias": B})
+        model = student.make_network(("Linear", 6, 4), state=START)
         loaders = student.make_loader(X, Y, batch=4), student.make_loader(FAR, FAR_LABELS, batch=4)
         history = student.train(model, *loaders, epochs=3, device="cpu")
         if not isinstance(history, dict):

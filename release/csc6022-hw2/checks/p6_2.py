@@ -402,7 +402,7 @@ def init(item: Item) -> None:
         loss = float(F.cross_entropy(scores.double(), y))
         expect(2.2 < loss < 2.5).is_true(f"the first loss is {loss:.3f}")
 
-    @item.visible_check("all biases start at zero", means="right", hint="zero_bias(size)")
+    @item.visible_check("every bias starts at zero", means="right", hint="zero_bias(size)")
     def _(student: Student) -> None:
         for layer, bias in enumerate(started(student)[1::2], 1):
             expect(float(bias.abs().max()), f"the largest bias of layer {layer}").equals(0.0)
@@ -788,7 +788,7 @@ def training(item: Item) -> None:
             )
 
     @item.visible_check(
-        "the losses of all steps come back",
+        "a loss for every step comes back, that of its batch",
         means="consistent",
         hint="losses.append(loss.item()) in every step",
     )

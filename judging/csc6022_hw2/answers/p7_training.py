@@ -6,15 +6,15 @@ from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
-    "p7_8-shift": ("form", "input", "labels"),
-    "p7_8-smoothing": ("form", "mass", "padding", "loss", "gradient"),
-    "p7_9-schedule": ("form", "shape", "scale", "zero"),
-    "p7_10-batches": ("form", "pairs"),
-    "p7_10-epoch": ("form", "steps", "mode", "report"),
-    "p7_11-greedy": ("form", "path", "start", "mode"),
-    "p7_11-copy": ("told", "learnt"),
-    "p7_12-choice": ("form", "choice"),
-    "p7_12-dates": ("told", "learnt"),
+    "p7_8-shift": ("input", "labels"),
+    "p7_8-smoothing": ("mass", "padding", "loss", "gradient"),
+    "p7_9-schedule": ("shape", "scale", "zero"),
+    "p7_10-batches": ("pairs",),
+    "p7_10-epoch": ("steps", "mode", "report"),
+    "p7_11-greedy": ("path", "start", "mode"),
+    "p7_11-copy": ("learnt",),
+    "p7_12-choice": ("choice",),
+    "p7_12-dates": ("learnt",),
 }
 
 
@@ -49,17 +49,13 @@ WRONG_SHIFT = {
     "the other way round": Wrong(
         {"input", "labels"}, "without the first", shift("tokens[:, 1:], tokens[:, :-1]")
     ),
-    "the whole sequence twice": Wrong({"form", "input", "labels"}, "not shifted", shift("tokens, tokens")),
-    "the input keeps its last token": Wrong({"form", "input"}, "not shifted", shift("tokens, tokens[:, 1:]")),
-    "the labels wrap around": Wrong(
-        {"form", "labels"}, "wrap around", shift("tokens[:, :-1], tokens.roll(-1, 1)")
-    ),
-    "the batch is shifted": Wrong(
-        {"form", "input", "labels"}, "the batch is", shift("tokens[:-1], tokens[1:]")
-    ),
-    "shifted by two": Wrong({"form", "labels"}, "by two", shift("tokens[:, :-1], tokens[:, 2:]")),
-    "only the labels": Wrong({"form", "input", "labels"}, "not a pair", shift("tokens[:, 1:]")),
-    "nothing returned": Wrong({"form", "input", "labels"}, "`return`", shift("None")),
+    "the whole sequence twice": Wrong({"input", "labels"}, "not shifted", shift("tokens, tokens")),
+    "the input keeps its last token": Wrong({"input"}, "not shifted", shift("tokens, tokens[:, 1:]")),
+    "the labels wrap around": Wrong({"labels"}, "wrap around", shift("tokens[:, :-1], tokens.roll(-1, 1)")),
+    "the batch is shifted": Wrong({"input", "labels"}, "the batch is", shift("tokens[:-1], tokens[1:]")),
+    "shifted by two": Wrong({"labels"}, "by two", shift("tokens[:, :-1], tokens[:, 2:]")),
+    "only the labels": Wrong({"input", "labels"}, "not a pair", shift("tokens[:, 1:]")),
+    "nothing returned": Wrong({"input", "labels"}, "`return`", shift("None")),
     "zeros": Wrong({"input", "labels"}, "off by", shift("0 * tokens[:, 1:], 0 * tokens[:, 1:]")),
 }
 
@@ -229,7 +225,7 @@ WRONG_SMOOTHING = {
         smoothing('F.kl_div(log_probs, targets, reduction="sum") → -(targets * log_probs).sum()'),
     ),
     "0 log 0": Wrong(
-        {"form", "loss"},
+        {"loss"},
         "0 · log 0",
         smoothing(
             'F.kl_div(log_probs, targets, reduction="sum") → (targets * (targets.log() - log_probs)).sum()'
@@ -240,7 +236,7 @@ WRONG_SMOOTHING = {
         {"gradient"}, "no detach()", smoothing("F.kl_div(log_probs → F.kl_div(log_probs.detach()")
     ),
     "one number per sequence": Wrong(
-        {"form", "loss", "gradient"},
+        {"loss", "gradient"},
         "entries",
         smoothing(
             'F.kl_div(log_probs, targets, reduction="sum") → F.kl_div(log_probs, targets, reduction="none").sum((1, 2))'
@@ -257,7 +253,7 @@ WRONG_SMOOTHING = {
         smoothing("    return targets\n →     return 0 * targets + 1 / vocabulary\n"),
     ),
     "nothing returned": Wrong(
-        {"form", "mass", "padding", "loss", "gradient"},
+        {"mass", "padding", "loss", "gradient"},
         "`return`",
         smoothing("    return targets\n → ", "    return F →     F"),
     ),
@@ -329,11 +325,11 @@ WRONG_RATE = {
         "def learning_rate(step, d_model, warmup, factor=1.0):\n    return 0.001\n",
     ),
     "zero": Wrong(
-        {"form", "shape", "scale", "zero"},
+        {"shape", "scale", "zero"},
         "is 0",
         "def learning_rate(step, d_model, warmup, factor=1.0):\n    return 0.0\n",
     ),
-    "nothing returned": Wrong({"form", "shape", "scale", "zero"}, "`return`", rate("return → _ =")),
+    "nothing returned": Wrong({"shape", "scale", "zero"}, "`return`", rate("return → _ =")),
 }
 
 # -- 7.10 ------------------------------------------------------------------------------------------------
@@ -429,7 +425,7 @@ WRONG_BATCHES = {
             "return list(zip(source[order].chunk(size + 1), target[order].chunk(size + 1)))",
         ),
     ),
-    "nothing returned": Wrong({"form", "pairs"}, "no list", batches("pass")),
+    "nothing returned": Wrong({"pairs"}, "no list", batches("pass")),
 }
 
 EPOCH = """
@@ -510,16 +506,16 @@ WRONG_EPOCH = {
         ),
     ),
     "38 step before backward, after zero_grad": Wrong(
-        {"form", "steps"},
+        {"steps"},
         "the weights never change",
         epoch(
             "        loss.backward()\n        optimizer.step()\n →         optimizer.step()\n        loss.backward()\n"
         ),
     ),
-    "no step": Wrong({"form", "steps"}, "never change", epoch("        optimizer.step()\n → ")),
-    "no backward": Wrong({"form", "steps"}, "never change", epoch("        loss.backward()\n → ")),
+    "no step": Wrong({"steps"}, "never change", epoch("        optimizer.step()\n → ")),
+    "no backward": Wrong({"steps"}, "never change", epoch("        loss.backward()\n → ")),
     "no step, in eval mode": Wrong(
-        {"form", "steps", "mode"},
+        {"steps", "mode"},
         "that of eval mode",
         epoch("        optimizer.step()\n → ", "model.train() → model.eval()"),
     ),
@@ -538,7 +534,7 @@ WRONG_EPOCH = {
         {"report"}, "this is the sum over all tokens", epoch("return total / tokens → return total")
     ),
     "the last loss": Wrong({"report"}, "last batch", epoch("return total / tokens → return loss.item()")),
-    "nothing returned": Wrong({"form", "report"}, "nothing", epoch("return total / tokens → pass")),
+    "nothing returned": Wrong({"report"}, "nothing", epoch("return total / tokens → pass")),
     "no scheduler": Wrong({"steps"}, "scheduler.step() is missing", epoch("        scheduler.step()\n → ")),
     "scheduler once an epoch": Wrong(
         {"steps"},
@@ -564,7 +560,7 @@ WRONG_EPOCH = {
     "smoothing not passed on": Wrong(
         {"steps", "report"}, "smoothing is not used", epoch("labels, smoothing) → labels)")
     ),
-    "ascent": Wrong({"form", "steps"}, "larger, not smaller", epoch("loss.backward() → (-loss).backward()")),
+    "ascent": Wrong({"steps"}, "larger, not smaller", epoch("loss.backward() → (-loss).backward()")),
     "only the first batch": Wrong({"steps", "report"}, "first batch", epoch("in batches: → in batches[:1]:")),
 }
 
@@ -628,7 +624,7 @@ def greedy_decode(model, source, source_mask, max_len, start):
 
 WRONG_GREEDY = {
     "42 argmax over the batch": Wrong(
-        {"form", "path", "start", "mode"}, "Error", greedy("argmax(dim=-1) → argmax(dim=0)")
+        {"path", "start", "mode"}, "Error", greedy("argmax(dim=-1) → argmax(dim=0)")
     ),
     "42 argmax over the positions": Wrong(
         {"path"},
@@ -661,9 +657,9 @@ WRONG_GREEDY = {
         "a token after the start",
         greedy("log_probs[:, -1].argmax(dim=-1) → torch.multinomial(log_probs[:, -1].exp(), 1)[:, 0]"),
     ),
-    "start left out": Wrong({"form", "start"}, "start token", greedy("return tokens → return tokens[:, 1:]")),
-    "one too many": Wrong({"form", "start"}, "number of tokens", greedy("max_len - 1 → max_len")),
-    "one too few": Wrong({"form", "start"}, "number of tokens", greedy("max_len - 1 → max_len - 2")),
+    "start left out": Wrong({"start"}, "start token", greedy("return tokens → return tokens[:, 1:]")),
+    "one too many": Wrong({"start"}, "number of tokens", greedy("max_len - 1 → max_len")),
+    "one too few": Wrong({"start"}, "number of tokens", greedy("max_len - 1 → max_len - 2")),
     "36 dropout while decoding": Wrong({"mode"}, "with dropout", greedy("    model.eval()\n → ")),
     "train mode": Wrong({"mode"}, "with dropout", greedy("model.eval() → model.train()")),
     "a constant": Wrong(
@@ -676,7 +672,7 @@ WRONG_GREEDY = {
         "off by",
         greedy("return tokens → return torch.cat([tokens[:, :1], source, source], 1)[:, :max_len]"),
     ),
-    "nothing returned": Wrong({"form", "path", "start", "mode"}, "nothing", greedy("return tokens → pass")),
+    "nothing returned": Wrong({"path", "start", "mode"}, "nothing", greedy("return tokens → pass")),
 }
 
 # -- 7.12 ------------------------------------------------------------------------------------------------
@@ -708,8 +704,8 @@ WRONG_CHOICE = {
     "the worst": Wrong(
         {"choice"}, "worst", choice('history["validation"].index(min(history["validation"]))')
     ),
-    "the accuracy itself": Wrong({"form", "choice"}, "no tokens", choice('max(history["validation"])')),
-    "nothing returned": Wrong({"form", "choice"}, "`return`", choice("None")),
+    "the accuracy itself": Wrong({"choice"}, "no tokens", choice('max(history["validation"])')),
+    "nothing returned": Wrong({"choice"}, "`return`", choice("None")),
 }
 
 PROBLEM = Problem(

@@ -312,7 +312,11 @@ _last_results: dict[str, Result] = {}  # of this process, for `progress`
 
 
 def last_results() -> dict[str, Result]:
-    """What each item said when it ran last in this process, by grade_id."""
+    """What each item said when it ran last in this process, by grade_id.
+
+    >>> isinstance(last_results(), dict)
+    True
+    """
     return dict(_last_results)
 
 

@@ -20,6 +20,9 @@ class Contents:
         places: by grade_id, a cell's label, such as "2.2 (c)", and the heading above it.
         checked: the grade_ids of the cells with checks in each notebook, by file name.
         defines: by file name, in which cell each name is defined that students write.
+
+    >>> Contents().places
+    {}
     """
 
     places: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -51,7 +54,11 @@ class Contents:
 
 
 def contents() -> Contents:
-    """What the current folder's file says; empty if there is none, or if it was damaged."""
+    """What the current folder's file says; empty if there is none, or if it was damaged.
+
+    >>> contents().checked  # here is no homework
+    {}
+    """
     try:
         spec = json.loads(Path(FILE).read_text(encoding="utf-8"))
         return Contents(
@@ -64,7 +71,13 @@ def contents() -> Contents:
 
 
 def notebook_here() -> str | None:
-    """The file name of the notebook that runs this code, as VS Code or Jupyter report it; None if they don't."""
+    """The file name of the notebook that runs this code, as VS Code or Jupyter report it; None if they don't.
+
+    >>> os.environ["JPY_SESSION_NAME"] = "/home/ada/homework/hw.ipynb"
+    >>> notebook_here()
+    'hw.ipynb'
+    >>> del os.environ["JPY_SESSION_NAME"]
+    """
     shell = get_ipython()
     reported = (shell and shell.user_ns.get("__vsc_ipynb_file__")) or os.environ.get("JPY_SESSION_NAME")
     name = PurePath(str(reported)).name if reported else ""

@@ -50,7 +50,11 @@ class Progress:
 
 
 def progress() -> Progress:
-    """What the visible checks of this notebook said when their cells ran last; those at grading are not in it."""
+    """What the visible checks of this notebook said when their cells ran last; those at grading are not in it.
+
+    >>> progress().not_run  # of a notebook of which nothing is known
+    ()
+    """
     known, results = contents(), last_results()
     cells = _cells_here(known, list(results))
     rows = [(known.label(cell), known.places.get(cell, ("", ""))[1], results.get(cell)) for cell in cells]

@@ -655,7 +655,11 @@ def connect(
 
 
 def runs_visible_checks() -> bool:
-    """Whether checks that are for the student alone run in this process: see `connect`."""
+    """Whether checks that are for the student alone run in this process: see `connect`.
+
+    >>> runs_visible_checks()
+    True
+    """
     return _visible_checks
 
 

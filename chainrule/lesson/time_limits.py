@@ -36,7 +36,11 @@ class TooLong(Exception):
 
 
 def took_too_long(what: str, seconds: float) -> str:
-    """What is said wherever code is stopped: in a check, in a figure, in a given cell, in a hand-in."""
+    """What is said wherever code is stopped: in a check, in a figure, in a given cell, in a hand-in.
+
+    >>> took_too_long("`f`", 30)
+    '`f` did not finish within 30 seconds: an endless loop?'
+    """
     return f"{what} did not finish within {seconds:g} seconds: an endless loop?"
 
 

@@ -54,7 +54,10 @@ _running_on: list[Any] = []  # shells
 
 
 def run_on() -> None:
-    """From now on unfinished cells don't stop "Run All", nor do those that need a name of an unfinished cell."""
+    """From now on unfinished cells don't stop "Run All", nor do those that need a name of an unfinished cell.
+
+    >>> run_on()  # nothing happens outside of a notebook
+    """
     shell = get_ipython()
     if shell is None or shell in _running_on:
         return

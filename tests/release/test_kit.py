@@ -24,7 +24,8 @@ MODULES = {  # as they are imported, where the package is called otherwise
     "PIL": "pillow",
 }
 COME_ALONG = {"IPython": "ipykernel", "bs4": "nbconvert", "pygments": "nbconvert", "tinycss2": "nbconvert"}
-REGION = re.compile(r"### BEGIN [A-Z ]+\n(.*?)### END [A-Z ]+", re.DOTALL)
+REGION = re.compile(r"### BEGIN ((?!HIDDEN)[A-Z ]+)\n(.*?)### END [A-Z ]+", re.DOTALL)
+HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
 MARKS = ["BEGIN SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "chainrule.judging", "chainrule.grading"]
 
 
@@ -71,7 +72,7 @@ def test_a_kit_has_what_students_need(kits: Path, assignment: str, tmp_path: Pat
     folder = unzip(kits, assignment, tmp_path)
     source = ROOT / "source" / assignment
     notebooks = {path.name for path in source.glob("*.ipynb")}
-    beside = {path.name for path in (source / "figures", source / "given") if path.is_dir()}
+    beside = {path.name for path in source.iterdir() if path.name in ("checks", "figures", "given")}
     assert {path.name for path in folder.iterdir()} == notebooks | beside | {
         "README.md",
         "chainrule",
@@ -112,8 +113,8 @@ def test_a_kit_has_no_secrets(kits: Path, assignment: str) -> None:
     assert "chainrule.grading" not in everything
     for path in (ROOT / "source" / assignment).glob("*.ipynb"):
         source = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells)
-        visible = REGION.sub("", source)
-        secret = {line.strip() for region in REGION.findall(source) for line in region.splitlines()}
+        visible = HIDDEN.sub("", REGION.sub("", source))
+        secret = {line.strip() for _, region in REGION.findall(source) for line in region.splitlines()}
         long = [line for line in secret if len(line) > 30 and not line.startswith(("from ", "import "))]
         assert [line for line in long if line not in visible and line in everything] == []
 

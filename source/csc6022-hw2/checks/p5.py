@@ -206,7 +206,7 @@ def recursion(item: Item) -> None:
             return (delta * run(x, W, kinds, dict(enumerate(moves, 1)))[0][len(W)]).sum()
 
         want = dict(enumerate(slopes(L, *(torch.zeros_like(value) for value in z.values())), 1))
-        for l in range(len(W) - 1, 0, -1):
+        for l in reversed(range(1, len(W))):
             got = of_layer(deltas, l, tuple(z[l].shape), "delta")
             expect_slopes(got, want[l], f"delta[{l}] of {len(W)} layers{called}")
 
@@ -365,7 +365,7 @@ def generator(item: Item) -> None:
                     return (u * run(x, dict(enumerate(moved, 1)), kinds)[1][len(moved)]).sum()
 
                 wanted = dict(enumerate(slopes(L, *W.values()), 1))
-                for l in range(len(W) - 1, 0, -1) if below else [len(W)]:
+                for l in reversed(range(1, len(W))) if below else [len(W)]:
                     got = of_layer(gradients, l, tuple(W[l].shape), "the gradient")
                     expect_slopes(got, wanted[l], f"the gradient of layer {l} of {len(W)}")
 

@@ -527,7 +527,7 @@ def heads(item: Item) -> None:
     @item.visible_check(
         "`.weights` are those of the last pass",
         means="consistent",
-        hint="keep what `attention` returns, mask and all: self.weights = weights.detach()",
+        hint="keep in self.weights what `attention` returns, mask and all, without its gradient",
     )
     def _(student: Student) -> None:
         layer = multi_head(student)

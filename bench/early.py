@@ -18,6 +18,7 @@ from chainrule.course import CourseFolder
 from chainrule.datasets.registry import DATA_SETS
 
 FORMS = ("code", "numbers", "choice")
+LEAST = {"code": 90, "numbers": 50, "all": 75}  # per cent
 
 
 def rows(tried: Sequence[Tried]) -> list[dict[str, object]]:
@@ -39,7 +40,11 @@ def rows(tried: Sequence[Tried]) -> list[dict[str, object]]:
 
 
 def main() -> None:
-    """Try all answers; exit with 1 if a visible check fails on a right one."""
+    """Try all answers.
+
+    Exits with 1 if a visible check fails on a right one, if too few wrong ones are noticed, or if one is not noticed and
+    nobody has said why.
+    """
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -61,10 +66,29 @@ def main() -> None:
     told = [each for each in tried if each.answer.kind == "right" and each.said]
     for each in told:
         print(f"right, but a visible check fails: {each.item}, {each.answer.name}: {each.said[0]}")
+    wrong = [each for each in tried if each.answer.kind == "wrong"]
+    missed = [each for each in wrong if not each.is_noticed]
+    unexplained = [each for each in missed if not each.reason]
+    for each in unexplained:
+        print(f"not noticed, without a reason: {each.item}, {each.answer.name}")
+    few = []
+    for form, least in LEAST.items():
+        part = [each for each in wrong if form in (each.form, "all")]
+        few += [form] if 100 * sum(each.is_noticed for each in part) < least * len(part) else []
+    if few:
+        print(f"too few are noticed: {', '.join(few)}")
     if not chosen.problem:
-        note = "Wrong answers of the catalogue, and how many of them a visible check of their items notices."
+        listed = "".join(
+            f"\n- {each.item}, {each.answer.name}: {each.reason or '?'}"
+            for each in missed
+            if each.form != "choice"
+        )
+        note = (
+            "Wrong answers of the catalogue, and how many of them a visible check of their items notices. Choices are "
+            f"told well-formed only. Of the others these are not noticed:\n{listed}"
+        )
         record("Early warnings", rows(tried), note)
-    sys.exit(bool(told))
+    sys.exit(bool(told or unexplained or few))
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ class Wrong:
     loses: Set[str]  # short names of the checks that it fails
     says: str  # part of the message of one of them
     source: Sources
+    unnoticed: str = ""  # why no visible check notices it; empty if one does
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ class Answer:
         cells: sources by grade_id, in place of the notebook's.
         loses: short names of the checks that it fails, no others; without points if it is right.
         says: part of the message of one of them; empty if it is right or no words are needed.
+        unnoticed: why no visible check notices that it is wrong; empty if one does.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Answer:
     cells: Mapping[str, str]
     loses: frozenset[str] = frozenset()
     says: str = ""
+    unnoticed: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,9 @@ class Exercise:
             known = right if isinstance(right, Right) else Right(frozenset(), right)
             yield Answer(name, "right", self._cells(known.source), frozenset(known.loses))
         for name, wrong in self.wrong.items():
-            yield Answer(name, "wrong", self._cells(wrong.source), frozenset(wrong.loses), wrong.says)
+            yield Answer(
+                name, "wrong", self._cells(wrong.source), frozenset(wrong.loses), wrong.says, wrong.unnoticed
+            )
 
     def _cells(self, source: Sources) -> Mapping[str, str]:
         return {self.cell: self.before + source} if isinstance(source, str) else source

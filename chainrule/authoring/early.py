@@ -40,6 +40,11 @@ class Tried:
     def is_noticed(self) -> bool:
         return bool(self.said)
 
+    @property
+    def reason(self) -> str:
+        """Why a wrong answer is not noticed; "" if nobody has said why."""
+        return "a choice is told well-formed, never right" if self.form == "choice" else self.answer.unnoticed
+
 
 def try_answers(
     course: CourseFolder, assignment: str, folder: Path, only: Sequence[str] = ()

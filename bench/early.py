@@ -42,8 +42,8 @@ def rows(tried: Sequence[Tried]) -> list[dict[str, object]]:
 def main() -> None:
     """Try all answers.
 
-    Exits with 1 if a visible check fails on a right one, if too few wrong ones are noticed, or if one is not noticed and
-    nobody has said why.
+    Exits with 1 if a visible check fails on a right one, if too few wrong ones are noticed, or if one is not noticed
+    and nobody has said why.
     """
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -237,7 +237,7 @@ def network(
     )
     def _(student: Student) -> None:
         model = build(student)
-        y = model.logits(PICTURES)
+        y = worked_example(model, PICTURES)  # some start with weights of 0, behind which no gradient is left
         gradients = model.gradients(PICTURES, upstream=waves(3, *y.shape)).parameters
         for place, block in enumerate(blocks(model, PICTURES), 1):
             gradient = gradients.get(block.layer.parameters["weight"])
@@ -270,8 +270,7 @@ def network(
     )
     def _(student: Student) -> None:
         model = build(student)
-        blocks(model, PICTURES)
-        three, two = model.logits(PICTURES), model.logits(PICTURES[:2])
+        three, two = worked_example(model, PICTURES), model.logits(PICTURES[:2])
         expect(bool(three.std() > 1e-6)).is_true("all logits of all pictures are the same")
         expect(bool((three[:2] - two).abs().max() < 1e-3)).is_true(
             "two pictures get other logits when a third one is in their batch"
@@ -303,7 +302,7 @@ def network(
     def _(student: Student) -> None:
         got = worked_example(build(student), PICTURES)[:2, :4]
         right = torch.tensor(example, dtype=torch.float64).reshape(2, 4)
-        expect(got, "a logit").close_to(right, rtol=5e-4)
+        expect(got, "a logit").close_to(right, rtol=3e-3)  # another ε in BatchNorm is allowed
 
 
 def mlp(item: Item) -> None:

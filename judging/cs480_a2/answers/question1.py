@@ -277,6 +277,7 @@ def spelt(name):
 
 encoder_parameters = {spelt(name): count for name, count in encoder_parameters.items()}
 """,
+    "an entry of its own for the total": 'encoder_parameters["total"] = encoder_total',
     "ln": 'encoder_parameters["ln1"] = encoder_parameters.pop("norm_1")',
     "tensors": "encoder_parameters = {k: torch.tensor(v) for k, v in encoder_parameters.items()}",
     "floats": "encoder_parameters = {k: float(v) for k, v in encoder_parameters.items()}; encoder_total = 788736.0",

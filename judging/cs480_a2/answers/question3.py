@@ -283,6 +283,9 @@ RIGHT_MLP = {
     "BatchNorm by hand": own_norm(MLP),
     "BatchNorm and dropout by hand": own_norm(MLP_BY_HAND),
     "BatchNorm by hand, statistics as plain attributes": own_norm_plain(MLP),
+    "the last layer starts at 0": mlp(
+        "output_dim)\n → output_dim)\n        nn.init.zeros_(self.fc3.weight), nn.init.zeros_(self.fc3.bias)\n"
+    ),
     "a layer too many that nothing uses": mlp(
         "self.relu =  → self.spare = nn.Linear(5, 7)\n        self.relu = "
     ),

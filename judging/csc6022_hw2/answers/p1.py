@@ -137,6 +137,10 @@ def mlp_backward(x, y, params, cache):
 
 RIGHT_BACKWARD = {
     "torch": BACKWARD,
+    "after a forward pass in columns": {
+        "p1_2-mlp_forward": RIGHT_FORWARD["columns"],
+        "p1_3-mlp_backward": BACKWARD,
+    },
     "mask from h": change(BACKWARD, '(cache["z"] > 0) → (cache["h"] > 0)'),
     "1 at the kink": change(BACKWARD, '(cache["z"] > 0) → (cache["z"] >= 0)'),
     "heaviside": change(

@@ -237,7 +237,7 @@ def network(
     )
     def _(student: Student) -> None:
         model = build(student)
-        y = model.logits(PICTURES)
+        y = worked_example(model, PICTURES)  # some start with weights of 0, behind which no gradient is left
         gradients = model.gradients(PICTURES, upstream=waves(3, *y.shape)).parameters
         for place, block in enumerate(blocks(model, PICTURES), 1):
             gradient = gradients.get(block.layer.parameters["weight"])
@@ -270,8 +270,7 @@ def network(
     )
     def _(student: Student) -> None:
         model = build(student)
-        blocks(model, PICTURES)
-        three, two = model.logits(PICTURES), model.logits(PICTURES[:2])
+        three, two = worked_example(model, PICTURES), model.logits(PICTURES[:2])
         expect(bool(three.std() > 1e-6)).is_true("all logits of all pictures are the same")
         expect(bool((three[:2] - two).abs().max() < 1e-3)).is_true(
             "two pictures get other logits when a third one is in their batch"
@@ -303,7 +302,7 @@ def network(
     def _(student: Student) -> None:
         got = worked_example(build(student), PICTURES)[:2, :4]
         right = torch.tensor(example, dtype=torch.float64).reshape(2, 4)
-        expect(got, "a logit").close_to(right, rtol=5e-4)
+        expect(got, "a logit").close_to(right, rtol=3e-3)  # another ε in BatchNorm is allowed
 
 
 def mlp(item: Item) -> None:
@@ -588,7 +587,8 @@ def training(item: Item) -> None:
         if not isinstance(history, dict):
             return
         if isinstance(losses := history.get("loss"), list):
-            numbers(losses, 'history["loss"]')
+            finite = all(math.isfinite(loss) for loss in losses if isinstance(loss, int | float))
+            expect(finite).is_true('history["loss"] has an entry that is not finite')
         if isinstance(measured := history.get("test"), list) and measured:
             share = float((model.predict(FAR) == FAR_LABELS).double().mean())
             last = numbers(measured[-1], 'the last entry of history["test"]').reshape(-1)[0]
@@ -695,6 +695,6 @@ def table(item: Item) -> None:
         for place, own in last.items():
             typed = entry(student, *place)
             other = [key for key, value in last.items() if key != place and abs(value - typed) < 1e-6]
-            expect(abs(typed - own) < 0.005 or not other).is_true(
+            expect(abs(typed - own) < 0.006 or not other).is_true(
                 f'accuracy["{place[0]}"]["{place[1]}"] is what your history has elsewhere: are entries exchanged?'
             )

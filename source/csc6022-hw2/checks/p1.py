@@ -181,6 +181,16 @@ def own_loss(student: Student, x: Tensor, y: Tensor, params: Params) -> float:
         return float(shaped(entry(result, "loss", "mlp_forward"), '"loss"', ()))
 
 
+def own_cache(student: Student, sample: Sample) -> dict[str, Any]:
+    """What the student's mlp_forward returns for a sample: vectors as the text has them, in float64."""
+    K, C = len(sample[2]["b1"]), len(sample[1])
+    shapes: dict[str, tuple[int, ...]] = {"z": (K,), "h": (K,), "a": (C,), "p": (C,), "loss": ()}
+    with about("`mlp_forward`, which this check needs"):
+        result = call(student.mlp_forward, *sample)
+        found = {key: entry(result, key, "mlp_forward") for key in shapes}
+        return {key: shaped(value, f'"{key}"', shapes[key]) for key, value in found.items()}
+
+
 def own_slope(student: Student, sample: Sample, name: str) -> Tensor:
     """Central differences of the student's loss for x or a parameter."""
     x, y, params = sample
@@ -229,9 +239,7 @@ def backward(item: Item) -> None:
         )
         def _(student: Student, keys: tuple[str, ...] = keys) -> None:
             for sample in SAMPLES:
-                with about("`mlp_forward`, which this check needs"):
-                    cache = call(student.mlp_forward, *sample)
-                result = call(student.mlp_backward, *sample, cache)
+                result = call(student.mlp_backward, *sample, own_cache(student, sample))
                 for key in keys:
                     got = shaped(entry(result, key, "mlp_backward"), f'"{key}"', shapes(sample)[key])
                     want = own_slope(student, sample, MOVED.get(key, key))

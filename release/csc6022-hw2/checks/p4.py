@@ -118,7 +118,10 @@ def patches(item: Item, side: int) -> None:
     )
     def _(student: Student) -> None:
         # Bounds, not an equation: that would tell one of the numbers once the other is right.
-        total, whole = number(student.patches, "patches") * number(student.length, "length"), COLOURS * side**2
+        total, whole = (
+            number(student.patches, "patches") * number(student.length, "length"),
+            COLOURS * side**2,
+        )
         expect(total <= whole).is_true(f"patches · length is {total}, more than the picture has")
         expect(total >= whole / 10).is_true(f"patches · length is {total}, less than a tenth of the picture")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chainrule.authoring.answers import Exercise, Problem, Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Sources, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
@@ -141,6 +141,9 @@ RIGHT_OUTPUT = {
     "a list": change(OUTPUT, "return (1 - D_real) / n, -D_fake / n → return [(1 - D_real) / n, -D_fake / n]"),
     "one tensor": change(
         OUTPUT, "return (1 - D_real) / n, -D_fake / n → return torch.stack([1 - D_real, -D_fake]) / n"
+    ),
+    "one below the other": change(
+        OUTPUT, "return (1 - D_real) / n, -D_fake / n → return torch.cat([1 - D_real, -D_fake]) / n"
     ),
     "labels minus predictions": """
 def output_deltas(D_real, D_fake):
@@ -454,7 +457,7 @@ def generator_gradients(dL_dg, W, z, A, kinds):
     return weight_gradients(backpropagate(delta, W, z, kinds), A)
 """
 
-RIGHT_GENERATOR = {
+RIGHT_GENERATOR: dict[str, Sources] = {
     "einsum": GENERATOR,
     "tensordot": change(
         GENERATOR, 'torch.einsum("nk,nkp->p", dL_dg, dg) → torch.tensordot(dL_dg, dg, dims=2)'
@@ -484,6 +487,29 @@ def generator_gradients(dL_dg, W, z, A, kinds):
         upstream = delta @ W[l]
     return gradients
 """,
+}
+
+# Right answers to the parts before in a form of their own: all functions are used together here.
+RIGHT_GENERATOR |= {
+    "after the last layer in float32": {
+        "p5_3-code": deltas("(1 - D_real.float()) / n", "-D_fake.float() / n"),
+        "p5_6-code": GENERATOR,
+    },
+    "after both of the last layer's in one": {
+        "p5_3-code": RIGHT_OUTPUT["one below the other"],
+        "p5_6-code": GENERATOR,
+    },
+    "after a list": {"p5_4-code": RIGHT_BACK["a list"], "p5_6-code": GENERATOR},
+    "after NumPy": {"p5_4-code": RIGHT_BACK["NumPy"], "p5_6-code": GENERATOR},
+    "after a list of samples": {
+        "p5_5-code": sample("[W1.T @ row for row in delta_fake]"),
+        "p5_6-code": GENERATOR,
+    },
+    "a list": change(
+        GENERATOR,
+        "return weight_gradients(backpropagate(delta, W, z, kinds), A) → "
+        "return list(weight_gradients(backpropagate(delta, W, z, kinds), A).values())[::-1]",
+    ),
 }
 
 _JACOBIAN = 'torch.einsum("nk,nkp->p", dL_dg, dg)'

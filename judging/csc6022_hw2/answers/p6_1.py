@@ -565,6 +565,12 @@ RIGHT_TRAINING = {
 """,
         "    history = { →     first, second = dict(velocity), dict(velocity)\n    history = {",
     ),
+    "histories made by their first entries": change(
+        TRAINING,
+        'history = {"train": [], "test": []} → history = {}',
+        'history["train"].append → history.setdefault("train", []).append',
+        'history["test"].append → history.setdefault("test", []).append',
+    ),
     "start recorded, too": change(
         TRAINING,
         "    for epoch in →     history = {p: [normalised_error(t, forward(params, Z)[1])] for p, t, Z in "

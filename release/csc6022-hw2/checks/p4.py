@@ -70,6 +70,9 @@ def number(value: Any, name: str) -> int:
     return whole_number(value, name)
 
 
+COLOURS = 3  # of an RGB image
+
+
 def patches(item: Item, side: int) -> None:
     """Visible checks of `patches` and `length`, for a square picture with this side."""
 
@@ -94,15 +97,33 @@ def patches(item: Item, side: int) -> None:
         expect(side % row == 0).is_true(f"rows of {row} patches side by side are not as wide as the picture")
 
     @item.visible_check(
-        "all patches together hold the numbers of the picture",
+        "`length` can be shared out among the colours, and squares of it fit the picture",
+        means="consistent",
+        hint="a patch is square, and flattening throws nothing away: which colours does an RGB image have?",
+    )
+    def _(student: Student) -> None:
+        total = number(student.length, "length")
+        expect(total > 0 and total % COLOURS == 0).is_true(
+            f"{total} numbers cannot be shared out among all colours"
+        )
+        each = total // COLOURS
+        row = isqrt(each)
+        expect(row**2 == each).is_true(f"{each} numbers for each colour don't make a square")
+        expect(side % row == 0).is_true(f"squares with {row} numbers in a row don't fill the picture")
+
+    @item.visible_check(
+        "all patches together: no more numbers than the picture has, and no small part of them",
         means="consistent",
         hint="side by side and without overlap the patches hold every number of the RGB image once",
     )
     def _(student: Student) -> None:
-        total = number(student.patches, "patches") * number(student.length, "length")
-        expect(total == 3 * side**2).is_true(
-            f"patches · length is {total}, which is not how many numbers the picture has"
+        # Bounds, not an equation: that would tell one of the numbers once the other is right.
+        total, whole = (
+            number(student.patches, "patches") * number(student.length, "length"),
+            COLOURS * side**2,
         )
+        expect(total <= whole).is_true(f"patches · length is {total}, more than the picture has")
+        expect(total >= whole / 10).is_true(f"patches · length is {total}, less than a tenth of the picture")
 
 
 FEATURES = ("sequential", "parallel", "sharing", "encoding", "local", "global")

@@ -3,7 +3,8 @@ worked numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -363,8 +364,16 @@ HEADS, SIZE = 3, 12
 
 
 def is_matrix(x: Tensor) -> bool:
-    """Whether it has as many numbers as a head's projection, or more: a bias has fewer."""
+    """Whether it has as many numbers as a head's projection, or more: most biases have fewer."""
     return x.is_floating_point() and x.numel() >= SIZE * SIZE // HEADS
+
+
+def projections(state: Mapping[str, Tensor]) -> set[str]:
+    """Names of a layer's projections. All four biases in one have as many numbers as a head's projection."""
+    found = {name: x.numel() for name, x in state.items() if is_matrix(x)}
+    small = [name for name, count in found.items() if count == SIZE * SIZE // HEADS]
+    whole = sum(found.values()) == 4 * SIZE * SIZE
+    return set(found) - (set() if whole else set(small[:1]))
 
 
 def multi_head(student: Student, dropout: float = 0.0, matrices: float = 0.0) -> Model:
@@ -377,8 +386,9 @@ def multi_head(student: Student, dropout: float = 0.0, matrices: float = 0.0) ->
     layer = expect_module(student.MultiHeadAttention(HEADS, SIZE, dropout), name)
     layer.forward(*[waves(1, 2, SIZE).float()] * 3)  # gives lazy layers their parameters
     state = {}
+    known = projections(layer.state())
     for i, (key, x) in enumerate(layer.state().items()):
-        if is_matrix(x):
+        if key in known:
             state[key] = torch.full_like(x, matrices) if matrices else 0.5 * waves(*x.shape, start=i)
         elif x.is_floating_point():
             state[key] = 0 * x if matrices else 0.2 * waves(*x.shape, start=i)
@@ -929,6 +939,7 @@ def sublayers(item: Item) -> None:
 
 
 Shares = Sequence[float]
+Part = Callable[[Student, int], Model]  # what a sublayer does in the sentence of this number
 SILENT: Shares = (0.0, 0.0, 0.0)
 
 
@@ -961,6 +972,46 @@ def decoder(item: Item) -> None:
     def normed(student: Student) -> Tensor:
         return numbers(student.LayerNorm(6).forward(x), "the result of LayerNorm")
 
+    mean = (source.double() / source.sum(-1, keepdim=True)) @ memory.double()  # (2, 1, 6), of the open words
+    looks = target.double() / target.sum(-1, keepdim=True)  # (2, 4, 4)
+
+    def part(weight: Tensor, bias: Tensor) -> Part:
+        """A part that gives weight · word + bias; the bias may be another in each sentence, (2, 6)."""
+        biases = bias.expand(2, 6).float()
+        return lambda student, b: student.make_network(
+            ("Linear", 6, 6), state={"0.weight": weight, "0.bias": biases[b].clone()}
+        )
+
+    def mixed(shares: Tensor) -> Part:
+        """A part that mixes the words of a sentence, (2, 4, 4)."""
+        return lambda student, b: student.make_network(
+            ("Conv1d", 4, 4, 1, 1, 0, 1, 1, False), state={"0.weight": shares[b, :, :, None].float()}
+        )
+
+    silent, same_again = part(zeros, torch.zeros(6)), part(torch.eye(6), torch.zeros(6))
+
+    def through(student: Student, *parts: Part) -> Tensor:
+        """What the student's own Sublayers make of x, with these parts one after the other."""
+        rows = []
+        for b in range(2):
+            y = x[b : b + 1]
+            for one in parts:
+                y = numbers(
+                    student.Sublayer(6, 0.0).forward(y, one(student, b)), "a Sublayer's result"
+                ).float()
+            rows.append(y)
+        return torch.cat(rows).double()
+
+    def expect_added(student: Student, layer: Model, want: Tensor, message: str, *parts: Part) -> None:
+        """A layer adds this to x; or it does what these parts do in the student's Sublayers, which 7.5 looks at."""
+        got = run(layer)
+        if same(got - x.double(), want):
+            return
+        with suppress(CheckFailed):
+            if same(got, through(student, *parts)):
+                return
+        expect_same(got - x.double(), want, message)
+
     @item.visible_check(
         "it runs, with plain averages for attention", means="right form", hint="see the docstring"
     )
@@ -973,7 +1024,13 @@ def decoder(item: Item) -> None:
         hint="each one is wrapped in a Sublayer of its own: x, plus what it gives (7.5)",
     )
     def _(student: Student) -> None:
-        expect_same(run(layer_of(student)), x, "all three sublayers give 0, but x is changed")
+        expect_added(
+            student,
+            layer_of(student),
+            torch.zeros(2, 4, 6),
+            "all three sublayers give 0, but this is added to x",
+            *(silent, silent, silent),
+        )
 
     @item.visible_check(
         "the second attention takes keys and values from the memory, as far as the source's mask allows",
@@ -981,18 +1038,20 @@ def decoder(item: Item) -> None:
         hint="memory_attention(y, memory, memory, source_mask)",
     )
     def _(student: Student) -> None:
-        open_ = source.double()
-        mean = (open_ / open_.sum(-1, keepdim=True)) @ memory.double()  # (2, 1, 6)
         for name, shares in {"keys": (0.0, 1.0, 0.0), "values": (0.0, 0.0, 1.0)}.items():
-            added = run(layer_of(student, memory_attention=shares)) - x.double()
-            expect_same(
-                added,
+            expect_added(
+                student,
+                layer_of(student, memory_attention=shares),
                 mean.expand(2, 4, 6),
                 f"an attention that gives the mean of its {name}: the open words' of the memory",
+                *(silent, part(zeros, mean[:, 0]), silent),
             )
-        added = run(layer_of(student, memory_attention=(1.0, 0.0, 0.0))) - x.double()
-        expect_same(
-            added, normed(student), "an attention that gives its queries: those of the decoder, normalised"
+        expect_added(
+            student,
+            layer_of(student, memory_attention=(1.0, 0.0, 0.0)),
+            normed(student),
+            "an attention that gives its queries: those of the decoder, normalised",
+            *(silent, same_again, silent),
         )
 
     @item.visible_check(
@@ -1001,15 +1060,22 @@ def decoder(item: Item) -> None:
         hint="self_attention(y, y, y, target_mask), where y is the normalised x",
     )
     def _(student: Student) -> None:
-        words, open_ = normed(student), target.double()
-        mean = (open_ / open_.sum(-1, keepdim=True)) @ words
+        words = normed(student)
         for name, shares in {"keys": (0.0, 1.0, 0.0), "values": (0.0, 0.0, 1.0)}.items():
-            added = run(layer_of(student, shares)) - x.double()
-            expect_same(
-                added, mean, f"an attention that gives the mean of its {name}: the words so far, normalised"
+            expect_added(
+                student,
+                layer_of(student, shares),
+                looks @ words,
+                f"an attention that gives the mean of its {name}: the words so far, normalised",
+                *(mixed(looks), silent, silent),
             )
-        added = run(layer_of(student, (1.0, 0.0, 0.0))) - x.double()
-        expect_same(added, words, "an attention that gives its queries: x, normalised")
+        expect_added(
+            student,
+            layer_of(student, (1.0, 0.0, 0.0)),
+            words,
+            "an attention that gives its queries: x, normalised",
+            *(same_again, silent, silent),
+        )
 
     @item.visible_check(
         "the future, closed words and padding of the memory change nothing",
@@ -1021,7 +1087,12 @@ def decoder(item: Item) -> None:
         before = run(layer)
         later, other = x.clone(), memory.clone()
         later[:, 3], other[0, 3], other[1, 1], other[1, 4] = 2.0 * x[:, 0], 3.0, -2.0, 1.0
-        expect_same(run(layer, later)[:, :3], before[:, :3], "another last word changes what comes before it")
+        alone = student.Sublayer(6, 0.0)
+        apart = [numbers(alone.forward(words, same_again(student, 0)), "the result") for words in (x, later)]
+        if same(apart[0][:, :3], apart[1][:, :3]):  # otherwise a norm mixes words, which 7.5 looks at
+            expect_same(
+                run(layer, later)[:, :3], before[:, :3], "another last word changes what comes before it"
+            )
         expect_same(run(layer, x, other), before, "words of the memory that are closed have an influence")
         expect(not same(run(layer, x, memory.flip(-1)), before)).is_true(
             "another memory gives the same result"
@@ -1037,14 +1108,21 @@ def decoder(item: Item) -> None:
         steps = run(layer_of(student, first))
         steps = run(layer_of(student, memory_attention=second), steps.float())
         steps = run(layer_of(student, feed_forward=third), steps.float())
-        expect_same(
-            run(layer_of(student, first, second, third)),
-            steps,
-            "all three at once give something else than layers with one of them each, in this order",
+        expect_added(
+            student,
+            layer_of(student, first, second, third),
+            steps - x.double(),
+            "all three at once add something else than layers with one of them each, in this order",
+            mixed(0.3 * torch.eye(4) + (0.5 + 0.7) * looks),
+            part(0.2 * torch.eye(6), (0.6 - 0.4) * mean[:, 0]),
+            part(weight, bias),
         )
-        added = run(layer_of(student, feed_forward=third)) - x.double()
-        expect_same(
-            added, normed(student) @ weight.T + bias, "feed-forward alone: what it makes of the normalised x"
+        expect_added(
+            student,
+            layer_of(student, feed_forward=third),
+            normed(student) @ weight.T + bias,
+            "feed-forward alone: what it makes of the normalised x",
+            *(silent, silent, part(weight, bias)),
         )
 
     @item.visible_check(
@@ -1065,6 +1143,12 @@ def decoder(item: Item) -> None:
         found = {"`x`": gradients.inputs[0], "the memory": gradients.inputs[1]}
         found |= {f"`{name}`": gradient for name, gradient in gradients.parameters.items()}
         missed = [name for name, gradient in found.items() if gradient is None]
+        connection = student.Sublayer(6, 0.0)
+        reached = connection.gradients(
+            x, part(weight, bias)(student, 0), upstream=torch.ones(2, 4, 6)
+        ).parameters
+        if None in reached.values():  # 7.5 looks at that
+            missed = [name for name in missed if name in ("`x`", "the memory")]
         expect(not missed).is_true(f"no gradient reaches {missed and missed[0]}")
 
     @item.visible_check(
@@ -1078,13 +1162,22 @@ def decoder(item: Item) -> None:
             "attention over the memory": {"memory_attention": (0.0, 0.0, 1.0)},
             "feed-forward": {"feed_forward": (zeros, 2 + bias)},
         }
-        for name, part in parts.items():
-            full = run(layer_of(student, **part)) - x.double()
-            still = run(layer_of(student, **part), training=True) - x.double()
+        many, constant = x.repeat(30, 1, 1), part(zeros, 2 + bias)(student, 0)
+        full, gone = (
+            numbers(student.Sublayer(6, 0.4).forward(many, constant, training=training), "the result") - many
+            for training in (False, True)
+        )
+        try:
+            expect_dropped(gone, full, 0.4, "what a sublayer gives")
+        except CheckFailed:  # 7.5 looks at that
+            return
+        for name, given in parts.items():
+            full = run(layer_of(student, **given)) - x.double()
+            still = run(layer_of(student, **given), training=True) - x.double()
             expect_same(
                 still, full, f"with dropout = 0, something of what {name} gives is dropped in training mode"
             )
-            layer = layer_of(student, **part, dropout=0.4)
+            layer = layer_of(student, **given, dropout=0.4)
             dropped = torch.cat([run(layer, training=True) - x.double() for _ in range(6)])
             expect_dropped(dropped, full.repeat(6, 1, 1), 0.4, f"what {name} gives")
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from chainrule.lesson import CheckFailed, Item, expect
-from chainrule.lesson.checks import numbers
+from chainrule.lesson.checks import Means, numbers
 from chainrule.lesson.own_work import ATTENTION, NORM, expect_own
 from chainrule.lesson.student import Model, Student, returned
 from checks.p7_probes import expect_dropped, expect_module, expect_same, same, waves
@@ -363,6 +363,54 @@ def masks(item: Item) -> None:
 HEADS, SIZE = 3, 12
 
 
+class Upon:
+    """Visible checks that build on an earlier part: where one fails, it says so if that part has a slip of its own."""
+
+    def __init__(self, item: Item, part: str, look: Callable[[Student], None]) -> None:
+        self.item, self.part, self.look = item, part, look
+
+    def visible_check(
+        self, name: str, *, means: Means, hint: str
+    ) -> Callable[[Callable[[Student], None]], None]:
+        """As `Item.visible_check`."""
+
+        def add(function: Callable[[Student], None]) -> None:
+            def told(student: Student) -> None:
+                try:
+                    function(student)
+                except CheckFailed as failure:
+                    if type(failure) is CheckFailed and self.has_slip(student):
+                        raise CheckFailed(
+                            f"{failure}. This may come from {self.part}: look there first"
+                        ) from None
+                    raise
+
+            self.item.visible_check(name, means=means, hint=hint)(told)
+
+        return add
+
+    def has_slip(self, student: Student) -> bool:
+        try:
+            self.look(student)
+        except CheckFailed:
+            return True
+        return False
+
+
+def look_at_attention(student: Student) -> None:
+    """The worked example of 7.1, and that dropout gets the weights."""
+    query, key, value = waves(2, 3, 4, 6), waves(2, 3, 7, 6, start=2), waves(2, 3, 7, 5, start=3)
+    past = torch.ones(4, 7).bool().tril()
+    output, weights = attend(student, query, key, value, past)
+    expect_same(weights[1, 2, 3, :4], W_ATTENTION, "the weights")
+    expect_same(output[0, 1, 2], O_ATTENTION, "the output")
+    half = student.make_network(("Threshold", 2.0, 0.5))
+    dropped = attend(student, query, key, value, None, half)[0]
+    expect_same(dropped, (0.5 * value.sum(-2, keepdim=True)).expand_as(dropped), "the output with dropout")
+    gradients = student.attention.gradients(query, key, value, upstream=torch.ones(2, 3, 4, 5)).inputs
+    expect(None not in gradients).is_true("no gradient reaches an input")
+
+
 def is_matrix(x: Tensor) -> bool:
     """Whether it has as many numbers as a head's projection, or more: most biases have fewer."""
     return x.is_floating_point() and x.numel() >= SIZE * SIZE // HEADS
@@ -406,6 +454,8 @@ def heads(item: Item) -> None:
         "two passes give two results: make the projections in __init__, and drop out in training mode only"
     )
 
+    upon = Upon(item, "a slip in your `attention` (7.1)", look_at_attention)
+
     def run(layer: Model, *inputs: Tensor) -> Tensor:
         return numbers(layer.forward(*inputs), "the result")
 
@@ -420,7 +470,7 @@ def heads(item: Item) -> None:
         layer = student.MultiHeadAttention(HEADS, SIZE, 0.1)
         expect_own(layer.used(query, key, key), "MultiHeadAttention", ATTENTION)
 
-    @item.visible_check(
+    @upon.visible_check(
         "the result and the weights have the right shapes", means="right form", hint="see the docstring"
     )
     def _(student: Student) -> None:
@@ -429,7 +479,7 @@ def heads(item: Item) -> None:
             expect(layer.forward(query, key, value, *mask), "the result").has_shape(2, 4, SIZE)
             expect(kept(layer), "`.weights`").has_shape(2, HEADS, 4, 7)
 
-    @item.visible_check(
+    @upon.visible_check(
         "exchange two queries, and their results change places",
         means="consistent",
         hint="a view alone mixes words with heads: view as (B, n, heads, d_k), then transpose; and back again",
@@ -450,7 +500,7 @@ def heads(item: Item) -> None:
         )
         expect(not same(result[:, 1], result[:, 3])).is_true("different queries find the same")
 
-    @item.visible_check(
+    @upon.visible_check(
         "two words may change places in keys and values",
         means="consistent",
         hint="a view alone mixes words with heads: view as (B, n, heads, d_k), then transpose",
@@ -463,7 +513,7 @@ def heads(item: Item) -> None:
             "with words 1 and 5 exchanged in keys and values, the result is another",
         )
 
-    @item.visible_check(
+    @upon.visible_check(
         "each sentence on its own",
         means="consistent",
         hint="the first dimension counts sentences: leave it alone",
@@ -477,7 +527,7 @@ def heads(item: Item) -> None:
                 alone, result[b : b + 1], f"sentence {b} alone gives something else than in the batch"
             )
 
-    @item.visible_check(
+    @upon.visible_check(
         "query, key and value each have their part",
         means="consistent",
         hint="weights come from query and key, what is averaged from value; nothing else is added",
@@ -511,7 +561,7 @@ def heads(item: Item) -> None:
             2 * halves - nothing, result, "with half the values, the result is not half way to that of zeros"
         )
 
-    @item.visible_check(
+    @upon.visible_check(
         "closed keys are as if they were not there, in every head",
         means="consistent",
         hint="hand the mask on to `attention`, with a dimension for the heads: unsqueeze(1). See 7.1 first",
@@ -534,7 +584,7 @@ def heads(item: Item) -> None:
                 f"a mask (B, n_q, n_k): query {i} may look at keys 0 to {i}; without the others, the result differs",
             )
 
-    @item.visible_check(
+    @upon.visible_check(
         "`.weights` are those of the last pass",
         means="consistent",
         hint="keep what `attention` returns, mask and all: self.weights = weights.detach()",
@@ -557,7 +607,7 @@ def heads(item: Item) -> None:
             "after a pass with a mask, the open keys do not share the weight as before",
         )
 
-    @item.visible_check(
+    @upon.visible_check(
         "there are four projections to learn, and all are reached",
         means="right form",
         hint="attributes that are modules or nn.Parameter, made in __init__; lists of modules as nn.ModuleList",
@@ -584,7 +634,7 @@ def heads(item: Item) -> None:
         for name, gradient in zip(("query", "key", "value"), gradients.inputs, strict=True):
             expect(gradient is not None and bool(gradient.any())).is_true(f"no gradient reaches `{name}`")
 
-    @item.visible_check(
+    @upon.visible_check(
         "dropout on the attention weights, in training mode only",
         means="consistent",
         hint="nn.Dropout(dropout) knows the mode: hand it to `attention`, which applies it to the weights",
@@ -611,7 +661,7 @@ def heads(item: Item) -> None:
             f"a share of {share:.2f} of the weights is dropped, at the rate {rate:g}"
         )
 
-    @item.visible_check(
+    @upon.visible_check(
         "a worked example, with equal numbers in every projection",
         means="right",
         hint="a head's scores are divided by the root of its own d_k = d_model / heads; the output is projected, too",

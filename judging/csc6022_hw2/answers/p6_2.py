@@ -489,6 +489,9 @@ RIGHT_MODULE = {
     "Kaiming": module(
         "    def forward →         nn.init.kaiming_normal_(self.conv1.weight)\n\n    def forward"
     ),
+    "a last layer that starts at zero": module(
+        "    def forward →         nn.init.zeros_(self.fc.weight)\n\n    def forward"
+    ),
     "zero biases": module("    def forward →         nn.init.zeros_(self.fc.bias)\n\n    def forward"),
     "same": module("padding=2 → padding='same'", "padding=1 → padding='same'"),
     "ReLU modules": module(

@@ -353,6 +353,23 @@ RIGHT_HEADS = {
     "a list of four": HEADS,
     "no biases": heads("nn.Linear(d_model, d_model) → nn.Linear(d_model, d_model, bias=False)"),
     "attention inline": inline("math.sqrt(self.d_k)"),
+    "all four and their biases in one": """
+class MultiHeadAttention(nn.Module):
+    def __init__(self, heads, d_model, dropout=0.1):
+        super().__init__()
+        self.h = heads
+        self.weight = nn.Parameter(torch.randn(4 * d_model, d_model) / d_model ** 0.5)
+        self.bias = nn.Parameter(torch.zeros(4 * d_model))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, query, key, value, mask=None):
+        W, b = self.weight.chunk(4), self.bias.chunk(4)
+        parts = [nn.functional.linear(x, W[i], b[i]) for i, x in enumerate((query, key, value))]
+        q, k, v = (part.unflatten(2, (self.h, -1)).transpose(1, 2) for part in parts)
+        y, w = attention(q, k, v, mask if mask is None else mask[:, None], self.dropout)
+        self.weights = w.detach()
+        return nn.functional.linear(y.transpose(1, 2).flatten(2), W[3], b[3])
+""",
     "fused, sliced": """
 class MultiHeadAttention(nn.Module):
     def __init__(self, heads, d_model, dropout=0.1):

@@ -3,14 +3,15 @@ worked numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from chainrule.lesson import CheckFailed, Item, expect
-from chainrule.lesson.checks import numbers
+from chainrule.lesson.checks import Means, numbers
 from chainrule.lesson.own_work import ATTENTION, NORM, expect_own
 from chainrule.lesson.student import Model, Student, returned
 from checks.p7_probes import expect_dropped, expect_module, expect_same, same, waves
@@ -362,9 +363,65 @@ def masks(item: Item) -> None:
 HEADS, SIZE = 3, 12
 
 
+class Upon:
+    """Visible checks that build on an earlier part: where one fails, it says so if that part has a slip of its own."""
+
+    def __init__(self, item: Item, part: str, look: Callable[[Student], None]) -> None:
+        self.item, self.part, self.look = item, part, look
+
+    def visible_check(
+        self, name: str, *, means: Means, hint: str
+    ) -> Callable[[Callable[[Student], None]], None]:
+        """As `Item.visible_check`."""
+
+        def add(function: Callable[[Student], None]) -> None:
+            def told(student: Student) -> None:
+                try:
+                    function(student)
+                except CheckFailed as failure:
+                    if type(failure) is CheckFailed and self.has_slip(student):
+                        raise CheckFailed(
+                            f"{failure}. This may come from {self.part}: look there first"
+                        ) from None
+                    raise
+
+            self.item.visible_check(name, means=means, hint=hint)(told)
+
+        return add
+
+    def has_slip(self, student: Student) -> bool:
+        try:
+            self.look(student)
+        except CheckFailed:
+            return True
+        return False
+
+
+def look_at_attention(student: Student) -> None:
+    """The worked example of 7.1, and that dropout gets the weights."""
+    query, key, value = waves(2, 3, 4, 6), waves(2, 3, 7, 6, start=2), waves(2, 3, 7, 5, start=3)
+    past = torch.ones(4, 7).bool().tril()
+    output, weights = attend(student, query, key, value, past)
+    expect_same(weights[1, 2, 3, :4], W_ATTENTION, "the weights")
+    expect_same(output[0, 1, 2], O_ATTENTION, "the output")
+    half = student.make_network(("Threshold", 2.0, 0.5))
+    dropped = attend(student, query, key, value, None, half)[0]
+    expect_same(dropped, (0.5 * value.sum(-2, keepdim=True)).expand_as(dropped), "the output with dropout")
+    gradients = student.attention.gradients(query, key, value, upstream=torch.ones(2, 3, 4, 5)).inputs
+    expect(None not in gradients).is_true("no gradient reaches an input")
+
+
 def is_matrix(x: Tensor) -> bool:
-    """Whether it has as many numbers as a head's projection, or more: a bias has fewer."""
+    """Whether it has as many numbers as a head's projection, or more: most biases have fewer."""
     return x.is_floating_point() and x.numel() >= SIZE * SIZE // HEADS
+
+
+def projections(state: Mapping[str, Tensor]) -> set[str]:
+    """Names of a layer's projections. All four biases in one have as many numbers as a head's projection."""
+    found = {name: x.numel() for name, x in state.items() if is_matrix(x)}
+    small = [name for name, count in found.items() if count == SIZE * SIZE // HEADS]
+    whole = sum(found.values()) == 4 * SIZE * SIZE
+    return set(found) - (set() if whole else set(small[:1]))
 
 
 def multi_head(student: Student, dropout: float = 0.0, matrices: float = 0.0) -> Model:
@@ -377,8 +434,9 @@ def multi_head(student: Student, dropout: float = 0.0, matrices: float = 0.0) ->
     layer = expect_module(student.MultiHeadAttention(HEADS, SIZE, dropout), name)
     layer.forward(*[waves(1, 2, SIZE).float()] * 3)  # gives lazy layers their parameters
     state = {}
+    known = projections(layer.state())
     for i, (key, x) in enumerate(layer.state().items()):
-        if is_matrix(x):
+        if key in known:
             state[key] = torch.full_like(x, matrices) if matrices else 0.5 * waves(*x.shape, start=i)
         elif x.is_floating_point():
             state[key] = 0 * x if matrices else 0.2 * waves(*x.shape, start=i)
@@ -396,6 +454,8 @@ def heads(item: Item) -> None:
         "two passes give two results: make the projections in __init__, and drop out in training mode only"
     )
 
+    upon = Upon(item, "a slip in your `attention` (7.1)", look_at_attention)
+
     def run(layer: Model, *inputs: Tensor) -> Tensor:
         return numbers(layer.forward(*inputs), "the result")
 
@@ -410,7 +470,7 @@ def heads(item: Item) -> None:
         layer = student.MultiHeadAttention(HEADS, SIZE, 0.1)
         expect_own(layer.used(query, key, key), "MultiHeadAttention", ATTENTION)
 
-    @item.visible_check(
+    @upon.visible_check(
         "the result and the weights have the right shapes", means="right form", hint="see the docstring"
     )
     def _(student: Student) -> None:
@@ -419,7 +479,7 @@ def heads(item: Item) -> None:
             expect(layer.forward(query, key, value, *mask), "the result").has_shape(2, 4, SIZE)
             expect(kept(layer), "`.weights`").has_shape(2, HEADS, 4, 7)
 
-    @item.visible_check(
+    @upon.visible_check(
         "exchange two queries, and their results change places",
         means="consistent",
         hint="a view alone mixes words with heads: view as (B, n, heads, d_k), then transpose; and back again",
@@ -440,7 +500,7 @@ def heads(item: Item) -> None:
         )
         expect(not same(result[:, 1], result[:, 3])).is_true("different queries find the same")
 
-    @item.visible_check(
+    @upon.visible_check(
         "two words may change places in keys and values",
         means="consistent",
         hint="a view alone mixes words with heads: view as (B, n, heads, d_k), then transpose",
@@ -453,7 +513,7 @@ def heads(item: Item) -> None:
             "with words 1 and 5 exchanged in keys and values, the result is another",
         )
 
-    @item.visible_check(
+    @upon.visible_check(
         "each sentence on its own",
         means="consistent",
         hint="the first dimension counts sentences: leave it alone",
@@ -467,7 +527,7 @@ def heads(item: Item) -> None:
                 alone, result[b : b + 1], f"sentence {b} alone gives something else than in the batch"
             )
 
-    @item.visible_check(
+    @upon.visible_check(
         "query, key and value each have their part",
         means="consistent",
         hint="weights come from query and key, what is averaged from value; nothing else is added",
@@ -501,7 +561,7 @@ def heads(item: Item) -> None:
             2 * halves - nothing, result, "with half the values, the result is not half way to that of zeros"
         )
 
-    @item.visible_check(
+    @upon.visible_check(
         "closed keys are as if they were not there, in every head",
         means="consistent",
         hint="hand the mask on to `attention`, with a dimension for the heads: unsqueeze(1). See 7.1 first",
@@ -524,7 +584,7 @@ def heads(item: Item) -> None:
                 f"a mask (B, n_q, n_k): query {i} may look at keys 0 to {i}; without the others, the result differs",
             )
 
-    @item.visible_check(
+    @upon.visible_check(
         "`.weights` are those of the last pass",
         means="consistent",
         hint="keep in self.weights what `attention` returns, mask and all, without its gradient",
@@ -547,7 +607,7 @@ def heads(item: Item) -> None:
             "after a pass with a mask, the open keys do not share the weight as before",
         )
 
-    @item.visible_check(
+    @upon.visible_check(
         "there are four projections to learn, and all are reached",
         means="right form",
         hint="attributes that are modules or nn.Parameter, made in __init__; lists of modules as nn.ModuleList",
@@ -574,7 +634,7 @@ def heads(item: Item) -> None:
         for name, gradient in zip(("query", "key", "value"), gradients.inputs, strict=True):
             expect(gradient is not None and bool(gradient.any())).is_true(f"no gradient reaches `{name}`")
 
-    @item.visible_check(
+    @upon.visible_check(
         "dropout on the attention weights, in training mode only",
         means="consistent",
         hint="nn.Dropout(dropout) knows the mode: hand it to `attention`, which applies it to the weights",
@@ -601,7 +661,7 @@ def heads(item: Item) -> None:
             f"a share of {share:.2f} of the weights is dropped, at the rate {rate:g}"
         )
 
-    @item.visible_check(
+    @upon.visible_check(
         "a worked example, with equal numbers in every projection",
         means="right",
         hint="a head's scores are divided by the root of its own d_k = d_model / heads; the output is projected, too",
@@ -929,6 +989,7 @@ def sublayers(item: Item) -> None:
 
 
 Shares = Sequence[float]
+Part = Callable[[Student, int], Model]  # what a sublayer does in the sentence of this number
 SILENT: Shares = (0.0, 0.0, 0.0)
 
 
@@ -961,6 +1022,46 @@ def decoder(item: Item) -> None:
     def normed(student: Student) -> Tensor:
         return numbers(student.LayerNorm(6).forward(x), "the result of LayerNorm")
 
+    mean = (source.double() / source.sum(-1, keepdim=True)) @ memory.double()  # (2, 1, 6), of the open words
+    looks = target.double() / target.sum(-1, keepdim=True)  # (2, 4, 4)
+
+    def part(weight: Tensor, bias: Tensor) -> Part:
+        """A part that gives weight · word + bias; the bias may be another in each sentence, (2, 6)."""
+        biases = bias.expand(2, 6).float()
+        return lambda student, b: student.make_network(
+            ("Linear", 6, 6), state={"0.weight": weight, "0.bias": biases[b].clone()}
+        )
+
+    def mixed(shares: Tensor) -> Part:
+        """A part that mixes the words of a sentence, (2, 4, 4)."""
+        return lambda student, b: student.make_network(
+            ("Conv1d", 4, 4, 1, 1, 0, 1, 1, False), state={"0.weight": shares[b, :, :, None].float()}
+        )
+
+    silent, same_again = part(zeros, torch.zeros(6)), part(torch.eye(6), torch.zeros(6))
+
+    def through(student: Student, *parts: Part) -> Tensor:
+        """What the student's own Sublayers make of x, with these parts one after the other."""
+        rows = []
+        for b in range(2):
+            y = x[b : b + 1]
+            for one in parts:
+                y = numbers(
+                    student.Sublayer(6, 0.0).forward(y, one(student, b)), "a Sublayer's result"
+                ).float()
+            rows.append(y)
+        return torch.cat(rows).double()
+
+    def expect_added(student: Student, layer: Model, want: Tensor, message: str, *parts: Part) -> None:
+        """A layer adds this to x; or it does what these parts do in the student's Sublayers, which 7.5 looks at."""
+        got = run(layer)
+        if same(got - x.double(), want):
+            return
+        with suppress(CheckFailed):
+            if same(got, through(student, *parts)):
+                return
+        expect_same(got - x.double(), want, message)
+
     @item.visible_check(
         "it runs, with plain averages for attention", means="right form", hint="see the docstring"
     )
@@ -973,7 +1074,13 @@ def decoder(item: Item) -> None:
         hint="each one is wrapped in a Sublayer of its own: x, plus what it gives (7.5)",
     )
     def _(student: Student) -> None:
-        expect_same(run(layer_of(student)), x, "all three sublayers give 0, but x is changed")
+        expect_added(
+            student,
+            layer_of(student),
+            torch.zeros(2, 4, 6),
+            "all three sublayers give 0, but this is added to x",
+            *(silent, silent, silent),
+        )
 
     @item.visible_check(
         "the second attention takes keys and values from the memory, as far as the source's mask allows",
@@ -981,18 +1088,20 @@ def decoder(item: Item) -> None:
         hint="memory_attention(y, memory, memory, source_mask)",
     )
     def _(student: Student) -> None:
-        open_ = source.double()
-        mean = (open_ / open_.sum(-1, keepdim=True)) @ memory.double()  # (2, 1, 6)
         for name, shares in {"keys": (0.0, 1.0, 0.0), "values": (0.0, 0.0, 1.0)}.items():
-            added = run(layer_of(student, memory_attention=shares)) - x.double()
-            expect_same(
-                added,
+            expect_added(
+                student,
+                layer_of(student, memory_attention=shares),
                 mean.expand(2, 4, 6),
                 f"an attention that gives the mean of its {name}: the open words' of the memory",
+                *(silent, part(zeros, mean[:, 0]), silent),
             )
-        added = run(layer_of(student, memory_attention=(1.0, 0.0, 0.0))) - x.double()
-        expect_same(
-            added, normed(student), "an attention that gives its queries: those of the decoder, normalised"
+        expect_added(
+            student,
+            layer_of(student, memory_attention=(1.0, 0.0, 0.0)),
+            normed(student),
+            "an attention that gives its queries: those of the decoder, normalised",
+            *(silent, same_again, silent),
         )
 
     @item.visible_check(
@@ -1001,15 +1110,22 @@ def decoder(item: Item) -> None:
         hint="self_attention(y, y, y, target_mask), where y is the normalised x",
     )
     def _(student: Student) -> None:
-        words, open_ = normed(student), target.double()
-        mean = (open_ / open_.sum(-1, keepdim=True)) @ words
+        words = normed(student)
         for name, shares in {"keys": (0.0, 1.0, 0.0), "values": (0.0, 0.0, 1.0)}.items():
-            added = run(layer_of(student, shares)) - x.double()
-            expect_same(
-                added, mean, f"an attention that gives the mean of its {name}: the words so far, normalised"
+            expect_added(
+                student,
+                layer_of(student, shares),
+                looks @ words,
+                f"an attention that gives the mean of its {name}: the words so far, normalised",
+                *(mixed(looks), silent, silent),
             )
-        added = run(layer_of(student, (1.0, 0.0, 0.0))) - x.double()
-        expect_same(added, words, "an attention that gives its queries: x, normalised")
+        expect_added(
+            student,
+            layer_of(student, (1.0, 0.0, 0.0)),
+            words,
+            "an attention that gives its queries: x, normalised",
+            *(same_again, silent, silent),
+        )
 
     @item.visible_check(
         "the future, closed words and padding of the memory change nothing",
@@ -1021,7 +1137,12 @@ def decoder(item: Item) -> None:
         before = run(layer)
         later, other = x.clone(), memory.clone()
         later[:, 3], other[0, 3], other[1, 1], other[1, 4] = 2.0 * x[:, 0], 3.0, -2.0, 1.0
-        expect_same(run(layer, later)[:, :3], before[:, :3], "another last word changes what comes before it")
+        alone = student.Sublayer(6, 0.0)
+        apart = [numbers(alone.forward(words, same_again(student, 0)), "the result") for words in (x, later)]
+        if same(apart[0][:, :3], apart[1][:, :3]):  # otherwise a norm mixes words, which 7.5 looks at
+            expect_same(
+                run(layer, later)[:, :3], before[:, :3], "another last word changes what comes before it"
+            )
         expect_same(run(layer, x, other), before, "words of the memory that are closed have an influence")
         expect(not same(run(layer, x, memory.flip(-1)), before)).is_true(
             "another memory gives the same result"
@@ -1037,14 +1158,21 @@ def decoder(item: Item) -> None:
         steps = run(layer_of(student, first))
         steps = run(layer_of(student, memory_attention=second), steps.float())
         steps = run(layer_of(student, feed_forward=third), steps.float())
-        expect_same(
-            run(layer_of(student, first, second, third)),
-            steps,
-            "all three at once give something else than layers with one of them each, in this order",
+        expect_added(
+            student,
+            layer_of(student, first, second, third),
+            steps - x.double(),
+            "all three at once add something else than layers with one of them each, in this order",
+            mixed(0.3 * torch.eye(4) + (0.5 + 0.7) * looks),
+            part(0.2 * torch.eye(6), (0.6 - 0.4) * mean[:, 0]),
+            part(weight, bias),
         )
-        added = run(layer_of(student, feed_forward=third)) - x.double()
-        expect_same(
-            added, normed(student) @ weight.T + bias, "feed-forward alone: what it makes of the normalised x"
+        expect_added(
+            student,
+            layer_of(student, feed_forward=third),
+            normed(student) @ weight.T + bias,
+            "feed-forward alone: what it makes of the normalised x",
+            *(silent, silent, part(weight, bias)),
         )
 
     @item.visible_check(
@@ -1065,6 +1193,12 @@ def decoder(item: Item) -> None:
         found = {"`x`": gradients.inputs[0], "the memory": gradients.inputs[1]}
         found |= {f"`{name}`": gradient for name, gradient in gradients.parameters.items()}
         missed = [name for name, gradient in found.items() if gradient is None]
+        connection = student.Sublayer(6, 0.0)
+        reached = connection.gradients(
+            x, part(weight, bias)(student, 0), upstream=torch.ones(2, 4, 6)
+        ).parameters
+        if None in reached.values():  # 7.5 looks at that
+            missed = [name for name in missed if name in ("`x`", "the memory")]
         expect(not missed).is_true(f"no gradient reaches {missed and missed[0]}")
 
     @item.visible_check(
@@ -1078,13 +1212,22 @@ def decoder(item: Item) -> None:
             "attention over the memory": {"memory_attention": (0.0, 0.0, 1.0)},
             "feed-forward": {"feed_forward": (zeros, 2 + bias)},
         }
-        for name, part in parts.items():
-            full = run(layer_of(student, **part)) - x.double()
-            still = run(layer_of(student, **part), training=True) - x.double()
+        many, constant = x.repeat(30, 1, 1), part(zeros, 2 + bias)(student, 0)
+        full, gone = (
+            numbers(student.Sublayer(6, 0.4).forward(many, constant, training=training), "the result") - many
+            for training in (False, True)
+        )
+        try:
+            expect_dropped(gone, full, 0.4, "what a sublayer gives")
+        except CheckFailed:  # 7.5 looks at that
+            return
+        for name, given in parts.items():
+            full = run(layer_of(student, **given)) - x.double()
+            still = run(layer_of(student, **given), training=True) - x.double()
             expect_same(
                 still, full, f"with dropout = 0, something of what {name} gives is dropped in training mode"
             )
-            layer = layer_of(student, **part, dropout=0.4)
+            layer = layer_of(student, **given, dropout=0.4)
             dropped = torch.cat([run(layer, training=True) - x.double() for _ in range(6)])
             expect_dropped(dropped, full.repeat(6, 1, 1), 0.4, f"what {name} gives")
 

@@ -222,7 +222,7 @@ def expect_parameters(state: Mapping[str, Tensor], sizes: Sizes) -> list[str]:
         expect(n in by_size).is_true(f"with {arguments} no parameter has {n:,} numbers, as the {role} have")
         names.append(by_size[n])
     expect(len(state) == 6).is_true(
-        f"it has {len(state)} parameters: weights and biases of three layers are six"
+        f"it has {len(state)} parameters: weights and biases of three layers are six, each under one name"
     )
     return names
 
@@ -625,6 +625,15 @@ def module_checks(item: Item, make: Callable[[Student], Any]) -> None:
     def _(student: Student) -> None:
         model, x = network(make(student)), MODULE.pictures(2).float()
         scores = numbers(model.forward(x), "the scores")
+        state = model.state()  # a last layer that starts at zero would let no gradient through
+        spread = {name: 2 / math.prod(values.shape[1:]) ** 0.5 for name, values in state.items()}
+        model.load(
+            {
+                name: (spread[name] * waves(*values.shape, start=0.3 + i)).float()
+                for i, (name, values) in enumerate(state.items())
+                if values.is_floating_point()
+            }
+        )
         upstream = waves(*scores.shape, start=1.0).float()
         expect_reached(model.gradients(x, upstream=upstream).parameters)
 

@@ -47,8 +47,8 @@ from chainrule.grading.store import as_json, digest
 from chainrule.intake.files import declared, handed_in, replaceable
 from chainrule.intake.notebook import UnreadableNotebookError, attachments, checked, read
 from chainrule.metadata import SKIPPED, AddedCell, GradedNotebook, check_source
-from chainrule.release import AddHandIn
-from chainrule.release.master import language, master_of
+from chainrule.release import AddHandIn, FoldChecks
+from chainrule.release.master import language, master_of, release_steps
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
 from chainrule.release.versions import kept_cell, kept_versions
 
@@ -90,7 +90,10 @@ class Graft(NbGraderPreprocessor):
         master.cells += AddHandIn(parent=self).cells(where["assignment"])  # as in the release
         others = []  # repairs of the whole notebook
         if manifest:
-            varying = NotebookNode(source, cells=[cell for cell in source.cells if templates(cell)])
+            titled = deepcopy(source)
+            if FoldChecks in release_steps(self.config):  # it changes the sources that students get
+                titled, _ = FoldChecks(parent=self).preprocess(titled, {})
+            varying = NotebookNode(titled, cells=[cell for cell in titled.cells if templates(cell)])
             own, handout = (self._stubs(varying, each) for each in (numbers, None))
             all_students = (self._stubs(varying, each) for each in manifest.students.values())
             others = renumber(submitted, own, handout, all_students)

@@ -221,7 +221,7 @@ def test_a_kit_works_alone(python: Path, kits: Path, tmp_path: Path) -> None:
     who = ["--last", "Łukasiewicz", "--first", "Zoë Ann", "--number", "7"]
     blank = run(python, folder, "-m", "chainrule.handin", *who, code=1)
     assert "2 problems to look at" in blank
-    assert f"{SQUARE}: todo() is still there" in blank
+    assert "cell 4 (it begins “def square(x):”): todo() is still there" in blank
     answered(folder, "tiny.ipynb", {SQUARE: RIGHT, "why": "Signs cancel: $x^2 \\ge 0$."})
     said = run(python, folder, "-m", "chainrule.handin")
     assert "Łukasiewicz_ZoëAnn_tiny.pdf" in said

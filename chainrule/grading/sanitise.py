@@ -13,6 +13,7 @@ import re
 import warnings
 from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any

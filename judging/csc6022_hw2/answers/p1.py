@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
@@ -135,7 +137,7 @@ def mlp_backward(x, y, params, cache):
     return {"u2": u2, "u1": u1, "V": dV, "b2": db2, "W": dW, "b1": db1, "x": dx}
 """
 
-RIGHT_BACKWARD = {
+RIGHT_BACKWARD: dict[str, str | Mapping[str, str]] = {
     "torch": BACKWARD,
     "after a forward pass in columns": {
         "p1_2-mlp_forward": RIGHT_FORWARD["columns"],

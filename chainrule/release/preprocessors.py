@@ -259,6 +259,15 @@ class FoldChecks(NbGraderPreprocessor):
 TITLE = "# @title"
 
 
+def untitled(source: str) -> str:
+    """The source of a check cell without the title that `FoldChecks` gave it.
+
+    >>> untitled("# @title Checks of 2.2: run me\\nitem.score()")
+    'item.score()'
+    """
+    return source.partition("\n")[2] if source.startswith(f"{TITLE} Checks of ") else source
+
+
 def as_released(nb: NotebookNode, parent: NbGraderPreprocessor) -> NotebookNode:
     """The notebook without what is for instructors, but with its solutions."""
     nb = deepcopy(nb)

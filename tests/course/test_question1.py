@@ -68,7 +68,7 @@ def told(part: str, source: str, folder: Path) -> list[str]:
         ("1.2", "net_1_2 = nn.Linear", "should be a network"),
         ("1.2", "net_1_2 = 7", "should be a network"),
         ("1.2", "layer_parameters = layer_parameters[:3]", "should have eight entries"),
-        ("1.3 count", 'del encoder_parameters["W_K"]', "number of entries"),
+        ("1.3 count", 'del encoder_parameters["W_K"]', "there is no encoder_parameters"),
         ("1.3 count", 'encoder_parameters["W_1"] += 1024', "W_1 and W_2 have different"),
         ("1.3 functions", "def attention_weights(s):\n    return s.softmax(0)", "sum of a query's weights"),
         ("1.3 functions", "def entropy(p):\n    return p.sum(1)", "eight equal weights"),

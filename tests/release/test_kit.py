@@ -223,7 +223,7 @@ def test_a_kit_works_alone(python: Path, kits: Path, tmp_path: Path) -> None:
     assert "2 problems to look at" in blank
     assert "cell 4 (it begins “def square(x):”): todo() is still there" in blank
     answered(folder, "tiny.ipynb", {SQUARE: RIGHT, "why": "Signs cancel: $x^2 \\ge 0$."})
-    said = run(python, folder, "-m", "chainrule.handin")
+    said = run(python, folder, "-m", "chainrule.handin", *who)
     assert "Łukasiewicz_ZoëAnn_tiny.pdf" in said
     assert "note" not in said
     with zipfile.ZipFile(folder / "hand-in" / "Łukasiewicz_ZoëAnn_tiny_ipynb.zip") as archive:

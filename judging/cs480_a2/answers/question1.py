@@ -58,13 +58,19 @@ k_strongly = math.ceil(math.log(L / 0.01) / -math.log(1 - m / L))
 
 WRONG_1_1 = {
     "½ forgotten, carried through": Wrong(
-        {"H"}, "twice", f"H = [[20, 0], [0, 2]]; L, m = 20, 2{_EVERYTHING_FROM}"
+        {"H"},
+        "twice",
+        f"H = [[20, 0], [0, 2]]; L, m = 20, 2{_EVERYTHING_FROM}",
+        unnoticed="consistent in itself: only the right H would tell",
     ),
     "½ kept, carried through": Wrong(
-        {"H"}, "half", f"H = [[5, 0], [0, 0.5]]; L, m = 5, 0.5{_EVERYTHING_FROM}"
+        {"H"},
+        "half",
+        f"H = [[5, 0], [0, 0.5]]; L, m = 5, 0.5{_EVERYTHING_FROM}",
+        unnoticed="consistent in itself: only the right H would tell",
     ),
     "H doubled in its own cell only": Wrong({"H"}, "twice", "H = [[20, 0], [0, 2]]"),
-    "entries exchanged": Wrong({"H"}, "exchanged", "H = [[1, 0], [0, 10]]"),
+    "entries exchanged": Wrong({"H"}, "exchanged", "H = [[1, 0], [0, 10]]", unnoticed="the same eigenvalues"),
     "the gradient for the Hessian": Wrong({"H"}, "shape (2,)", "H = [10, 1]"),
     "a Hessian with a sign slip": Wrong({"H"}, "H is", "H = [[10, 0], [0, -1]]"),
     "not strongly convex": Wrong({"verdict"}, "eigenvalues of H are positive", "strongly_convex = False"),

@@ -97,6 +97,7 @@ WRONG_VALUES = {
         "powers of 2",
         "p_warmup = (theta_warmup * math.log(2)).softmax(0); J_warmup = -p_warmup[2].log(); "
         "dtheta_warmup = p_warmup.clone(); dtheta_warmup[2] -= 1",
+        unnoticed="consistent in itself: only the right p would tell",
     ),
     # (a)
     "z without bias": Wrong({"z"}, "bias b1 is missing", "z = W @ x"),
@@ -110,7 +111,12 @@ WRONG_VALUES = {
     "h is the mask": Wrong({"h"}, "derivative", "h = (z > 0).double()"),
     "h is the negative part": Wrong({"h"}, "positive entries", "h = (-z).relu()"),
     "theta by absolute weights": Wrong({"theta"}, "signs in U", "theta = U.abs() @ h"),
-    "theta is p": Wrong({"theta"}, "softmax already", "theta = p_hat"),
+    "theta is p": Wrong(
+        {"theta"},
+        "softmax already",
+        "theta = p_hat",
+        unnoticed="the same probabilities: only the right logits would tell",
+    ),
     "theta with a third entry": Wrong({"theta"}, "shape (3,)", "theta = [0, 0, 0]"),
     "p not normalised": Wrong({"p_hat"}, "not normalised", "p_hat = [1, 1]"),
     "p of another class": Wrong({"p_hat"}, "off by", "p_hat = [0.4, 0.6]"),

@@ -785,7 +785,12 @@ WRONG_CNN = {
         {"forward"}, "a ReLU follows", cnn("return self.fc(x) → return self.relu(self.fc(x))")
     ),
     "sigmoid for ReLU": Wrong({"forward"}, "sigmoid takes the place", cnn("nn.ReLU() → nn.Sigmoid()")),
-    "LeakyReLU for ReLU": Wrong({"forward"}, "LeakyReLU takes", cnn("nn.ReLU() → nn.LeakyReLU()")),
+    "LeakyReLU for ReLU": Wrong(
+        {"forward"},
+        "LeakyReLU takes",
+        cnn("nn.ReLU() → nn.LeakyReLU()"),
+        unnoticed="within the tolerance that other values of ε need",
+    ),
     "softmax at the end": Wrong(
         {"forward"}, "softmax is applied", cnn("return self.fc(x) → return torch.softmax(self.fc(x), 1)")
     ),

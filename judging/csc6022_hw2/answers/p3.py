@@ -90,6 +90,7 @@ WRONG_VOLUMES = {
         {"conv1", "conv2"},
         "the padding is forgotten",
         volumes(conv1="(28, 28, 10)", pool1="(14, 14, 10)", conv2="(10, 10, 10)", pool2="(5, 5, 10)"),
+        unnoticed="consistent in itself",
     ),
     "padding forgotten, not carried on": Wrong({"conv1"}, "padding", volumes(conv1="(28, 28, 10)")),
     "padding counted once": Wrong(
@@ -224,14 +225,21 @@ WRONG_PARAMETERS = {
         {"conv1 weights"},
         "counted 3 deep, and the volume before it has depth 1",
         parameters(conv1="5*5*3*10 + 10"),
+        unnoticed="the depth of the first convolution stays free: only the right count would tell",
     ),
     "one filter": Wrong({"conv1 weights"}, "one filter", parameters(conv1="5 * 5 + 10")),
     "own depth for the depth before": Wrong(
-        {"conv1 weights"}, "not as the one it makes", parameters(conv1="5 * 5 * 10 * 10 + 10")
+        {"conv1 weights"},
+        "not as the one it makes",
+        parameters(conv1="5 * 5 * 10 * 10 + 10"),
+        unnoticed="the depth of the first convolution stays free: only the right count would tell",
     ),
     "five counted once": Wrong({"conv1 weights"}, "counts twice", parameters(conv1="5 * 10 + 10")),
     "weights at every position": Wrong(
-        {"conv1 weights"}, "the same filter", parameters(conv1="5 * 5 * 1 * 10 * 32 * 32 + 10")
+        {"conv1 weights"},
+        "the same filter",
+        parameters(conv1="5 * 5 * 1 * 10 * 32 * 32 + 10"),
+        unnoticed="the depth of the first convolution stays free: only the right count would tell",
     ),
     "activations": Wrong(
         {"conv1 weights", "conv1 biases"}, "not what is trained", parameters(conv1="32 * 32 * 10")
@@ -303,9 +311,13 @@ WRONG_PARAMETERS |= {
         FC,
         "not right, and",
         after(volumes(conv2="(3, 3, 3)", pool2="(3, 3, 3)"), parameters(fc="27 * 10 + 10")),
+        unnoticed="the slip is in the volumes, where it is noticed",
     ),
     "after more than the picture": Wrong(
-        FC, "not right, and", after(volumes(pool2="(100, 100, 1)"), parameters(fc="10000 * 10 + 10"))
+        FC,
+        "not right, and",
+        after(volumes(pool2="(100, 100, 1)"), parameters(fc="10000 * 10 + 10")),
+        unnoticed="the slip is in the volumes, where it is noticed",
     ),
 }
 

@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from nbgrader import utils
 
 from chainrule.handin.inspection import HAND_IN_TAG
+from chainrule.release.preprocessors import untitled
 
 DEFINITION = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 
@@ -253,8 +254,11 @@ def is_code_answer(cell: NotebookNode) -> bool:
 
 
 def normal(source: str) -> str:
-    """The source for comparisons, without differences in white space, which editors make."""
-    return " ".join(source.split())
+    """The source for comparisons, without differences in white space, which editors make.
+
+    Nor with the title of a check cell: releases of earlier versions and of stock nbgrader have none.
+    """
+    return " ".join(untitled(source).split())
 
 
 def defined_names(source: str) -> frozenset[str]:

@@ -51,7 +51,6 @@ from chainrule.metadata import SKIPPED, AddedCell, GradedNotebook, check_source
 from chainrule.release import AddHandIn, FoldChecks
 from chainrule.release.master import language, master_of, release_steps
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
-from chainrule.release.preprocessors import untitled
 from chainrule.release.versions import kept_cell, kept_versions
 
 MAX_ADDED = 2_000  # cells of the student's own
@@ -238,15 +237,13 @@ def graft(master: NotebookNode, submitted: NotebookNode, versions: Iterable[Note
         elif theirs or is_marked(ours) or name not in released.always:
             cells.append(ours)
             text = normal(theirs[0].source) if theirs else ""
-            # a release of an earlier version, or of stock nbgrader, has no titles
-            texts = {*released.texts[name], *(normal(untitled(each)) for each in released.texts[name])}
             if not theirs and name in recognition.first_index:
                 pass  # it is there, untouched
             elif not theirs and name in released.always:
                 repairs.note(name, NO_ANSWER if is_answer(ours) else MISSING)
             elif not theirs or (text != normal(visible(ours.source)) and text in released.texts[name]):
                 repairs.note_outdated(name)
-            elif text not in texts:
+            elif text not in released.texts[name]:
                 repairs.note(name, CHANGED)
         cells += own.get(name, [])
     master.cells = within_limits(cells, {id(cell) for cell in known.values()}, repairs)

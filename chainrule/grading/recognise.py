@@ -13,8 +13,7 @@ from itertools import groupby
 from nbformat import NotebookNode
 from nbgrader import utils
 
-from chainrule.handin.inspection import HAND_IN_TAG
-from chainrule.release.preprocessors import untitled
+from chainrule.handin.inspection import HAND_IN_TAG, untitled
 
 DEFINITION = re.compile(r"^(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
 

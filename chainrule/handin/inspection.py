@@ -15,6 +15,7 @@ from chainrule.handin.places import places
 
 HAND_IN_TAG = "hand-in"
 MAX_ERRORS = 3  # of one notebook; the first usually causes the others
+TITLE = "# @title"  # begins the first line of a check cell in a release
 KIT = "grading takes the kit's again"
 
 
@@ -54,6 +55,15 @@ def is_hand_in_cell(cell: NotebookNode) -> bool:
     """Whether the cell calls `hand_in` or explains it. Such cells are not part of the answers."""
     calls_hand_in = cell.cell_type == "code" and "from chainrule.handin import hand_in" in cell.source
     return calls_hand_in or HAND_IN_TAG in cell.metadata.get("tags", [])
+
+
+def untitled(source: str) -> str:
+    """The source of a check cell without the title that the release gave it.
+
+    >>> untitled("# @title Checks of 2.2: run me\\nitem.score()")
+    'item.score()'
+    """
+    return source.partition("\n")[2] if source.startswith(f"{TITLE} Checks of ") else source
 
 
 def unanswered(

@@ -21,7 +21,7 @@ from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
 import chainrule
 from chainrule.course import CONFIG, Course, CourseError
 from chainrule.handin.file_names import FilePattern, StudentName
-from chainrule.handin.inspection import HAND_IN_TAG, default_values
+from chainrule.handin.inspection import HAND_IN_TAG, TITLE, default_values
 from chainrule.handin.places import places
 from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
@@ -254,18 +254,6 @@ class FoldChecks(NbGraderPreprocessor):
                 if not cell.source.startswith(("%", TITLE)):  # a cell magic has to be first
                     cell.source = f"{TITLE} Checks of {place.label or 'your answer'}: run me\n{cell.source}"
         return nb, resources
-
-
-TITLE = "# @title"
-
-
-def untitled(source: str) -> str:
-    """The source of a check cell without the title that `FoldChecks` gave it.
-
-    >>> untitled("# @title Checks of 2.2: run me\\nitem.score()")
-    'item.score()'
-    """
-    return source.partition("\n")[2] if source.startswith(f"{TITLE} Checks of ") else source
 
 
 def as_released(nb: NotebookNode, parent: NbGraderPreprocessor) -> NotebookNode:

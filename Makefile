@@ -30,6 +30,7 @@ lint: setup
 	ruff check .
 	ruff format --check .
 	mypy
+	MYPYPATH=source/cs480-a2 mypy source/cs480-a2/checks  # each assignment has a package of this name
 
 # Pages made from the code: docs/reference/.
 docs: setup

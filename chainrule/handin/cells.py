@@ -12,7 +12,7 @@ from chainrule.handin.outputs import Form, best_form
 from chainrule.handin.prose import Length, Prose, ProseError, sensible_length
 from chainrule.handin.typesetting import FONT_SIZE, TEXT_WIDTH, TypstPart, WriteUp, breakable, quoted
 from chainrule.handin.widgets import Widgets, saved_models
-from chainrule.handin.written import FRAME, ON_COVER, RESULT
+from chainrule.handin.write_up import FRAME, ON_COVER, RESULT
 
 
 class NotebookWriter:

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import Any
 
 from nbformat import NotebookNode
 
@@ -99,7 +100,7 @@ def unanswered(
             )
 
 
-def unnamed(nb: NotebookNode) -> list[str]:
+def without_collaborators(nb: NotebookNode) -> list[str]:
     """The collaborators lines of a notebook that are not filled in, by what they are about."""
     return [part for part, names in collaborators(nb) if not names]
 
@@ -120,7 +121,7 @@ def changes(
     """
     cells = {label(cell): cell for cell in nb.cells if label(cell)}
     for cell, where in zip(nb.cells, whereabouts(nb), strict=True):
-        stored = (cell.metadata.get("nbgrader") or {}).get("checksum")
+        stored = marks(cell).get("checksum")
         if label(cell) in locked and stored and stored != checksum(cell):
             yield Problem(name, where, f"this cell of the kit was changed: {KIT}")
         if cell.cell_type == "code":
@@ -135,16 +136,20 @@ def changes(
 
 def checksum(cell: NotebookNode) -> str:
     """nbgrader's checksum of a cell (`nbgrader.utils.compute_checksum`), which a student's machine may not have."""
-    about = cell.metadata["nbgrader"]
+    about = marks(cell)
     parts = [
         cell.source,
         cell.cell_type,
         *(str(about.get(key, False)) for key in ("grade", "solution", "locked")),
     ]
-    parts.append(about["grade_id"])
+    parts.append(str(about["grade_id"]))
     if about.get("grade"):
-        parts.append(str(float(about.get("points") or 0)))
+        parts.append(str(_number(about.get("points"))))
     return hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def _number(points: Any) -> float:
+    return float(points) if isinstance(points, int | float) else 0.0
 
 
 def default_values(source: str) -> dict[str, dict[str, str]]:
@@ -217,10 +222,15 @@ def oversized(name: str, size: int, mebibytes: Mapping[str, int]) -> Iterator[st
         yield f"{name} has {size / (1 << 20):.1f} MiB, and the course takes {limit}: {advice}"
 
 
-def label(cell: NotebookNode) -> str:
+def marks(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What nbgrader has noted in a cell; empty if it has noted nothing, or if a file has something else there."""
+    noted = cell["metadata"].get("nbgrader")
+    return noted if isinstance(noted, Mapping) else {}
+
+
+def label(cell: Mapping[str, Any]) -> str:
     """The cell's grade_id, or "" if it has none."""
-    nbgrader = cell.metadata.get("nbgrader", {})
-    return str(nbgrader.get("grade_id", "")) if isinstance(nbgrader, Mapping) else ""
+    return str(marks(cell).get("grade_id", ""))
 
 
 def whereabouts(nb: NotebookNode) -> list[str]:

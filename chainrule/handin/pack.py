@@ -33,12 +33,12 @@ from chainrule.handin.inspection import (
     oversized,
     run_errors,
     unanswered,
-    unnamed,
+    without_collaborators,
 )
 from chainrule.handin.notebook_api import unsaved_warnings
 from chainrule.handin.pdf import PDFError, read_notebook, write_pdf
 from chainrule.handin.spec import STUDENT_FILE, HandInSpec, identify_student, name_collaborators, read_spec
-from chainrule.handin.written import written
+from chainrule.handin.write_up import write_up
 from chainrule.handin.zipped import write_zip
 
 PACKED, EARLIER, RECEIPT = "hand-in", "earlier hand-ins", "hand-in receipt.json"
@@ -164,10 +164,12 @@ def hand_in(
     problems += grouped(chain.from_iterable(blank.values()))
     _require_none(problems, force, how_to_force)  # before anything is asked
     student = identify_student(folder, last, first, number)
-    if any(map(unnamed, sources.values())) and (names := name_collaborators(folder, collaborators)):
+    if any(map(without_collaborators, sources.values())) and (
+        names := name_collaborators(folder, collaborators)
+    ):
         for cell in (cell for nb in sources.values() for cell in nb.cells if cell.cell_type == "markdown"):
             cell.source = with_collaborators(cell.source, names)
-    if any(map(unnamed, sources.values())):
+    if any(map(without_collaborators, sources.values())):
         problems.append("collaborators are not named: write names, or “none”, once: hand_in(collaborators=…)")
     _require_none(problems, force, how_to_force)  # before minutes are spent on running
     executed, origins = {}, set()
@@ -250,7 +252,7 @@ def _run_or_reuse(
     nb: NotebookNode, folder: Path, name: str, seconds: float, say: Callable[[str], object]
 ) -> tuple[NotebookNode, str, set[str]]:
     """As `_run`, or the run of an earlier try if code, data and versions are the same: training takes minutes."""
-    kept = folder / KEPT / name
+    kept = folder / KEPT / f"{name}.json"  # no notebook: a folder that is handed in as it is may hold it
     key = _run_key(nb, folder)
     try:
         earlier = json.loads(kept.read_text(encoding="utf-8"))
@@ -412,7 +414,7 @@ def _write_pdf(
         paths = []
         for name, nb in executed.items():
             paths.append(Path(scratch, name))
-            paths[-1].write_text(nbformat.writes(written(nb)), encoding="utf-8")
+            paths[-1].write_text(nbformat.writes(write_up(nb)), encoding="utf-8")
         try:
             return write_pdf(paths, target, author=student.full, number=student.number, note=data)
         except PDFError as error:

@@ -76,9 +76,9 @@ def _typeset(notebooks: Mapping[Path, Mapping[str, Any]], cover: Cover) -> tuple
     try:
         from chainrule.handin.cells import NotebookWriter  # here, as its libraries may be missing
         from chainrule.handin.typesetting import WriteUp
-        from chainrule.handin.written import WRITTEN
+        from chainrule.handin.write_up import WRITE_UP
 
-        compact = any(WRITTEN in notebook.get("metadata", {}) for notebook in notebooks.values())
+        compact = any(WRITE_UP in notebook.get("metadata", {}) for notebook in notebooks.values())
         writeup = WriteUp(cover, compact=compact)
         for path, notebook in notebooks.items():
             NotebookWriter(path, writeup).write(notebook)

@@ -4,8 +4,8 @@ from chainrule.lesson.checks import Item, expect
 from chainrule.lesson.progress import progress
 from chainrule.lesson.student import CheckFailed
 from chainrule.lesson.time_limits import within
-from chainrule.lesson.todo import run_on, todo
+from chainrule.lesson.todo import continue_past_unfinished, todo
 
 __all__ = ["CheckFailed", "Item", "expect", "progress", "todo", "within"]
 
-run_on()
+continue_past_unfinished()

@@ -50,18 +50,18 @@ def _place(name: str) -> str:
     return f" ({known.label(cell)})" if cell else ""
 
 
-_running_on: list[Any] = []  # shells
+_continuing: list[Any] = []  # shells
 
 
-def run_on() -> None:
+def continue_past_unfinished() -> None:
     """From now on unfinished cells don't stop "Run All", nor do those that need a name of an unfinished cell.
 
-    >>> run_on()  # nothing happens outside of a notebook
+    >>> continue_past_unfinished()  # nothing happens outside of a notebook
     """
     shell = get_ipython()
-    if shell is None or shell in _running_on:
+    if shell is None or shell in _continuing:
         return
-    _running_on.append(shell)
+    _continuing.append(shell)
     forgiven: list[BaseException] = []
 
     def name_error(
@@ -71,7 +71,7 @@ def run_on() -> None:
         trace: TracebackType,
         tb_offset: Any = None,
     ) -> None:
-        name = getattr(error, "name", None) or ""
+        name = error.name if type(error) is NameError and error.name else ""  # not of a local variable
         cell = (known := contents()).defining(name)
         if cell is None or name in shell.user_ns:
             shell.showtraceback((kind, error, trace), tb_offset=tb_offset)

@@ -228,7 +228,7 @@ def test_nothing_is_trained_twice(hw1: Path) -> None:
     assert second != first
     (hw1 / "weights.bin").write_text("other")
     assert run() != second
-    (hw1 / KEPT / "hw.ipynb").write_text("{")  # damaged: run again
+    (hw1 / KEPT / "hw.ipynb.json").write_text("{")  # damaged: run again
     assert run()
 
 
@@ -306,6 +306,20 @@ def test_changes_of_the_kit_are_told(change_it: Callable[[NotebookNode], object]
     defaults = {"train": {"epochs": "15"}}
     told = grouped(changes("hw.ipynb", nb, ["x", "y"], defaults, {}))
     assert [said in line for line in told] == ([True] if said else [])
+
+
+@pytest.mark.parametrize(
+    "noted", [None, "locked", 7, [], {"grade": 1, "points": "two", "grade_id": 3}, {"solution": "x"}]
+)
+def test_marks_of_any_form_are_no_crash(hw1: Path, noted: Any) -> None:
+    change(hw1, lambda nb: nb.cells[0].metadata.update(nbgrader=noted))
+    change(hw1, lambda nb: nb.cells[2].metadata.update(nbgrader=noted))
+    assert pack(hw1, force=True).files
+
+
+def test_what_is_kept_of_runs_is_no_notebook(hw1: Path) -> None:
+    pack(hw1)
+    assert [path.suffix for path in (hw1 / KEPT).iterdir()] == [".json"]
 
 
 def test_the_same_problem_in_many_places_is_one_sentence() -> None:

@@ -13,6 +13,8 @@ TABLE = {
     "defines": {"hw.ipynb": {"z": "q1-code", "forward": "q1-code"}},
 }
 
+LOCAL = "def g():\n    z += 1\ng()"  # of a name that question 2.2 defines, but another error
+
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingKernelClient]:

@@ -20,7 +20,8 @@ from chainrule.lesson import CheckFailed, Item, expect
 from chainrule.lesson.calls import about
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import Model, Student, printable, returned
-from checks.p6_1 import expect_parts, expect_slopes, slopes, waves
+from checks.differences import central_differences, expect_differences, expect_parts
+from checks.slopes import wave
 
 Net = Callable[[Tensor, Sequence[Tensor]], Tensor]  # of pictures and six parameters; raises CheckFailed
 
@@ -55,7 +56,7 @@ def warm_up(item: Item) -> None:
         hint="the first dimension counts pictures; keep it, and don't transpose",
     )
     def _(student: Student) -> None:
-        x = waves(4, 3, 5, 7, start=0.2)
+        x = wave(4, 3, 5, 7, start=0.2)
         together = numbers(student.flatten(x), "flatten")
         expect(together, "flatten").has_shape(4, 105)
         for n in range(4):
@@ -150,7 +151,7 @@ class Sizes(NamedTuple):
     def params(self) -> list[Tensor]:
         """Parameters that keep values at their size."""
         return [
-            (0.5 if len(shape) == 1 else 2 / math.prod(shape[1:]) ** 0.5) * waves(*shape, start=0.3 + i)
+            (0.5 if len(shape) == 1 else 2 / math.prod(shape[1:]) ** 0.5) * wave(*shape, start=0.3 + i)
             for i, shape in enumerate(self.shapes)
         ]
 
@@ -158,7 +159,7 @@ class Sizes(NamedTuple):
         return [torch.zeros(shape).double() for shape in self.shapes]
 
     def pictures(self, n: int) -> Tensor:
-        return waves(n, self.channels, self.height, self.width, start=0.8) * 1.5
+        return wave(n, self.channels, self.height, self.width, start=0.8) * 1.5
 
 
 BAREBONES = Sizes(channels=3, first=6, second=5, classes=7, height=6, width=9)
@@ -371,7 +372,7 @@ def convnet(item: Item) -> None:
     )
     def _(student: Student) -> None:
         x, params = BAREBONES.pictures(2).float(), [value.float() for value in BAREBONES.params()]
-        upstream = waves(2, BAREBONES.classes, start=1.0).float()
+        upstream = wave(2, BAREBONES.classes, start=1.0).float()
         _, *gradients = student.three_layer_convnet.gradients(x, params, upstream=upstream).inputs
         names = ("conv_w1", "conv_b1", "conv_w2", "conv_b2", "fc_w", "fc_b")
         expect_reached(dict(zip(names, gradients, strict=True)))
@@ -456,7 +457,7 @@ class Regression(NamedTuple):
 
     def slopes(self) -> Tensor:
         """How the loss changes with each of the weights at the start, by central differences: (4, 7)."""
-        return slopes(self.loss, self.start)
+        return central_differences(self.loss, self.start)
 
     def rows(self, first: int, last: int) -> Regression:
         return self._replace(x=self.x[first:last], y=self.y[first:last])
@@ -465,7 +466,7 @@ class Regression(NamedTuple):
 def regression() -> Regression:
     """Fifteen inputs, to be trained on in batches of four, the last one of three."""
     y = torch.tensor([0, 2, 2, 1, 3, 0, 1, 1, 2, 3, 3, 0, 2, 1, 0])
-    start, x = waves(4, 7, start=0.6), 1.5 * waves(15, 6, start=0.1)
+    start, x = wave(4, 7, start=0.6), 1.5 * wave(15, 6, start=0.1)
     return Regression(start.float().double(), x.float().double(), y)
 
 
@@ -479,7 +480,7 @@ def expect_plain_step(c: Regression, after: Tensor, lr: float) -> None:
     for name, part in (("the weights", slice(6)), ("the biases", slice(6, None))):
         with about(f"with learning rate {lr:g}"):
             what = f"the step of {name}, by minus the learning rate,"
-            expect_slopes(moved[:, part].reshape(-1), want[:, part].reshape(-1), what)
+            expect_differences(moved[:, part].reshape(-1), want[:, part].reshape(-1), what)
 
 
 def step(item: Item) -> None:
@@ -629,12 +630,12 @@ def module_checks(item: Item, make: Callable[[Student], Any]) -> None:
         spread = {name: 2 / math.prod(values.shape[1:]) ** 0.5 for name, values in state.items()}
         model.load(
             {
-                name: (spread[name] * waves(*values.shape, start=0.3 + i)).float()
+                name: (spread[name] * wave(*values.shape, start=0.3 + i)).float()
                 for i, (name, values) in enumerate(state.items())
                 if values.is_floating_point()
             }
         )
-        upstream = waves(*scores.shape, start=1.0).float()
+        upstream = wave(*scores.shape, start=1.0).float()
         expect_reached(model.gradients(x, upstream=upstream).parameters)
 
     @item.visible_check(
@@ -922,7 +923,7 @@ def optimizer(item: Item) -> None:
 def way(student: Student, pushes: Sequence[float], lr: float | None) -> Tensor:
     """How far the student's optimizer moves six weights and biases, (6,), in one step for each push: the gradient of
     all of them."""
-    start = {"0.weight": waves(2, 2, start=0.4).float(), "0.bias": waves(2, start=1.3).float()}
+    start = {"0.weight": wave(2, 2, start=0.4).float(), "0.bias": wave(2, start=1.3).float()}
     model = student.make_network(("Linear", 2, 2), state=start)
     own = student.nesterov(model) if lr is None else student.nesterov(model, lr)
     student.steps_with(model, own, [[torch.full((2, 2), push), torch.full((2,), push)] for push in pushes])
@@ -1026,10 +1027,10 @@ def own_network(item: Item) -> None:
         model.forward(x)
         model.fit(x, y, steps=1, batch=12, lr=0.01, momentum=0.9)
         once = numbers(model.logits(x), "the scores")
-        gradients = model.gradients(x, upstream=waves(*once.shape, start=1.0).float()).parameters
+        gradients = model.gradients(x, upstream=wave(*once.shape, start=1.0).float()).parameters
         state = model.state()
         for name in [name for name, gradient in gradients.items() if gradient is None]:
-            model.load({name: (state[name] + waves(*state[name].shape, start=0.5)).float()})
+            model.load({name: (state[name] + wave(*state[name].shape, start=0.5)).float()})
             matters = differ(numbers(model.logits(x), "the scores"), once, 1e-3, 1e-5) > 0
             model.load({name: state[name].float()})
             expect(not matters).is_true(

@@ -6,8 +6,7 @@ X is (N, D), y and f are (N,), W is (H, D), b and v are (H,), c is (1,).
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -18,6 +17,8 @@ from chainrule.lesson import CheckFailed, Item, expect
 from chainrule.lesson.calls import about, call, entry, expect_size
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import Student
+from checks.differences import central_differences, expect_differences, expect_parts, ratio
+from checks.slopes import wave
 
 Params = dict[str, Tensor]
 
@@ -197,7 +198,7 @@ def scaling(item: Item) -> None:
 
 def tables() -> list[tuple[Tensor, Tensor]]:
     """Training and test values, with several columns and as a vector. The test values are more, and other ones."""
-    train, test = 3 + 2 * waves(9, 3, start=0.4), 5 + 3 * waves(12, 3, start=2.0) ** 2
+    train, test = 3 + 2 * wave(9, 3, start=0.4), 5 + 3 * wave(12, 3, start=2.0) ** 2
     train = train * torch.tensor([1.0, 4.0, 0.5]).double()
     return [(train, test), (train[:, 1], test[:, 1])]
 
@@ -280,8 +281,8 @@ def backprop(item: Item) -> None:
                 result = call(student.backprop, params, X, y)
                 expect_size(entry(result, key, "backprop"), f'"{key}"', params[key].shape)
                 own = numbers(result[key], f'"{key}"').reshape(params[key].shape)
-                want = slopes(partial(error_with, student, params, X, y, key), params[key])
-                expect_slopes(own, want, f'"{key}"')
+                want = central_differences(partial(error_with, student, params, X, y, key), params[key])
+                expect_differences(own, want, f'"{key}"')
 
     @item.visible_check(
         "δ is in proportion to what central differences of the mean squared error give",
@@ -291,7 +292,7 @@ def backprop(item: Item) -> None:
     def _(student: Student) -> None:
         params, X, y = network(*SIZES[0])
         _, f = hidden_and_output(student, params, X)
-        want = slopes(lambda f: float(((f - y) ** 2).mean()), f)
+        want = central_differences(lambda f: float(((f - y) ** 2).mean()), f)
         expect_proportional(of_backprop(student, params, X, y, "delta", (len(y),)), want, '"delta"')
 
     @item.visible_check(
@@ -304,7 +305,10 @@ def backprop(item: Item) -> None:
         N, H = len(y), len(params["v"])
         rows = [(X[n : n + 1], y[n : n + 1]) for n in range(N)]  # row n of z alone is moved, by the biases
         want = torch.stack(
-            [slopes(partial(error_with, student, params, *row, "b"), params["b"]) for row in rows]
+            [
+                central_differences(partial(error_with, student, params, *row, "b"), params["b"])
+                for row in rows
+            ]
         )
         expect_proportional(of_backprop(student, params, X, y, "s", (N, H)), want, '"s"')
 
@@ -315,15 +319,10 @@ def backprop(item: Item) -> None:
         call(student.backprop.expect_by_hand, *network(*SIZES[0]))
 
 
-def waves(*shape: int, start: float) -> Tensor:
-    """Numbers between −1 and 1 that look drawn and are the same on every machine."""
-    return (start + 1.7 * torch.arange(math.prod(shape)).double()).sin().reshape(shape)
-
-
 def network(N: int, D: int, H: int) -> tuple[Params, Tensor, Tensor]:
     """Parameters, inputs and targets."""
-    params = {"W": 1.3 * waves(H, D, start=0.3), "b": waves(H, start=1.1), "v": 1.5 * waves(H, start=2.3)}
-    X, y = 1.4 * waves(N, D, start=0.7), 2 * waves(N, start=0.2)
+    params = {"W": 1.3 * wave(H, D, start=0.3), "b": wave(H, start=1.1), "v": 1.5 * wave(H, start=2.3)}
+    X, y = 1.4 * wave(N, D, start=0.7), 2 * wave(N, start=0.2)
     y = (
         y - 1.5 if D > 2 else y + 1.5
     )  # so that errors are mostly positive in one example, negative in another
@@ -353,46 +352,6 @@ def error_with(student: Student, params: Params, X: Tensor, y: Tensor, key: str,
     return float(((hidden_and_output(student, {**params, key: value}, X)[1] - y) ** 2).mean())
 
 
-def slopes(f: Callable[[Tensor], float], at: Tensor) -> Tensor:
-    """How f changes with each entry of its argument, by central differences: of the shape of `at`.
-
-    >>> slopes(lambda x: float((x**2).sum()), torch.tensor([1.0, 3.0]).double()).round(decimals=6).tolist()
-    [2.0, 6.0]
-    """
-    units = torch.eye(at.numel()).double().reshape(-1, *at.shape)
-    values = [slope(partial(_moved, f, at, one)) for one in units]
-    return torch.tensor(values, dtype=torch.float64).reshape(at.shape)
-
-
-def _moved(f: Callable[[Tensor], float], at: Tensor, along: Tensor, t: float) -> float:
-    return f(at + t * along)
-
-
-def slope(f: Callable[[float], float], h: float = 0.02) -> float:
-    """The derivative of f at 0 by central differences with two steps, whose errors of order h² cancel. The steps are so
-    long that float32 does.
-
-    >>> round(slope(math.sin), 6)
-    1.0
-    """
-    return (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h)
-
-
-def expect_slopes(own: Tensor, want: Tensor, name: str) -> None:
-    """A gradient is what differences give."""
-    if differ(own, want, 2e-3, 1e-4) == 0:
-        return
-    k = ratio(own, want)
-    if k is not None:
-        raise CheckFailed(f"{name} is {k:.3g} times what differences give, in every entry")
-    place = int((own - want).abs().argmax())
-    index = [int(i) for i in torch.unravel_index(torch.tensor(place), own.shape)]
-    where = f" at index {index[0] if len(index) == 1 else tuple(index)}"
-    raise CheckFailed(
-        f"{name} is {own.view(-1)[place]:.4g}{where}, and differences give {want.view(-1)[place]:.4g}"
-    )
-
-
 def expect_proportional(own: Tensor, want: Tensor, name: str) -> None:
     """Values are what differences give, up to a factor, which may as well be multiplied at the end."""
     if ratio(own, want) is not None:
@@ -407,15 +366,6 @@ def expect_proportional(own: Tensor, want: Tensor, name: str) -> None:
         f"{name} is between {float(worst.min()):.3g} and {float(worst.max()):.3g} times what differences give: "
         "the factor should be the same for all entries"
     )
-
-
-def ratio(own: Tensor, want: Tensor) -> float | None:
-    """The number k ≠ 0 with own = k · want, None if there is none or there are no two entries to see it by."""
-    square = float((want**2).sum())
-    if own.numel() < 2 or square == 0:
-        return None
-    k = float((own * want).sum()) / square
-    return k if abs(k) > 1e-4 and differ(own, k * want, 2e-3, 1e-4 * abs(k)) == 0 else None
 
 
 def listed(values: Tensor) -> str:
@@ -470,9 +420,9 @@ def decay(item: Item) -> None:
                 for lam in (0.05, 0.8):
                     much = own_gradients(student, params, X, y, lam)
                     for key in keys:
-                        want = slopes(partial(penalty_with, params, lam, key), params[key])
+                        want = central_differences(partial(penalty_with, params, lam, key), params[key])
                         with about(f"λ = {lam:g}"):
-                            expect_slopes(much[key] - without[key], want, f'its part of "{key}"')
+                            expect_differences(much[key] - without[key], want, f'its part of "{key}"')
 
     @item.check(
         "for your information: no automatic differentiation", points=0, hint="the penalty is a sum of squares"
@@ -522,7 +472,7 @@ def error_checks(item: Item) -> None:
         hint="a mean of squares, over the variance of y",
     )
     def _(student: Student) -> None:
-        y = 3 * waves(9, start=0.5) + 4
+        y = 3 * wave(9, start=0.5) + 4
         expect(own_error(student, y, y), "for f = y the error").close_to(0.0, atol=1e-5)
         mean = own_error(student, y, y.mean().expand(9).clone())
         expect(1 - 1 / len(y) - 1e-4 <= mean <= 1 + 1e-4).is_true(
@@ -535,7 +485,7 @@ def error_checks(item: Item) -> None:
         hint="both a mean of squares and a variance are in squared units of y",
     )
     def _(student: Student) -> None:
-        y, f = 3 * waves(9, start=0.5) + 4, 2 * waves(9, start=1.5) + 3
+        y, f = 3 * wave(9, start=0.5) + 4, 2 * wave(9, start=1.5) + 3
         once = own_error(student, y, f)
         expect(own_error(student, 2 * y, 2 * f), "with y and f doubled the error").close_to(once)
         expect(own_error(student, y + 7, f + 7), "with 7 added to y and f the error").close_to(once)
@@ -546,7 +496,7 @@ def error_checks(item: Item) -> None:
         hint="misses are squared",
     )
     def _(student: Student) -> None:
-        y, miss = 3 * waves(9, start=0.5) + 4, waves(9, start=1.5)
+        y, miss = 3 * wave(9, start=0.5) + 4, wave(9, start=1.5)
         once = own_error(student, y, y + miss)
         expect(own_error(student, y, y + 2 * miss), "with misses twice as large the error").close_to(4 * once)
         expect(own_error(student, y, y - miss), "with the misses' signs turned the error").close_to(once)
@@ -621,18 +571,6 @@ def stepped(
         "`step` should return two dicts, the new params and the new velocity"
     )
     return shaped(pair[0], params, "step", "the new "), shaped(pair[1], params, "step", "the new velocity ")
-
-
-def expect_parts(own: Tensor, want: Tensor, name: str, other: str) -> None:
-    """Two values agree; if one is a multiple of the other, the message says so."""
-    if differ(own, want, 1e-3, 1e-6) == 0:
-        return
-    k = ratio(own, want)
-    expect(k is None).is_true(f"{name} is {k or 0:.3g} times {other}")
-    place = int((own - want).abs().argmax())
-    raise CheckFailed(
-        f"{name} is {own.view(-1)[place]:.4g} in one entry; {other} is {want.view(-1)[place]:.4g}"
-    )
 
 
 PARAMETERS = ("W", "b", "v", "c")
@@ -730,7 +668,7 @@ HIDDEN = 6
 
 def valley() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """80 training points of a valley, scaled, and 50 test points beside them: X, y, X_test, y_test."""
-    X, X_test = waves(80, 2, start=0.9), 0.8 * waves(50, 2, start=3.1)
+    X, X_test = wave(80, 2, start=0.9), 0.8 * wave(50, 2, start=3.1)
     y, y_test = ((points[:, 0] - points[:, 1]) ** 2 + 0.1 * points[:, 0] for points in (X, X_test))
     return (
         (X - X.mean(0)) / X.std(0, correction=0),

@@ -13,24 +13,24 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 
 from chainrule.handin.cover import COLLABORATORS
-from chainrule.handin.inspection import is_hand_in_cell
+from chainrule.handin.inspection import is_hand_in_cell, marks
 from chainrule.handin.places import Place, places
 
 RESULT_TYPE = "application/vnd.chainrule.item+json"  # of a check cell's output, see `chainrule.lesson.checks`
 # in a cell's metadata: the title of the frame that is drawn around it; a line about an item, in place of the cell
 FRAME, RESULT = "frame", "result"
-WRITTEN = "written up"  # in the notebook's metadata
+WRITE_UP = "write-up"  # in the notebook's metadata
 ON_COVER = "on cover"  # in a cell's metadata: the first page says it
 
 
-def written(nb: NotebookNode) -> NotebookNode:
+def write_up(nb: NotebookNode) -> NotebookNode:
     """The write-up of an executed notebook, as a notebook."""
     cells = [shown for cell, place in zip(nb.cells, places(nb), strict=True) for shown in _shown(cell, place)]
-    return NotebookNode({**nb, "metadata": {**nb.metadata, WRITTEN: True}, "cells": cells})
+    return NotebookNode({**nb, "metadata": {**nb.metadata, WRITE_UP: True}, "cells": cells})
 
 
 def _shown(cell: NotebookNode, place: Place) -> Iterator[NotebookNode]:
-    about = cell.metadata.get("nbgrader") or {}
+    about = marks(cell)
     if is_hand_in_cell(cell):
         return
     if about.get("solution"):
@@ -49,7 +49,7 @@ def _shown(cell: NotebookNode, place: Place) -> Iterator[NotebookNode]:
 
 def is_check(cell: Mapping[str, Any]) -> bool:
     """Whether a cell holds checks, also if an editor has dropped what nbgrader knows of it."""
-    about = cell["metadata"].get("nbgrader") or {}
+    about = marks(cell)
     source = cell["source"]
     graded = bool(about.get("grade")) and not about.get("solution")
     return cell["cell_type"] == "code" and (

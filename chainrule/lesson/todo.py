@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from types import TracebackType
 from typing import Any
@@ -50,6 +51,28 @@ def _place(name: str) -> str:
     return f" ({known.label(cell)})" if cell else ""
 
 
+def assigned(source: str) -> set[str]:
+    """The names that a cell assigns when it runs; none if it is not plain Python.
+
+    >>> sorted(assigned("with limit:\\n    model, history = train()\\ndef f():\\n    x = 1"))
+    ['f', 'history', 'model']
+    """
+    names: set[str] = set()
+    try:
+        waiting: list[ast.AST] = list(ast.parse(source).body)
+    except (SyntaxError, ValueError):
+        return names
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif not isinstance(node, ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return names
+
+
 _continuing: list[Any] = []  # shells
 
 
@@ -63,6 +86,7 @@ def continue_past_unfinished() -> None:
         return
     _continuing.append(shell)
     forgiven: list[BaseException] = []
+    unmade: set[str] = set()  # names that cells would have made which were not finished
 
     def name_error(
         shell: Any,
@@ -73,19 +97,23 @@ def continue_past_unfinished() -> None:
     ) -> None:
         name = error.name if type(error) is NameError and error.name else ""  # not of a local variable
         cell = (known := contents()).defining(name)
-        if cell is None or name in shell.user_ns:
+        if name in shell.user_ns or (cell is None and name not in unmade):
             shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
             return
         forgiven.append(error)
-        needs = Unfinished(
-            f"this needs `{name}`: write {known.label(cell)}, run it, and then this cell again."
+        what = (
+            f"write {known.label(cell)}, run it"
+            if cell
+            else "finish what comes before, run the cell that makes it"
         )
+        needs = Unfinished(f"this needs `{name}`: {what}, and then this cell again.")
         shell.showtraceback((Unfinished, needs, trace), tb_offset=tb_offset)
 
     def ended(result: Any) -> None:
         # The message is shown. A frontend stops "Run All" where it is told of an error.
         if isinstance(result.error_in_exec, Unfinished) or result.error_in_exec in forgiven:
             result.error_in_exec = None
+            unmade.update(assigned(result.info.raw_cell))
         forgiven.clear()
 
     shell.set_custom_exc((NameError,), name_error)

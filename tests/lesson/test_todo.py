@@ -57,6 +57,15 @@ def test_what_depends_on_it_says_what_it_needs(client: BlockingKernelClient) -> 
     assert told == ["Not finished yet: this needs `z`: write 2.2 (a), run it, and then this cell again."]
 
 
+def test_what_a_given_cell_would_have_made_is_told_too(client: BlockingKernelClient) -> None:
+    run(client, "def train():\n    todo()")
+    assert run(client, "with within(5):\n    model, history = train()")[0] == "ok"
+    for source in ("best = max(history)", "print(best)"):  # and what depends on that
+        status, (line,) = run(client, source)
+        assert status == "ok"
+        assert line.startswith("Not finished yet: this needs `")
+
+
 def test_other_errors_stay_as_they_are(client: BlockingKernelClient) -> None:
     for source, says in (
         ("zz + 1", "NameError"),

@@ -2,9 +2,9 @@
 
 python bench/in_jupyter.py --shots FOLDER
 
-Each notebook of the kits is opened and run blank; then classic slips are made and mended in 2.2 and in problem 7. It
-exits with 1 if something is not as a student needs it. Screenshots, light and dark, wide and narrow, are for people to
-look at.
+Each notebook of the kits is opened and run blank; then classic slips are made and mended in 2.2 and in problem 7, and
+Assignment 2 is handed in. It exits with 1 if something is not as a student needs it. Screenshots, light and dark, wide
+and narrow, are for people to look at.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import unquote
 from urllib.request import urlopen
 
 import nbformat
@@ -54,6 +55,11 @@ SLIPS = {
         "p7_4-code": ("torch.cos(angle)", "torch.sin(angle)", "7.4"),
     },
 }
+HANDED_IN = "cs480-a2/assignment2"
+IN_VIEW = """heading => [...document.querySelectorAll('.jp-Notebook h1, .jp-Notebook h2, .jp-Notebook h3')].some(e => {
+    const box = e.getBoundingClientRect(), name = e.innerText.replace('¶', '').trim().replaceAll(' ', '-');
+    return name == heading && box.top > 0 && box.bottom < innerHeight;
+})"""
 IDLE = "document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status == 'idle'"
 READ = """() => [
     document.querySelectorAll('.jp-CodeCell .jp-Placeholder').length,
@@ -111,15 +117,16 @@ def choose_theme(folder: Path, theme: str) -> None:
     file.write_text(json.dumps({"theme": theme}))
 
 
-def fill(folder: Path, name: str, slips: Mapping[str, tuple[str, str, str]]) -> None:
-    """Write the reference solutions of some cells, with these slips, into a notebook of a kit."""
+def fill(folder: Path, name: str, slips: Mapping[str, tuple[str, str, str]], *, whole: bool = False) -> None:
+    """Write the reference solutions of some cells or of all, with these slips, into a notebook of a kit."""
     source = nbformat.read(ROOT / "source" / f"{name}.ipynb", as_version=4)
-    answers = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell.source for cell in source.cells}
+    about = [(cell, cell.metadata.get("nbgrader", {})) for cell in source.cells]
+    answers = {marks["grade_id"]: cell.source for cell, marks in about if marks.get("solution")}
     path = folder / f"{name}.ipynb"
     nb = nbformat.read(path, as_version=4)
     for cell in nb.cells:
         grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-        if grade_id in SLIPS[name]:
+        if grade_id in (answers if whole else SLIPS[name]):
             cell.source = answers[grade_id]
             if grade_id in slips:
                 before, after, _ = slips[grade_id]
@@ -177,10 +184,45 @@ class Hour:
             self.expect(bool(page.evaluate(SHOW, words)), f"“{words}” is shown")
             time.sleep(1)
             page.screenshot(path=self.shots / f"{shot}-{look}.png")
+            if "blank" in shot:
+                self.follow_a_link(page)
             if page.query_selector(".chainrule-result"):
                 found = Axe().run(page, context=".jp-Notebook .chainrule-result").response["violations"]
                 self.expect(not found, f"axe: {[each['id'] for each in found]}")
             return text, crosses
+        finally:
+            page.close()
+
+    def follow_a_link(self, page: Page) -> None:
+        """The links of the progress line lead to the headings of what is open."""
+        link = page.locator(".jp-OutputArea-output a[href^='#']").last
+        heading = unquote(str(link.get_attribute("href")))[1:]
+        link.click()
+        time.sleep(3)
+        self.expect(bool(page.evaluate(IN_VIEW, heading)), f"a link leads to “{heading}”")
+
+    def hand_in(self, name: str) -> None:
+        """Run the whole notebook, save it, run the last cell."""
+        fill(self.folder, name, {}, whole=True)
+        kit = self.folder / Path(name).parent
+        me = {"last": "Lovelace", "first": "Ada", "number": "1815", "collaborators": "none"}
+        (kit / "me.json").write_text(json.dumps(me))
+        page = self.browser.new_page(viewport={"width": 1280, "height": 900})
+        try:
+            run_all(page, self.address, name)  # the last cell says that the notebook is not saved
+            page.keyboard.press("Control+s")
+            time.sleep(5)
+            page.locator(".jp-CodeCell").last.click()
+            page.keyboard.press("Shift+Enter")
+            time.sleep(5)
+            page.wait_for_function(IDLE, timeout=1_200_000)
+            time.sleep(2)
+            _, text, crosses = page.evaluate(READ)
+            self.expect(not any(crosses.values()), f"the reference sees only ✓: {crosses}")
+            self.expect(bool(page.evaluate(SHOW, "Packed for")), "it is handed in")
+            page.screenshot(path=self.shots / "handed-in.png")
+            print(text[-600:])
+            self.expect(len(list((kit / "hand-in").glob("Lovelace_Ada_*"))) == 2, "two files are written")
         finally:
             page.close()
 
@@ -220,6 +262,8 @@ def main() -> None:
                 fill(folder, name, {})
                 text, crosses = hour.look(name, "light", f"{short}-mended", f"{labels[0]}: ")
                 hour.expect(not any(crosses[label] for label in labels), f"mended, ✓: {crosses}")
+            if HANDED_IN in (chosen.notebook or names):
+                hour.hand_in(HANDED_IN)
             browser.close()
     sys.exit("\n".join(hour.wrong) or 0)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from urllib.parse import quote
 
 from chainrule.lesson.checks import Result, last_results
 from chainrule.lesson.contents import Contents, contents, notebook_here
@@ -92,4 +91,4 @@ def _link(label: str, heading: str) -> str:
     """A link to a heading of the notebook, whose address in Jupyter is its text with - for spaces."""
     if not heading:
         return escape(label)
-    return f'<a href="#{escape(quote(heading.replace(" ", "-")))}">{escape(label)}</a>'
+    return f'<a href="#{escape(heading.replace(" ", "-"))}">{escape(label)}</a>'

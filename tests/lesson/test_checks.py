@@ -272,7 +272,7 @@ def test_progress_says_where_to_go_on(tmp_path: Any, monkeypatch: pytest.MonkeyP
     visible("right", "right").score()
     assert repr(progress()) == "visible: 1 of 2 checks ✓; open: 2.2 (c) (1 of 2); not run yet: 7.3"
     html = progress()._repr_html_()
-    assert '<a href="#%28c%29-The-output-layer">2.2 (c)</a> (1 of 2)' in html
+    assert '<a href="#(c)-The-output-layer">2.2 (c)</a> (1 of 2)' in html
     assert "<b>" not in html.removeprefix("<p><b>")
 
 

@@ -61,10 +61,14 @@ def is_hand_in_cell(cell: NotebookNode) -> bool:
 def untitled(source: str) -> str:
     """The source of a check cell without the title that the release gave it.
 
+    Whitespace before the title, and other line ends, as some editors leave them, are no difference.
+
     >>> untitled("# @title Checks of 2.2: run me\\nitem.score()")
     'item.score()'
     """
-    return source.partition("\n")[2] if source.startswith(f"{TITLE} Checks of ") else source
+    first, *rest = source.lstrip().splitlines() or [""]
+    title = " ".join(first.split())
+    return "\n".join(rest) if title.startswith(f"{TITLE} Checks of ") else source
 
 
 def unanswered(

@@ -20,7 +20,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import unquote
 from urllib.request import urlopen
 
 import nbformat
@@ -56,10 +55,11 @@ SLIPS = {
     },
 }
 HANDED_IN = "cs480-a2/assignment2"
-IN_VIEW = """heading => [...document.querySelectorAll('.jp-Notebook h1, .jp-Notebook h2, .jp-Notebook h3')].some(e => {
-    const box = e.getBoundingClientRect(), name = e.innerText.replace('¶', '').trim().replaceAll(' ', '-');
-    return name == heading && box.top > 0 && box.bottom < innerHeight;
-})"""
+IN_VIEW = """id => {
+    const box = document.querySelector(`.jp-Notebook [id="${id}"], .jp-Notebook [data-jupyter-id="${id}"]`)
+        ?.getBoundingClientRect();
+    return Boolean(box && box.top > 0 && box.top < innerHeight);
+}"""
 IDLE = "document.querySelector('.jp-Notebook-ExecutionIndicator')?.dataset.status == 'idle'"
 READ = """() => [
     document.querySelectorAll('.jp-CodeCell .jp-Placeholder').length,
@@ -194,12 +194,14 @@ class Hour:
             page.close()
 
     def follow_a_link(self, page: Page) -> None:
-        """The links of the progress line lead to the headings of what is open."""
-        link = page.locator(".jp-OutputArea-output a[href^='#']").last
-        heading = unquote(str(link.get_attribute("href")))[1:]
+        """The links of the progress line lead to the tables of what is open."""
+        link = page.locator(".jp-OutputArea-output a[href^='#']").first
+        table = str(link.get_attribute("href"))[1:]
+        link.scroll_into_view_if_needed()
+        before = page.evaluate(IN_VIEW, table)
         link.click()
         time.sleep(3)
-        self.expect(bool(page.evaluate(IN_VIEW, heading)), f"a link leads to “{heading}”")
+        self.expect(not before and page.evaluate(IN_VIEW, table), f"a link leads to {table}")
 
     def hand_in(self, name: str) -> None:
         """Run the whole notebook, save it, run the last cell."""

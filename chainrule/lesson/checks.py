@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from html import escape
 from typing import Any, Literal
+from urllib.parse import quote
 
 import numpy as np
 import torch
@@ -145,7 +146,8 @@ class Result:
         head = "".join(f'<th scope="col" {CELL}>{name}</th>' for name in ("Check", "Points", "Result"))
         name = self.grade_id if graded else contents().label(self.grade_id)
         return (
-            f'<table class="chainrule-result" style="border-collapse:collapse;text-align:left;max-width:60em">'
+            f'<table id="checks-{quote(self.grade_id)}" class="chainrule-result" '
+            'style="border-collapse:collapse;text-align:left;max-width:60em">'
             f'<caption style="text-align:left;padding:.3em 0"><b>{escape(name)}</b>: '
             f"{', and '.join(sums)}{touched}</caption>"
             f"<thead><tr>{head}</tr></thead>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from urllib.parse import quote
 
 from chainrule.lesson.checks import Result, last_results
 from chainrule.lesson.contents import Contents, contents, notebook_here
@@ -16,35 +17,37 @@ class Progress:
 
     Attributes:
         passed, all: visible checks that passed, and those that ran.
-        open: label, heading and count of each cell in which one failed.
-        not_run: label and heading of each cell that did not run since the kernel started.
+        open: label, count and grade_id of each cell in which one failed.
+        not_run: label of each cell that did not run since the kernel started.
 
-    >>> Progress(31, 46, (("2.2 (d)", "(d) The hidden layer", "2 of 3"),), (("7.3", "7.3 · Heads"),))
+    >>> Progress(31, 46, (("2.2 (d)", "2 of 3", "q2_2d-answers"),), ("7.3",))
     visible: 31 of 46 checks ✓; open: 2.2 (d) (2 of 3); not run yet: 7.3
     """
 
     passed: int
     all: int
     open: tuple[tuple[str, str, str], ...]
-    not_run: tuple[tuple[str, str], ...]
+    not_run: tuple[str, ...]
 
     def __repr__(self) -> str:
         parts = [f"visible: {self.passed} of {self.all} checks ✓"]
         if self.open:
-            parts.append("open: " + ", ".join(f"{label} ({count})" for label, _, count in self.open))
+            parts.append("open: " + ", ".join(f"{label} ({count})" for label, count, _ in self.open))
         if self.not_run:
-            parts.append("not run yet: " + ", ".join(label for label, _ in self.not_run))
+            parts.append("not run yet: " + ", ".join(self.not_run))
         return "; ".join(parts)
 
     def _repr_html_(self) -> str:
         parts = [f"<b>Visible: {self.passed} of {self.all} checks ✓</b>"]
         if self.open:
-            parts.append(
-                "open: "
-                + ", ".join(f"{_link(label, to)} ({escape(count)})" for label, to, count in self.open)
+            # a table's id, rather than a heading's text: JupyterLab finds no heading with letters outside ASCII
+            links = (
+                f'<a href="#checks-{quote(grade_id)}">{escape(label)}</a> ({escape(count)})'
+                for label, count, grade_id in self.open
             )
+            parts.append(f"open: {', '.join(links)}")
         if self.not_run:
-            parts.append("not run yet: " + ", ".join(_link(label, to) for label, to in self.not_run))
+            parts.append("not run yet: " + escape(", ".join(self.not_run)))
         return f"<p>{'; '.join(parts)}</p>"
 
 
@@ -56,15 +59,17 @@ def progress() -> Progress:
     """
     known, results = contents(), last_results()
     cells = _cells_here(known, list(results))
-    rows = [(known.label(cell), known.places.get(cell, ("", ""))[1], results.get(cell)) for cell in cells]
-    checks = [check for _, _, result in rows if result for check in result.checks]
+    ran = [results[cell] for cell in cells if cell in results]
+    checks = [check for result in ran for check in result.checks]
     return Progress(
         passed=sum(check.passed for check in checks),
         all=len(checks),
         open=tuple(
-            (label, heading, _count(result)) for label, heading, result in rows if result and _fails(result)
+            (known.label(result.grade_id), _count(result), result.grade_id)
+            for result in ran
+            if any(not check.passed for check in result.checks)
         ),
-        not_run=tuple((label, heading) for label, heading, result in rows if result is None),
+        not_run=tuple(known.label(cell) for cell in cells if cell not in results),
     )
 
 
@@ -79,16 +84,5 @@ def _cells_here(known: Contents, ran: Sequence[str]) -> Sequence[str]:
     return [cell for cells in own for cell in cells]
 
 
-def _fails(result: Result) -> bool:
-    return any(not check.passed for check in result.checks)
-
-
 def _count(result: Result) -> str:
     return f"{sum(check.passed for check in result.checks)} of {len(result.checks)}"
-
-
-def _link(label: str, heading: str) -> str:
-    """A link to a heading of the notebook, whose address in Jupyter is its text with - for spaces."""
-    if not heading:
-        return escape(label)
-    return f'<a href="#{escape(heading.replace(" ", "-"))}">{escape(label)}</a>'

@@ -15,7 +15,7 @@ import torch
 from IPython.display import display
 
 from chainrule.lesson import Item, expect, progress
-from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
+from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result, last_results
 from chainrule.lesson.student import CheckFailed, connect
 from chainrule.lesson.verbs import Worker
 from chainrule.metadata import judged_record, result_of
@@ -272,7 +272,8 @@ def test_progress_says_where_to_go_on(tmp_path: Any, monkeypatch: pytest.MonkeyP
     visible("right", "right").score()
     assert repr(progress()) == "visible: 1 of 2 checks ✓; open: 2.2 (c) (1 of 2); not run yet: 7.3"
     html = progress()._repr_html_()
-    assert '<a href="#(c)-The-output-layer">2.2 (c)</a> (1 of 2)' in html
+    assert '<a href="#checks-q1">2.2 (c)</a> (1 of 2)' in html
+    assert 'id="checks-q1"' in last_results()["q1"].table()
     assert "<b>" not in html.removeprefix("<p><b>")
 
 

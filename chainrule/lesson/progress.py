@@ -20,7 +20,7 @@ class Progress:
         open: label, count and grade_id of each cell in which one failed.
         not_run: label of each cell that did not run since the kernel started.
 
-    >>> Progress(31, 46, (("2.2 (d)", "2 of 3", "q2_2d-answers"),), ("7.3",))
+    >>> Progress(31, 46, (("2.2 (d)", "2 of 3", "hidden-layer"),), ("7.3",))
     visible: 31 of 46 checks ✓; open: 2.2 (d) (2 of 3); not run yet: 7.3
     """
 

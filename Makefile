@@ -9,7 +9,7 @@ a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
 .PHONY: setup demo test check lint docs lock release bench bench-engine bench-loader bench-reference bench-notebook \
-        bench-student bench-visible bench-calibrate bench-open-network bench-pdf nbgrader-suite early
+        bench-student bench-visible bench-calibrate bench-open-network bench-pdf nbgrader-suite early mutate
 
 setup: .venv/ready
 
@@ -53,6 +53,10 @@ nbgrader-suite: setup
 # How many wrong answers the visible checks notice; exits with 1 if one fails on a right answer.
 early: setup
 	python bench/early.py
+
+# Which mutants of the reference solutions survive the checks; an interrupted run continues.
+mutate: setup
+	python bench/mutate.py
 
 # CPU seconds of the visible checks; exits with 1 if a notebook's take more than five.
 bench-visible: setup

@@ -120,12 +120,15 @@ class Problem:
         checks: for each item, short names of its checks in their order. A name in brackets is that of a check without
             points that a wrong answer may fail unsaid.
         exercises: the cells that students write.
+        equivalent: mutants that no check can tell from the reference, by cell: the reason for each change,
+            which is written as `Mutant.change` is; "…" in it stands for any text.
     """
 
     notebook: str
     given: tuple[str, ...]
     checks: Mapping[str, tuple[str, ...]]
     exercises: tuple[Exercise, ...] = field(repr=False)
+    equivalent: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
 def problems(course: CourseFolder, assignment: str) -> dict[str, Problem]:

@@ -1,0 +1,299 @@
+"""Which mutants of the reference solutions survive the checks, and which cost points at more than their own part.
+
+Each mutant runs in a process of its own, with limits on its time and memory. Results are kept by content, so a run that
+was interrupted goes on, and a changed check is tried again on the mutants it judges alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import re
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
+from itertools import chain
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import torch
+
+from chainrule.authoring.answers import Exercise, Problem, problems
+from chainrule.authoring.mutants import Mutant, mutants
+from chainrule.authoring.rehearse import Rehearsal, code_cells
+from chainrule.course import CourseFolder
+from chainrule.lesson.checks import Result
+from chainrule.modules import imported
+
+CPU_SECONDS = 60  # of one mutant and all the items that judge it
+MEMORY = 8 * 2**30  # bytes beyond what the process has already
+FORK = multiprocessing.get_context("fork")  # torch is imported already
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the checks say of a mutant.
+
+    Attributes:
+        cell: the grade_id of the mutated cell.
+        own: points lost at the checks of the items that judge the cell.
+        others: points lost at other items, by grade_id.
+        said: the checks that it fails and what they say.
+        noticed: whether a visible check of the release notices it.
+        stopped: why it had no result, such as "60 s"; empty if it had one.
+        crashed: a check did not foresee this form, so it said nothing true.
+    """
+
+    cell: str
+    kind: str
+    line: int
+    change: str
+    own: float = 0.0
+    others: dict[str, float] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    noticed: bool = False
+    stopped: str = ""
+    crashed: bool = False
+
+    @property
+    def survives(self) -> bool:
+        """Whether it keeps every point of its own items."""
+        return not self.own and not self.stopped
+
+    def __str__(self) -> str:
+        return f"{self.cell}, line {self.line}, {self.kind}: {self.change}"
+
+
+class Mutation:
+    """The mutants of one notebook.
+
+    Args:
+        course: the course folder.
+        assignment, notebook: the notebook's assignment and its name without .ipynb.
+        kept: a folder for results.
+    Attributes:
+        cells: the items that judge each solution cell.
+        equivalent: why some mutants cannot be told from the reference; see `Problem`.
+    """
+
+    def __init__(self, course: CourseFolder, assignment: str, notebook: str, kept: Path) -> None:
+        parts = [part for part in problems(course, assignment).values() if part.notebook == notebook]
+        self.name = f"{assignment}/{notebook}"
+        self.exercises = tuple(chain.from_iterable(part.exercises for part in parts))
+        given = {*chain.from_iterable(part.given for part in parts)}
+        given |= {*chain.from_iterable(exercise.given for exercise in self.exercises)}
+        checks = {item: names for part in parts for item, names in part.checks.items()}
+        self.equivalent = dict(chain.from_iterable(part.equivalent.items() for part in parts))
+        source = course.folder("source", ".", assignment) / f"{notebook}.ipynb"
+        self.cells = judged_by(source, self.exercises)
+        # cells that no exercise names run, too: answers that are typed in
+        given |= {*self.cells} - {exercise.cell for exercise in self.exercises}
+        self.rehearsal = Rehearsal(
+            course, assignment, Problem(notebook, tuple(given), checks, self.exercises)
+        )
+        self.items = tuple(item for item in self.rehearsal.sources if item in checks)
+        self.released = code_cells(course.folder("release", ".", assignment) / f"{notebook}.ipynb")
+        self.kept = kept / f"{assignment}-{notebook}.jsonl"
+
+    @cached_property
+    def key(self) -> str:
+        """Of everything but the mutant that its outcome depends on."""
+        files, _ = imported(
+            self.rehearsal.modules, [*self.rehearsal.sources.values(), *self.released.values()]
+        )
+        content = [*self.rehearsal.sources.values(), *self.released.values()]
+        content += [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+        return hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]
+
+    def prepare(self, folder: Path) -> None:
+        """Write into the working folder, which has `data`, what the answers need there."""
+        for exercise in self.exercises:
+            self.rehearsal.prepare(exercise, folder)
+
+    def run(
+        self,
+        folder: Path,
+        jobs: int,
+        wanted: Callable[[str, Mutant], bool] = lambda cell, mutant: True,
+        across: bool = True,
+    ) -> Iterator[Outcome]:
+        """The outcome of each mutant, in any order; those that are kept come first.
+
+        Args:
+            folder: the working folder, prepared.
+            jobs: how many run at once.
+            wanted: which mutants; all of them if not given.
+            across: judge all items that depend on the cell, not its own alone.
+        """
+        known = self.read()
+        dependent = {cell: self._dependents(cell, folder) if across else () for cell in self.cells}
+        waiting = []
+        for cell, items in self.cells.items():
+            for mutant in mutants(self.rehearsal.sources[cell]):
+                if not wanted(cell, mutant):
+                    continue
+                name = self._name(cell, mutant, (*items, *dependent[cell]))
+                if name in known:
+                    yield known[name]
+                else:
+                    waiting.append((name, cell, mutant, dependent[cell]))
+        work = {
+            name: partial(self._judge, cell, mutant, others, folder) for name, cell, mutant, others in waiting
+        }
+        about = {name: (cell, mutant) for name, cell, mutant, _ in waiting}
+        for name, found in in_processes(work, jobs):
+            cell, mutant = about[name]
+            changes = {"stopped": found} if isinstance(found, str) else found
+            outcome = Outcome(cell, mutant.kind, mutant.line, mutant.change, **changes)
+            self._keep(name, outcome)
+            yield outcome
+
+    def excuse(self, outcome: Outcome) -> str:
+        """Why a mutant is no worse than the reference; "" if nobody has said why."""
+        for change, reason in self.equivalent.get(outcome.cell, {}).items():
+            if re.fullmatch(".*".join(map(re.escape, change.split("…"))), outcome.change):
+                return reason
+        return ""
+
+    def read(self) -> dict[str, Outcome]:
+        """The outcomes that are kept and still hold, by their names."""
+        if not self.kept.exists():
+            return {}
+        found = {}
+        for line in self.kept.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:  # a run ended while it wrote this line
+                continue
+            if entry["key"] == self.key:
+                found[entry["name"]] = Outcome(**entry["outcome"])
+        return found
+
+    def _name(self, cell: str, mutant: Mutant, items: Iterable[str]) -> str:
+        content = "\0".join([cell, mutant.source, *sorted(items)])
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def _keep(self, name: str, outcome: Outcome) -> None:
+        self.kept.parent.mkdir(parents=True, exist_ok=True)
+        with self.kept.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": self.key, "name": name, "outcome": asdict(outcome)}) + "\n")
+
+    def _dependents(self, cell: str, folder: Path) -> tuple[str, ...]:
+        """Items of other cells that lose points if the cell is empty."""
+        others = [item for item in self.items if item not in self.cells[cell]]
+        empty = partial(self._results, others, {cell: ""}, folder)
+        ((_, results),) = in_processes({cell: lambda: points_lost(empty())}, 1)
+        return tuple(others) if isinstance(results, str) else tuple(item for item in others if results[item])
+
+    def _results(
+        self, items: Iterable[str], changed: Mapping[str, str], folder: Path, released: bool = False
+    ) -> dict[str, Result]:
+        torch.manual_seed(0)
+        judges = {item: self.released[item] for item in items} if released else None
+        return self.rehearsal.results(items, changed, folder, judges=judges)
+
+    def _judge(self, cell: str, mutant: Mutant, others: tuple[str, ...], folder: Path) -> dict[str, Any]:
+        """What the checks say, as attributes of `Outcome`."""
+        own, changed = self.cells[cell], {cell: mutant.source}
+        with tempfile.TemporaryDirectory() as place:  # a mutant may write into its folder
+            for entry in folder.iterdir():
+                Path(place, entry.name).symlink_to(entry)
+            results = self._results([*own, *others], changed, Path(place))
+            seen = self._results(own, changed, Path(place), released=True)
+        lost = points_lost(results)
+        failed = [check for result in results.values() for check in result.checks if not check.passed]
+        return {
+            "own": round(sum(lost[item] for item in own), 6),
+            "others": {item: lost[item] for item in others if lost[item]},
+            "said": [f"{check.name}: {check.message}" for check in failed if check.points],
+            "noticed": any(not check.passed for result in seen.values() for check in result.checks),
+            "crashed": any(check.internal_error for check in failed),
+        }
+
+
+def judged_by(notebook: Path, exercises: Iterable[Exercise]) -> dict[str, tuple[str, ...]]:
+    """The items that judge each solution cell with code: those of its exercise, or else the next graded cell."""
+    found = {}
+    of_exercise = {exercise.cell: exercise.items for exercise in exercises}
+    waiting: list[str] = []
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        marks = cell.metadata.get("nbgrader", {})
+        if cell.cell_type != "code" or not marks:
+            continue
+        name = marks["grade_id"]
+        if marks["solution"] and name in of_exercise:
+            found[name] = of_exercise[name]
+        elif marks["solution"]:
+            waiting.append(name)
+        elif marks["grade"]:
+            found |= dict.fromkeys(waiting, (name,))
+            waiting = []
+    return found
+
+
+def points_lost(results: Mapping[str, Result]) -> dict[str, float]:
+    """By item, the points of the checks that failed."""
+    return {
+        item: round(sum(check.points for check in result.checks if not check.passed), 6)
+        for item, result in results.items()
+    }
+
+
+def in_processes(work: Mapping[str, Callable[[], Any]], jobs: int) -> Iterator[tuple[str, Any]]:
+    """What functions return, each in a process of its own, by their names, as they end.
+
+    One that had to be stopped, or that ended, gives a text that says why; so does one that raised an error.
+    """
+    waiting = list(work.items())
+    running: dict[Connection, tuple[str, ForkProcess, float]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                name, function = waiting.pop(0)
+                ours, theirs = FORK.Pipe(duplex=False)
+                process = FORK.Process(target=_child, args=(function, theirs), daemon=True)
+                process.start()
+                theirs.close()
+                running[ours] = name, process, time.monotonic()
+            for ready in wait(list(running), timeout=10):
+                assert isinstance(ready, Connection)
+                name, process, _ = running.pop(ready)
+                try:
+                    found = ready.recv()  # from a process of ours, which rehearses what an author wrote
+                except EOFError:
+                    process.join()
+                    found = f"ended by signal {-(process.exitcode or 0)}"
+                ready.close()
+                process.join()
+                yield name, found
+            for _, process, began in running.values():
+                if time.monotonic() - began > 20 * CPU_SECONDS:  # it waits for something
+                    process.kill()
+    finally:
+        for _, process, _ in running.values():
+            process.kill()
+
+
+def _child(work: Callable[[], Any], answer: Connection) -> None:
+    torch.set_num_threads(1)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    spent = int(used.ru_utime + used.ru_stime)
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + CPU_SECONDS, spent + CPU_SECONDS + 5))
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * os.sysconf("SC_PAGE_SIZE") + MEMORY,) * 2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
+    try:
+        answer.send(work())
+    except BaseException as error:
+        answer.send(f"{type(error).__name__}: {error}"[:200])
+    os._exit(0)  # without the ends of what the parent began

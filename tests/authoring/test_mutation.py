@@ -1,0 +1,96 @@
+"""Mutants are judged one by one, each in a process of its own, and what is known is not tried again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from course_modules import COURSE
+
+from chainrule.authoring import mutation
+from chainrule.authoring.mutants import Mutant
+from chainrule.authoring.mutation import Mutation, Outcome, in_processes
+
+
+@pytest.fixture
+def gradients(tmp_path: Path) -> Mutation:
+    return Mutation(COURSE, "csc6022-hw2", "p2_two_layer_gradients", tmp_path / "kept")
+
+
+def some(cell: str, change: str) -> Callable[[str, Mutant], bool]:
+    """The mutants with these words in what they change."""
+    return lambda name, mutant: name == cell and change in mutant.change
+
+
+def test_a_slip_is_killed_by_its_own_item_alone(gradients: Mutation, classroom: Path) -> None:
+    slip = some("p2_2b-functions", "→ return dz2[:, None] * dz2")
+    (outcome,) = gradients.run(classroom, 1, slip)
+    assert not outcome.survives
+    assert outcome.noticed
+    assert outcome.others == {}
+
+
+def test_an_interrupted_run_goes_on(
+    gradients: Mutation, classroom: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = some("p2_2b-functions", "")
+    running = gradients.run(classroom, 1, wanted, across=False)
+    first = [next(running) for _ in range(2)]
+    running.close()
+    gradients.kept.open("a").write('{"key": "torn')
+    assert set(map(str, gradients.read().values())) == set(map(str, first))
+
+    tried = []
+
+    def fake(work: dict[str, object], jobs: int) -> list[tuple[str, str]]:
+        tried.extend(work)
+        return []
+
+    monkeypatch.setattr(mutation, "in_processes", fake)
+    again = list(gradients.run(classroom, 1, wanted, across=False))
+    assert set(map(str, again)) == set(map(str, first))
+    assert tried
+
+
+def test_a_changed_check_is_tried_again(gradients: Mutation) -> None:
+    gradients._keep("name", Outcome("cell", "kind", 1, "a → b"))
+    assert gradients.read()
+    gradients.key = "another"
+    assert gradients.read() == {}
+
+
+def test_why_a_mutant_is_equivalent(gradients: Mutation) -> None:
+    gradients.equivalent = {"cell": {"h = z * (z > 0)… → …>= 0…": "no derivative at 0"}}
+    outcome = Outcome("cell", "comparison", 1, "h = z * (z > 0) → h = z * ((z >= 0))")
+    assert gradients.excuse(outcome) == "no derivative at 0"
+    assert gradients.excuse(Outcome("cell", "name", 1, "h = z * (z > 0) → h = z * (z > z)")) == ""
+    assert gradients.excuse(Outcome("other", "comparison", 1, outcome.change)) == ""
+
+
+def test_typed_answers_belong_to_the_next_graded_cell(tmp_path: Path) -> None:
+    cells = Mutation(COURSE, "cs480-a2", "assignment2", tmp_path).cells
+    assert cells["q2_2c-answers"] == ("q2_2c-output",)
+    assert cells["q3_1-train"] == ("q3_1-training",)
+
+
+def busy() -> None:
+    while True:
+        pass
+
+
+def test_what_ends_or_never_ends_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutation, "CPU_SECONDS", 1)
+    work = {
+        "value": lambda: {"a": 1},
+        "error": lambda: 1 / 0,
+        "exit": lambda: os.kill(os.getpid(), signal.SIGKILL),
+        "busy": busy,
+    }
+    found = dict(in_processes(work, 2))
+    assert found["value"] == {"a": 1}
+    assert found["error"] == "ZeroDivisionError: division by zero"
+    assert found["exit"] == f"ended by signal {signal.SIGKILL.value}"
+    assert found["busy"] == f"ended by signal {signal.SIGXCPU.value}"

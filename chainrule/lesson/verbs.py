@@ -172,8 +172,10 @@ class Worker:
         return StubAttention(query, key, value)
 
     def do_state(self, model: nn.Module) -> dict[str, torch.Tensor]:
-        """Parameters and buffers by name."""
-        return dict(model.state_dict())
+        """Parameters and buffers by name, each under the first of its names if a layer is registered twice."""
+        kept = model.state_dict(keep_vars=True)  # the tensors themselves, so that the same one can be told
+        firsts = {id(value): name for name, value in reversed(kept.items())}
+        return {name: value for name, value in model.state_dict().items() if firsts[id(kept[name])] == name}
 
     def do_load(self, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
         """Overwrite these parameters and buffers, leave the others."""

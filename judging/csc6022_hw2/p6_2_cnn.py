@@ -155,6 +155,7 @@ class ModuleNet:
             if any("weight" not in layer.parameters for layer in layers):
                 raise CheckFailed(UNREGISTERED)
             roles = [layer.parameters.get(role) for layer in layers for role in ("weight", "bias")]
+            self._find_own_biases(roles)
         else:
             roles = self._by_size(wanted, [layer.kind for layer in layers])
         self.roles = roles
@@ -166,6 +167,16 @@ class ModuleNet:
             )
         else:
             self.sizes = wanted
+
+    def _find_own_biases(self, roles: list[str | None]) -> None:
+        """Put in biases that are parameters of the network's own, which it adds after a layer without a bias."""
+        left = {name: value for name, value in self.state.items() if name not in roles}
+        for i in range(1, len(roles), 2):
+            weight = roles[i - 1]
+            units = len(self.state[weight]) if weight else 0
+            fits = [name for name, value in left.items() if value.numel() == units]
+            if roles[i] is None and len(fits) == 1:
+                roles[i] = fits[0]
 
     def _by_size(self, wanted: Sizes, kinds: list[str]) -> list[str | None]:
         """Names of the parameters by their numbers of entries, for networks that convolve in another way."""

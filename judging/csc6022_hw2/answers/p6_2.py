@@ -517,6 +517,15 @@ class ThreeLayerConvNet(nn.Module):
         "self.conv1( → self.convs[0](",
         "self.conv2( → self.convs[1](",
     ),
+    "registered twice": module(
+        "\n    def forward →         self.layers = nn.ModuleList([self.conv1, self.conv2, self.fc])\n\n    def forward"
+    ),
+    "biases of its own": module(
+        "        self.conv1 = nn.Conv2d(in_channel, channel_1, 5, padding=2)\n"
+        " →         self.conv1 = nn.Conv2d(in_channel, channel_1, 5, padding=2, bias=False)\n"
+        "        self.b1 = nn.Parameter(torch.zeros(1, channel_1, 1, 1))\n",
+        "self.conv1(x) → self.conv1(x) + self.b1",
+    ),
     "lazy layers": module(
         "nn.Conv2d(in_channel,  → nn.LazyConv2d(", "nn.Linear(channel_2 * 32 * 32,  → nn.LazyLinear("
     ),

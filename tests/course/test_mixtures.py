@@ -17,7 +17,7 @@ from course_modules import COURSE
 from chainrule.authoring.answers import Exercise, Right, problems
 from chainrule.authoring.mutation import Mutation
 
-# Here answers hold for their own cell alone: lists and tensors in 6.1 don't go together, some of 6.2's fill half a cell.
+# Here answers hold for their own cell alone: 6.1's lists and tensors don't go together, some of 6.2's fill half a cell.
 APART = {"p6_1_mlp_weight_decay", "p6_2_cnn_pytorch"}
 NOTEBOOKS = [
     (assignment, notebook)

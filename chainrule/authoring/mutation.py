@@ -35,6 +35,7 @@ from chainrule.modules import imported
 
 CPU_SECONDS = 60  # of one mutant and all the items that judge it
 MEMORY = 8 * 2**30  # bytes beyond what the process has already
+ENDED = "ended by signal"  # as a limit ends a process
 FORK = multiprocessing.get_context("fork")  # torch is imported already
 
 
@@ -65,8 +66,8 @@ class Outcome:
 
     @property
     def survives(self) -> bool:
-        """Whether it keeps every point of its own items."""
-        return not self.own and not self.stopped
+        """Whether it keeps every point of its own items. An error on the way is ours and kills nothing."""
+        return not self.own and not self.stopped.startswith(ENDED)
 
     def __str__(self) -> str:
         return f"{self.cell}, line {self.line}, {self.kind}: {self.change}"
@@ -270,7 +271,7 @@ def in_processes(work: Mapping[str, Callable[[], Any]], jobs: int) -> Iterator[t
                     found = ready.recv()  # from a process of ours, which rehearses what an author wrote
                 except EOFError:
                     process.join()
-                    found = f"ended by signal {-(process.exitcode or 0)}"
+                    found = f"{ENDED} {-(process.exitcode or 0)}"
                 ready.close()
                 process.join()
                 yield name, found

@@ -62,6 +62,12 @@ def test_a_changed_check_is_tried_again(gradients: Mutation) -> None:
     assert gradients.read() == {}
 
 
+def test_an_error_of_ours_kills_nothing() -> None:
+    assert Outcome("cell", "kind", 1, "a → b", stopped="KeyError: 'item'").survives
+    assert not Outcome("cell", "kind", 1, "a → b", stopped="ended by signal 24").survives
+    assert not Outcome("cell", "kind", 1, "a → b", own=0.5).survives
+
+
 def test_why_a_mutant_is_equivalent(gradients: Mutation) -> None:
     gradients.equivalent = {"cell": {"h = z * (z > 0)… → …>= 0…": "no derivative at 0"}}
     outcome = Outcome("cell", "comparison", 1, "h = z * (z > 0) → h = z * ((z >= 0))")

@@ -7,17 +7,15 @@ into the notebooks of `runs/` and `autograded/`. What a student's notebook has t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NotRequired, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
 from nbformat import NotebookNode
 from pydantic import ConfigDict, PositiveInt, StringConstraints, with_config
 from typing_extensions import TypedDict  # typing's own is not enough for pydantic in Python 3.11
 
 from chainrule.course import CourseError
+from chainrule.lesson.results import CheckResult, Result
 from chainrule.validation import RecordError, validated
-
-if TYPE_CHECKING:
-    from chainrule.lesson.checks import Result  # imports torch, which planning doesn't need
 
 Kind = TypeVar("Kind")
 Snippet = Annotated[str, StringConstraints(min_length=1)]
@@ -198,8 +196,6 @@ def judged_record(record: object) -> JudgedCell:
 
 def result_of(record: JudgedCell) -> Result:
     """The inverse of `Result.to_dict`."""
-    from chainrule.lesson.checks import CheckResult, Result
-
     checks = [CheckResult(**check) for check in record["checks"]]
     return Result(record["grade_id"], record["points"], checks)
 

@@ -30,7 +30,7 @@ from chainrule.authoring.answers import Exercise, Problem, problems
 from chainrule.authoring.mutants import Mutant, mutants
 from chainrule.authoring.rehearse import Rehearsal, code_cells
 from chainrule.course import CourseFolder
-from chainrule.lesson.checks import Result
+from chainrule.lesson.results import Result
 from chainrule.modules import imported
 
 CPU_SECONDS = 60  # of one mutant and all the items that judge it

@@ -18,7 +18,7 @@ import nbformat
 from chainrule.authoring.answers import Exercise, Problem
 from chainrule.course import CourseFolder
 from chainrule.grading.referee import working_folder
-from chainrule.lesson.checks import CheckResult, Result
+from chainrule.lesson.results import CheckResult, Result
 from chainrule.lesson.student import connect
 from chainrule.lesson.verbs import Worker
 from chainrule.modules import CourseModules, importable

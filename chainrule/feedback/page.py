@@ -34,7 +34,7 @@ from chainrule.feedback.template import INDEX, PAGE, STYLE
 from chainrule.handin.formulas import MaskedMarkdown
 from chainrule.handin.images import ImageError, from_base64, is_svg, named_image, raster_format
 from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
-from chainrule.lesson.checks import counted
+from chainrule.lesson.results import counted
 
 ELEMENTS = {
     *("a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "del", "details", "div"),

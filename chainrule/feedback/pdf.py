@@ -18,7 +18,7 @@ from chainrule.feedback.page import is_item
 from chainrule.feedback.points import GetPoints, Points, points_text
 from chainrule.feedback.preprocessors import CHECKS_TYPE, SVG_TYPE, Redact, is_ours
 from chainrule.handin.pdf import write_pdf
-from chainrule.lesson.checks import counted
+from chainrule.lesson.results import counted
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg"}
 

@@ -20,7 +20,7 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPr
 from traitlets import Bool
 
 from chainrule.course import Course
-from chainrule.lesson.checks import RESULT_TYPE
+from chainrule.lesson.results import RESULT_TYPE
 from chainrule.metadata import judged_record, result_of
 
 TABLE_TAGS = (

@@ -17,7 +17,7 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from chainrule.course import Course
 from chainrule.errors import ChainruleError
-from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result, counted
+from chainrule.lesson.results import RESULT_TYPE, CheckResult, Result, counted
 from chainrule.metadata import judged_record, result_of
 from chainrule.modules import uses_judging
 from chainrule.validation import RecordError

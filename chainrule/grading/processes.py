@@ -38,6 +38,7 @@ IMPORTED = [
     "chainrule.cli",
     "chainrule.grading.run",
     "chainrule.grading.judge",
+    "chainrule.grading.referee",
     "chainrule.judging.networks",
 ]
 # A process can be forked safely only while it has one thread, and libraries start threads when imported.

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 from IPython.utils.capture import capture_output
@@ -39,7 +39,6 @@ from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import DataSets, Profile
 from chainrule.grading.kernel import WarmKernelManager, WarmProvisioner, line_to_zygote
 from chainrule.grading.outputs import CapturedOutputs, append
-from chainrule.grading.referee import Referee, RefereeLimit, RefereeLimits
 from chainrule.grading.sandbox import (
     UNCONFINED,
     Limits,
@@ -55,6 +54,9 @@ from chainrule.metadata import GradedNotebook, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
 from chainrule.worker.messages import PACKER
 from chainrule.worker.zygote import REFEREE
+
+if TYPE_CHECKING:
+    from chainrule.grading.referee import Referee
 
 GRACE_SECONDS = 10  # for a kernel to react to an interrupt
 FOLDER_IN_PATH = "--IPKernelApp.exec_lines=__import__('sys').path.append('')"  # as in a worker
@@ -196,6 +198,8 @@ class Run(Execute):
                 shutil.copy(path, target)
         for name, data_folder in (("data", visible), ("held-out", held_out)):
             (self.folder / "referee" / name).symlink_to(data_folder.resolve())
+        from chainrule.grading.referee import Referee, RefereeLimits  # torch takes seconds to import
+
         modules = self.modules(assignment)
         limits = RefereeLimits(self.cell_seconds, self.memory << 20)  # those of a cell and a worker
         self.referee = Referee(self.folder / "referee", modules, limits) if os.name == "posix" else None
@@ -354,7 +358,7 @@ class Run(Execute):
         if self.referee is not None and has_checks(cell, Course(parent=self).judging):
             if Counter(resources.get("ended", ()))[index] >= ACCIDENTS:
                 message = "the process that checked it ended each time: it takes too much memory or time"
-                cell.outputs = [error_output(RefereeLimit.__name__, message)]
+                cell.outputs = [error_output("RefereeLimit", message)]
                 return cell, resources
             started, judging = time.monotonic(), resources.get("judging", lambda index: None)
             judging(index)

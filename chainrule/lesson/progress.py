@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from urllib.parse import quote
 
-from chainrule.lesson.checks import Result, last_results
 from chainrule.lesson.contents import Contents, contents, notebook_here
+from chainrule.lesson.results import Result, last_results
 
 
 @dataclass(frozen=True)

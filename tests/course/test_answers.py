@@ -16,7 +16,7 @@ from course_modules import COURSE
 
 from chainrule.authoring.answers import Answer, Exercise, problems
 from chainrule.authoring.rehearse import Rehearsal
-from chainrule.lesson.checks import CheckResult
+from chainrule.lesson.results import CheckResult
 
 PROBLEMS = {
     (assignment, name): problem

@@ -14,7 +14,7 @@ import torch
 from course_modules import A2, HW2, ROOT
 
 from chainrule.authoring.rehearse import code_cells, rehearse
-from chainrule.lesson.checks import Result
+from chainrule.lesson.results import Result
 
 torch.set_num_threads(1)
 

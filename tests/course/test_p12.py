@@ -12,7 +12,8 @@ from course_modules import HW2, ROOT, hw2
 
 from chainrule.authoring.answers import change
 from chainrule.judging.derivation import Derivation
-from chainrule.lesson.checks import CheckResult, expect
+from chainrule.lesson.checks import expect
+from chainrule.lesson.results import CheckResult
 from chainrule.modules import load
 
 gradient_plots = load(HW2, "figures.gradients")

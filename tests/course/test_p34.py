@@ -15,7 +15,7 @@ from IPython.display import Image
 from nbformat import NotebookNode
 
 from chainrule.authoring.rehearse import rehearse
-from chainrule.lesson.checks import Result
+from chainrule.lesson.results import Result
 from chainrule.modules import load
 from chainrule.release.numbers import Draw, draw_texts, fill_template, templates, with_numbers
 

@@ -13,7 +13,7 @@ from course_modules import HW2, ROOT, hw2
 from IPython.display import Image
 
 from chainrule.lesson import figures as plots
-from chainrule.lesson.checks import CheckResult
+from chainrule.lesson.results import CheckResult
 from chainrule.modules import load
 
 gan_plots = load(HW2, "figures.gan")

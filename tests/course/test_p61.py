@@ -11,7 +11,8 @@ import torch
 from course_modules import HW2, ROOT, hw2
 
 from chainrule.authoring.answers import change
-from chainrule.lesson.checks import CheckResult, expect
+from chainrule.lesson.checks import expect
+from chainrule.lesson.results import CheckResult
 from chainrule.modules import load
 
 decay_plots = load(HW2, "figures.decay")

@@ -16,7 +16,7 @@ from course_modules import HW2, ROOT, hw2
 from torch import nn
 
 from chainrule.datasets.cifar_10 import CIFAR10
-from chainrule.lesson.checks import CheckResult
+from chainrule.lesson.results import CheckResult
 from chainrule.lesson.weights import load_weights
 from chainrule.modules import load
 

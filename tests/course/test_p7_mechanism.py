@@ -14,7 +14,7 @@ from torch import nn
 
 from chainrule.authoring.answers import Right, change
 from chainrule.lesson import figures as plots
-from chainrule.lesson.checks import CheckResult
+from chainrule.lesson.results import CheckResult
 from chainrule.modules import load
 
 attention_plots = load(HW2, "figures.attention")

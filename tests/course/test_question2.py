@@ -14,7 +14,7 @@ from course_modules import A2, ROOT, a2
 from IPython.display import Image
 
 from chainrule.lesson import figures as plots
-from chainrule.lesson.checks import CheckResult
+from chainrule.lesson.results import CheckResult
 from chainrule.modules import load
 
 network_plots = load(A2, "figures.network")

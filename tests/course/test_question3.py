@@ -11,7 +11,7 @@ from course_modules import A2, a2
 
 from chainrule.authoring.answers import Exercise
 from chainrule.authoring.rehearse import Rehearsal
-from chainrule.lesson.checks import CheckResult
+from chainrule.lesson.results import CheckResult
 from chainrule.lesson.student import Student
 from chainrule.modules import load
 

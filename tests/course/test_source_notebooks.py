@@ -19,7 +19,7 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 
 from chainrule.authoring.rehearse import rehearse
-from chainrule.lesson.checks import Result
+from chainrule.lesson.results import Result
 from chainrule.release.numbers import check_handout, draw_numbers, find_draw, templates, with_numbers
 
 torch.set_num_threads(1)

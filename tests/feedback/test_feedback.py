@@ -11,7 +11,7 @@ from tiny_course import ASSERTS, FUTURE, PAST, TINY, marked, set_due
 
 from chainrule.course import CourseFolder
 from chainrule.feedback import Disarm, Redact
-from chainrule.lesson.checks import RESULT_TYPE
+from chainrule.lesson.results import RESULT_TYPE
 
 
 def page(course: Path, student: str) -> BeautifulSoup:

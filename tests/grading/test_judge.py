@@ -10,7 +10,7 @@ from nbformat.v4 import new_code_cell, new_output
 from tiny_course import marked
 
 from chainrule.grading.judge import GraderError, Judge, verdict
-from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result
+from chainrule.lesson.results import RESULT_TYPE, CheckResult, Result
 
 CHECKS = [CheckResult("a", 0.5, True), CheckResult("b", 1.0, True), CheckResult("c", 0.5, False)]
 GOOD = Result("q1", 2, CHECKS).to_dict()

@@ -15,7 +15,7 @@ import torch
 from IPython.display import display
 
 from chainrule.lesson import Item, expect, progress
-from chainrule.lesson.checks import RESULT_TYPE, CheckResult, Result, last_results
+from chainrule.lesson.results import RESULT_TYPE, CheckResult, Result, last_results
 from chainrule.lesson.student import CheckFailed, connect
 from chainrule.lesson.verbs import Worker
 from chainrule.metadata import judged_record, result_of

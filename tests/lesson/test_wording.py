@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.lesson.checks import counted
+from chainrule.lesson.results import counted
 from chainrule.lesson.student import kind_of, returned
 
 ROOT = Path(__file__).parents[2]

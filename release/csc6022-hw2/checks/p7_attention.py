@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from chainrule.lesson import CheckFailed, Item, expect
-from chainrule.lesson.checks import Means, numbers
+from chainrule.lesson.checks import numbers
 from chainrule.lesson.own_work import ATTENTION, expect_own
+from chainrule.lesson.results import Means
 from chainrule.lesson.student import Model, Student, returned
 from checks.p7_probes import expect_module, expect_same, same, waves
 

@@ -4,7 +4,7 @@
 # %% square-write
 from IPython.display import HTML, Javascript, display
 
-from chainrule.lesson.checks import RESULT_TYPE
+from chainrule.lesson.results import RESULT_TYPE
 
 
 def square(x):

@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: `make docs`.
+"""Write docs/reference/ and docs/judging.md from the code: `make docs`.
 
 Signatures, docstrings and examples are read from the source files. Options are read from the classes themselves,
 because only an imported class knows its defaults.
@@ -15,10 +15,13 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chainrule.authoring.evidence import Evidence
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = Path(__file__).resolve().parent / "reference"
+DOCS = Path(__file__).resolve().parent
 GENERATED = "<!-- Generated from the code by `make docs`. Do not edit. -->\n"
 
 INTERNAL = {
@@ -34,39 +37,40 @@ SECTIONS = ("Args", "Attributes", "Returns", "Raises", "Yields")
 
 def main() -> None:
     """Write every page."""
-    PAGES.mkdir(exist_ok=True)
+    (DOCS / "reference").mkdir(exist_ok=True)
     for name, text in pages().items():
-        (PAGES / name).write_text(text, encoding="utf-8")
+        (DOCS / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
-    """The text of each page, by file name."""
+    """The text of each page, by its path in docs/."""
     lesson = sorted((ROOT / "chainrule" / "lesson").glob("*.py"), key=lambda path: (rank(path), path.stem))
     judging = sorted((ROOT / "chainrule" / "judging").glob("*.py"))
     written = {
-        "checks.md": api_page(
+        "reference/checks.md": api_page(
             "The check API",
             "What a check cell may import from `chainrule.lesson`. It ships with every release. "
             "[CONTRIBUTING](../../CONTRIBUTING.md#add-a-question-in-ten-minutes) shows how a question uses it.",
             [path for path in lesson if path.stem not in INTERNAL | NOTEBOOK],
         ),
-        "notebooks.md": api_page(
+        "reference/notebooks.md": api_page(
             "For notebooks and figures",
             "What a notebook, and the modules that ship beside it, may import from `chainrule.lesson`.",
             [path for path in lesson if path.stem in NOTEBOOK],
         ),
-        "judging.md": api_page(
+        "reference/judging.md": api_page(
             "Tools for judging modules",
             "What hidden checks and the modules of `judging/` may import from `chainrule.judging`. "
             "No release contains it.",
             [path for path in judging if path.stem not in INTERNAL],
         ),
-        "options.md": options_page(),
-        "nbgrader.md": nbgrader_page(),
+        "reference/options.md": options_page(),
+        "reference/nbgrader.md": nbgrader_page(),
+        "judging.md": evidence_page(),
     }
     metadata = ROOT / "chainrule" / "metadata.py"
     if metadata.exists():
-        written["metadata.md"] = metadata_page(metadata)
+        written["reference/metadata.md"] = metadata_page(metadata)
     return written
 
 
@@ -329,6 +333,62 @@ def nbgrader_page() -> str:
         "do in nbgrader.",
     ]
     return "\n".join(parts) + "\n"
+
+
+def evidence_page() -> str:
+    """For each graded item, its checks, and the answers and mutants that they were tried on."""
+    from chainrule.authoring.evidence import evidence
+    from chainrule.course import CourseFolder
+
+    course = CourseFolder(ROOT)
+    parts = [
+        GENERATED,
+        "# What stands behind a mark\n",
+        "For instructors, and for a student who doubts a mark: how each graded item is judged, and on which answers "
+        "its checks were tried. It names what hidden checks look at, so show it after the due date.\n",
+        "- **Right answers** are written in different styles. Each keeps every point (`make test`).\n"
+        "- **Wrong answers** hold one mistake each. Each loses the points of the check that the mistake belongs to and "
+        "no others, and is told what was seen (`make test`).\n"
+        "- **Noticed early**: the wrong answers that a visible check notices before hand-in (`make early`). Choices "
+        "are only told to be well-formed, for two tries would give the answer away.\n"
+        "- **Mutants** are small slips that a program makes in the reference solution, one in each: another operator, "
+        "another axis, a line that is missing (`make mutate`).\n",
+        "Measured shares are in [RESULTS](../bench/RESULTS.md).\n",
+    ]
+    for assignment in course.assignments:
+        for notebook, known in evidence(course, assignment):
+            parts.append(f"## {assignment}: {notebook}\n")
+            parts += [
+                "| Items | Points | Right | Wrong | Noticed early | Mutants |",
+                "|:--|--:|--:|--:|--:|--:|",
+            ]
+            for each in known:
+                early = len(each.wrong) - len(each.unnoticed)
+                items = "<br>".join(map(code, each.items))
+                points = "<br>".join(f"{points:g}" for points in each.points.values())
+                numbers = (len(each.right), len(each.wrong), early, each.mutants)
+                parts.append(f"| {items} | {points} | {' | '.join(map(str, numbers))} |")
+            parts.append("")
+            for each in known:
+                parts += evidence_section(each)
+    return "\n".join(parts)
+
+
+def evidence_section(each: Evidence) -> Iterator[str]:
+    """The checks of the items that judge one cell, the mistakes that they were tried on, and what they can't tell."""
+    yield f"### {', '.join(map(code, each.items))}\n"
+    yield "| Check | Points |\n|:--|--:|"
+    yield from (f"| {cell(name)} | {points:g} |" for name, points in each.checks)
+    yield f"\nMistakes that were tried: {'; '.join(escaped(wrong.name) for wrong in each.wrong)}.\n"
+    late = [wrong for wrong in each.unnoticed if wrong.unnoticed]
+    if late:
+        yield "Not noticed before hand-in:\n"
+        yield from (f"- {escaped(wrong.name)}: {escaped(wrong.unnoticed)}" for wrong in late)
+        yield ""
+    if each.equivalent:
+        yield "Mutants that no check can tell from the reference (… stands for what is left out):\n"
+        yield from (f"- {code(change)}: {escaped(reason)}" for change, reason in each.equivalent.items())
+        yield ""
 
 
 def configurables() -> list[type[Any]]:

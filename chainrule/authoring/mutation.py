@@ -223,7 +223,11 @@ class Mutation:
 def judged_by(notebook: Path, exercises: Iterable[Exercise]) -> dict[str, tuple[str, ...]]:
     """The items that judge each solution cell with code: those of its exercise, or else the next graded cell."""
     found = {}
-    of_exercise = {exercise.cell: exercise.items for exercise in exercises}
+    of_exercise: dict[str, tuple[str, ...]] = {}
+    for exercise in exercises:
+        of_exercise[exercise.cell] = tuple(
+            dict.fromkeys([*of_exercise.get(exercise.cell, ()), *exercise.items])
+        )
     waiting: list[str] = []
     for cell in nbformat.read(notebook, as_version=4).cells:
         marks = cell.metadata.get("nbgrader", {})

@@ -59,6 +59,8 @@ def blocks(layers: Sequence[Layer]) -> list[Block]:
 def reinitialized(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
     """Give the network new random values and return its layers in running order.
 
+    Layers in a plain list are as good as registered ones here: `expect_registered` judges that.
+
     A normalisation that is not BatchNorm returns its input from now on: `expect_batch_norm` judges it, and the other
     checks judge the rest of the network.
 
@@ -66,6 +68,7 @@ def reinitialized(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
         CheckFailed: the weights of some layers are not its parameters, it has no hidden layer, or the last layer is
             not Linear.
     """
+    model.adopt()
     layers = model.reinitialize(x, generator=torch.Generator().manual_seed(seed))
     model.bypass([str(layer.settings.get("module")) for layer in layers if layer.kind == "normalisation"])
     weighted = [block.layer for block in blocks(layers)]

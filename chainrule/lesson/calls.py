@@ -17,7 +17,7 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
 
     Args:
         function: `student.f`, or its `expect_by_hand`.
-        args: tensors, numbers, and dicts of tensors.
+        args: tensors, numbers, and dicts and lists of tensors.
     Raises:
         StudentError: it raises for both; the message is the one about tensors.
 
@@ -35,13 +35,15 @@ def call(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def as_arrays(value: Any) -> Any:
-    """The value with NumPy arrays for tensors, also in dicts.
+    """The value with NumPy arrays for tensors, also in dicts and lists.
 
     >>> as_arrays({"W": torch.ones(2)})
     {'W': array([1., 1.], dtype=float32)}
     """
     if isinstance(value, torch.Tensor):
         return value.numpy()
+    if isinstance(value, list):
+        return list(map(as_arrays, value))
     return {name: as_arrays(entry) for name, entry in value.items()} if isinstance(value, dict) else value
 
 

@@ -343,6 +343,35 @@ class Function:
         value = self._student._ask("call", name=self._name, args=list(args), kwargs=kwargs)
         return self._student._noted(f"`{self._name}` returns", value, returned(value))
 
+    def call_with(
+        self, instead: Mapping[str, Sequence[Any]], *args: Any
+    ) -> tuple[Any, dict[str, list[list[Any]]]]:
+        """Its value while other functions of the notebook return what they should, whatever these are called with.
+
+        So a function that calls others is judged where one of them is wrong, and that one has lost its points.
+
+        Args:
+            instead: values by the others' names, one for each call in turn, then from the first again.
+        Returns:
+            The value, and for each of the others the arguments of each of its calls.
+        Raises:
+            StudentError: the function raises.
+
+        >>> from chainrule.lesson.verbs import Worker
+        >>> names = {}
+        >>> exec("def half(x): return x\\ndef quarter(x): return half(half(x))", names)
+        >>> Student(Worker(names).serve).quarter.call_with({"half": [4, 2]}, 8)
+        (2, {'half': [[8], [4]]})
+        """
+        reply = self._student._ask("call_with", instead=dict(instead), name=self._name, args=list(args))
+        match reply:
+            case {"value": value, "calls": dict(calls)} if calls.keys() == instead.keys() and all(
+                isinstance(each, list) and all(isinstance(call, list) for call in each)
+                for each in calls.values()
+            ):
+                return self._student._noted(f"`{self._name}` returns", value, returned(value)), calls
+        raise StudentError(f"`{self._name}` cannot be called with other functions in place")
+
     def expect_by_hand(self, *args: Any, **kwargs: Any) -> None:
         """Its code for these arguments shows no sign of automatic differentiation.
 
@@ -472,6 +501,14 @@ class Model(Opaque):
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """Overwrite these parameters and buffers, named as in `state`."""
         self._student._ask("load", model=self, state=dict(state))
+
+    def adopt(self) -> Model:
+        """From now on the model knows the layers that it keeps in plain lists, tuples or dicts; returns the model.
+
+        A check that is about something else calls this first. So a plain list costs its points once.
+        """
+        self._student._ask("adopt", model=self)
+        return self
 
     def bypass(self, modules: Sequence[str]) -> None:
         """From now on these modules, which keep the shape of their inputs, return their inputs."""

@@ -6,10 +6,11 @@ grading run it is in another process than the checks. It judges nothing and know
 
 from __future__ import annotations
 
+import copy
 import os
 import socket
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, ClassVar, Self
@@ -45,7 +46,7 @@ class Worker:
     {'value': 6}
     """
 
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
+    def __init__(self, namespace: MutableMapping[str, Any]) -> None:
         self.namespace = namespace
         self.objects: list[Any] = []
 
@@ -90,6 +91,35 @@ class Worker:
     def do_call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         """Call a function or class of the student's."""
         return self.namespace[name](*args, **kwargs)
+
+    def do_call_with(
+        self, instead: Mapping[str, Sequence[Any]], name: str, args: Sequence[Any]
+    ) -> dict[str, Any]:
+        """Call a function of the student's while others of the notebook return given values.
+
+        Args:
+            instead: the values by the others' names, one for each call in turn, then from the first again.
+        Returns:
+            "value", and "calls": for each of the others, the arguments of each of its calls.
+        """
+        names = self.namespace  # where the function looks for the others
+        calls: dict[str, list[list[Any]]] = {other: [] for other in instead}
+
+        def giving(other: str) -> Callable[..., Any]:
+            def give(*args: Any, **kwargs: Any) -> Any:
+                calls[other].append([*args, *kwargs.values()])
+                return copy.deepcopy(instead[other][(len(calls[other]) - 1) % len(instead[other])])
+
+            return give
+
+        before = {other: names[other] for other in instead if other in names}
+        names.update({other: giving(other) for other in instead})
+        try:
+            return {"value": names[name](*args), "calls": calls}
+        finally:
+            for other in instead:
+                names.pop(other, None)
+            names.update(before)
 
     def do_autograd(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
         """Signs that a function of the student's leaves the differentiation to a library: see `by_hand.watch`."""
@@ -177,6 +207,16 @@ class Worker:
         firsts = {id(value): name for name, value in reversed(kept.items())}
         return {name: value for name, value in model.state_dict().items() if firsts[id(kept[name])] == name}
 
+    def do_adopt(self, model: nn.Module) -> None:
+        """Register the layers that a module keeps in plain lists, tuples or dicts, so that all else can be judged."""
+        for module in list(model.modules()):
+            known = {id(other) for other in model.modules()}
+            for name, value in list(vars(module).items()):
+                if not name.startswith("_"):
+                    for i, layer in enumerate(modules_in(value)):
+                        if id(layer) not in known:
+                            module.add_module(f"{name}_{i}", layer)
+
     def do_load(self, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
         """Overwrite these parameters and buffers, leave the others."""
         model.load_state_dict(model.state_dict() | state)
@@ -230,7 +270,7 @@ class Worker:
         return DataLoader(TensorDataset(x, y), batch_size=batch)
 
 
-def attend(namespace: Mapping[str, Any], descriptor: int, token: str) -> None:
+def attend(namespace: MutableMapping[str, Any], descriptor: int, token: str) -> None:
     """Answer the requests that the referee sends over a Unix socket, until it closes the connection.
 
     Args:
@@ -269,6 +309,21 @@ def attend(namespace: Mapping[str, Any], descriptor: int, token: str) -> None:
             except KeyboardInterrupt:  # by the referee, which kills this process if that does not help
                 reply = pack({"error": {"type": "TimeLimit", "message": "interrupted", "where": ""}})
             send_reply(line, reply)
+
+
+def modules_in(value: Any) -> Iterator[nn.Module]:
+    """The modules in a list, tuple or dict, also in those inside it.
+
+    >>> [type(module).__name__ for module in modules_in([nn.ReLU(), {"last": (nn.Tanh(), 3)}])]
+    ['ReLU', 'Tanh']
+    """
+    entries = value.values() if isinstance(value, dict) else value
+    if isinstance(value, dict | list | tuple):
+        for entry in entries:
+            if isinstance(entry, nn.Module):
+                yield entry
+            else:
+                yield from modules_in(entry)
 
 
 def describe(error: BaseException) -> dict[str, str]:

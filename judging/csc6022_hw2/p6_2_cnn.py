@@ -147,7 +147,7 @@ class ModuleNet:
     """
 
     def __init__(self, model: Model, wanted: Sizes = MODULE) -> None:
-        self.model = expect_network(model)
+        self.model = expect_network(model).adopt()  # `expect_parameters` judges plain lists
         x = wanted.images(2, seed=1).float()
         layers = [layer for layer in model.layers(x) if layer.kind in ("conv2d", "linear")]
         self.state = model.state()
@@ -1124,7 +1124,7 @@ def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
     x, y = labelled_images("train", 20)
     best = 0
     for lr in (0.01, 0.05, 0.002):
-        model = expect_network(make())
+        model = expect_network(make()).adopt()
         expect(bool(model.state())).is_true(UNREGISTERED)
         model.forward(x[:2])  # gives lazy layers their parameters
         model.fit(x, y, steps=100, batch=20, lr=lr, momentum=0.9)
@@ -1146,7 +1146,7 @@ def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
 def expect_alone(model: Model) -> None:
     """In eval mode an image's scores depend on that image alone."""
     x, y = labelled_images("train", 24)
-    expect_network(model).expect_weights(x)  # which also gives lazy layers their parameters
+    expect_network(model).adopt().expect_weights(x)  # which also gives lazy layers their parameters
     model.fit(x, y, steps=4, batch=24, lr=0.01, momentum=0.9)
     once, again, few = (numbers(model.logits(part), "the scores") for part in (x, x, x[:3]))
     expect(agree(once, again)).is_true(
@@ -1161,7 +1161,7 @@ def expect_alone(model: Model) -> None:
 def expect_statistics(model: Model) -> None:
     """Buffers, such as running statistics, change in training mode and not in eval mode."""
     x, _ = labelled_images("train", 24)
-    expect_network(model).expect_weights(x)
+    expect_network(model).adopt().expect_weights(x)
     model.forward(x)
     parameters = len(model.state())
     before = model.state()

@@ -82,6 +82,12 @@ def test_typed_answers_belong_to_the_next_graded_cell(tmp_path: Path) -> None:
     assert cells["q3_1-train"] == ("q3_1-training",)
 
 
+def test_exercises_with_one_cell_judge_it_together(tmp_path: Path) -> None:
+    cells = Mutation(COURSE, "csc6022-hw2", "p6_2_cnn_pytorch", tmp_path).cells
+    assert {"p6_2e-network", "p6_2e-training"} in map(set, cells.values())
+    assert {"p6_2d-network", "p6_2d-optimizer"} in map(set, cells.values())
+
+
 def busy() -> None:
     while True:
         pass

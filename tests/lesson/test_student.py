@@ -395,3 +395,64 @@ def test_a_stub_takes_the_place_of_attention() -> None:
     mixed = someone.f(someone.make_stub_attention(2.0, 0.5, -1.0), q, k, v, mask[:, None])
     assert torch.allclose(mixed[0], 2 * q[0] + (0.5 * k[0, :2] - v[0, :2]).mean(0), atol=1e-5)
     assert torch.allclose(mixed[1], 2 * q[1] + (0.5 * k[1] - v[1]).mean(0), atol=1e-5)
+
+
+# ---- where an earlier part is wrong ------------------------------------------------------------------------
+
+CHAIN = """
+def double(x):
+    raise ValueError("not written")
+
+def quadruple(x):
+    return double(double(x=x))
+"""
+
+
+def test_a_function_is_judged_with_right_ones_in_place_of_those_it_calls() -> None:
+    names: dict[str, Any] = {}
+    exec(CHAIN, names)
+    before = dict(names)
+    someone = Student(lambda request, _: Worker(names).serve(request, 30.0))
+    assert someone.quadruple.call_with({"double": [6, 12]}, 3) == (12, {"double": [[3], [6]]})
+    assert {name: names[name] for name in before} == before
+    with pytest.raises(StudentError, match="not written"):
+        someone.quadruple(3)
+    with pytest.raises(StudentError, match=r"unexpected|takes"):
+        someone.quadruple.call_with({"double": [1]}, 1, 2)
+    assert names["double"] is before["double"]
+
+
+def test_values_in_place_of_a_function_are_copies() -> None:
+    names: dict[str, Any] = {}
+    exec("def f(): return {}\ndef g():\n    f()['a'] = 1\n    return f()", names)
+    someone = Student(lambda request, _: Worker(names).serve(request, 30.0))
+    assert someone.g.call_with({"f": [{"b": 2}]}) == ({"b": 2}, {"f": [[], []]})
+
+
+@pytest.mark.parametrize(
+    "reply", [None, {"value": 1}, {"value": 1, "calls": {"f": 3}}, {"value": 1, "calls": []}]
+)
+def test_another_form_of_the_calls_is_the_students_error(reply: Any) -> None:
+    someone = Student(lambda request, _: pack({"value": reply}))
+    with pytest.raises(StudentError, match="`g` cannot be called"):
+        Function(someone, "g").call_with({"f": [1]})
+
+
+def test_layers_in_plain_containers_are_adopted_once() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.known = nn.Linear(2, 3)
+            self.listed = [nn.Linear(3, 3), (nn.ReLU(), {"norm": nn.BatchNorm1d(3)}), self.known]
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.listed[0](self.known(x))  # type: ignore[no-any-return, operator]
+
+    model = student(net=Net()).net
+    assert sorted(model.state()) == ["known.bias", "known.weight"]
+    assert model.adopt() is model
+    named = sorted(model.state())
+    assert len([name for name in named if name.startswith("listed_")]) == 2 + 5  # Linear and BatchNorm
+    assert len([name for name in named if name.startswith("known")]) == 2
+    assert sorted(model.adopt().state()) == named
+    assert "weight" in model.layers(torch.ones(1, 2))[1].parameters

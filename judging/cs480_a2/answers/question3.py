@@ -492,7 +492,7 @@ WRONG_MLP = {
     ),
     # what PyTorch doesn't see
     "hidden layers in a plain list": Wrong(
-        _NETWORK,
+        {"sizes"},
         "nn.ModuleList",
         change(MLP_LOOP, "nn.ModuleList(nn.Linear(a, b) → list(nn.Linear(a, b)"),
     ),
@@ -809,7 +809,9 @@ WRONG_CNN = {
         {"forward"}, "mixes the images", cnn("self.flatten(x) → x.permute(1, 2, 3, 0).reshape(len(x), -1)")
     ),
     # what PyTorch doesn't see, and what doesn't run
-    "convolutions in a plain list": Wrong(_INSIDE, "nn.ModuleList", change(CNN_LOOP, "nn.ModuleList() → []")),
+    "convolutions in a plain list": Wrong(
+        {"sizes"}, "nn.ModuleList", change(CNN_LOOP, "nn.ModuleList() → []")
+    ),
     "features miscounted": Wrong({"logits", *_INSIDE}, "RuntimeError", cnn("32 * 5 * 5 → 32 * 4 * 4")),
     "three input channels": Wrong({"logits", *_INSIDE}, "RuntimeError", cnn("2d(1, 16 → 2d(3, 16")),
     "constant": Wrong(

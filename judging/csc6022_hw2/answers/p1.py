@@ -377,11 +377,11 @@ RIGHT_BATCH["loop over the samples"] = LOOP
 
 WRONG_BATCH = {
     "= for += in a loop": Wrong(
-        {"V", "W", "b"}, "the part of one sample only, number 6 of 6", change(LOOP, " += →  =")
+        {"V"}, "the part of one sample only, number 6 of 6", change(LOOP, " += →  =")
     ),
     "= for += for V": Wrong({"V"}, "the part of one sample only", change(LOOP, '"V"] += → "V"] =')),
     "= for +=, a sum": Wrong(
-        {"V", "W", "b", "X"}, "the part of one sample only", change(LOOP, " += →  =", "(p - y) / N → p - y")
+        {"V", "X"}, "the part of one sample only", change(LOOP, " += →  =", "(p - y) / N → p - y")
     ),
     "divided by C": Wrong(
         {"mean"}, "divided by the number of classes", change(BATCH, "(P - Y) / N → (P - Y) / Y.shape[1]")
@@ -436,6 +436,12 @@ PROBLEM = Problem(
     notebook="p1_mlp_backprop",
     given=("p1_0-imports",),
     checks=CHECKS,
+    equivalent={
+        "p1_2-mlp_forward": {"… (z > 0) → … ((z >= 0))": "z is multiplied by it, so at 0 both give 0"},
+        "p1_3-mlp_backward": {
+            "…> 0) → …>= 0))": "the derivative at 0 is a convention; no unit is at 0, and its value is not asked for"
+        },
+    },
     exercises=(
         Exercise(("p1_2-forward",), "p1_2-mlp_forward", RIGHT_FORWARD, WRONG_FORWARD),
         Exercise(("p1_3-backward",), "p1_3-mlp_backward", RIGHT_BACKWARD, WRONG_BACKWARD),

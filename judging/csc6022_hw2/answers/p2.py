@@ -333,6 +333,20 @@ PROBLEM = Problem(
         "p2_0-network",
     ),
     checks=CHECKS,
+    equivalent={
+        "p2_1a-functions": {
+            "…torch.as_tensor(o_hat)… → …torch.diag((o_hat))…": "a tensor stays what it is; arrays are not asked for"
+        },
+        "p2_3c-functions": {
+            "…(z1 > 0) → …((z1 >= 0))": "the derivative at 0 is a convention; no unit is at 0"
+        },
+        "p2_4d-functions": {
+            "… → …dE_dh(dz2, theta['W2']), z1)": "for a vector, dz2ᵀ W2 is W2ᵀ dz2",
+            "…, z1) → …, h)": "h is above 0 exactly where z1 is",
+            '… → …"b1": (dz1), …': "dE_db1 gives back what it takes",
+            '… → …"b2": (dz2)}': "dE_db2 gives back what it takes",
+        },
+    },
     exercises=(
         Exercise(("p2_1a-output",), "p2_1a-functions", RIGHT_OUTPUT, WRONG_OUTPUT),
         Exercise(("p2_2b-output-layer",), "p2_2b-functions", RIGHT_LAYER2, WRONG_LAYER2),

@@ -603,7 +603,7 @@ WRONG_MODULE = {
         module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(0)"),
     ),
     "40 layers in a plain list": Wrong(
-        {"parameters", *EVERY_READING, "by heart"},
+        {"parameters"},
         "make layers in __init__",
         module(
             "self.conv1 = nn.Conv2d(in_channel, channel_1, 5, padding=2)"
@@ -1117,7 +1117,7 @@ WRONG_OPEN = {
         {"alone"}, "asked twice", open_net("h.flatten(1) → F.dropout(h.flatten(1))")
     ),
     "40 layers in a plain list": Wrong(
-        {"size", "alone", "by heart"},
+        {"size"},
         "make layers in __init__",
         """
 class OpenNetwork(nn.Module):

@@ -231,12 +231,12 @@ WRONG_SMOOTHING = {
             'F.kl_div(log_probs, targets, reduction="sum") → (targets * (targets.log() - log_probs)).sum()'
         ),
     ),
-    "sign": Wrong({"loss", "gradient"}, "turned round", smoothing("return F.kl_div → return -F.kl_div")),
+    "sign": Wrong({"loss"}, "turned round", smoothing("return F.kl_div → return -F.kl_div")),
     "detached": Wrong(
         {"gradient"}, "no detach()", smoothing("F.kl_div(log_probs → F.kl_div(log_probs.detach()")
     ),
     "one number per sequence": Wrong(
-        {"loss", "gradient"},
+        {"loss"},
         "entries",
         smoothing(
             'F.kl_div(log_probs, targets, reduction="sum") → F.kl_div(log_probs, targets, reduction="none").sum((1, 2))'

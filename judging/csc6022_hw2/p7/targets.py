@@ -254,12 +254,14 @@ def with_padding(targets: Tensor, labels: Tensor) -> Tensor:
 
 
 def loss_gradient(student: Student, log_probs: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    """The gradient of the student's loss with respect to log p.
+    """The gradient of the student's loss with respect to log p; of its sum, if it is several numbers.
 
     Raises:
         CheckFailed: there is none, or it is zero everywhere.
     """
-    answer = student.smoothed_loss.gradients(log_probs, labels, smoothing, upstream=torch.tensor(1.0))
+    loss = student.smoothed_loss(log_probs, labels, smoothing)
+    upstream = torch.ones_like(loss) if isinstance(loss, Tensor) else torch.tensor(1.0)
+    answer = student.smoothed_loss.gradients(log_probs, labels, smoothing, upstream=upstream)
     gradient = answer.inputs[0]
     if gradient is None or not gradient.any():
         raise CheckFailed(
@@ -269,7 +271,8 @@ def loss_gradient(student: Student, log_probs: Tensor, labels: Tensor, smoothing
 
 
 def expect_gradient(student: Student) -> None:
-    """The gradient with respect to log p is, in each sentence, a negative multiple of the targets."""
+    """The gradient with respect to log p is, in each sentence, a negative multiple of the targets; a positive one if
+    the loss has the wrong sign, too, which `expect_loss` judges."""
     for vocabulary, s in SMOOTHED:
         labels = labels_for(vocabulary)
         log_probs = log_probabilities(labels, vocabulary)
@@ -279,7 +282,10 @@ def expect_gradient(student: Student) -> None:
         # A multiple for each sentence, for `expect_loss` judges how sentences are weighed.
         multiples = [(gradient * t).sum((1, 2), True) / (t * t).sum((1, 2), True) for t in known]
         fits = [differ(gradient, m * t, 1e-3, ATOL) == 0 for m, t in zip(multiples, known, strict=True)]
-        if any(fit and bool((m < 0).all()) for fit, m in zip(fits, multiples, strict=True)):
+        loss = numbers(student.smoothed_loss(log_probs, labels, s), "the loss").sum()
+        if any(
+            fit and bool((m.sign() == -loss.sign()).all()) for fit, m in zip(fits, multiples, strict=True)
+        ):
             continue
         expect(not any(fits)).is_true("the gradient has the wrong sign: it makes right classes less likely")
         expect(gradient * (labels != 0).sum(), "tokens × gradient").close_to(-known[0])

@@ -946,7 +946,12 @@ def own_network(item: Item) -> None:
         model, x = student.OpenNetwork(), torch.rand(3, 3, 32, 32)
         expect(model.forward(x), "the scores").has_shape(3, 10)
         model.expect_weights(x)
-        size = sum(value.numel() for value in model.state().values())
+        state = model.state()
+        expect(bool(state)).is_true(
+            "the network does not know its layers' weights, so they won't be trained: make layers in __init__ and "
+            "assign them to self, lists of them as nn.ModuleList"
+        )
+        size = sum(value.numel() for value in state.values())
         expect(0 < size * 4 <= 20 * 2**20).is_true(
             f"its state has {size:,} numbers, expected up to {5 * 2**20:,}"
         )

@@ -78,7 +78,7 @@ def test_a_loop_is_stopped_and_the_rest_still_graded(demo: Path) -> None:
     ]
     assert "CellTimeoutError" in errors
     assert "NotRun" not in errors
-    assert scores(CourseFolder(course), ASSIGNMENT, "endless-loop")["q3_2-network"] == 2.5
+    assert scores(CourseFolder(course), ASSIGNMENT, "endless-loop")["q3_2-network"] == 3
 
 
 def test_no_page_tells_the_hidden_checks(demo: Path) -> None:

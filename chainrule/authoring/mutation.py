@@ -6,6 +6,7 @@ was interrupted goes on, and a changed check is tried again on the mutants it ju
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import multiprocessing
@@ -51,6 +52,7 @@ class Outcome:
         noticed: whether a visible check of the release notices it.
         stopped: why it had no result, such as "60 s"; empty if it had one.
         crashed: a check did not foresee this form, so it said nothing true.
+        same: the cell gives its names the same values as the reference does.
     """
 
     cell: str
@@ -63,6 +65,7 @@ class Outcome:
     noticed: bool = False
     stopped: str = ""
     crashed: bool = False
+    same: bool = False
 
     @property
     def survives(self) -> bool:
@@ -159,6 +162,8 @@ class Mutation:
 
     def excuse(self, outcome: Outcome) -> str:
         """Why a mutant is no worse than the reference; "" if nobody has said why."""
+        if outcome.same:
+            return "it gives the same values"
         for change, reason in self.equivalent.get(outcome.cell, {}).items():
             if re.fullmatch(".*".join(map(re.escape, change.split("…"))), outcome.change):
                 return reason
@@ -217,7 +222,29 @@ class Mutation:
             "said": [f"{check.name}: {check.message}" for check in failed if check.points],
             "noticed": any(not check.passed for result in seen.values() for check in result.checks),
             "crashed": any(check.internal_error for check in failed),
+            "same": not any(lost.values()) and self._gives_the_same(cell, mutant),
         }
+
+    def _gives_the_same(self, cell: str, mutant: Mutant) -> bool:
+        """Whether a cell that only computes values gives its names the same ones."""
+        tree = ast.parse(mutant.source)
+        if any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(tree)):
+            return False
+        before = [
+            name for name in self.rehearsal.sources if name in self.rehearsal.problem.given and name != cell
+        ]
+        names = {
+            node.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        try:
+            right, found = (
+                self.rehearsal.run([*before, cell], changed) for changed in ({}, {cell: mutant.source})
+            )
+            return all(bool(found[name] == right[name]) for name in names)
+        except Exception:  # a cell that needs more than this, or values that cannot be compared
+            return False
 
 
 def judged_by(notebook: Path, exercises: Iterable[Exercise]) -> dict[str, tuple[str, ...]]:

@@ -76,6 +76,15 @@ def test_why_a_mutant_is_equivalent(gradients: Mutation) -> None:
     assert gradients.excuse(Outcome("other", "comparison", 1, outcome.change)) == ""
 
 
+def test_a_slip_that_changes_no_value_is_excused(tmp_path: Path, classroom: Path) -> None:
+    patches = Mutation(COURSE, "csc6022-hw2", "p4_cnn_vs_vit", tmp_path / "kept")
+    (outcome,) = patches.run(classroom, 1, some("p4_4-patches-answer", "225 // 16"), across=False)
+    assert outcome.survives
+    assert patches.excuse(outcome) == "it gives the same values"
+    (outcome,) = patches.run(classroom, 1, some("p4_4-patches-answer", "224 // 17"), across=False)
+    assert not outcome.same
+
+
 def test_typed_answers_belong_to_the_next_graded_cell(tmp_path: Path) -> None:
     cells = Mutation(COURSE, "cs480-a2", "assignment2", tmp_path).cells
     assert cells["q2_2c-answers"] == ("q2_2c-output",)

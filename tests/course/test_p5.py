@@ -131,7 +131,7 @@ def test_points_of_the_problem() -> None:
         parts[number] = parts.get(number, 0) + known.points
     assert sum(points["code"]) == 13.75
     assert sum(points["markdown"]) == 6.25
-    assert list(parts.values()) == [2, 2.5, 3, 3, 2.25, 2.75, 2.25, 2.25]
+    assert list(parts.values()) == [2, 2.5, 3, 3.75, 2.25, 3.5, 1.5, 1.5]
 
 
 # -- figures ---------------------------------------------------------------------------------------------

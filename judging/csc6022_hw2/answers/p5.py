@@ -712,6 +712,8 @@ RIGHT_UPDATE_G = right_updates(UPDATE_G, "theta_g", "-")
 WRONG_UPDATE_D = wrong_updates(UPDATE_D, "theta_d", "+", "theta_g", "-", "this is gradient descent")
 WRONG_UPDATE_G = wrong_updates(UPDATE_G, "theta_g", "-", "theta_d", "+", "this is gradient ascent")
 
+SAME_N = "both halves of a minibatch have n samples"
+
 PROBLEM = Problem(
     notebook="p5_gan_backprop",
     given=(
@@ -722,6 +724,15 @@ PROBLEM = Problem(
         "p5_8-kept",
     ),
     checks=CHECKS,
+    equivalent={
+        "p5_2-code": {"…len(D_real) → …len(D_fake)": SAME_N, "…len(D_real) → …len(dD_…)": SAME_N},
+        "p5_3-code": {"…len(D_real) → …len(D_fake)": SAME_N},
+        "p5_4-code": {
+            "…len(W)… → …len(z)…": "there is one z and one kind for each layer",
+            "…len(W)… → …len(kinds)…": "there is one z and one kind for each layer",
+        },
+        "p5_6-code": {"last = len(W) → last = len(…)": "there is one z and one kind for each layer"},
+    },
     exercises=(
         Exercise(("p5_2-gradient",), "p5_2-code", RIGHT_THETA_D, WRONG_THETA_D),
         Exercise(("p5_3-last-layer",), "p5_3-code", RIGHT_OUTPUT, WRONG_OUTPUT),

@@ -148,8 +148,11 @@ def limited(limits: RefereeLimits) -> Iterator[None]:
         return
     import resource
 
+    is_over = threading.Event()
+
     def stop(*_: object) -> None:
-        raise RefereeLimit(f"it took more than {limits.seconds:.0f} seconds to be checked")
+        if not is_over.is_set():
+            raise RefereeLimit(f"it took more than {limits.seconds:.0f} seconds to be checked")
 
     used = resource.getrusage(resource.RUSAGE_SELF)
     ends = {  # for work that no Python code interrupts; the process dies of the first
@@ -166,10 +169,13 @@ def limited(limits: RefereeLimits) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_PROF, limits.seconds, 1.0)
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, handler)
-        for kind, limit in before.items():
-            resource.setrlimit(kind, limit)
+        try:
+            is_over.set()  # a signal that comes now must not keep the limits in place: the process would die of them
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+            signal.signal(signal.SIGPROF, handler)
+            for kind, limit in before.items():
+                resource.setrlimit(kind, limit)
 
 
 def data_size() -> int:

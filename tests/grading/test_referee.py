@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chainrule.grading.referee import MAX_RECEIVED, Referee, RefereeLimit, RefereeLimits
+from chainrule.grading.referee import MAX_RECEIVED, Referee, RefereeLimit, RefereeLimits, limited
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
 
@@ -58,6 +58,26 @@ def test_checks_without_end_and_without_measure_fail_alone(tmp_path: Path) -> No
 def test_a_cell_that_computes_for_ever_outside_its_checks_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(RefereeLimit):
         Referee(tmp_path, limits=RefereeLimits(seconds=0.5)).judge("while True: pass", "q1")
+
+
+def test_time_that_ends_in_the_last_moment_leaves_no_limit_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def limits() -> list[object]:
+        return [
+            *map(resource.getrlimit, (resource.RLIMIT_CPU, resource.RLIMIT_DATA)),
+            signal.getsignal(signal.SIGPROF),
+        ]
+
+    setitimer, before = signal.setitimer, limits()
+
+    def ends(which: int, seconds: float, interval: float = 0.0) -> None:
+        if not seconds:
+            signal.raise_signal(signal.SIGPROF)
+        setitimer(which, seconds, interval)
+
+    monkeypatch.setattr(signal, "setitimer", ends)
+    with limited(RefereeLimits(seconds=5.0)):
+        assert limits() != before
+    assert limits() == before
 
 
 def test_the_answers_of_a_notebook_have_a_limit_together(tmp_path: Path) -> None:

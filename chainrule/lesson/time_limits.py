@@ -87,9 +87,11 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _by_signals(seconds: float) -> Iterator[None]:
-    clock = Stopwatch(usage_here)
+    clock, is_over = Stopwatch(usage_here), False
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
+        if is_over:
+            return
         left = seconds - clock()
         signal.setitimer(signal.ITIMER_REAL, max(left, SHORTEST) if left > 0 else 1.0)
         if left <= 0:
@@ -101,9 +103,12 @@ def _by_signals(seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGALRM, before)
-        left = max(around - (time.monotonic() - started), SHORTEST) if around else 0
-        signal.setitimer(signal.ITIMER_REAL, left)
+        try:
+            is_over = True  # a signal that comes now must not leave this handler behind
+        finally:
+            signal.signal(signal.SIGALRM, before)
+            left = max(around - (time.monotonic() - started), SHORTEST) if around else 0
+            signal.setitimer(signal.ITIMER_REAL, left)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ SLIPS = {
         "p1_4-batch",
         "p1_4-mlp_backward_batch",
         change(p1.LOOP, " += →  ="),
-        {"V", "W", "b"},
+        {"V"},
         "the part of one sample only",
     ),
     "divided by C": (

@@ -1220,6 +1220,11 @@ PROBLEM = Problem(
         "p6_2d-steps",
     ),
     checks=CHECKS,
+    equivalent={
+        "p6_2b-step-code": {
+            "return loss.item() → return loss": "a tensor with one number counts as a number"
+        },
+    },
     exercises=(
         Exercise(("p6_2a-warm-up",), "p6_2a-code", RIGHT_WARM_UP, WRONG_WARM_UP),
         Exercise(("p6_2b-convnet",), "p6_2b-convnet-code", RIGHT_CONVNET, WRONG_CONVNET),

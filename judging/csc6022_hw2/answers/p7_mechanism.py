@@ -1045,6 +1045,12 @@ PROBLEM = Problem(
         "p7_7-assembly",
     ),
     checks=CHECKS,
+    equivalent={
+        "p7_2-code": {
+            "… → …padding_mask(pad, tokens)…": "a ≠ b is b ≠ a",
+            "….to(tokens.device) → ….to()": "without a GPU there is one device only",
+        },
+    },
     exercises=(
         Exercise(("p7_1-attention",), "p7_1-code", RIGHT_ATTENTION, WRONG_ATTENTION),
         Exercise(("p7_2-masks",), "p7_2-code", RIGHT_MASKS, WRONG_MASKS),

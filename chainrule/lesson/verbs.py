@@ -215,7 +215,10 @@ class Worker:
                 if not name.startswith("_"):
                     for i, layer in enumerate(modules_in(value)):
                         if id(layer) not in known:
-                            module.add_module(f"{name}_{i}", layer)
+                            free = f"{name}_{i}"
+                            while hasattr(module, free):  # a name of the student's own
+                                free += "_"
+                            module.add_module(free, layer)
 
     def do_load(self, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
         """Overwrite these parameters and buffers, leave the others."""

@@ -443,6 +443,7 @@ def test_layers_in_plain_containers_are_adopted_once() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.known = nn.Linear(2, 3)
+            self.listed_0 = "a name that is in use"
             self.listed = [nn.Linear(3, 3), (nn.ReLU(), {"norm": nn.BatchNorm1d(3)}), self.known]
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -221,26 +220,21 @@ def grade(
     course: CourseOption = None,
 ) -> None:
     """Run and score what was submitted, and write it into the gradebook."""
-    from chainrule.grading.processes import Processes
+    from chainrule.grading.classroom import grade as grade_class
 
-    folder = open_course(course)
-    # starts while the rest is imported
-    with nullcontext() if cluster else Processes(jobs, folder.course.preload) as backend:
-        from chainrule.grading.classroom import grade as grade_class
-
-        report = grade_class(
-            folder,
-            assignment,
-            profile=profile,
-            students=students or (),
-            cell_seconds=cell_seconds,
-            cluster=cluster,
-            gpu=gpu,
-            require_sandbox=require_sandbox,
-            diff=diff,
-            backend=backend,
-            say=lambda line: print(printable(line), flush=True),
-        )
+    report = grade_class(
+        open_course(course),
+        assignment,
+        profile=profile,
+        students=students or (),
+        jobs=jobs,
+        cell_seconds=cell_seconds,
+        cluster=cluster,
+        gpu=gpu,
+        require_sandbox=require_sandbox,
+        diff=diff,
+        say=lambda line: print(printable(line), flush=True),
+    )
     console.print(class_table(report))
     if report.absent:
         print(f"handed in nothing: {printable(', '.join(report.absent))}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -109,7 +109,6 @@ def grade(
     gpu: bool = False,
     require_sandbox: bool = False,
     diff: bool = False,
-    backend: Backend | None = None,
     say: Say = print,
 ) -> ClassReport:
     """Grade the submitted notebooks of an assignment.
@@ -126,7 +125,6 @@ def grade(
         gpu: the notebooks may use a GPU.
         require_sandbox: run nothing outside a sandbox.
         diff: report whose score changes, and why.
-        backend: what runs the notebooks, instead of what `jobs` and `cluster` say.
         say: gets lines about progress.
     Raises:
         CourseError: there is no such assignment, nothing was submitted, or nothing can be run.
@@ -153,9 +151,9 @@ def grade(
             say(f"data: {name} is {origin}, {profile} profile")
         chosen = submitted(folder, assignment, students)
         writer = GradebookWriter(folder, assignment, options, diff=diff)
-        with nullcontext(backend) if backend else open_backend(folder, jobs, cluster, gpu=gpu) as opened:
-            options.Run.threads = opened.threads
-            run_all(writer, chosen, opened, say)
+        with open_backend(folder, jobs, cluster, gpu=gpu) as backend:
+            options.Run.threads = backend.threads
+            run_all(writer, chosen, backend, say)
     with Gradebook(folder.directory.db_url) as gradebook:
         people = class_list(folder, gradebook)
         recorded = {submission.student_id for submission in gradebook.assignment_submissions(assignment)}

@@ -124,14 +124,14 @@ def copy_fonts(home: Path) -> None:
             shutil.copyfile(fonts, home / ".cache" / "matplotlib" / fonts.name)
 
 
-def line_to_zygote(threads: int, preload: Sequence[str] = PRELOAD) -> socket.socket:
-    """A line to this process's own zygote, which is started if there is none."""
+def own_zygote(threads: int, preload: Sequence[str] = PRELOAD) -> Zygote:
+    """This process's own zygote, which is started if there is none. It ends with this process."""
     key = threads, tuple(preload)
     zygote = _zygotes.get(key)
     if zygote is None or zygote.process.poll() is not None:
         zygote = _zygotes[key] = Zygote(threads, preload)
         atexit.register(zygote.close)
-    return zygote.line()
+    return zygote
 
 
 def worker_environment(threads: int) -> dict[str, str]:

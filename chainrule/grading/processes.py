@@ -25,7 +25,7 @@ from multiprocessing.reduction import recv_handle, send_handle
 from types import TracebackType
 
 from chainrule.course import PRELOAD, CourseError
-from chainrule.grading.kernel import BY_DESCRIPTOR, Zygote
+from chainrule.grading.kernel import BY_DESCRIPTOR, own_zygote
 from chainrule.grading.sandbox import WorkerError
 from chainrule.grading.task import RefereeEnded, Task, run_and_judge
 
@@ -50,7 +50,7 @@ EXIT_SECONDS = 10  # for a process to clean up after an interrupted notebook
 class Processes:
     """Runs notebooks in parallel. Each process runs one notebook after another.
 
-    The process that these are forked from begins to start at once.
+    The process that these are forked from, and the one that forks workers, begin to start with the first notebook.
 
     Args:
         slots: the number of notebooks at a time; None for the number of cores.
@@ -67,11 +67,7 @@ class Processes:
         self.busy: set[Process] = set()
         self.starting = threading.Lock()
         self.closed = False
-        self.zygote: Zygote | None = None  # starts the kernels of all notebooks
-        if sys.platform == "linux":
-            self.zygote = Zygote(self.threads, self.preload)
-            with STARTING, temporary_environment(ONE_THREAD):
-                start_fork_server()
+        self.begun = False
 
     def __enter__(self) -> Processes:
         return self
@@ -86,10 +82,13 @@ class Processes:
         self.waiting.shutdown()
         while self.idle:
             self.idle.pop().end()
-        if self.zygote is not None:
-            self.zygote.close()
 
     def submit(self, task: Task, attempt: int) -> Future[str]:
+        if not self.begun and sys.platform == "linux":
+            self.begun = True
+            own_zygote(self.threads, self.preload)
+            with STARTING, temporary_environment(ONE_THREAD):
+                start_fork_server()
         return self.waiting.submit(self._run, task, fresh=attempt > 1)
 
     def events(self) -> list[str]:
@@ -117,9 +116,7 @@ class Processes:
         if sys.platform != "linux":
             return None
         with self.starting:
-            if self.zygote is None or self.zygote.process.poll() is not None:
-                self.zygote = Zygote(self.threads, self.preload)
-            return self.zygote.line()
+            return own_zygote(self.threads, self.preload).line()
 
 
 class Process:

@@ -37,7 +37,7 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import DataSets, Profile
-from chainrule.grading.kernel import WarmKernelManager, WarmProvisioner, line_to_zygote
+from chainrule.grading.kernel import WarmKernelManager, WarmProvisioner, own_zygote
 from chainrule.grading.outputs import CapturedOutputs, append
 from chainrule.grading.sandbox import (
     UNCONFINED,
@@ -312,7 +312,7 @@ class Run(Execute):
         line = (
             socket.socket(fileno=os.dup(self.zygote))
             if self.zygote >= 0
-            else line_to_zygote(self.threads, Course(parent=self).preload)
+            else own_zygote(self.threads, Course(parent=self).preload).line()
         )
         self.km = WarmKernelManager(sandbox=self.sandbox, line=line, threads=self.threads, config=self.config)
         return self.km

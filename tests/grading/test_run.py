@@ -15,7 +15,7 @@ from tiny_course import PLAIN, needs_proc, notebook, processes_in
 
 from chainrule.course import CourseFolder
 from chainrule.grading import run as run_module
-from chainrule.grading.kernel import line_to_zygote
+from chainrule.grading.kernel import own_zygote
 from chainrule.grading.run import Run
 from chainrule.lesson.checks import CheckFailed
 from chainrule.lesson.student import Student
@@ -139,7 +139,7 @@ def test_a_loop_is_stopped_and_the_next_cells_run(survived: dict[str, NotebookNo
 def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder for temporary files, with a name short enough for sockets; kernels are started from elsewhere."""
     if sys.platform == "linux":
-        line_to_zygote(Run().threads).close()
+        own_zygote(Run().threads).line().close()
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)

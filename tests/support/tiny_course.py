@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import nbformat
@@ -18,6 +22,7 @@ import pytest
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from chainrule import cli
 from chainrule.course import CONFIG, CourseFolder
 
 ROOT = Path(__file__).parents[2]
@@ -272,11 +277,38 @@ def at(path: Path, moment: str) -> Path:
     return path
 
 
-def type_command(root: Path, *words: str, code: int = 0) -> str:
-    """What a command says when typed in the course folder; it must end with this exit code."""
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=300)
-    assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
+def type_command(root: Path, *words: str, code: int = 0, new_process: bool = False) -> str:
+    """What a command says when typed in the course folder; it must end with this exit code.
+
+    Args:
+        new_process: also `chainrule` runs in a process of its own, which imports everything again.
+    """
+    if words[0] == "chainrule" and not new_process:
+        ended, out, err = run_here(root, words)
+    else:
+        done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=300)
+        ended, out, err = done.returncode, done.stdout, done.stderr
+    assert ended == code, f"{words}: {ended}\n{out}\n{err}"
+    return out + err
+
+
+def run_here(root: Path, words: Sequence[str]) -> tuple[int, str, str]:
+    """The exit code of a `chainrule` command, and what it writes to stdout and stderr."""
+    out, err = StringIO(), StringIO()
+    before, code = (sys.argv, os.getcwd(), os.environ.copy()), 0
+    try:
+        os.chdir(root)
+        sys.argv = list(words)
+        with redirect_stdout(out), redirect_stderr(err), warnings.catch_warnings():
+            cli.main()
+    except SystemExit as end:
+        code = int(end.code or 0)
+    finally:
+        sys.argv = before[0]
+        os.chdir(before[1])
+        os.environ.clear()
+        os.environ.update(before[2])
+    return code, out.getvalue(), err.getvalue()
 
 
 needs_proc = pytest.mark.skipif(

@@ -185,7 +185,7 @@ def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> Non
 
 
 def test_a_killed_zygote_is_replaced(course: Path) -> None:
-    with closing(kernel.line_to_zygote(1)):
+    with closing(kernel.own_zygote(1).line()):
         (nursery,) = [z for (threads, _), z in kernel._zygotes.items() if threads == 1]
     nursery.process.kill()
     nursery.process.wait()

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import safetensors
 import safetensors.torch
 import torch
 
@@ -87,10 +88,28 @@ def pack(value: Any, handle_for: Callable[[Any], Handle] | None = None) -> bytes
         raise WireError(str(error)) from None
     if len(header) > MAX_TREE:
         raise WireError(f"{TOO_LARGE.format(MAX_TREE >> 20)} outside arrays and tensors")
-    block = safetensors.torch.save(packer.tensors)
+    block = _block(packer.tensors)
     if len(header) + len(block) > MAX_BYTES:
         raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
     return _HEADER.pack(len(header)) + header + block
+
+
+def _block(tensors: dict[str, torch.Tensor]) -> bytes:
+    """What `safetensors.torch.save` gives for tensors of our own, in a tenth of its time: on the CPU, contiguous, each
+    with a memory of its own."""
+    specs = {
+        name: safetensors.TensorSpec(
+            dtype=str(tensor.dtype).removeprefix("torch."),
+            shape=tensor.shape,
+            data_ptr=(tensor if tensor.numel() else _SOMEWHERE).data_ptr(),  # an empty one has no memory
+            data_len=tensor.nbytes,
+        )
+        for name, tensor in tensors.items()
+    }
+    return bytes(safetensors.serialize(specs))
+
+
+_SOMEWHERE = torch.zeros(1)
 
 
 class _Packer:
@@ -99,6 +118,7 @@ class _Packer:
     def __init__(self, handle_for: Callable[[Any], Handle] | None) -> None:
         self.handle_for = handle_for
         self.tensors: dict[str, torch.Tensor] = {}
+        self.size = 0  # bytes of the tensors
 
     def node(self, value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
@@ -147,7 +167,7 @@ class _Packer:
                     if tensor.is_complex()
                     else f"a {tensor.layout} tensor of {tensor.dtype} on {tensor.device} is not plain numbers"
                 )
-            if tensor.nbytes + sum(t.nbytes for t in self.tensors.values()) > MAX_BYTES:
+            if tensor.nbytes + self.size > MAX_BYTES:
                 raise WireError(TOO_LARGE.format(MAX_BYTES >> 20))
             _refuse_emptiness(tensor)
             rows = len(tensor) if tensor.ndim and tensor.stride(0) == 0 else 1  # `expand` repeats one row
@@ -155,6 +175,7 @@ class _Packer:
             name = str(len(self.tensors))
             # clone: safetensors refuses two tensors that share memory
             self.tensors[name] = tensor.cpu().clone(memory_format=torch.contiguous_format)
+            self.size += self.tensors[name].nbytes
         return {"rows": [name, rows]} if rows > 1 else {"tensor": name}
 
     def array_node(self, array: np.ndarray, scalar: bool, depth: int) -> Any:

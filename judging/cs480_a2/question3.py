@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import permutations
 from typing import Any
 
@@ -144,6 +145,7 @@ def exchanged(student: Student, entry: Entry, model: str, split: str) -> tuple[s
     return None
 
 
+@lru_cache(maxsize=8)  # the entries of a table are compared with each other, too
 def measured(student: Student, model: str, split: str) -> float | None:
     """The accuracy of the student's trained network on up to 10,000 pictures; None if there is no such network."""
     trained = student.mlp if model == "MLP" else student.cnn

@@ -197,14 +197,19 @@ def editable_projects(name: str) -> Iterator[Path]:
 # -- what verdicts depend on -----------------------------------------------------------------------------
 
 
-def imported(modules: CourseModules, sources: Iterable[str]) -> tuple[list[Path], dict[str, str]]:
+def imported(
+    modules: CourseModules, sources: Iterable[str], whole: bool = True
+) -> tuple[list[Path], dict[str, str]]:
     """What graded cells import, and what that imports, found in the code without running it.
 
     A text that spells a module of the judging package counts as an import of it.
 
+    Args:
+        whole: every module of a judging package counts, and the data beside them, if one is imported: names that code
+            puts together, and tables that it reads, are not found.
     Returns:
-        Files whose content counts: the judging package's modules and data beside them, and every other module that is
-        part of no installed distribution. And the versions of the distributions.
+        Files whose content counts: those of the judging package, and every other module that is part of no installed
+        distribution. And the versions of the distributions.
     """
     files: set[Path] = set()
     versions: dict[str, str] = {}
@@ -217,9 +222,7 @@ def imported(modules: CourseModules, sources: Iterable[str]) -> tuple[list[Path]
             continue
         done.add(name)
         spec = modules.locate(name)
-        if (
-            top == modules.judging
-        ):  # names that code puts together, tables that it reads: whatever lies there counts
+        if top == modules.judging and whole:
             package_files, package_imports = contents_of(spec, name, modules.judging)
             files |= package_files
             waiting += package_imports

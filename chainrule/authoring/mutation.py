@@ -110,11 +110,9 @@ class Mutation:
     @cached_property
     def key(self) -> str:
         """Of everything but the mutant that its outcome depends on."""
-        files, _ = imported(
-            self.rehearsal.modules, [*self.rehearsal.sources.values(), *self.released.values()]
-        )
-        content = [*self.rehearsal.sources.values(), *self.released.values()]
-        content += [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+        sources = [*self.rehearsal.sources.values(), *self.released.values()]
+        files, _ = imported(self.rehearsal.modules, sources, whole=False)
+        content = sources + [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
         return hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]
 
     def prepare(self, folder: Path) -> None:

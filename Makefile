@@ -9,7 +9,7 @@ a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
 .PHONY: setup demo test check lint docs lock release bench bench-engine bench-loader bench-reference bench-notebook \
-        bench-student bench-visible bench-calibrate bench-open-network bench-pdf nbgrader-suite early mutate
+        bench-student bench-visible bench-calibrate bench-open-network bench-pdf nbgrader-suite early mutate right-notebooks
 
 setup: .venv/ready
 
@@ -57,6 +57,10 @@ early: setup
 # Which mutants of the reference solutions survive the checks; an interrupted run continues.
 mutate: setup
 	python bench/mutate.py
+
+# Whole notebooks of right answers in many styles, graded; exits with 1 if one loses points.
+right-notebooks: setup
+	OMP_NUM_THREADS= python bench/right_notebooks.py
 
 # CPU seconds of the visible checks; exits with 1 if a notebook's take more than five.
 bench-visible: setup

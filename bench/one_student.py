@@ -24,9 +24,9 @@ from chainrule.grading.store import Store
 from chainrule.intake.files import declared
 
 
-def hand_in(course: CourseFolder, assignment: str, *, blank: bool) -> None:
+def hand_in(course: CourseFolder, assignment: str, *, blank: bool, student: str = "student") -> None:
     """The reference solution with the files it comes with, or the release as it is."""
-    submitted = course.folder("submitted", "student", assignment)
+    submitted = course.folder("submitted", student, assignment)
     submitted.mkdir(parents=True)
     for path in course.notebooks(assignment):
         notebook = nbformat.read(path, as_version=4)

@@ -37,10 +37,12 @@ Sources = str | Mapping[str, str]  # of the exercise's cell, or of several cells
 
 @dataclass(frozen=True)
 class Right:
-    """A right answer that fails checks without points. One that fails none is written as its sources alone."""
+    """A right answer that fails checks without points, or doesn't fit every other right one. Others are written as
+    their sources alone."""
 
     loses: Set[str]  # short names of these checks
     source: Sources
+    fits: bool = True  # the right answers to the notebook's other exercises, in any style
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ class Problem:
         checks: for each item, short names of its checks in their order. A name in brackets is that of a check without
             points that a wrong answer may fail unsaid.
         exercises: the cells that students write.
+        mixes: whether right answers to all exercises go together in one notebook, in any styles.
         equivalent: mutants that no check can tell from the reference, by cell: the reason for each change,
             which is written as `Mutant.change` is; "…" in it stands for any text.
     """
@@ -128,6 +131,7 @@ class Problem:
     given: tuple[str, ...]
     checks: Mapping[str, tuple[str, ...]]
     exercises: tuple[Exercise, ...] = field(repr=False)
+    mixes: bool = True
     equivalent: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 

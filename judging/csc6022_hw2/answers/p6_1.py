@@ -823,6 +823,7 @@ PROBLEM = Problem(
         "p6_1g-functions",
     ),
     checks=CHECKS,
+    mixes=False,  # lists in one cell and tensors in the next don't
     exercises=(
         Exercise(("p6_1a-data",), "p6_1a-functions", RIGHT_DATA, WRONG_DATA),
         Exercise(("p6_1b-scaling",), "p6_1b-functions", RIGHT_SCALING, WRONG_SCALING),

@@ -1220,6 +1220,7 @@ PROBLEM = Problem(
         "p6_2d-steps",
     ),
     checks=CHECKS,
+    mixes=False,  # some fill half a cell
     equivalent={
         "p6_2b-step-code": {
             "return loss.item() → return loss": "a tensor with one number counts as a number"

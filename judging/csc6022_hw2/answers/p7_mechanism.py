@@ -230,14 +230,16 @@ def masks(*changes: str) -> str:
     return change(MASKS, *changes)
 
 
-RIGHT_MASKS = {
+RIGHT_MASKS: dict[str, Sources | Right] = {
     "triu and its opposite": MASKS,
     "comparison of positions": masks(
         "torch.triu(torch.ones(1, n, n), diagonal=1) == 0 → "
         "(torch.arange(n)[:, None] >= torch.arange(n))[None]"
     ),
-    "written out": masks(
-        "(tokens != pad).unsqueeze(-2) → (tokens != pad)[:, None, :].expand(-1, tokens.shape[1], -1)"
+    "written out": Right(
+        frozenset(),
+        masks("(tokens != pad).unsqueeze(-2) → (tokens != pad)[:, None, :].expand(-1, tokens.shape[1], -1)"),
+        fits=False,  # a row for each key fits self-attention, but not as many queries as a target has
     ),
     "no leading one": masks("torch.ones(1, n, n) → torch.ones(n, n)"),
     "a loop": masks(

@@ -117,6 +117,7 @@ def test_wrong_answer_loses_its_own_checks_and_no_others(case: Case, judge: Call
     failed, answer = judge(case), case.answer
     assert {name for name, _ in failed if not only_informs(name)} == answer.loses, messages(failed)
     said = [check.message for name, check in failed if name in answer.loses]
+    assert answer.says, messages(failed)  # what students read is part of the answer's fate
     assert any(answer.says in message for message in said), messages(failed)
     for name, check in failed:
         assert not check.internal_error, check.internal_error  # the checks foresaw this form

@@ -441,6 +441,12 @@ PROBLEM = Problem(
         "p1_3-mlp_backward": {
             "…> 0) → …>= 0))": "the derivative at 0 is a convention; no unit is at 0, and its value is not asked for"
         },
+        "p1_4-mlp_backward_batch": {
+            "… (Z > 0) → … ((Z >= 0))": "as in 1.2 and 1.3",
+            "… (Z > 0) → … (H > 0)": "H is positive where Z is",
+            "E = torch.exp(… → E = torch.exp(…": "softmax is the same for shifted logits; large ones are 1.2's",
+            "… / len(X) → … / len(…)": "each has a row for every sample",
+        },
     },
     exercises=(
         Exercise(("p1_2-forward",), "p1_2-mlp_forward", RIGHT_FORWARD, WRONG_FORWARD),

@@ -325,7 +325,9 @@ WRONG_BACK = {
         change(BACK, "range(len(W) - 1, 0, -1) → range(len(W) - 1, len(W) - 2, -1)"),
     ),
     "stops above the first layer": Wrong(_ALL, "[1] is missing", change(BACK, "0, -1) → 1, -1)")),
-    "always from the last delta": Wrong({"by hand", "depth"}, "", change(BACK, "deltas[l + 1] @ → delta @")),
+    "always from the last delta": Wrong(
+        {"by hand", "depth"}, "shapes cannot be multiplied", change(BACK, "deltas[l + 1] @ → delta @")
+    ),
     "weights changed before the delta passes": Wrong(
         {"weights"},
         "0.9 times",
@@ -581,7 +583,7 @@ WRONG_GENERATOR = {
     ),
     "transposed": Wrong(
         {"last", "below"},
-        "",
+        "has shape",
         change(
             GENERATOR, "return weight → return {l: g.T for l, g in weight", "kinds), A) → kinds), A).items()}"
         ),

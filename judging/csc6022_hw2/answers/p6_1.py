@@ -187,7 +187,9 @@ WRONG_SCALING = {
     "as it is": Wrong(
         {"train", "test"}, "nothing has changed", "def standardise(values, train):\n    return values\n"
     ),
-    "rows": Wrong({"train", "test"}, "", change(SCALING, "mean(0) → mean(-1)", "std(0) → std(-1)")),
+    "rows": Wrong(
+        {"train", "test"}, "must match the size", change(SCALING, "mean(0) → mean(-1)", "std(0) → std(-1)")
+    ),
 }
 
 # -- 6.1c, back-propagation ------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ WRONG_WARM_UP = {
     ),
     "one unit for all": Wrong(
         {"conv fan", "fc fan"},
-        "",
+        "it should be 0",
         warm_up("torch.randn(shape, device=device) → torch.randn(shape[1:]).expand(shape)"),
     ),
     "ones as biases": Wrong({"zeros"}, "off by 1", warm_up("torch.zeros → torch.ones")),
@@ -272,12 +272,12 @@ WRONG_CONVNET = {
     ),
     "zeros": Wrong(
         {"shape", "padding", "convolutions", "layout", "raw"},
-        "",
+        "the last layer's bias is not added",
         "def three_layer_convnet(x, params):\n    return torch.zeros(len(x), len(params[5]))\n",
     ),
     "biases only": Wrong(
         {"shape", "padding", "convolutions", "layout", "raw"},
-        "",
+        "don't come from the features",
         "def three_layer_convnet(x, params):\n    return params[5].expand(len(x), -1)\n",
     ),
     "nothing returned": Wrong(
@@ -342,7 +342,7 @@ WRONG_INIT = {
     ),
     "zeros": Wrong(
         {"shapes", "weights", "small", "biases"},
-        "",
+        "filled alike",
         """
 def init_params():
     return [torch.zeros(s) for s in ((32, 3, 5, 5), 32, (16, 32, 3, 3), 16, (10, 16384), 10)]
@@ -445,7 +445,7 @@ def train_step(forward, params, x, y, lr):
     "two steps": Wrong({"step"}, "off by", step("lr * p.grad → lr * p.grad * 1.7")),
     "42 labels by argmax": Wrong(
         {"step", "loss"},
-        "",
+        "after one step",
         step("forward(x, params), y → forward(x, params), forward(x, params).argmax(1)"),
     ),
     "nothing returned": Wrong({"loss"}, "is nothing", step("    return loss.item()\n → ")),
@@ -724,7 +724,7 @@ WRONG_ACCURACY = {
     "42 argmax over the batch": Wrong(
         {"even", "uneven", "restored"}, "RuntimeError", measure("argmax(1) → argmax(0)")
     ),
-    "42 argmax of all": Wrong({"even", "uneven"}, "", measure("argmax(1) → argmax()")),
+    "42 argmax of all": Wrong({"even", "uneven"}, "the accuracy is", measure("argmax(1) → argmax()")),
     "43 unequal batches averaged": Wrong(
         {"uneven"},
         "batches' accuracies are averaged",
@@ -844,7 +844,11 @@ WRONG_TRAIN = {
     "losses summed": Wrong({"sgd"}, "summed", loop("model(x), y) → model(x), y, reduction='sum')")),
     "uphill": Wrong({"learns", "sgd"}, "made larger", loop("loss.backward() → (-loss).backward()")),
     "one epoch always": Wrong({"sgd", "losses"}, "epochs is not used", loop("range(epochs) → range(1)")),
-    "one epoch too few": Wrong({"sgd", "mode", "losses"}, "", loop("range(epochs) → range(epochs - 1)")),
+    "one epoch too few": Wrong(
+        {"sgd", "mode", "losses"},
+        "for one epoch: it has not changed",
+        loop("range(epochs) → range(epochs - 1)"),
+    ),
     "two steps a batch": Wrong(
         {"sgd"},
         "two steps",
@@ -1004,7 +1008,11 @@ WRONG_SEQUENTIAL = {
         "    def forward(self, x):\n        return self.net(x)\n"
         + chain("return nn.Sequential( → return Net(nn.Sequential(", "    )\n\n\n →     ))\n\n\n"),
     ),
-    "nothing returned": Wrong({"sequential", "parameters", *EVERY_READING}, "", chain("return nn → _ = nn")),
+    "nothing returned": Wrong(
+        {"sequential", "parameters", *EVERY_READING},
+        "nothing (is a `return` missing?)",
+        chain("return nn → _ = nn"),
+    ),
 }
 
 RIGHT_NESTEROV = {
@@ -1033,14 +1041,24 @@ WRONG_NESTEROV = {
             "optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True) → optim.Adam(model.parameters(), lr=lr)"
         ),
     ),
-    "weight decay": Wrong({"nesterov", "rate"}, "", chain("nesterov=True → nesterov=True, weight_decay=0.1")),
+    "weight decay": Wrong(
+        {"nesterov", "rate"}, "don't end where SGD", chain("nesterov=True → nesterov=True, weight_decay=0.1")
+    ),
     "uphill": Wrong(
-        {"downhill", "nesterov", "rate"}, "", chain("nesterov=True → nesterov=True, maximize=True")
+        {"downhill", "nesterov", "rate"},
+        "no learning rate can be read off",
+        chain("nesterov=True → nesterov=True, maximize=True"),
     ),
     "the last layer only": Wrong(
-        {"downhill", "nesterov", "rate"}, "", chain("model.parameters() → list(model.parameters())[1:]")
+        {"downhill", "nesterov", "rate"},
+        "the weight is [[0.0, 0.0]]",
+        chain("model.parameters() → list(model.parameters())[1:]"),
     ),
-    "nothing returned": Wrong({"downhill", "nesterov", "rate"}, "", chain("return optim → _ = optim")),
+    "nothing returned": Wrong(
+        {"downhill", "nesterov", "rate"},
+        "nothing (is a `return` missing?)",
+        chain("return optim → _ = optim"),
+    ),
 }
 
 # -- e ---------------------------------------------------------------------------------------------------
@@ -1134,14 +1152,16 @@ class OpenNetwork(nn.Module):
     "41 layers made in forward": Wrong(
         {"alone"}, "asked twice", open_net("self.conv2(h) → nn.Conv2d(8, 16, 3, padding=1)(h)")
     ),
-    "24 the batch is mixed": Wrong({"alone"}, "", open_net("h.flatten(1) → h.reshape(-1, len(h)).T")),
+    "24 the batch is mixed": Wrong(
+        {"alone"}, "depend on the others", open_net("h.flatten(1) → h.reshape(-1, len(h)).T")
+    ),
     "a wild start": Wrong(
         {"first loss"},
         "before training the loss is",
         open_net("self.fc(h.flatten(1)) → 30 * self.fc(h.flatten(1))"),
     ),
     "nine classes": Wrong(
-        {"size", "first loss", "alone", "by heart"}, "", open_net("8 * 8, 10) → 8 * 8, 9)")
+        {"size", "first loss", "alone", "by heart"}, "(3, 9)", open_net("8 * 8, 10) → 8 * 8, 9)")
     ),
     "too large": Wrong(
         {"size"},
@@ -1150,7 +1170,11 @@ class OpenNetwork(nn.Module):
             "        self.fc =  →         self.rest = nn.Parameter(torch.zeros(6_000_000))\n        self.fc = "
         ),
     ),
-    "zeros": Wrong({"alone", "by heart"}, "", open_net("self.fc(h.flatten(1)) → 0 * self.fc(h.flatten(1))")),
+    "zeros": Wrong(
+        {"alone", "by heart"},
+        "scores every image alike",
+        open_net("self.fc(h.flatten(1)) → 0 * self.fc(h.flatten(1))"),
+    ),
 }
 
 OPEN_TRAINING = """

@@ -572,7 +572,7 @@ WRONG_HEADS = {
     ),
     "zeros": Wrong(
         {"result", "cross", "mask", "kept", "eval", "learnt"},
-        "",
+        "not what multi-head attention gives",
         heads(
             "        return self.linears[-1](x) → "
             "        self.weights = 0 * self.weights\n        return 0 * x"
@@ -732,7 +732,7 @@ WRONG_POSITIONS = {
     ),
     "zeros": Wrong(
         {"lookup", "root", "values", "same", "fixed", "dropout"},
-        "",
+        "nothing is added",
         positions(
             "return self.lut(tokens) * math.sqrt(self.d_model) → return 0 * self.lut(tokens)",
             "return self.dropout(x + self.pe[:, : x.size(1)].requires_grad_(False)) → return x",
@@ -892,7 +892,7 @@ WRONG_SUBLAYER = {
     ),
     "zeros": Wrong(
         {"norm", "gain", "connected", "dropout"},
-        "",
+        "the result is 0, whatever goes in",
         sublayer(
             "return self.a_2 * → return 0 * self.a_2 *",
             " + self.b_2 → ",

@@ -142,6 +142,7 @@ def connections(norm: Norm) -> dict[str, Connection]:
     """Ways to connect a sublayer, by what is wrong about them; the right one is first, under ""."""
     return {
         "": lambda x, f: x + f(norm(x)),
+        "the result is 0, whatever goes in": lambda x, f: torch.zeros_like(x),
         "this is post-norm: normalise what goes into the sublayer, not the sum": lambda x, f: norm(x + f(x)),
         "the residual is missing: add x": lambda x, f: f(norm(x)),
         "there is no normalisation": lambda x, f: x + f(x),

@@ -843,9 +843,8 @@ def sequence(item: Item) -> None:
     )
     def _(student: Student) -> None:
         model = student.sequential_net(3, 8, 6, 10)
-        kind = getattr(model, "label", type(model).__name__)
-        is_sequence = hasattr(model, "is_a") and model.is_a("Sequential")
-        expect(is_sequence).is_true(f"sequential_net returns a {kind}, not an nn.Sequential")
+        is_sequence = isinstance(model, Model) and model.is_a("Sequential")
+        expect(is_sequence).is_true(f"`sequential_net` returns {returned(model)}, not an nn.Sequential")
         expect(model.forward(torch.rand(2, 3, 32, 32)), "the scores").has_shape(2, 10)
 
     module_checks(item, lambda student: student.sequential_net(*MODULE[:4]))

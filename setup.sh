@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# bubblewrap: sandbox · dataset-fashion-mnist: data · poppler-utils, chromium: tests look at PDFs and pages
-packages=(bubblewrap chromium dataset-fashion-mnist poppler-utils fonts-dejavu-core)
+# bubblewrap: sandbox · dataset-fashion-mnist: data · poppler-utils, chromium: tests look at PDFs and pages ·
+# postgresql: tests start a server of their own, for a gradebook in it
+packages=(bubblewrap chromium dataset-fashion-mnist poppler-utils fonts-dejavu-core postgresql)
 if command -v dpkg-query >/dev/null; then
     missing=()
     for package in "${packages[@]}"; do

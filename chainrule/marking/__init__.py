@@ -1,0 +1,1 @@
+"""The marking room: written answers are marked by question, with the keyboard."""

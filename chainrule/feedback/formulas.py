@@ -6,8 +6,16 @@ import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from html import escape
+from typing import Any
 
-from chainrule.handin.formulas import FormulaError, FormulaSource, Labels, MathJax, TooManyFormulas
+from chainrule.handin.formulas import (
+    MAX_ALL,
+    FormulaError,
+    FormulaSource,
+    Labels,
+    MathJax,
+    TooManyFormulas,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
@@ -28,10 +36,15 @@ class FormulaRenderer:
 
     Args:
         formulas: the TeX of all formulas, for their numbers.
+        budget, engine: see `MathJax`.
+        prefix: of the ids of letters, for a page with several notebooks' formulas.
     """
 
-    def __init__(self, formulas: Iterable[str]) -> None:
-        self._mathjax = MathJax(Labels(formulas))
+    def __init__(
+        self, formulas: Iterable[str], *, budget: int = MAX_ALL, engine: Any = None, prefix: str = "glyph"
+    ) -> None:
+        self._mathjax = MathJax(Labels(formulas), budget=budget, engine=engine)
+        self._prefix = prefix
         self._glyphs: dict[str, str] = {}
         self._told = False  # that there are too many
 
@@ -50,20 +63,24 @@ class FormulaRenderer:
                 return f'<span class="note">[From here on, formulas are shown as text: {error}.]</span> {boxed}'
             return boxed
         paths = {
-            path.get("id", ""): self._glyphs.setdefault(path.get("d", ""), f"glyph-{len(self._glyphs)}")
+            path.get("id", ""): self._glyphs.setdefault(path.get("d", ""), f"{self._prefix}-{len(self._glyphs)}")
             for path in svg.iterfind(f"{SVG}defs/{SVG}path")
         }
         shapes = "".join(self._shape(child, paths) for child in svg)
         size = f"width:{formula.width:.3f}em;height:{formula.height:.3f}em"
-        if not source.display:
-            size += f";vertical-align:{-formula.baseline:.3f}em"
+        place = "" if source.display else f"vertical-align:{-formula.baseline:.3f}em"
+        is_wide = formula.width > MAX_WIDTH
         html = (
-            f'<svg class="formula" role="img" aria-label="{escape(tex)}" style="{size}" '
+            f'<svg class="formula" role="img" aria-label="{escape(tex)}" '
+            f'style="{size}{";" * bool(place)}{"vertical-align:bottom" if is_wide and place else place}" '
             f'viewBox="{escape(svg.get("viewBox", ""))}">{shapes}</svg>'
         )
-        if formula.width > MAX_WIDTH:
+        if is_wide:  # what scrolls has its base line at its lower edge, so it is lowered itself
             kind = "wide display" if source.display else "wide"
-            return f'<span class="{kind}" tabindex="0" role="group" aria-label="wide formula">{html}</span>'
+            style = f' style="{place}"' * bool(place)
+            return (
+                f'<span class="{kind}"{style} tabindex="0" role="group" aria-label="wide formula">{html}</span>'
+            )
         return f'<span class="display">{html}</span>' if source.display else html
 
     def glyphs(self) -> str:

@@ -58,7 +58,7 @@ class Disarm(Preprocessor):
         sanitizer.tags = [*sanitizer.tags, *TABLE_TAGS]
         sanitizer.safe_output_keys |= {"text/markdown", SVG_TYPE}  # for `_markdown` and for our own page
         for cell in nb.cells:
-            if cell.cell_type != "markdown" and not _is_result(cell):
+            if cell.cell_type != "markdown" and not is_result(cell):
                 for data in (output.data for output in cell.get("outputs", []) if "data" in output):
                     if "image/svg+xml" in data:
                         data[SVG_TYPE] = data["image/svg+xml"]
@@ -95,8 +95,8 @@ class Redact(NbGraderPreprocessor):
         hidden = ClearHiddenTests(parent=self).begin_test_delimeter
         nb, resources = Disarm(parent=self.parent).preprocess(nb, resources)
         for cell in nb.cells:
-            if _is_result(cell):
-                cell.outputs = [_rendered_result(cell, due)]
+            if is_result(cell):
+                cell.outputs = [rendered_result(cell, due)]
             elif is_ours(cell) and cell.cell_type == "code" and hidden in cell.source:
                 cell.outputs = _without_traceback(cell)
         for step in (ClearHiddenTests, ClearMarkScheme):
@@ -107,7 +107,7 @@ class Redact(NbGraderPreprocessor):
         return nb, resources
 
 
-def _is_result(cell: NotebookNode) -> bool:
+def is_result(cell: NotebookNode) -> bool:
     """Whether the cell's output is a result of our checks."""
     return cell.cell_type == "code" and is_ours(cell) and utils.is_grade(cell) and RESULT_TYPE in _data(cell)
 
@@ -173,7 +173,8 @@ def _without_traceback(cell: NotebookNode) -> list[NotebookNode]:
     return [new_output("stream", text=f"The checks stopped with: {', '.join(errors)}")] if errors else []
 
 
-def _rendered_result(cell: NotebookNode, due: bool) -> NotebookNode:
+def rendered_result(cell: NotebookNode, due: bool) -> NotebookNode:
+    """The output of a judged cell as a table, with what is disclosed before or after the due date."""
     record = judged_record(_data(cell)[RESULT_TYPE])
     if "grader_error" in record:
         table = "<p>Not graded yet: a person will look at this item.</p>"

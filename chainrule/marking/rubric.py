@@ -12,7 +12,7 @@ from traitlets.config import Config
 
 from chainrule.metadata import cell_name
 
-KEYS = "123456789qweryt"  # of rows, in order
+KEYS = "123456789qwerty"  # of rows, in order
 NUMBER = r"[-+−]?\d+(?:\.\d+)?"
 TABLE_ROW = re.compile(rf"^\s*\|\s*({NUMBER})\s*\|(.*?)\|\s*$")
 TABLE_HEAD = re.compile(r"^\s*\|\s*(points?|marks?)\s*\|\s*for\s*\|\s*$", re.IGNORECASE)

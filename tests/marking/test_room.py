@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -370,6 +372,23 @@ def test_a_locked_gradebook_says_so_soon_and_saves_nothing(small_class: Path, tm
             mark(room, "ada", Draft((1,)))
         other.execute("ROLLBACK")
     assert mark(room, "ada", Draft((1,))).points == 0.2
+
+
+@pytest.mark.parametrize("place", ["write_score", "MarkingRoom.note"])
+def test_killed_between_two_writes_leaves_nothing(room: MarkingRoom, place: str) -> None:
+    """A child process is killed by `kill -9` after our row, or after the score, was written."""
+    room.database.close()
+    child = os.fork()
+    if not child:
+        own = MarkingRoom(room.folder, ESSAYS, Database(room.folder.directory.db_url), clock=Clock())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(f"chainrule.marking.room.{place}", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+            mark(own, "ada", Draft((1, 2), comment="half"))
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert in_gradebook(room.folder, "ada") == (None, None)
+    assert states(room)["ada"].mark == Mark()
+    assert mark(room, "ada", Draft((1, 2))).points == 0.5
 
 
 def test_tables_of_a_later_version_are_refused(room: MarkingRoom) -> None:

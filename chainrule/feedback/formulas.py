@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from html import escape
 from typing import Any
 
@@ -13,8 +14,10 @@ from chainrule.handin.formulas import (
     FormulaError,
     FormulaSource,
     Labels,
+    MaskedMarkdown,
     MathJax,
     TooManyFormulas,
+    new_engine,
 )
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -27,6 +30,30 @@ SVG_ATTRIBUTES = {
 SAFE_VALUE = re.compile(r"(?!.*url)[\w\s.,#()%+-]*", re.IGNORECASE | re.DOTALL)
 
 MAX_WIDTH = 16  # em that fit on any screen; a wider formula can be scrolled
+
+
+# Commands that change MathJax for the formulas after them, also those of the next student.
+CHANGES_ENGINE = re.compile(
+    r"\\(?:[a-z]*def|(?:future)?let|global|long|new|renew|provide|Declare|define|require|label|csname|catcode"
+    r"|begingroup|endgroup|char)(?![a-z]*(?:line|eq)\b)"
+)
+
+
+class KeptEngine:
+    """MathJax for many pages: it starts once, and remembers what it has typeset."""
+
+    def __init__(self) -> None:
+        self.render = lru_cache(8192)(new_engine().render)
+
+
+@cache
+def _kept_engine() -> KeptEngine:
+    return KeptEngine()
+
+
+def engine_for(formulas: Iterable[str]) -> Any:
+    """An engine for these formulas: the common one, or a new one if they define something."""
+    return new_engine() if any(map(CHANGES_ENGINE.search, formulas)) else _kept_engine()
 
 
 class FormulaRenderer:
@@ -108,3 +135,19 @@ class FormulaRenderer:
         text = escape(element.text or "") if name == "text" else ""
         attribute_text = "".join(f' {key}="{escape(value)}"' for key, value in attributes.items())
         return f"<{name}{attribute_text}>{text}{content}</{name}>"
+
+
+def with_formulas(html: str, masked: MaskedMarkdown, formulas: FormulaRenderer) -> str:
+    """HTML made from a masked text, with formulas in place of its marks; with their sources in code and in tags."""
+    pieces, in_code = [], 0
+    for piece in re.split(r"(<[^>]*>)", html):
+        if tag := re.match(r"<(/?)(?:code|pre|kbd|samp)\b", piece):
+            in_code += -1 if tag[1] else 1
+        for part in masked.split(piece):
+            if isinstance(part, str):
+                pieces.append(part)
+            elif in_code or piece.startswith("<"):
+                pieces.append(escape(part.source))
+            else:
+                pieces.append(formulas.render(part))
+    return "".join(pieces)

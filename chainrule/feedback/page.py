@@ -166,6 +166,9 @@ class Cells:
             )
             if is_item(cell):
                 content = self._label(nbgrader) + content
+            if nbgrader.get("rows"):
+                rows = self._markdown(str(nbgrader["rows"]), {}, ours=False)
+                content += f'<div class="rows"><p class="label">Marking</p>{rows}</div>'
             if (nbgrader.get("solution") or nbgrader.get("task")) and nbgrader.get("comment"):
                 comment = self._markdown(str(nbgrader["comment"]), {}, ours=False)
                 content += f'<div class="comment"><p class="label">Comment</p>{comment}</div>'

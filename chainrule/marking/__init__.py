@@ -5,6 +5,8 @@
 
 from typing import Any
 
+import chainrule._startup  # before anything that imports jsonschema  # noqa: F401
+
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
     """For Jupyter's server, which asks every extension for this."""

@@ -18,10 +18,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_markdown_cell, new_notebook
@@ -30,11 +28,6 @@ LOG = logging.getLogger(__name__)
 BUDGET = 12_000  # of formulas in one drawing: some 300 short ones
 SECONDS = 20.0  # for one drawing; then the text is shown as it is
 KEPT = 48_000_000  # characters of HTML
-# Commands that change MathJax for the formulas after them, also those of the next student.
-CHANGES_ENGINE = re.compile(
-    r"\\(?:[a-z]*def|(?:future)?let|global|long|new|renew|provide|Declare|define|require|label|csname|catcode"
-    r"|begingroup|endgroup|char)(?![a-z]*(?:line|eq)\b)"
-)
 
 
 @dataclass(frozen=True)
@@ -69,20 +62,11 @@ SHOWN = ("cell_type", "source", "metadata", "attachments", "outputs", "execution
 # ---- in the drawing process --------------------------------------------------------------------------------------
 
 
-@cache
-def shared_engine() -> Any:
-    """MathJax for formulas that leave it as it is."""
-    from chainrule.handin.formulas import new_engine
-
-    return new_engine()
-
-
 def draw(drawing: Drawing) -> list[str]:
     """The HTML of a drawing: of all cells in one piece, or of each text."""
-    from chainrule.feedback.formulas import FormulaRenderer
+    from chainrule.feedback.formulas import FormulaRenderer, engine_for
     from chainrule.feedback.page import Cells, clean, is_item
     from chainrule.feedback.preprocessors import Disarm, is_result, rendered_result
-    from chainrule.handin.formulas import new_engine
     from chainrule.handin.notebook import formulas_of
 
     if drawing.texts:
@@ -98,8 +82,8 @@ def draw(drawing: Drawing) -> list[str]:
         if is_item(cell):  # its points are in the gradebook, not here
             cell.metadata.nbgrader.update(grade=False, task=False)
     sources = list(formulas_of(nb))
-    engine = new_engine() if any(map(CHANGES_ENGINE.search, sources)) else shared_engine()
-    formulas = FormulaRenderer(sources, budget=BUDGET, engine=engine, prefix=f"g{drawing.key}")
+    prefix = f"g{drawing.key}"
+    formulas = FormulaRenderer(sources, budget=BUDGET, engine=engine_for(sources), prefix=prefix)
     drawn = Cells(nb, Path(drawing.folder), formulas).rendered()
     if drawing.texts and len(drawn) < len(drawing.texts):
         return as_text(drawing)  # one of them shows nothing

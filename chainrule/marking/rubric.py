@@ -169,10 +169,3 @@ def table(rows: Sequence[Row], head: Sequence[str] = ("| Points | For |", "|--:|
 def points_text(points: float) -> str:
     """Points as mark schemes write them: "0.25", "−0.1"."""
     return f"{round(points, DECIMALS):g}".replace("-", "−")
-
-
-def own_texts(shared: Sequence[Row], own: Sequence[Row]) -> dict[str, str]:
-    """For a student whose numbers differ: the text of each row of the shared scheme → the student's own text."""
-    if len(shared) != len(own):
-        return {}
-    return {one.text: other.text for one, other in zip(shared, own, strict=True)}

@@ -42,5 +42,11 @@ fi
 # compiled once here rather than at the first import in every kernel
 .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode requirements.lock
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+# what a wheel installs for Jupyter, and an editable install leaves out: the marking room as an extension
+jupyter=chainrule/marking/jupyter lab=.venv/share/jupyter/labextensions/chainrule-marking
+mkdir -p .venv/etc/jupyter/jupyter_server_config.d "$lab/static"
+cp "$jupyter/chainrule.json" .venv/etc/jupyter/jupyter_server_config.d/
+cp "$jupyter/package.json" "$lab/"
+cp "$jupyter/remoteEntry.js" "$lab/static/"
 touch .venv/ready
 echo "setup: done. Activate with: source .venv/bin/activate"

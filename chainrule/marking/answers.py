@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbgrader import utils
 
 from chainrule.course import CourseFolder
 from chainrule.grading.given_marks import answers as fingerprints
 from chainrule.grading.store import load_notebook
 from chainrule.handin.formulas import FormulaSource, MaskedMarkdown
+from chainrule.handin.notebook import joined
 from chainrule.marking.rubric import Delimiters, MarkScheme, read_scheme, scheme_cell
 from chainrule.metadata import cell_name, is_added
 
@@ -39,6 +41,9 @@ class Item:
         return self.notebook, self.name
 
 
+NO_SCHEME = MarkScheme("")
+
+
 @dataclass(frozen=True)
 class Answer:
     """A student's answer to an item: its cell and those that the student added after it.
@@ -46,11 +51,13 @@ class Answer:
     Attributes:
         fingerprint: of what the student wrote; "" for nothing.
         normal: what equal answers have in common; see `normal_form`.
+        scheme: question and mark scheme, with the student's own numbers.
     """
 
     fingerprint: str
     cells: tuple[NotebookNode, ...]
     normal: str
+    scheme: MarkScheme = NO_SCHEME
 
     @property
     def text(self) -> str:
@@ -72,7 +79,8 @@ class WrittenWork:
         self.folder, self.assignment = folder, assignment
         self.delimiters = Delimiters(folder.config)
         self._sources: dict[Path, tuple[float, NotebookNode]] = {}
-        self._graded: dict[Path, tuple[float, dict[str, Answer]]] = {}
+        self._graded: dict[str, tuple[float, dict[str, Answer]]] = {}
+        self._paths: dict[tuple[str, str], str] = {}
 
     def items(self) -> list[Item]:
         """The written items, in the notebooks' order."""
@@ -107,7 +115,10 @@ class WrittenWork:
 
     def answer(self, item: Item, student: str) -> Answer | None:
         """A student's answer; None if the student has no graded notebook with this item."""
-        return self._answers(self.graded_path(student, item.notebook)).get(item.name)
+        key = student, item.notebook
+        if key not in self._paths:
+            self._paths[key] = str(self.graded_path(*key))
+        return self._answers(self._paths[key]).get(item.name)
 
     def answers(self, item: Item, students: Iterable[str]) -> dict[str, Answer]:
         """The answers of those who wrote something, by student."""
@@ -133,15 +144,29 @@ class WrittenWork:
             self._sources[path] = changed, nbformat.read(path, as_version=4)
         return self._sources[path][1]
 
-    def _answers(self, path: Path) -> dict[str, Answer]:
+    def _answers(self, path: str) -> dict[str, Answer]:
         try:
-            changed = path.stat().st_mtime
+            changed = os.stat(path).st_mtime
         except OSError:
             return {}
         if self._graded.get(path, (0.0,))[0] != changed:
-            nb = load_notebook(path)
-            self._graded[path] = changed, written_answers(nb) if nb else {}
+            self._graded[path] = changed, written_answers(without_outputs(Path(path)), self.delimiters)
         return self._graded[path][1]
+
+
+def without_outputs(path: Path) -> NotebookNode:
+    """A graded notebook's cells without their outputs, which is much faster to read; empty for a damaged file."""
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        kept = [
+            {name: value for name, value in cell.items() if name not in ("outputs", "execution_count")}
+            | {"source": joined(cell["source"])}
+            for cell in cells
+        ]
+        nb: NotebookNode = from_dict({"cells": kept})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return NotebookNode(cells=[])
+    return nb
 
 
 def scheme_of(nb: NotebookNode, item: str, delimiters: Delimiters) -> MarkScheme:
@@ -150,7 +175,7 @@ def scheme_of(nb: NotebookNode, item: str, delimiters: Delimiters) -> MarkScheme
     return read_scheme(cell.source, delimiters) if cell else MarkScheme("")
 
 
-def written_answers(nb: NotebookNode) -> dict[str, Answer]:
+def written_answers(nb: NotebookNode, delimiters: Delimiters) -> dict[str, Answer]:
     """The written answers in a graded notebook, by item."""
     prints = fingerprints(nb)
     cells: dict[str, list[NotebookNode]] = {}
@@ -165,7 +190,12 @@ def written_answers(nb: NotebookNode) -> dict[str, Answer]:
         else:
             last = ""
     return {
-        name: Answer(prints.get(name, ""), tuple(own), "\n".join(map(normal_form, own)))
+        name: Answer(
+            prints.get(name, ""),
+            tuple(own),
+            "\n".join(map(normal_form, own)),
+            scheme_of(nb, name, delimiters),
+        )
         for name, own in cells.items()
     }
 

@@ -11,11 +11,12 @@ from nbgrader.api import (
     BaseCell,
     Comment,
     Grade,
+    GradeCell,
     Notebook,
     SubmittedAssignment,
     SubmittedNotebook,
 )
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, bindparam, select, update
 
 from chainrule.grading.given_marks import ANSWERS
 
@@ -40,46 +41,58 @@ class Recorded:
 
 def of_cells(table: type[Grade] | type[Comment], *columns: Any) -> Select[Any]:
     """A query for grades or comments, with everything joined that they belong to."""
+    own = table.__table__
     return (
         select(*columns)
-        .select_from(table)
-        .join(SubmittedNotebook, table.notebook_id == SubmittedNotebook.id)
-        .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
-        .join(Assignment, SubmittedAssignment.assignment_id == Assignment.id)
-        .join(Notebook, SubmittedNotebook.notebook_id == Notebook.id)
-        .join(BaseCell, table.cell_id == BaseCell.id)
+        .select_from(own)
+        .join(NOTEBOOKS, own.c.notebook_id == NOTEBOOKS.c.id)
+        .join(SUBMISSIONS, NOTEBOOKS.c.assignment_id == SUBMISSIONS.c.id)
+        .join(ASSIGNMENTS, SUBMISSIONS.c.assignment_id == ASSIGNMENTS.c.id)
+        .join(SOURCES, NOTEBOOKS.c.notebook_id == SOURCES.c.id)
+        .join(CELLS, own.c.cell_id == CELLS.c.id)
     )
+
+
+def _of_item(query: Select[Any]) -> Select[Any]:
+    return query.where(
+        ASSIGNMENTS.c.name == bindparam("assignment"),
+        SOURCES.c.name == bindparam("notebook"),
+        CELLS.c.name == bindparam("item"),
+    )
+
+
+# nbgrader's tables; its mapped classes would take longer to make a query of
+GRADES, COMMENTS, NOTEBOOKS, SUBMISSIONS, ASSIGNMENTS, SOURCES, CELLS = (
+    kind.__table__
+    for kind in (Grade, Comment, SubmittedNotebook, SubmittedAssignment, Assignment, Notebook, BaseCell)
+)
+MAXIMA = GradeCell.__table__
+OWNER = SUBMISSIONS.c.student_id
+# made once: they are asked at every key
+ITEM_GRADES = _of_item(
+    of_cells(Grade, OWNER, GRADES.c.id, GRADES.c.manual_score, GRADES.c.needs_manual_grade)
+)
+ITEM_COMMENTS = _of_item(of_cells(Comment, OWNER, COMMENTS.c.id, COMMENTS.c.manual_comment))
+ITEM_ANSWERS = _of_item(
+    of_cells(Grade, OWNER, ANSWERS.c.answer).join(ANSWERS, ANSWERS.c.id == GRADES.c.id)
+).order_by(ANSWERS.c.number)
+QUERIES = (ITEM_GRADES, ITEM_COMMENTS, ITEM_ANSWERS)
+STUDENT_QUERIES = tuple(query.where(SUBMISSIONS.c.student_id == bindparam("student")) for query in QUERIES)
 
 
 def recorded(
     connection: Connection, assignment: str, notebook: str, item: str, student: str | None = None
 ) -> dict[str, Recorded]:
     """What the gradebook has for an item, by student; for one student only if one is named."""
-    wanted = [Assignment.name == assignment, Notebook.name == notebook, BaseCell.name == item]
+    names = {"assignment": assignment, "notebook": notebook, "item": item}
+    grades, comments, answers = QUERIES if student is None else STUDENT_QUERIES
     if student is not None:
-        wanted.append(SubmittedAssignment.student_id == student)
-    owner = SubmittedAssignment.student_id
-    comments = {
-        row.student_id: row
-        for row in connection.execute(
-            of_cells(Comment, owner, Comment.id, Comment.manual_comment).where(*wanted)
-        )
-    }
-    last = {
-        row.student_id: row.answer
-        for row in connection.execute(
-            of_cells(Grade, owner, ANSWERS.c.answer)
-            .join(ANSWERS, ANSWERS.c.id == Grade.id)
-            .where(*wanted)
-            .order_by(ANSWERS.c.number)
-        )
-    }
-    grades = connection.execute(
-        of_cells(Grade, owner, Grade.id, Grade.manual_score, Grade.needs_manual_grade).where(*wanted)
-    )
+        names["student"] = student
+    comment_rows = {row.student_id: row for row in connection.execute(comments, names)}
+    last = {row.student_id: row.answer for row in connection.execute(answers, names)}
     found = {}
-    for row in grades:
-        comment = comments.get(row.student_id)
+    for row in connection.execute(grades, names):
+        comment = comment_rows.get(row.student_id)
         found[row.student_id] = Recorded(
             row.id,
             comment.id if comment else None,
@@ -94,13 +107,13 @@ def recorded(
 def write_score(connection: Connection, where: Recorded, score: float | None, comment: str | None) -> None:
     """Write a person's score and comment; without a score the item waits for a person again."""
     connection.execute(
-        update(Grade)
-        .where(Grade.id == where.grade_id)
+        update(GRADES)
+        .where(GRADES.c.id == where.grade_id)
         .values(manual_score=score, needs_manual_grade=score is None)
     )
     if where.comment_id is not None:
         connection.execute(
-            update(Comment).where(Comment.id == where.comment_id).values(manual_comment=comment or None)
+            update(COMMENTS).where(COMMENTS.c.id == where.comment_id).values(manual_comment=comment or None)
         )
 
 
@@ -118,15 +131,16 @@ def automatic_results(
 ) -> Iterator[AutomaticResult]:
     """A student's items of a notebook that checks have graded, with a person's score where there is one."""
     rows = connection.execute(
-        of_cells(Grade, BaseCell.name, Grade.auto_score, Grade.manual_score, Grade.max_score.label("maximum"))
+        of_cells(Grade, CELLS.c.name, GRADES.c.auto_score, GRADES.c.manual_score, MAXIMA.c.max_score)
+        .join(MAXIMA, MAXIMA.c.id == CELLS.c.id)
         .where(
-            Assignment.name == assignment,
-            Notebook.name == notebook,
-            SubmittedAssignment.student_id == student,
-            Grade.auto_score.is_not(None),
+            ASSIGNMENTS.c.name == assignment,
+            SOURCES.c.name == notebook,
+            SUBMISSIONS.c.student_id == student,
+            GRADES.c.auto_score.is_not(None),
         )
-        .order_by(BaseCell.name)
+        .order_by(CELLS.c.name)
     )
     for row in rows:
         score = row.auto_score if row.manual_score is None else row.manual_score
-        yield AutomaticResult(row.name, float(score), float(row.maximum))
+        yield AutomaticResult(row.name, float(score), float(row.max_score))

@@ -46,6 +46,7 @@ class MarkingRoom:
         self.work = WrittenWork(folder, assignment)
         self.database = database or Database(folder.directory.db_url)
         self.secret = self._secret()
+        self._students: dict[str, str] = {}  # by anonymous id
         self._order = lru_cache(64)(self._ordered)
 
     # ---- names ---------------------------------------------------------------------------------------------------
@@ -69,9 +70,10 @@ class MarkingRoom:
         Raises:
             MarkingError: nobody has it.
         """
-        for student in self.work.students():
-            if self.alias(student) == alias:
-                return student
+        if alias not in self._students:
+            self._students = {self.alias(student): student for student in self.work.students()}
+        if alias in self._students:
+            return self._students[alias]
         raise MarkingError(f"no student of {self.assignment} has the id {alias}")
 
     def item(self, notebook: str, name: str) -> Item:
@@ -133,17 +135,25 @@ class MarkingRoom:
     # ---- handing out ---------------------------------------------------------------------------------------------
 
     def next_waiting(
-        self, connection: Connection, item: Item, marker: Marker, after: str | None = None
+        self,
+        connection: Connection,
+        item: Item,
+        marker: Marker,
+        after: str | None = None,
+        states: Mapping[str, State] | None = None,
     ) -> State | None:
         """Hand out the next answer that waits: the first free one after a student's, or from the start.
 
         Answers that were flagged and not marked come last.
+
+        Args:
+            states: of all answers, if they are known.
         """
         self.leave(connection, marker)
-        states = self.states(connection, item)
+        states = self.states(connection, item) if states is None else states
         mine, now = self.shared_students(connection, marker.name), self.clock()
         order = list(states)
-        start = order.index(after) + 1 if after in states else 0
+        start = order.index(after) + 1 if after and after in states else 0
         free = [
             states[student]
             for student in order[start:] + order[:start]

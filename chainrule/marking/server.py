@@ -484,20 +484,24 @@ class ActionHandler(MarkingHandler):
         )
 
     def _next(self, connection: Connection, after: str | None = None) -> dict[str, Any]:
+        states = None
         if self.body.get("second"):
             state = second_look.next_look(connection, self.room, self.item, self.marker)
         else:
             if after is None and self.body.get("after"):
                 after = self.room.student(str(self.body["after"]))
-            state = self.room.next_waiting(connection, self.item, self.marker, after)
+            states = self.room.states(connection, self.item)
+            state = self.room.next_waiting(connection, self.item, self.marker, after, states)
         if state is None:
             return views.nothing_waits(connection, self.room, self.item, self.room.clock())
-        return self._offer(connection, state)
+        return self._offer(connection, state, states)
 
-    def _offer(self, connection: Connection, state: State) -> dict[str, Any]:
+    def _offer(
+        self, connection: Connection, state: State, states: dict[str, State] | None = None
+    ) -> dict[str, Any]:
+        states = states or self.room.states(connection, self.item)
         blind = bool(self.body.get("second"))
-        reply = views.offer(connection, self.room, self.item, state, self.marker, blind=blind)
-        states = self.room.states(connection, self.item)
+        reply = views.offer(connection, self.room, self.item, state, states, blind=blind)
         order = list(states)
         at = order.index(state.student)
         ahead = [states[name] for name in order[at + 1 :] + order[:at] if states[name].waits]

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from html import escape
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import Assignment, BaseCell, Grade, Notebook
+from nbgrader.api import Grade
 from sqlalchemy import Connection, select
 
 from chainrule.feedback.points import question
-from chainrule.marking.answers import Item, difference, first_of, is_written, scheme_of
+from chainrule.marking.answers import Item, difference, first_of, is_written
 from chainrule.marking.drawing import Drawing, drawing_of
-from chainrule.marking.gradebook import automatic_results, of_cells
+from chainrule.marking.gradebook import ASSIGNMENTS, CELLS, GRADES, SOURCES, automatic_results, of_cells
 from chainrule.marking.room import MarkingRoom
 from chainrule.marking.rows import Rubric, read_rubric
-from chainrule.marking.rubric import KEYS, MarkScheme
-from chainrule.marking.states import Marker, State
+from chainrule.marking.rubric import KEYS
+from chainrule.marking.states import State
 from chainrule.marking.tables import MARKS, SHARES
 
 MAX_COMMENTS = 60  # of those said before
@@ -40,8 +40,7 @@ class Parts:
 def parts_of(room: MarkingRoom, item: Item, state: State) -> Parts:
     """An answer, and the question and mark scheme with the student's own numbers."""
     folder = room.work.graded_path(state.student, item.notebook).parent
-    nb = room.work.notebook(state.student, item.notebook)
-    scheme = scheme_of(nb, item.name, room.work.delimiters) if nb else MarkScheme("")
+    scheme = state.answer.scheme
     if not scheme.question:  # a hand-in that was graded without it
         scheme = room.work.scheme(item)
     return Parts(
@@ -90,16 +89,16 @@ def offer(
     room: MarkingRoom,
     item: Item,
     state: State,
-    marker: Marker,
+    states: Mapping[str, State],
     *,
     blind: bool = False,
 ) -> dict[str, Any]:
     """What the page needs to know about an answer that was handed out.
 
     Args:
+        states: of all answers to the item.
         blind: leave out what the first marker thought of it.
     """
-    states = room.states(connection, item)
     rubric = read_rubric(connection, room, item)
     mark, recorded = state.mark, state.recorded
     ticked, own, comment, note = mark.rows, mark.own_points, mark.comment, ""
@@ -145,7 +144,8 @@ def offer(
         "position": f"{order.index(state.student) + 1} of {len(order)}",
         "progress": {"total": len(order), "waiting": waiting},
         "results": list(_results(connection, room, item, state.student)),
-        "comments": comments_said(connection, room, item),
+        "comments": comments_said(states),
+        "usual": usual_comments(states),
         "until": mark.claimed_until,
     }
 
@@ -189,15 +189,22 @@ def _number(name: str) -> str:
     return found[0] if found and question(name) != name else ""
 
 
-def comments_said(connection: Connection, room: MarkingRoom, item: Item) -> list[str]:
-    """Comments on the item, those used most first, in whole."""
-    said = connection.scalars(
-        select(MARKS.c.comment)
-        .where(*room.of(MARKS, item), MARKS.c.comment != "")
-        .order_by(MARKS.c.marked_at)
-    )
+def comments_said(states: Mapping[str, State]) -> list[str]:
+    """The lines of comments on the item, those used most first."""
+    marks = sorted((state.mark for state in states.values()), key=lambda mark: mark.marked_at or 0.0)
+    said = [mark.comment for mark in marks if mark.comment]
     lines = Counter(line.strip() for comment in said for line in comment.split("\n") if line.strip())
     return [line for line, _ in lines.most_common(MAX_COMMENTS)]
+
+
+def usual_comments(states: Mapping[str, State]) -> dict[str, str]:
+    """The comment said most often with the same ticks; the ticks as ids with commas between."""
+    said: dict[str, Counter[str]] = {}
+    for mark in (state.mark for state in states.values()):
+        if mark.comment and mark.points is not None:
+            ticks = ",".join(str(row) for row in sorted(mark.rows))
+            said.setdefault(ticks, Counter())[mark.comment] += 1
+    return {ticks: comments.most_common(1)[0][0] for ticks, comments in said.items()}
 
 
 def nothing_waits(connection: Connection, room: MarkingRoom, item: Item, now: float) -> dict[str, Any]:
@@ -309,10 +316,10 @@ def waiting_elsewhere(connection: Connection, room: MarkingRoom) -> int:
     """How many items with checks wait for a person: they are looked at in formgrader."""
     written = {item.key for item in room.work.items()}
     rows = connection.execute(
-        of_cells(Grade, Notebook.name, BaseCell.name.label("item")).where(
-            Assignment.name == room.assignment,
-            Grade.needs_manual_grade.is_(True),
-            Grade.manual_score.is_(None),
+        of_cells(Grade, SOURCES.c.name, CELLS.c.name.label("item")).where(
+            ASSIGNMENTS.c.name == room.assignment,
+            GRADES.c.needs_manual_grade.is_(True),
+            GRADES.c.manual_score.is_(None),
         )
     )
     return sum((row.name, row.item) not in written for row in rows)

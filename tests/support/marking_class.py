@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
@@ -146,18 +147,30 @@ def copied(root: Path, target: Path, db_url: str = "") -> CourseFolder:
     return CourseFolder(target)
 
 
-def write(root: Path, answers: Mapping[str, Mapping[str, str]], db_url: str = "") -> CourseFolder:
+@dataclass(frozen=True)
+class Handout:
+    """An assignment of one notebook."""
+
+    nb: NotebookNode
+    assignment: str = ESSAYS
+    notebook: str = NOTEBOOK
+
+
+def write(
+    root: Path, answers: Mapping[str, Mapping[str, str]], db_url: str = "", handout: Handout | None = None
+) -> CourseFolder:
     """A course folder with a class that was graded."""
-    source = root / "source" / ESSAYS / f"{NOTEBOOK}.ipynb"
+    handout = handout or Handout(source_notebook())
+    assignment, notebook = handout.assignment, handout.notebook
+    source = root / "source" / assignment / f"{notebook}.ipynb"
     source.parent.mkdir(parents=True)
-    nb = source_notebook()
-    nbformat.write(nb, source)
+    nbformat.write(handout.nb, source)
     lines = [
         "import chainrule.config",
         "c = get_config()",
         "c.merge(chainrule.config.pipelines())",
         'c.CourseDirectory.course_id = "made"',
-        f'c.Course.due = {{"{ESSAYS}": "2001-01-01 12:00 Europe/Zurich"}}',
+        f'c.Course.due = {{"{assignment}": "2001-01-01 12:00 Europe/Zurich"}}',
     ]
     if db_url:
         lines.append(f"c.CourseDirectory.db_url = {db_url!r}")
@@ -165,51 +178,55 @@ def write(root: Path, answers: Mapping[str, Mapping[str, str]], db_url: str = ""
     folder = CourseFolder(root)
     with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
         ANSWERS.create(gradebook.engine, checkfirst=True)
-        gradebook.add_assignment(ESSAYS)
-        gradebook.add_notebook(NOTEBOOK, ESSAYS)
-        for cell in nb.cells:
-            about = cell.metadata.nbgrader
-            if about.grade:
+        gradebook.add_assignment(assignment)
+        gradebook.add_notebook(notebook, assignment)
+        for cell in handout.nb.cells:
+            about = cell.metadata.get("nbgrader", {})
+            if about.get("grade"):
                 gradebook.add_grade_cell(
                     about.grade_id,
-                    NOTEBOOK,
-                    ESSAYS,
+                    notebook,
+                    assignment,
                     max_score=about.points,
                     cell_type=cell.cell_type,
                 )
-            if about.solution:
-                gradebook.add_solution_cell(about.grade_id, NOTEBOOK, ESSAYS)
+            if about.get("solution"):
+                gradebook.add_solution_cell(about.grade_id, notebook, assignment)
         for student, written in answers.items():
             gradebook.add_student(student)
-            _record(gradebook, folder, student, written)
+            _record(gradebook, folder, student, written, handout)
     return folder
 
 
 def hand_in(folder: CourseFolder, student: str, written: Mapping[str, str]) -> None:
     """Grade another hand-in of a student's, as autograding does."""
     with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
-        _record(gradebook, folder, student, written)
+        _record(gradebook, folder, student, written, Handout(source_notebook()))
 
 
-def _record(gradebook: Gradebook, folder: CourseFolder, student: str, written: Mapping[str, str]) -> None:
-    nb = source_notebook()
+def _record(
+    gradebook: Gradebook, folder: CourseFolder, student: str, written: Mapping[str, str], handout: Handout
+) -> None:
+    nb = nbformat.from_dict(handout.nb)
     for cell in nb.cells:
-        about = cell.metadata.nbgrader
+        about = cell.metadata.get("nbgrader")
+        if about is None:
+            continue
         if about.solution and about.grade:
             cell.source = "*Write your answer here.*"
         about.checksum = utils.compute_checksum(cell)
         cell.source = written.get(about.grade_id, cell.source)
         if cell.cell_type == "code":
             cell.outputs = [new_output("stream", text="[0.1 0.9]\n")]
-    path = folder.folder("autograded", student, ESSAYS) / f"{NOTEBOOK}.ipynb"
+    path = folder.folder("autograded", student, handout.assignment) / f"{handout.notebook}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(nbformat.writes(nb), encoding="utf-8")
-    gradebook.update_or_create_submission(ESSAYS, student)
-    submission = gradebook.find_submission_notebook(NOTEBOOK, ESSAYS, student)
+    gradebook.update_or_create_submission(handout.assignment, student)
+    submission = gradebook.find_submission_notebook(handout.notebook, handout.assignment, student)
     found = answers(nb)
     for grade in submission.grades:
-        if grade.name == CHECKED:
-            grade.auto_score, grade.needs_manual_grade = 1.5, False
+        if grade.cell_type == "code":
+            grade.auto_score, grade.needs_manual_grade = grade.max_score * 0.75, False
         else:
             grade.auto_score = None if found[grade.name] else 0.0
             grade.needs_manual_grade = bool(found[grade.name])

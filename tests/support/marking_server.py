@@ -81,8 +81,19 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def wait_for(server: Server) -> None:
+    """Wait until a server answers."""
+    for _ in range(600):
+        assert server.process.poll() is None, "the server has ended"
+        try:
+            requests.get(server.url, timeout=5)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.1)
+
+
 @contextmanager
-def served(root: Path, *words: str, port: int = 0) -> Iterator[Server]:
+def served(root: Path, *words: str, port: int = 0, assignment: str = ESSAYS) -> Iterator[Server]:
     """Run the command in a course folder, with its own settings of Jupyter."""
     port = port or free_port()
     environment = {
@@ -92,7 +103,7 @@ def served(root: Path, *words: str, port: int = 0) -> Iterator[Server]:
         "JUPYTER_DATA_DIR": str(root / ".jupyter-data"),
         "JUPYTER_RUNTIME_DIR": str(root / ".jupyter-runtime"),
     }
-    command = [sys.executable, "-c", "from chainrule.cli import main; main()", "mark", ESSAYS]
+    command = [sys.executable, "-c", "from chainrule.cli import main; main()", "mark", assignment]
     with (root / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [*command, "--no-browser", "--port", str(port), *words],
@@ -104,13 +115,7 @@ def served(root: Path, *words: str, port: int = 0) -> Iterator[Server]:
         )
     server = Server(root, process, port)
     try:
-        for _ in range(600):
-            assert process.poll() is None, (root / "server.log").read_text()
-            try:
-                requests.get(server.url, timeout=5)
-                break
-            except requests.ConnectionError:
-                time.sleep(0.1)
+        wait_for(server)
         yield server
     finally:
         if process.poll() is None:

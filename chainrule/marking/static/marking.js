@@ -220,6 +220,8 @@ function render() {
   if (document.activeElement !== at("own")) at("own").value = draft && draft.own !== null ? draft.own : "";
   if (document.activeElement !== at("comment")) at("comment").value = draft ? draft.comment : "";
   at("flag").setAttribute("aria-pressed", String(Boolean(draft && draft.flagged)));
+  at("usual").hidden = !usual();
+  at("usual-text").textContent = usual();
 }
 
 function changed(counts = true) {
@@ -256,6 +258,12 @@ function addComment(text) {
   const lines = draft.comment ? draft.comment.split("\n") : [];
   if (!lines.includes(text)) draft.comment = [...lines, text].join("\n");
   changed(false);
+}
+
+// the comment said most often with the same ticks
+function usual() {
+  if (!draft || draft.comment) return "";
+  return shown.usual[[...draft.ticked].sort((a, b) => a - b).join(",")] || "";
 }
 
 function body() {
@@ -456,6 +464,7 @@ at("around-box").addEventListener("toggle", () => {
 
 // ---- keys and buttons -----------------------------------------------------------------------------------------
 
+const repeat = () => { if (usual()) addComment(usual()); };
 const toggle = (id) => { if (!at(id).hidden) at(id).open = !at(id).open; };
 const focus = (id) => { at(id).focus(); at(id).select?.(); };
 const flag = () => { if (draft) { draft.flagged = !draft.flagged; changed(false); } };
@@ -463,7 +472,7 @@ const step = (by) => { if (shown) open(shown.who, by); };
 const ACTIONS = {
   enter: () => (draft ? save("save") : next()),
   a: () => (shown && shown.equal && !second ? save("equal") : null),
-  f: all, 0: none, p: () => focus("own"), c: openFinder, g: flag,
+  f: all, 0: none, ".": repeat, p: () => focus("own"), c: openFinder, g: flag,
   u: () => work("undo", {}, show), s: next,
   arrowleft: () => step(-1), arrowright: () => step(1),
   v: () => toggle("around-box"), d: () => toggle("difference-box"), m: () => toggle("scheme-box"),
@@ -472,7 +481,7 @@ const ACTIONS = {
 };
 const LOCAL = ["v", "d", "m", "z", "?"]; // they change nothing that is saved
 const BUTTONS = {
-  save: "enter", equal: "a", full: "f", none: "0", say: "c", flag: "g", undo: "u", skip: "s", before: "arrowleft",
+  save: "enter", equal: "a", full: "f", none: "0", say: "c", usual: ".", flag: "g", undo: "u", skip: "s", before: "arrowleft",
   after: "arrowright", help: "?",
 };
 for (const [id, name] of Object.entries(BUTTONS)) {

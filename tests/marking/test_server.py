@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import sqlite3
-import threading
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import requests
-from marking_class import ESSAYS, NOTEBOOK, SOFTMAX, VARIANCE, copied, in_gradebook
+from marking_class import ESSAYS, SOFTMAX, copied, in_gradebook
 from marking_server import Client, Server, served
 
 from chainrule.course import CourseFolder
@@ -25,13 +24,6 @@ def server(small_class: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     root = tmp_path_factory.mktemp("marking") / "course"
     copied(small_class, root)
     with served(root) as running:
-        yield running
-
-
-@pytest.fixture
-def own_server(small_class: Path, tmp_path: Path) -> Iterator[Server]:
-    copied(small_class, tmp_path / "course")
-    with served(tmp_path / "course", "--as", "ann") as running:
         yield running
 
 
@@ -106,8 +98,8 @@ def test_the_rubric_of_a_reply_is_drawn_and_the_answer_is_anonymous(server: Serv
     assert client.ask("leave").ok
 
 
-def test_a_mark_is_saved_undone_and_exported(own_server: Server) -> None:
-    client = Client(own_server, "tab")
+def test_a_mark_is_saved_undone_and_exported(server: Server) -> None:
+    client = Client(server, "tab", marker="ann")
     order = []
     shown = client.next()
     while not shown.get("done"):
@@ -119,11 +111,11 @@ def test_a_mark_is_saved_undone_and_exported(own_server: Server) -> None:
     back = client.ask("undo").json()
     assert back["who"] == order[-1]
     assert back["ticked"] == []
-    folder = CourseFolder(own_server.root)
+    folder = CourseFolder(server.root)
     room = MarkingRoom(folder, ESSAYS)
     scores = {room.alias(name): in_gradebook(folder, name) for name in ("ada", "bob", "cyd", "dee")}
     assert scores == {who: (0.5, "Say why.") for who in order[:-1]} | {order[-1]: (None, None)}
-    file = client.session.get(f"{own_server.page()}/marking.csv")
+    file = client.session.get(f"{server.page()}/marking.csv")
     assert "attachment" in file.headers["Content-Disposition"]
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(file.content.decode("utf-8-sig")))}
     assert rows[order[0]]["rows"] == "1 2"
@@ -131,48 +123,17 @@ def test_a_mark_is_saved_undone_and_exported(own_server: Server) -> None:
     assert client.next()["comments"] == ["Say why."]
 
 
-def test_a_locked_gradebook_is_told_and_the_same_save_succeeds_later(own_server: Server) -> None:
-    client = Client(own_server, "tab")
+def test_a_locked_gradebook_is_told_and_the_same_save_succeeds_later(server: Server) -> None:
+    client = Client(server, "locked", SOFTMAX, marker="ann")
     shown = client.next()
-    with closing(sqlite3.connect(own_server.root / "gradebook.db", isolation_level=None)) as other:
+    with closing(sqlite3.connect(server.root / "gradebook.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         reply = client.save(shown, [1])
         assert reply.status_code == 503
         assert "another program is writing" in reply.json()["error"]
         other.execute("ROLLBACK")
-    assert client.save(shown, [1]).json()["saved"] == 0.2
+    assert client.save(shown, [1]).json()["saved"] == 0.5
     assert client.save(shown, [1]).ok  # its reply could have got lost
     again = client.save(shown, [1], token="another")
     assert again.status_code == 409
-    assert "ann gave 0.2 meanwhile" in again.json()["error"]
-
-
-def test_kill_9_leaves_a_whole_mark_or_none(own_server: Server) -> None:
-    """Killed while it saves, started again, and asked to save the same: nothing is half, nothing is twice."""
-    folder = CourseFolder(own_server.root)
-    room = MarkingRoom(folder, ESSAYS)
-    client = Client(own_server, "tab")
-    shown = client.next()
-    student = room.student(shown["who"])
-
-    def send() -> None:
-        with suppress(requests.RequestException):
-            client.save(shown, [1, 3], comment="x")
-
-    sent = threading.Thread(target=send)
-    sent.start()
-    own_server.kill()
-    sent.join()
-    with room.database.transaction() as connection:
-        item = room.item(NOTEBOOK, VARIANCE)
-        mark = room.marks(connection, item)[student]
-        history = room.history(connection, item, student)
-    whole = (mark.points, len(history), in_gradebook(folder, student))
-    assert whole in [(None, 0, (None, None)), (0.45, 1, (0.45, "x"))]
-    with served(own_server.root, "--as", "ann") as again:
-        later = Client(again, "tab")
-        reply = later.save(shown, [1, 3], comment="x")
-        assert reply.ok, reply.text
-    assert in_gradebook(folder, student) == (0.45, "x")
-    with room.database.transaction() as connection:
-        assert len(room.history(connection, item, student)) == 1
+    assert "ann gave 0.5 meanwhile" in again.json()["error"]

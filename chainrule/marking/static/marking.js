@@ -445,7 +445,7 @@ at("import-form").addEventListener("submit", async (event) => {
   const text = await at("import-file").files[0].text();
   work("import", {text, overwrite: at("overwrite").checked}, (reply) => {
     at("import-said").replaceChildren(...reply.lines.map((line) =>
-      Object.assign(document.createElement("li"), {textContent: line})));
+      Object.assign(document.createElement("p"), {textContent: line})));
   });
 });
 

@@ -123,19 +123,34 @@ class Drawings:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        future = self._running.get(key) or self._submit(drawing)
-        self._running[key] = future
+        future = self._running.get(key) or self._begin(drawing)
         try:
-            pieces = await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), SECONDS)
+            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), SECONDS)
         except Exception as error:  # the marker must see the answer all the same
             LOG.warning("an answer is shown as text, because drawing it failed: %r", error)
             if isinstance(error, TimeoutError | BrokenProcessPool):
                 self.close()
-            pieces = as_text(drawing)
-        finally:
             self._running.pop(key, None)
-        self._keep(key, pieces)
-        return pieces
+            pieces = as_text(drawing)
+            self._keep(key, pieces)
+            return pieces
+
+    def _begin(self, drawing: Drawing) -> Future[list[str]]:
+        """Let it be drawn, and kept even if nobody waits for it any longer."""
+        future, loop = self._submit(drawing), asyncio.get_running_loop()
+        self._running[drawing.key] = future
+
+        def keep(done: Future[list[str]]) -> None:
+            self._running.pop(drawing.key, None)
+            if not done.cancelled() and done.exception() is None:
+                self._keep(drawing.key, done.result())
+
+        def tell(done: Future[list[str]]) -> None:
+            with suppress(RuntimeError):  # the server has ended
+                loop.call_soon_threadsafe(keep, done)
+
+        future.add_done_callback(tell)
+        return future
 
     def ahead(self, drawings: Iterable[Drawing]) -> None:
         """Draw these in the background, one after the other, in place of what was asked for before."""

@@ -88,19 +88,12 @@ def recorded(
     grades, comments, answers = QUERIES if student is None else STUDENT_QUERIES
     if student is not None:
         names["student"] = student
-    comment_rows = {row.student_id: row for row in connection.execute(comments, names)}
-    last = {row.student_id: row.answer for row in connection.execute(answers, names)}
+    said = {owner: (id, text or None) for owner, id, text in connection.execute(comments, names).all()}
+    last = {owner: answer for owner, answer in connection.execute(answers, names).all()}
     found = {}
-    for row in connection.execute(grades, names):
-        comment = comment_rows.get(row.student_id)
-        found[row.student_id] = Recorded(
-            row.id,
-            comment.id if comment else None,
-            last.get(row.student_id),
-            row.manual_score,
-            (comment.manual_comment or None) if comment else None,
-            bool(row.needs_manual_grade),
-        )
+    for owner, id, score, needs_person in connection.execute(grades, names).all():
+        comment_id, comment = said.get(owner, (None, None))
+        found[owner] = Recorded(id, comment_id, last.get(owner), score, comment, bool(needs_person))
     return found
 
 

@@ -16,7 +16,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from chainrule.course import CourseFolder
 from chainrule.marking.answers import Item, WrittenWork, in_order
@@ -24,12 +24,15 @@ from chainrule.marking.errors import ConflictError, MarkingError
 from chainrule.marking.gradebook import recorded, write_score
 from chainrule.marking.rows import Rubric, read_rubric
 from chainrule.marking.rubric import DECIMALS, sum_of
-from chainrule.marking.states import Draft, Mark, Marker, Seen, State, as_row, read_mark
+from chainrule.marking.states import Draft, Mark, Marker, Seen, State, as_row, read_mark, ticked
 from chainrule.marking.tables import HISTORY, MARKS, SETTINGS, SHARES, Database
 
 LEASE = 300.0  # seconds for which an answer belongs to the tab that shows it
 LONGEST = 900.0  # more seconds on one answer were a break
 MAX_COMMENT = 10_000  # characters
+ITEM_MARKS = select(MARKS.c.student, *(MARKS.c[name] for name in Mark.__dataclass_fields__)).where(
+    *(MARKS.c[name] == bindparam(name) for name in ("assignment", "notebook", "item"))
+)
 
 
 class MarkingRoom:
@@ -106,8 +109,8 @@ class MarkingRoom:
         return tuple(in_order(answers, self.secret, item))
 
     def marks(self, connection: Connection, item: Item) -> dict[str, Mark]:
-        rows = connection.execute(select(MARKS).where(*self.of(MARKS, item))).mappings()
-        return {row["student"]: read_mark(row) for row in rows}
+        rows = connection.execute(ITEM_MARKS, self.names(item)).all()
+        return {student: Mark(answer, ticked(ids), *values) for student, answer, ids, *values in rows}
 
     def of(self, table: Any, item: Item, student: str | None = None) -> list[Any]:
         """Conditions for an item's rows in one of our tables."""

@@ -195,6 +195,8 @@ class StartPage(MarkingHandler):
     async def get(self, assignment: str) -> None:
         def look() -> dict[str, Any]:
             room = self.rooms.room(assignment)
+            for item in room.work.items():
+                room.work.read_ahead(item)
             with room.database.transaction(wait=5.0) as connection:
                 figures = views.overview(connection, room)
                 looks = {
@@ -325,6 +327,7 @@ class ActionHandler(MarkingHandler):
         """Do something in one transaction."""
 
         def whole() -> Result:
+            self.room.work.read_ahead(self.item)
             with self.room.database.transaction() as connection:
                 return work(connection)
 
@@ -628,6 +631,7 @@ def serve(folder: CourseFolder, assignment: str, marker: str, port: int, *, brow
         "--ServerApp.allow_unauthenticated_access=False",
         "--ServerApp.terminals_enabled=False",
         "--ServerApp.allow_root=True",
+        "--Application.log_level=WARN",
     ]
     MarkingApp.default_url = url
     MarkingApp.launch_instance(arguments)

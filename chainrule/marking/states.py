@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from chainrule.marking.answers import Answer
@@ -97,7 +98,13 @@ class Marker:
 def read_mark(row: Mapping[Any, Any]) -> Mark:
     """A mark from a row of our table or of the history."""
     values = {name: row[name] for name in Mark.__dataclass_fields__ if name in row}
-    return Mark(**{**values, "rows": tuple(json.loads(row["rows"])), "flagged": bool(row["flagged"])})
+    return Mark(**{**values, "rows": ticked(row["rows"]), "flagged": bool(row["flagged"])})
+
+
+@lru_cache(4096)
+def ticked(ids: str) -> tuple[int, ...]:
+    """The ids of ticked rows, from our table."""
+    return tuple(json.loads(ids))
 
 
 def as_row(mark: Mark) -> dict[str, Any]:

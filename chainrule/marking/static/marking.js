@@ -5,8 +5,13 @@ const page = document.body.dataset;
 const at = (id) => document.getElementById(id);
 const maximum = Number(page.maximum);
 const second = Boolean(page.second);
-const tab = crypto.randomUUID();
+const tab = unique();
 const RETRY = [300, 700, 1500, 3000, 5000, 8000, 12000]; // milliseconds
+
+// crypto.randomUUID needs https
+function unique() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 let shown = null; // the answer as the server told it
 let draft = null; // what the marker wants: ticked, own, comment, flagged
@@ -108,7 +113,7 @@ function show(reply) {
   }
   if (reply.equalDone) say(`${reply.equalDone} equal answers got the same.`);
   shown = reply;
-  token = crypto.randomUUID();
+  token = unique();
   started = Date.now();
   judged = false;
   const kept = JSON.parse(sessionStorage.getItem(key()) || "null");

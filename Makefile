@@ -9,7 +9,8 @@ a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
 .PHONY: setup demo test check lint docs lock release bench bench-engine bench-loader bench-reference bench-notebook \
-        bench-student bench-visible bench-calibrate bench-open-network bench-pdf nbgrader-suite early mutate right-notebooks
+        bench-student bench-visible bench-calibrate bench-open-network bench-pdf bench-marking nbgrader-suite \
+        early mutate right-notebooks
 
 setup: .venv/ready
 
@@ -41,7 +42,7 @@ release: setup
 	chainrule release csc6022-hw2
 
 # Slow proofs: each writes its section of bench/RESULTS.md.
-bench: bench-engine bench-visible bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-open-network bench-pdf
+bench: bench-engine bench-visible bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-open-network bench-pdf bench-marking
 
 bench-engine: setup
 	python bench/engine.py
@@ -94,6 +95,10 @@ bench-calibrate: setup
 
 bench-pdf: setup
 	python bench/pdf.py
+
+# Presses and seconds of a marker, in the marking room and in formgrader; exits with 1 if a bound is missed.
+bench-marking: setup
+	python bench/marking.py
 
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \

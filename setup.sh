@@ -4,8 +4,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# bubblewrap: sandbox · dataset-fashion-mnist: data · poppler-utils, chromium: tests look at PDFs and pages
-packages=(bubblewrap chromium dataset-fashion-mnist poppler-utils fonts-dejavu-core)
+# bubblewrap: sandbox · dataset-fashion-mnist: data · poppler-utils, chromium: tests look at PDFs and pages ·
+# postgresql: tests start a server of their own, for a gradebook in it
+packages=(bubblewrap chromium dataset-fashion-mnist poppler-utils fonts-dejavu-core postgresql)
 if command -v dpkg-query >/dev/null; then
     missing=()
     for package in "${packages[@]}"; do
@@ -41,5 +42,11 @@ fi
 # compiled once here rather than at the first import in every kernel
 .venv/bin/uv pip sync --quiet --python .venv/bin/python --require-hashes --compile-bytecode requirements.lock
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
+# what a wheel installs for Jupyter, and an editable install leaves out: the marking room as an extension
+jupyter=chainrule/marking/jupyter lab=.venv/share/jupyter/labextensions/chainrule-marking
+mkdir -p .venv/etc/jupyter/jupyter_server_config.d "$lab/static"
+cp "$jupyter/chainrule.json" .venv/etc/jupyter/jupyter_server_config.d/
+cp "$jupyter/package.json" "$lab/"
+cp "$jupyter/remoteEntry.js" "$lab/static/"
 touch .venv/ready
 echo "setup: done. Activate with: source .venv/bin/activate"

@@ -340,6 +340,55 @@ def feedback(
 
 
 @app.command()
+def mark(
+    assignment: Annotated[
+        str, typer.Argument(help="A folder of source/; by default the page lists them.")
+    ] = "",
+    marker: Annotated[str, typer.Option("--as", metavar="NAME", help="Who marks; else the page asks.")] = "",
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write a CSV file per item there, to be marked without the server."
+        ),
+    ] = None,
+    take: Annotated[
+        list[Path] | None,
+        typer.Option("--import", metavar="FILE", help="Take in such a file; repeatable. Needs --as."),
+    ] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="With --import: replace marks that were given since, and say so."),
+    ] = False,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; another if it is taken.")
+    ] = 8890,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    course: CourseOption = None,
+) -> None:
+    """Mark written answers by question, with the keyboard: opens a page on this machine."""
+    folder = open_course(course)
+    if overwrite and not take:
+        raise CourseError("--overwrite is about --import: name a file by it")
+    if export or take:
+        from chainrule.marking.files import export_files, import_files
+
+        if not assignment:
+            raise CourseError("name the assignment whose marking is exported or imported")
+        if take and not marker:
+            raise CourseError("say by --as who has marked")
+        folder.require(assignment)
+        for line in import_files(folder, assignment, take or [], marker, overwrite=overwrite):
+            print(printable(line))
+        if export:
+            for path in export_files(folder, assignment, export):
+                print(f"written to {path}")
+        return
+    from chainrule.marking.server import serve
+
+    serve(folder, assignment, marker, port, browser=browser)
+
+
+@app.command()
 def marks(
     assignment: Assignment,
     lms: Annotated[LmsName | None, typer.Option(help="Write what this LMS imports.")] = None,
@@ -385,7 +434,8 @@ def marks(
     print_marks(filled, changes=dry_run)
     if filled.unfinished and not allow_waiting:
         refusal = (
-            "marks are not final: finish them in formgrader and by `chainrule grade`, or add --allow-waiting"
+            "marks are not final: finish them by `chainrule mark` or in formgrader, and by `chainrule grade`, "
+            "or add --allow-waiting"
         )
         if not dry_run:
             raise CourseError(refusal)

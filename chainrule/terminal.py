@@ -57,9 +57,9 @@ def class_table(report: ClassReport) -> Table:
     for student_id in report.absent:
         names = [escape(printable(report.names.get(student_id, "")))] if report.names else []
         table.add_row(escape(printable(student_id)), *names, *("–" for _ in columns), "nothing", "–")
-    table.caption = "wait: a person marks this item in formgrader"
+    table.caption = "wait: a person marks this item, by `chainrule mark` or in formgrader"
     if len(columns) < len(report.points):
-        table.caption = "+: a person marks items of this question in formgrader"
+        table.caption = "+: a person marks items of this question, by `chainrule mark` or in formgrader"
     return table
 
 

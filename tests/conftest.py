@@ -14,6 +14,7 @@ import pytest
 import tiny_course
 from command_line import chainrule  # noqa: F401 (a fixture)
 from filelock import FileLock
+from postgres import Postgres, postgres  # noqa: F401 (a fixture)
 from tiny_course import ROOT
 
 from chainrule.datasets.registry import DATA_SETS
@@ -89,6 +90,28 @@ def graded(released: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def graded_course(graded: Path, tmp_path: Path) -> Path:
     """A graded course of the test's own."""
     return Path(shutil.copytree(graded, tmp_path / "course"))
+
+
+@pytest.fixture(scope="session")
+def small_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A course with a class of five whose written answers wait for a marker; nobody changes it."""
+    import marking_class
+
+    return once(tmp_path_factory, "small-class", lambda root: marking_class.write(root, marking_class.SMALL))
+
+
+@pytest.fixture(scope="session")
+def small_class_in_postgres(
+    postgres: Postgres,  # noqa: F811
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, str]:
+    """The same with its gradebook in PostgreSQL, and the name of the database to copy."""
+    import marking_class
+
+    url = postgres.new_database()
+    root = tmp_path_factory.mktemp("postgres") / "course"
+    marking_class.write(root, marking_class.SMALL, url)
+    return root, url.partition("@/")[2].partition("?")[0]
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What nbgrader's formgrader does with a score above an item's maximum."""
+"""What nbgrader's formgrader does with a score above an item's maximum, and without a network."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from traitlets import Bool
 
-# formgrader itself would save the maximum in place of what was typed, without a word
+# formgrader itself would save the maximum in place of what was typed, without a word. Its own script stops, with all
+# of its shortcuts, if MathJax could not be fetched; formulas are drawn already.
 SCRIPT = """<script>
+window.MathJax = window.MathJax || {Hub: {Startup: {signal: {Interest: function (tell) { tell("End"); }}}}};
 document.addEventListener("change", function (event) {
   const input = event.target;
   if (!input.matches("input.score")) return;
@@ -30,7 +32,10 @@ document.addEventListener("change", function (event) {
 
 
 class RefuseAboveMaximum(Preprocessor):
-    """HTMLExporter's step, after `Disarm`: formgrader refuses a score above the maximum and says so."""
+    """HTMLExporter's step, after `Disarm`: formgrader refuses a score above the maximum and says so.
+
+    It also keeps formgrader's shortcuts alive on a machine without a network.
+    """
 
     enabled = Bool(True).tag(config=True)
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from html import escape
+from typing import Any
 
-from chainrule.handin.formulas import FormulaError, FormulaSource, Labels, MathJax, TooManyFormulas
+from chainrule.handin.formulas import (
+    MAX_ALL,
+    FormulaError,
+    FormulaSource,
+    Labels,
+    MaskedMarkdown,
+    MathJax,
+    TooManyFormulas,
+    new_engine,
+)
 
 SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
@@ -21,6 +32,30 @@ SAFE_VALUE = re.compile(r"(?!.*url)[\w\s.,#()%+-]*", re.IGNORECASE | re.DOTALL)
 MAX_WIDTH = 16  # em that fit on any screen; a wider formula can be scrolled
 
 
+# Commands that change MathJax for the formulas after them, also those of the next student.
+CHANGES_ENGINE = re.compile(
+    r"\\(?:[a-z]*def|(?:future)?let|global|long|new|renew|provide|Declare|define|require|label|csname|catcode"
+    r"|begingroup|endgroup|char)(?![a-z]*(?:line|eq)\b)"
+)
+
+
+class KeptEngine:
+    """MathJax for many pages: it starts once, and remembers what it has typeset."""
+
+    def __init__(self) -> None:
+        self.render = lru_cache(8192)(new_engine().render)
+
+
+@cache
+def _kept_engine() -> KeptEngine:
+    return KeptEngine()
+
+
+def engine_for(formulas: Iterable[str]) -> Any:
+    """An engine for these formulas: the common one, or a new one if they define something."""
+    return new_engine() if any(map(CHANGES_ENGINE.search, formulas)) else _kept_engine()
+
+
 class FormulaRenderer:
     r"""Renders a notebook's formulas as SVG. The shapes of letters are stored once for the whole page, in `glyphs()`.
 
@@ -28,10 +63,15 @@ class FormulaRenderer:
 
     Args:
         formulas: the TeX of all formulas, for their numbers.
+        budget, engine: see `MathJax`.
+        prefix: of the ids of letters, for a page with several notebooks' formulas.
     """
 
-    def __init__(self, formulas: Iterable[str]) -> None:
-        self._mathjax = MathJax(Labels(formulas))
+    def __init__(
+        self, formulas: Iterable[str], *, budget: int = MAX_ALL, engine: Any = None, prefix: str = "glyph"
+    ) -> None:
+        self._mathjax = MathJax(Labels(formulas), budget=budget, engine=engine)
+        self._prefix = prefix
         self._glyphs: dict[str, str] = {}
         self._told = False  # that there are too many
 
@@ -50,20 +90,24 @@ class FormulaRenderer:
                 return f'<span class="note">[From here on, formulas are shown as text: {error}.]</span> {boxed}'
             return boxed
         paths = {
-            path.get("id", ""): self._glyphs.setdefault(path.get("d", ""), f"glyph-{len(self._glyphs)}")
+            path.get("id", ""): self._glyphs.setdefault(path.get("d", ""), f"{self._prefix}-{len(self._glyphs)}")
             for path in svg.iterfind(f"{SVG}defs/{SVG}path")
         }
         shapes = "".join(self._shape(child, paths) for child in svg)
         size = f"width:{formula.width:.3f}em;height:{formula.height:.3f}em"
-        if not source.display:
-            size += f";vertical-align:{-formula.baseline:.3f}em"
+        place = "" if source.display else f"vertical-align:{-formula.baseline:.3f}em"
+        is_wide = formula.width > MAX_WIDTH
         html = (
-            f'<svg class="formula" role="img" aria-label="{escape(tex)}" style="{size}" '
+            f'<svg class="formula" role="img" aria-label="{escape(tex)}" '
+            f'style="{size}{";" * bool(place)}{"vertical-align:bottom" if is_wide and place else place}" '
             f'viewBox="{escape(svg.get("viewBox", ""))}">{shapes}</svg>'
         )
-        if formula.width > MAX_WIDTH:
+        if is_wide:  # what scrolls has its base line at its lower edge, so it is lowered itself
             kind = "wide display" if source.display else "wide"
-            return f'<span class="{kind}" tabindex="0" role="group" aria-label="wide formula">{html}</span>'
+            style = f' style="{place}"' * bool(place)
+            return (
+                f'<span class="{kind}"{style} tabindex="0" role="group" aria-label="wide formula">{html}</span>'
+            )
         return f'<span class="display">{html}</span>' if source.display else html
 
     def glyphs(self) -> str:
@@ -91,3 +135,19 @@ class FormulaRenderer:
         text = escape(element.text or "") if name == "text" else ""
         attribute_text = "".join(f' {key}="{escape(value)}"' for key, value in attributes.items())
         return f"<{name}{attribute_text}>{text}{content}</{name}>"
+
+
+def with_formulas(html: str, masked: MaskedMarkdown, formulas: FormulaRenderer) -> str:
+    """HTML made from a masked text, with formulas in place of its marks; with their sources in code and in tags."""
+    pieces, in_code = [], 0
+    for piece in re.split(r"(<[^>]*>)", html):
+        if tag := re.match(r"<(/?)(?:code|pre|kbd|samp)\b", piece):
+            in_code += -1 if tag[1] else 1
+        for part in masked.split(piece):
+            if isinstance(part, str):
+                pieces.append(part)
+            elif in_code or piece.startswith("<"):
+                pieces.append(escape(part.source))
+            else:
+                pieces.append(formulas.render(part))
+    return "".join(pieces)

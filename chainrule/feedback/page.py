@@ -105,7 +105,7 @@ def page(nb: NotebookNode, context: Mapping[str, Any], folder: Path) -> str:
     cells = Cells(nb, folder)
     body = Markup("".join(cells.rendered()))
     items = {cell.metadata.nbgrader.grade_id for cell in nb.cells if is_item(cell)}
-    return _clean(
+    return clean(
         ENVIRONMENT.from_string(PAGE).render(
             context=context,
             points=context["points"],
@@ -127,7 +127,7 @@ def index(context: Mapping[str, Any], folder: Path) -> str:
         sum(points.penalty for points in notebooks),
     )
     graded = {path.stem for path in folder.glob("*.ipynb")}
-    return _clean(
+    return clean(
         ENVIRONMENT.from_string(INDEX).render(
             context=context, notebooks=notebooks, total=total, graded=graded, style=Markup(STYLE)
         )
@@ -140,7 +140,7 @@ def is_item(cell: NotebookNode) -> bool:
     return bool(nbgrader.get("grade") or nbgrader.get("task"))
 
 
-def _clean(page: str) -> str:
+def clean(page: str) -> str:
     """The page without control characters and lone surrogates, and with the names of invisible characters."""
     page = UNPRINTABLE.sub("\ufffd", page)
     page = INVISIBLE.sub(lambda found: f"[U+{ord(found[0]):04X}]", page)
@@ -150,9 +150,9 @@ def _clean(page: str) -> str:
 class Cells:
     """A redacted notebook's cells as HTML."""
 
-    def __init__(self, nb: NotebookNode, folder: Path) -> None:
+    def __init__(self, nb: NotebookNode, folder: Path, formulas: FormulaRenderer | None = None) -> None:
         self._nb, self._folder = nb, folder
-        self.formulas = FormulaRenderer(formulas_of(nb))
+        self.formulas = formulas or FormulaRenderer(formulas_of(nb))
         self._levels: list[int] = []
         self._ids: set[str] = set()
 
@@ -166,6 +166,9 @@ class Cells:
             )
             if is_item(cell):
                 content = self._label(nbgrader) + content
+            if nbgrader.get("rows"):
+                rows = self._markdown(str(nbgrader["rows"]), {}, ours=False)
+                content += f'<div class="rows"><p class="label">Marking</p>{rows}</div>'
             if (nbgrader.get("solution") or nbgrader.get("task")) and nbgrader.get("comment"):
                 comment = self._markdown(str(nbgrader["comment"]), {}, ours=False)
                 content += f'<div class="comment"><p class="label">Comment</p>{comment}</div>'

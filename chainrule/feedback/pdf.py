@@ -84,6 +84,8 @@ def printable(nb: NotebookNode, points: Points) -> NotebookNode:
             if SVG_TYPE in data:
                 data["image/svg+xml"] = data.pop(SVG_TYPE)
         cells.append(cell)
+        if nbgrader.get("rows"):
+            cells.append(new_markdown_cell(f"**Marking**\n\n{nbgrader['rows']}"))
         if (nbgrader.get("solution") or nbgrader.get("task")) and nbgrader.get("comment"):
             comment = f"**Comment**\n\n{nbgrader['comment']}"
             cells.append(new_markdown_cell("".join(f"> {line}\n" for line in comment.splitlines())))

@@ -13,6 +13,8 @@ from nbgrader.api import Gradebook, SubmittedNotebook
 from nbgrader.preprocessors import GetGrades
 
 from chainrule.grading.record import MARKED_BEFORE, was_for_earlier, with_section
+from chainrule.marking.rubric import Delimiters
+from chainrule.marking.shown_rows import marked_rows
 from chainrule.marks.totals import decimal_text, rounded
 
 KINDS = {"q": "Question", "p": "Problem"}
@@ -105,7 +107,8 @@ class GetPoints(GetGrades):
     """nbgrader's step that puts scores and comments into the cells; adds the points of the whole submission.
 
     Sets in resources["nbgrader"]: `points` of this notebook, `all_points` of each notebook, `student_name`. In a
-    cell's metadata, `waits` says that a person still has to mark it.
+    cell's metadata, `waits` says that a person still has to mark it, and `rows` is the marking by the rubric, as a
+    Markdown table.
     """
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
@@ -116,12 +119,22 @@ class GetPoints(GetGrades):
             student = submission.student
             context["student_name"] = " ".join(filter(None, (student.first_name, student.last_name)))
             context["all_points"] = [points_of(notebook) for notebook in submission.notebooks]
+            rows = marked_rows(
+                gradebook.db.connection(),
+                context["assignment"],
+                context["student"],
+                context["notebook"],
+                nb,
+                Delimiters(self.config),
+            )
         names = [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in nb.cells]
         (own,) = (points for points in context["all_points"] if points.title == context["notebook"])
         context["points"] = own.in_order(names)
         waiting = {item.name for item in context["points"].items if item.waits}
         for cell in nb.cells:
             if "nbgrader" in cell.metadata:
+                if table := rows.get(cell.metadata.nbgrader.get("grade_id", "")):
+                    cell.metadata.nbgrader["rows"] = table
                 cell.metadata.nbgrader["waits"] = cell.metadata.nbgrader.get("grade_id") in waiting
                 comment = str(cell.metadata.nbgrader.get("comment") or "")
                 if not any(f"- {was_for_earlier(item)}" in comment for item in waiting):

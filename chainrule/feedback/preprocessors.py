@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from html import escape
@@ -20,6 +21,7 @@ from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPr
 from traitlets import Bool
 
 from chainrule.course import Course
+from chainrule.handin.formulas import FormulaSource, MaskedMarkdown
 from chainrule.lesson.results import RESULT_TYPE
 from chainrule.metadata import judged_record, result_of
 
@@ -40,6 +42,12 @@ TABLE_TAGS = (
 )
 
 
+# What formulas need on a page with another style sheet.
+STYLES = (
+    "<style>.glyphs { position: absolute; width: 0; height: 0 } .formula { overflow: visible; max-width: none } "
+    ".display { display: block; text-align: center; margin: .8em 0 } .wide { overflow: auto hidden; max-width: 100%; "
+    "display: inline-block }</style>"
+)
 # MIME types of our own outputs; `Disarm` removes such outputs of students.
 CHECKS_TYPE = "application/vnd.chainrule.checks+html"
 SVG_TYPE = "application/vnd.chainrule.drawing"  # a student's SVG, which no page shows directly
@@ -58,7 +66,7 @@ class Disarm(Preprocessor):
         sanitizer.tags = [*sanitizer.tags, *TABLE_TAGS]
         sanitizer.safe_output_keys |= {"text/markdown", SVG_TYPE}  # for `_markdown` and for our own page
         for cell in nb.cells:
-            if cell.cell_type != "markdown" and not _is_result(cell):
+            if cell.cell_type != "markdown" and not is_result(cell):
                 for data in (output.data for output in cell.get("outputs", []) if "data" in output):
                     if "image/svg+xml" in data:
                         data[SVG_TYPE] = data["image/svg+xml"]
@@ -70,7 +78,8 @@ class Disarm(Preprocessor):
                         output.data = output.data or {"text/plain": ""}  # all of it was removed
         nb.metadata.pop("widgets", None)
         if isinstance(self.parent, HTMLExporter):
-            self.parent.register_filter("markdown2html", _markdown(self.parent))
+            draws = "submission_id" in resources  # only formgrader's pages have one
+            self.parent.register_filter("markdown2html", _markdown(self.parent, draws))
         return nb, resources
 
 
@@ -95,8 +104,8 @@ class Redact(NbGraderPreprocessor):
         hidden = ClearHiddenTests(parent=self).begin_test_delimeter
         nb, resources = Disarm(parent=self.parent).preprocess(nb, resources)
         for cell in nb.cells:
-            if _is_result(cell):
-                cell.outputs = [_rendered_result(cell, due)]
+            if is_result(cell):
+                cell.outputs = [rendered_result(cell, due)]
             elif is_ours(cell) and cell.cell_type == "code" and hidden in cell.source:
                 cell.outputs = _without_traceback(cell)
         for step in (ClearHiddenTests, ClearMarkScheme):
@@ -107,7 +116,7 @@ class Redact(NbGraderPreprocessor):
         return nb, resources
 
 
-def _is_result(cell: NotebookNode) -> bool:
+def is_result(cell: NotebookNode) -> bool:
     """Whether the cell's output is a result of our checks."""
     return cell.cell_type == "code" and is_ours(cell) and utils.is_grade(cell) and RESULT_TYPE in _data(cell)
 
@@ -137,18 +146,41 @@ class SafeRenderer(IPythonRenderer):
             return f"[{escape(text)}: an image that is not shown, because its cell has no such attachment or a damaged one]"
 
 
-def _markdown(exporter: HTMLExporter) -> Callable[[Context, str], str]:
-    """The exporter's filter for Markdown, which is strict with text that may be a student's."""
+def _markdown(exporter: HTMLExporter, draws: bool) -> Callable[[Context, str], str]:
+    """The exporter's filter for Markdown, which is strict with text that may be a student's.
+
+    Args:
+        draws: put formulas into the page as shapes, so that it needs no MathJax from the network.
+    """
 
     @pass_context
     def markdown2html(context: Context, source: str) -> str:
         cell = context.get("cell", {})
-        if cell.get("cell_type") == "markdown" and is_ours(cell):
-            page: str = exporter.markdown2html(context, source)
-            return page
-        return MarkdownWithMath(renderer=SafeRenderer(cell.get("attachments", {}))).render(source)
+        ours = cell.get("cell_type") == "markdown" and is_ours(cell)
+
+        def render(text: str) -> str:
+            if ours:
+                page: str = exporter.markdown2html(context, text)
+                return page
+            return MarkdownWithMath(renderer=SafeRenderer(cell.get("attachments", {}))).render(text)
+
+        return drawn(source, render) if draws else render(source)
 
     return markdown2html
+
+
+def drawn(source: str, render: Callable[[str], str]) -> str:
+    """Markdown as HTML with its formulas as shapes."""
+    from chainrule.feedback.formulas import FormulaRenderer, engine_for, with_formulas
+
+    masked = MaskedMarkdown(source)
+    sources = [piece.tex for piece in masked.split(masked.text) if isinstance(piece, FormulaSource)]
+    if not sources:
+        return render(source)
+    prefix = f"g{hashlib.sha256(source.encode(errors='replace')).hexdigest()[:16]}"
+    formulas = FormulaRenderer(sources, engine=engine_for(sources), prefix=prefix)
+    body = with_formulas(render(masked.text), masked, formulas)
+    return STYLES + formulas.glyphs() + body
 
 
 def _only_alt_texts(metadata: dict[str, Any]) -> NotebookNode:
@@ -173,7 +205,8 @@ def _without_traceback(cell: NotebookNode) -> list[NotebookNode]:
     return [new_output("stream", text=f"The checks stopped with: {', '.join(errors)}")] if errors else []
 
 
-def _rendered_result(cell: NotebookNode, due: bool) -> NotebookNode:
+def rendered_result(cell: NotebookNode, due: bool) -> NotebookNode:
+    """The output of a judged cell as a table, with what is disclosed before or after the due date."""
     record = judged_record(_data(cell)[RESULT_TYPE])
     if "grader_error" in record:
         table = "<p>Not graded yet: a person will look at this item.</p>"

@@ -29,7 +29,8 @@ table.points caption { text-align: left; padding: .3rem 0 }
 .answer { border-left-color: #c9c9ce }
 .label { margin: 0 0 .4rem } .note { color: #55555a; font-style: italic }
 .comment { background: #fff7e0; padding: .6rem .8rem; margin: .7rem 0; border-radius: 3px }
-.comment .label { font-weight: bold }
+.comment .label, .rows .label { font-weight: bold }
+.rows td:first-child { white-space: nowrap }
 blockquote { border-left: 3px solid #c9c9ce; margin: .5rem 0; padding-left: .9rem }
 .checks caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
 .checks { position: relative }

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from chainrule.errors import ChainruleError
 
@@ -147,20 +148,30 @@ class Labels:
         yield "", labels, tag
 
 
+def new_engine() -> Any:
+    """Start MathJax, which takes half a second. Raises `ImportError` if quickjax is not installed."""
+    from quickjax import MathJaxRenderer  # here, so that printing by a browser works without it
+
+    engine = MathJaxRenderer()
+    for definition in _DEFINITIONS:
+        engine.render(definition)
+    return engine
+
+
 class MathJax:
     """Typesets formulas in order. A macro that one of them defines can be used in later ones.
+
+    Args:
+        budget: how much is typeset in all: the characters of the formulas, and a few for each.
+        engine: one that `new_engine` has made; by default one of its own. Macros stay in it.
 
     Raises `ImportError` if quickjax is not installed.
     """
 
-    def __init__(self, labels: Labels | None = None) -> None:
-        from quickjax import MathJaxRenderer  # here, so that printing by a browser works without it
-
+    def __init__(self, labels: Labels | None = None, *, budget: int = MAX_ALL, engine: Any = None) -> None:
         self._labels = labels or Labels()
-        self._left = MAX_ALL
-        self._renderer = MathJaxRenderer()
-        for definition in _DEFINITIONS:
-            self._renderer.render(definition)
+        self._left = budget
+        self._renderer = engine or new_engine()
 
     def to_fit(self, tex: str, display: bool, max_width: float) -> TypesetFormula:
         """As `to_svg`, but in several lines if the formula is much wider than `max_width` (in em) and can be broken."""

@@ -76,7 +76,7 @@ class FilledTable:
             f"the assignment's maximum is {decimal_text(self.maximum)}, that of the LMS's column": [
                 decimal_text(points) for points in other if points is not None
             ],
-            "waiting for a person in formgrader": [
+            "waiting for a person": [
                 f"{total.person.id} ({', '.join(total.waiting)})" for total in self.waiting
             ],
             "marked with more than an item's maximum": [

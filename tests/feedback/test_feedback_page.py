@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import nbformat
 import pytest
@@ -380,14 +381,14 @@ def test_the_pdf_tells_the_same(graded_course: Path) -> None:
     assert not [word for word in (b"/JavaScript", b"/JS", b"/Launch", b"javascript:") if word in data]
 
 
-def formgrader_page(cell: NotebookNode) -> str:
-    """A notebook with this cell as formgrader shows it."""
+def formgrader_page(*cells: NotebookNode) -> str:
+    """A notebook with these cells as formgrader shows it."""
     config = chainrule.config.pipelines()
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
     names = ("assignment_id", "notebook_id", "submission_id", "base_url", "student", "last_name", "first_name")
     about = dict.fromkeys((*names, "notebook_path"), "x") | {"index": 0, "total": 1}
-    html, _ = HTMLExporter(config=config).from_notebook_node(new_notebook(cells=[cell]), resources=about)
+    html, _ = HTMLExporter(config=config).from_notebook_node(new_notebook(cells=list(cells)), resources=about)
     return str(html)
 
 
@@ -406,3 +407,42 @@ def test_formgrader_refuses_a_score_above_the_maximum(chromium: Any) -> None:
         assert shown.evaluate("window.saved") == saved
         said = shown.locator("[role=alert]").all_text_contents()
         assert said == ([" 3 is more than 2.5: not saved. More is extra credit."] if typed == "3" else [])
+
+
+def formgrader_file(route: Any) -> None:
+    """nbgrader's own scripts, an empty gradebook, and nothing from the network."""
+    path = urlsplit(route.request.url).path
+    if "/formgrader/static/" in path:
+        route.fulfill(path=Path(handlers.static_path) / path.partition("/formgrader/static/")[2])
+    elif "/formgrader/api/" in path:
+        route.fulfill(body="[]", content_type="application/json")
+    else:
+        route.abort("internetdisconnected")
+
+
+def test_formgrader_needs_no_network(chromium: Any) -> None:
+    """Formulas are shapes, mark schemes are tables, and its keys work; no student's formula gets into a tag."""
+    scheme = "Why is $x^2 \\ge 0$?\n\n### BEGIN MARK SCHEME\n\n| Points | For |\n|--:|:--|\n| 1 | $|x|$ |\n"
+    answer = "`$code$`, ![$alt$](attachment:none.png) [t](https://e.org '$t$') $$\\frac{a}{b}$$ <b onclick='alert(1)'>$y$</b>"
+    html = formgrader_page(
+        marked(new_markdown_cell(scheme), "why-intro"),
+        marked(new_markdown_cell(answer), "why", 2.5, solution=True),
+    )
+    shown = chromium.new_page()
+    errors: list[str] = []
+    shown.on("pageerror", lambda error: errors.append(str(error)))
+    shown.route("**/*", formgrader_file)
+    shown.route("http://formgrader.test/", lambda route: route.fulfill(body=html, content_type="text/html"))
+    shown.goto("http://formgrader.test/")
+    shown.wait_for_function("formgrader.loaded")
+    assert errors == []
+    assert shown.locator("svg.formula").count() == 5
+    assert shown.locator("[title='$t$']").count() == 1
+    assert shown.locator("table td svg.formula").count() == 1
+    assert shown.locator("code").first.text_content() == "$code$"
+    assert shown.locator("#notebook [onclick]").count() == 0
+    shown.keyboard.press("Escape")
+    shown.keyboard.press("Tab")
+    shown.keyboard.press("Tab")
+    assert shown.evaluate("document.activeElement.matches('.tabbable')")
+    shown.close()

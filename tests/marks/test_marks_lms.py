@@ -490,8 +490,8 @@ def test_marks_that_wait_for_a_person_are_not_written(chainrule: Run, waits: Pat
     words = ["--lms", "brightspace"]
     code, out, err = chainrule("marks", TINY, "--course", waits, *words)
     assert (code, err.count("\n")) == (2, 1)
-    assert "finish them in formgrader" in err
-    assert f"waiting for a person in formgrader: {PEOPLE[5].id} (why)" in out
+    assert "finish them by `chainrule mark` or in formgrader" in err
+    assert f"waiting for a person: {PEOPLE[5].id} (why)" in out
     assert not (waits / "marks").exists()
     _, out, _ = marks(*words, "--dry-run")
     assert "would be refused" in out

@@ -219,7 +219,8 @@ def varying(cell: NotebookNode, templates: dict[str, str]) -> NotebookNode:
 def notebook(cells: list[NotebookNode]) -> NotebookNode:
     """A Python notebook of these cells."""
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nb: NotebookNode = new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    return nb
 
 
 def write(root: Path, due: str = FUTURE) -> Path:
@@ -255,7 +256,7 @@ def set_due(root: Path, due: str) -> None:
 
 def filled(root: Path, answers: Mapping[str, str], assignment: str = TINY) -> NotebookNode:
     """The release with these sources by grade_id."""
-    nb = nbformat.read(root / "release" / assignment / f"{assignment}.ipynb", as_version=4)
+    nb: NotebookNode = nbformat.read(root / "release" / assignment / f"{assignment}.ipynb", as_version=4)
     cells = {cell.id: cell for cell in nb.cells}
     for name, source in answers.items():
         cells[name].source = source

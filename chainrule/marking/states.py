@@ -1,0 +1,111 @@
+"""A student's answer to an item, and its mark: as it is, as a marker wants it, and as the marker's page has seen it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from chainrule.marking.answers import Answer
+from chainrule.marking.gradebook import Recorded
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A mark as it is in our table; `points` is None while there is none."""
+
+    answer: str = ""
+    rows: tuple[int, ...] = ()
+    own_points: float | None = None
+    points: float | None = None
+    comment: str = ""
+    marker: str = ""
+    marked_at: float | None = None
+    seconds: float = 0.0
+    flagged: bool = False
+    revision: int = 0
+    token: str = ""
+    claimed_by: str = ""
+    claimed_in: str = ""
+    claimed_until: float = 0.0
+
+
+@dataclass(frozen=True)
+class State:
+    """A student's answer to an item, with what the gradebook and we know about its mark."""
+
+    student: str
+    answer: Answer
+    recorded: Recorded
+    mark: Mark
+
+    @property
+    def fingerprint(self) -> str:
+        return self.answer.fingerprint if self.recorded.answer is None else self.recorded.answer
+
+    @property
+    def waits(self) -> bool:
+        return self.recorded.score is None and self.recorded.needs_person
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the mark in the gradebook was given in the marking room for this very answer."""
+        mark = self.mark
+        return mark.points is not None and mark.points == self.recorded.score and self.is_current
+
+    @property
+    def is_current(self) -> bool:
+        return self.mark.answer == self.fingerprint
+
+    def held_by_other(self, tab: str, now: float) -> bool:
+        return self.mark.claimed_until > now and self.mark.claimed_in != tab
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a marker wants to save."""
+
+    rows: tuple[int, ...] = ()
+    own_points: float | None = None
+    comment: str = ""
+    flagged: bool = False
+    seconds: float = 0.0
+    judged: bool = True  # False: only flagged, without points
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the marker's page was made from."""
+
+    answer: str
+    revision: int
+    rubric: str
+    score: float | None
+    comment: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A marker, and the browser tab in which the marker works."""
+
+    name: str
+    tab: str
+
+
+def read_mark(row: Mapping[Any, Any]) -> Mark:
+    """A mark from a row of our table or of the history."""
+    values = {name: row[name] for name in Mark.__dataclass_fields__ if name in row}
+    return Mark(**{**values, "rows": ticked(row["rows"]), "flagged": bool(row["flagged"])})
+
+
+@lru_cache(4096)
+def ticked(ids: str) -> tuple[int, ...]:
+    """The ids of ticked rows, from our table."""
+    return tuple(json.loads(ids))
+
+
+def as_row(mark: Mark) -> dict[str, Any]:
+    return {**vars(mark), "rows": json.dumps(mark.rows)}

@@ -1,0 +1,316 @@
+"""The page in Chromium: an item is marked by keyboard alone, two markers never meet, hostile answers stay text."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import statistics
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import marking_class
+import nbformat
+import pytest
+from conftest import once
+from marking_class import ESSAYS, NOTEBOOK, SOFTMAX, VARIANCE, in_gradebook
+from marking_server import TOKEN, Server, served
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from tiny_course import ROOT
+
+from chainrule.course import CourseFolder
+from chainrule.handin.browser import BrowserError, find_browser
+from chainrule.marking.room import MarkingRoom
+
+CLASS = marking_class.students(40)
+HOSTILE = r"""
+<b id="save" class="buttons" onclick="alert(1)">bold</b> ![two](https://evil.example/b.png) \u202e
+$\style{position:fixed}{y}$ $\cssId{save}{z}$ $\def\alpha{WRONG}\gdef\beta{WRONG} \alpha$
+"""
+
+
+def attacks() -> Iterator[tuple[str, str]]:
+    """The cells of the attacks on what people open: their headings and sources."""
+    for path in sorted((ROOT / "tests" / "hostile" / "escaping").glob("*.py")):
+        parts = re.split(r"^# %% (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+        yield from zip(parts[::2], parts[1::2], strict=True)
+
+
+def with_hostile_outputs(path: Path) -> None:
+    """Put the attacks' code into a graded notebook, above the written answer, with what it puts out."""
+    nb = nbformat.read(path, as_version=4)
+    code = [source for heading, source in attacks() if not heading.startswith("[")]
+    run = new_notebook(cells=[new_code_cell(source) for source in code])
+    client = NotebookClient(run, allow_errors=True, timeout=60)
+    with client.setup_kernel():
+        for number, cell in enumerate(run.cells):
+            with suppress(nbformat.ValidationError):  # what a notebook can't hold reaches no page
+                client.execute_cell(cell, number)
+    at = next(
+        i for i, cell in enumerate(nb.cells) if cell.metadata.get("nbgrader", {}).get("grade_id") == VARIANCE
+    )
+    nb.cells[at - 1 : at - 1] = run.cells
+    path.write_text(nbformat.writes(nb), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def made_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once(tmp_path_factory, "class-of-40", lambda root: marking_class.write(root, CLASS))
+
+
+@pytest.fixture(scope="module")
+def server(made_class: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    root = Path(shutil.copytree(made_class, tmp_path_factory.mktemp("page") / "course"))
+    with served(root) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    try:
+        browser = find_browser()
+    except BrowserError:
+        pytest.fail("install Chromium (./setup.sh does)")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+class Marker:
+    """A marker at the keyboard, whose presses are counted."""
+
+    def __init__(self, chromium: Any, server: Server, name: str, item: str, **options: Any) -> None:
+        self.context = chromium.new_context(viewport={"width": 900, "height": 700}, **options)
+        self.tab = self.context.new_page()
+        self.heard: list[str] = []
+        self.presses = 0
+        self.tab.on("pageerror", lambda error: self.heard.append(str(error)))
+        self.tab.on("dialog", lambda dialog: (self.heard.append("a dialog"), dialog.dismiss()))
+        self.tab.on("request", lambda request: self.heard.append(request.url))
+        self.tab.goto(f"{server.url}/marking/a/{ESSAYS}?token={TOKEN}")
+        self.tab.fill("#name", name)
+        with self.tab.expect_navigation():
+            self.tab.click("#name-form button")
+        self.tab.goto(server.page(item))
+        self.wait("document.querySelector('#answer').innerHTML !== ''")
+
+    def wait(self, condition: str) -> None:
+        self.tab.wait_for_function(f"() => {condition}", timeout=30_000)  # the page forbids eval
+
+    def type(self, *keys: str) -> None:
+        for key in keys:
+            self.tab.keyboard.press(key)
+            self.presses += 1
+
+    def text(self, place: str) -> str:
+        return str(self.tab.text_content(place)).strip()
+
+    def save(self, key: str = "Enter") -> None:
+        before = self.tab.evaluate("() => token")
+        self.type(key)
+        self.wait(f"(token !== {before!r} || shown === null) && !busy || said.textContent !== ''")
+        assert self.text("#said") == "" or "equal answers got the same" in self.text("#said")
+
+    @property
+    def is_done(self) -> bool:
+        return bool(self.tab.evaluate("() => shown === null"))
+
+
+def test_an_item_is_marked_by_keyboard_alone(chromium: Any, server: Server) -> None:
+    marker = Marker(chromium, server, "ann", VARIANCE)
+    presses, with_comment, given = [], [], {}
+    folder = CourseFolder(server.root)
+    room = MarkingRoom(folder, ESSAYS)
+    while not marker.is_done:
+        who, before = marker.tab.evaluate("() => shown.who"), marker.presses
+        student = room.student(who)
+        proposed = marker.text("#note").startswith("Filled in")
+        number = len(given)
+        if proposed:
+            assert CLASS[student][VARIANCE]
+        elif number == 0:
+            marker.type("1", "c")
+            marker.tab.keyboard.type("Say why.")
+            marker.type("Enter")
+        elif number % 5 == 0:
+            marker.type("2", "c", "Enter")
+        else:
+            marker.type("f")
+        given[student] = float(marker.text("#sum")), marker.tab.input_value("#comment")
+        marker.save()
+        (with_comment if given[student][1] and not proposed else presses).append(marker.presses - before)
+    assert len(given) == 40
+    assert statistics.median(presses) <= 2
+    assert max(with_comment[1:]) <= 4
+    assert {student: in_gradebook(folder, student) for student in given} == {
+        student: (points, comment or None) for student, (points, comment) in given.items()
+    }
+    assert marker.text("#note") == "Nothing waits here: done."
+    assert all(url.startswith((server.url, "data:")) for url in marker.heard)
+    marker.type("u")
+    marker.wait("shown !== null")
+    assert marker.text("#progress-text") == "39 of 40 marked"
+    marker.type("0", "g")
+    marker.save()
+    assert in_gradebook(folder, list(given)[-1])[0] == 0.0
+    marker.context.close()
+
+
+def test_two_browsers_at_once_get_no_answer_twice_and_lose_none(chromium: Any, server: Server) -> None:
+    markers = [Marker(chromium, server, name, SOFTMAX) for name in ("ann", "bo")]
+    seen: list[str] = []
+    while not all(marker.is_done for marker in markers):
+        for marker in markers:
+            if not marker.is_done:
+                seen.append(marker.tab.evaluate("() => shown.who"))
+                if marker.text("#note").startswith("Filled in"):
+                    marker.save()
+                else:
+                    marker.type("1")
+                    marker.save("a" if marker.tab.evaluate("() => shown.equal") else "Enter")
+    assert len(seen) == len(set(seen))
+    folder = CourseFolder(server.root)
+    assert {in_gradebook(folder, student, SOFTMAX)[0] for student in CLASS} == {0.5}
+    page = markers[0].tab
+    page.goto(f"{server.url}/marking/a/{ESSAYS}")
+    assert "ann: " in page.text_content("table")
+    assert "bo: " in page.text_content("table")
+    for marker in markers:
+        marker.context.close()
+
+
+def test_a_row_is_changed_after_a_preview_for_everybody_who_has_it(
+    chromium: Any, small_class: Path, tmp_path: Path
+) -> None:
+    folder = marking_class.copied(small_class, tmp_path / "course")
+    with served(folder.root) as server:
+        marker = Marker(chromium, server, "ann", VARIANCE)
+        for _ in range(2):
+            if not marker.text("#note").startswith("Filled in"):
+                marker.type("1", "2")
+            marker.save()
+        marker.tab.click("#rubric-box summary")
+        marker.tab.select_option("#row-id", index=2)
+        marker.tab.fill("#row-points", "0.2")
+        marker.tab.click("#row-form button")
+        marker.wait("!document.querySelector('#row-agree').hidden")
+        assert marker.text("#row-said") in ("2 answers, −0.1 each", "1 answer, −0.1")
+        marker.tab.click("#row-agree")
+        marker.wait("document.querySelector('#row-said').textContent.startsWith('Done')")
+        room = MarkingRoom(folder, ESSAYS)
+        with room.database.transaction() as connection:
+            marks = room.marks(connection, room.item(NOTEBOOK, VARIANCE))
+        assert {mark.points for mark in marks.values() if mark.points} == {0.4}
+        marker.tab.click("#write-scheme")
+        marker.wait("document.querySelector('#scheme-said').textContent !== ''")
+        assert "| 0.2 | the variance" in room.work.source_path(room.item(NOTEBOOK, VARIANCE)).read_text()
+        marker.context.close()
+        look_again(chromium, server, room)
+
+
+def look_again(chromium: Any, server: Server, room: MarkingRoom) -> None:
+    """A flagged answer is marked again by another, blind, and the second mark is taken."""
+    marker = Marker(chromium, server, "ann", SOFTMAX)
+    student = room.student(marker.tab.evaluate("() => shown.who"))
+    marker.type("f", "g")
+    marker.save()
+    marker.context.close()
+    other = Marker(chromium, server, "bo", f"{SOFTMAX}?second=1")
+    assert room.student(other.tab.evaluate("() => shown.who")) == student
+    assert other.tab.evaluate("() => [shown.ticked.length, shown.comment, shown.flagged]") == [0, "", False]
+    other.type("1", "Enter")
+    other.wait("compared.open")
+    assert other.text("#compared-text") == "ann gave 1, you 0.5."
+    other.type("2")
+    other.wait("!compared.open && !busy")
+    assert in_gradebook(room.folder, student, SOFTMAX)[0] == 0.5
+    other.context.close()
+
+
+def test_a_killed_server_costs_no_tick(chromium: Any, small_class: Path, tmp_path: Path) -> None:
+    folder = marking_class.copied(small_class, tmp_path / "course")
+    with served(folder.root, "--as", "ann") as server:
+        context = chromium.new_context()
+        tab = context.new_page()
+        tab.goto(server.with_token(server.page()))
+        tab.wait_for_function("() => shown !== null")
+        room = MarkingRoom(folder, ESSAYS)
+        student = room.student(tab.evaluate("() => shown.who"))
+        tab.keyboard.press("2")
+        server.kill()
+        tab.keyboard.press("Enter")
+        tab.wait_for_function("() => said.textContent.includes('Trying again')")
+        with served(folder.root, "--as", "ann", port=server.port):
+            tab.wait_for_function("() => said.textContent === ''", timeout=60_000)
+        assert in_gradebook(folder, student)[0] == 0.3
+        with room.database.transaction() as connection:
+            assert len(room.history(connection, room.item(NOTEBOOK, VARIANCE), student)) == 1
+        context.close()
+
+
+def test_hostile_answers_stay_text_and_axe_finds_nothing(
+    chromium: Any, small_class: Path, tmp_path: Path
+) -> None:
+    folder = marking_class.copied(small_class, tmp_path / "course")
+    written = "\n\n".join(source for heading, source in attacks() if heading.startswith("[markdown]"))
+    assert "onerror" in written
+    for student in ("ada", "bob", "cyd", "dee"):
+        answers = {VARIANCE: HOSTILE + written, SOFTMAX: r"$\alpha + \beta$"}
+        marking_class.hand_in(folder, student, answers)
+    with_hostile_outputs(folder.folder("autograded", "ada", ESSAYS) / f"{NOTEBOOK}.ipynb")
+    for student in ("bob", "cyd", "dee"):
+        marking_class.in_formgrader(folder, student, 0.1)
+    with served(folder.root) as server:
+        marker = Marker(chromium, server, "ann", VARIANCE)
+        marker.type("v", "m", "d")
+        marker.wait("document.querySelector('#around').innerHTML !== ''")
+        assert "tried" in marker.text("#around")
+        shown = marker.tab.locator("#answer, #around")
+        for active in (
+            "script",
+            "iframe",
+            "form",
+            "style",
+            "object",
+            "input",
+            "button",
+            "[onclick]",
+            "[onerror]",
+        ):
+            assert shown.locator(active).count() == 0, active
+        assert marker.tab.locator("#save").count() == 1
+        assert marker.tab.title() == f"{VARIANCE}, {ESSAYS}"
+        links = shown.locator("a").evaluate_all("links => links.map(link => link.protocol)")
+        assert set(links) <= {"https:", "http:", "mailto:"}
+        marker.type("1")
+        marker.save()
+        assert all(url.startswith((server.url, "data:")) for url in marker.heard)
+        marker.context.close()
+        plain = Marker(chromium, server, "ann", SOFTMAX)
+        drawn = plain.tab.locator("#answer svg").last.evaluate("svg => svg.querySelectorAll('use').length")
+        assert drawn == 3  # α + β: no other student's macro
+        plain.context.close()
+        for scheme in ("light", "dark"):
+            look_for_barriers(chromium, server, scheme)
+
+
+def look_for_barriers(chromium: Any, server: Server, scheme: str) -> None:
+    """Open everything on an item's page and on the start page, and let axe look at it."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    marker = Marker(chromium, server, "bo", SOFTMAX, color_scheme=scheme, bypass_csp=True)
+    marker.tab.evaluate("() => document.querySelectorAll('details').forEach(box => { box.open = true; })")
+    marker.wait("document.querySelector('#around').innerHTML !== ''")
+    marker.type("1", "g", "c")
+    for address in (marker.tab.url, f"{server.url}/marking/a/{ESSAYS}", f"{server.url}/marking"):
+        if address != marker.tab.url:
+            marker.tab.goto(address)
+        found = Axe().run(marker.tab).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], (scheme, address)
+        assert marker.tab.evaluate("() => document.documentElement.scrollWidth") <= 900
+    marker.context.close()

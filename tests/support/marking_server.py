@@ -1,0 +1,122 @@
+"""The marking room's server in a process of its own, and what its page asks it for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+from marking_class import ESSAYS, NOTEBOOK, VARIANCE
+
+TOKEN = "a-token-of-the-tests"
+
+
+class Server:
+    """A running `chainrule mark`."""
+
+    def __init__(self, root: Path, process: subprocess.Popen[bytes], port: int) -> None:
+        self.root, self.process, self.port = root, process, port
+        self.url = f"http://127.0.0.1:{port}"
+
+    def page(self, item: str = VARIANCE) -> str:
+        """The address of an item's page."""
+        return f"{self.url}/marking/a/{ESSAYS}/{NOTEBOOK}/{item}"
+
+    def with_token(self, address: str) -> str:
+        return f"{address}{'&' if '?' in address else '?'}token={TOKEN}"
+
+    def kill(self) -> None:
+        """As `kill -9` does, with the process that draws."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(30)
+
+
+class Client:
+    """A marker's browser, without a browser."""
+
+    def __init__(self, server: Server, tab: str, item: str = VARIANCE, marker: str = "") -> None:
+        self.server, self.tab, self.item = server, tab, item
+        self.session = requests.Session()
+        self.session.get(server.with_token(f"{server.url}/marking"), timeout=60)
+        page = self.session.get(f"{server.url}/marking/a/{ESSAYS}", timeout=60)
+        found = re.search(r'data-xsrf="([^"]+)"', page.text)
+        assert found, page.text
+        self.session.headers["X-XSRFToken"] = found[1]
+        if marker:
+            assert self.post_to(f"{server.url}/marking/name", {"name": marker}).ok
+
+    def post_to(self, address: str, body: dict[str, Any]) -> requests.Response:
+        return self.session.post(address, data=json.dumps(body), timeout=60)
+
+    def ask(self, action: str, **body: Any) -> requests.Response:
+        return self.post_to(f"{self.server.page(self.item)}/{action}", {"tab": self.tab, **body})
+
+    def next(self, **body: Any) -> dict[str, Any]:
+        reply = self.ask("next", **body)
+        assert reply.ok, reply.text
+        return dict(reply.json())
+
+    def save(self, shown: dict[str, Any], ticked: list[int], action: str = "save", **more: Any) -> Any:
+        return self.ask(action, **{**saved(shown), "ticked": ticked, **more})
+
+
+def saved(shown: dict[str, Any]) -> dict[str, Any]:
+    """What the page sends back of an answer that it shows."""
+    names = ("who", "answer", "revision", "score", "gradebookComment", "own", "comment", "flagged")
+    return {name: shown[name] for name in names} | {"rubric": shown["rubric"]["version"], "token": "t"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def wait_for(server: Server) -> None:
+    """Wait until a server answers."""
+    for _ in range(600):
+        assert server.process.poll() is None, "the server has ended"
+        try:
+            requests.get(server.url, timeout=5)
+            return
+        except requests.ConnectionError:
+            time.sleep(0.1)
+
+
+@contextmanager
+def served(root: Path, *words: str, port: int = 0, assignment: str = ESSAYS) -> Iterator[Server]:
+    """Run the command in a course folder, with its own settings of Jupyter."""
+    port = port or free_port()
+    environment = {
+        **os.environ,
+        "JUPYTER_TOKEN": TOKEN,
+        "JUPYTER_CONFIG_DIR": str(root / ".jupyter"),
+        "JUPYTER_DATA_DIR": str(root / ".jupyter-data"),
+        "JUPYTER_RUNTIME_DIR": str(root / ".jupyter-runtime"),
+    }
+    command = [sys.executable, "-c", "from chainrule.cli import main; main()", "mark", assignment]
+    with (root / "server.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*command, "--no-browser", "--port", str(port), *words],
+            cwd=root,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    server = Server(root, process, port)
+    try:
+        wait_for(server)
+        yield server
+    finally:
+        if process.poll() is None:
+            server.kill()

@@ -7,6 +7,7 @@ grading run it is in another process than the checks. It judges nothing and know
 from __future__ import annotations
 
 import copy
+import inspect
 import os
 import socket
 import traceback
@@ -100,14 +101,15 @@ class Worker:
         Args:
             instead: the values by the others' names, one for each call in turn, then from the first again.
         Returns:
-            "value", and "calls": for each of the others, the arguments of each of its calls.
+            "value", and "calls": for each of the others, the arguments of each of its calls, in the order of its own
+            parameters.
         """
         names = self.namespace  # where the function looks for the others
         calls: dict[str, list[list[Any]]] = {other: [] for other in instead}
 
         def giving(other: str) -> Callable[..., Any]:
             def give(*args: Any, **kwargs: Any) -> Any:
-                calls[other].append([*args, *kwargs.values()])
+                calls[other].append(in_order(before.get(other), args, kwargs))
                 return copy.deepcopy(instead[other][(len(calls[other]) - 1) % len(instead[other])])
 
             return give
@@ -312,6 +314,23 @@ def attend(namespace: MutableMapping[str, Any], descriptor: int, token: str) -> 
             except KeyboardInterrupt:  # by the referee, which kills this process if that does not help
                 reply = pack({"error": {"type": "TimeLimit", "message": "interrupted", "where": ""}})
             send_reply(line, reply)
+
+
+def in_order(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+    """The arguments of a call in the order of the function's parameters.
+
+    Raises:
+        TypeError: the function does not take these arguments.
+
+    >>> in_order(lambda a, b: None, [], {"b": 2, "a": 1})
+    [1, 2]
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # nothing that can be called, or a function without a signature
+        return [*args, *kwargs.values()]
+    bound = signature.bind(*args, **kwargs)
+    return [*bound.args, *bound.kwargs.values()]
 
 
 def modules_in(value: Any) -> Iterator[nn.Module]:

@@ -662,7 +662,7 @@ def with_right_steps(answer: Function, dL_dg: Tensor, W: Layers, z: Layers, A: L
     """What a student's `generator_gradients` returns while `backpropagate` gives what it should.
 
     Raises:
-        CheckFailed: it calls `backpropagate` with something else than ∂L/∂z of the last layer.
+        CheckFailed: it calls `backpropagate` with something else than ∂L/∂z of the last layer, W, z and kinds.
     """
     delta = dL_dg * SLOPES[kinds[len(W)]](z[len(W)])
     right = backpropagate(delta, W, z, kinds)
@@ -670,7 +670,24 @@ def with_right_steps(answer: Function, dL_dg: Tensor, W: Layers, z: Layers, A: L
     for arguments in calls["backpropagate"]:
         if not arguments or not same(rows(arguments[0], delta, "delta"), delta):
             raise CheckFailed("`generator_gradients` calls `backpropagate` with another delta")
+        wanted: dict[str, Mapping[int, Any]] = {"W": W, "z": z, "kinds": kinds}
+        for name, own in zip(wanted, arguments[1:], strict=False):
+            if unlike(own, wanted[name]):
+                raise CheckFailed(f"`generator_gradients` calls `backpropagate` with another {name}")
     return value
+
+
+def unlike(own: Any, wanted: Mapping[int, Any]) -> bool:
+    """Whether an argument is not what belongs there: other values for some layers, or values for none of them."""
+    if not isinstance(own, Mapping):
+        return True
+    layers = own.keys() & wanted.keys()
+    return not layers or any(
+        not same(numbers(own[l], "an argument"), wanted[l])
+        if isinstance(wanted[l], Tensor)
+        else own[l] != wanted[l]
+        for l in layers
+    )
 
 
 def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]) -> None:

@@ -408,6 +408,15 @@ def quadruple(x):
 """
 
 
+def test_arguments_of_replaced_functions_come_in_the_order_of_their_parameters() -> None:
+    names: dict[str, Any] = {}
+    exec("def f(a, b): pass\ndef g(): return f(b=2, a=1)\ndef h(): return f(1)", names)
+    someone = Student(lambda request, _: Worker(names).serve(request, 30.0))
+    assert someone.g.call_with({"f": [7]}) == (7, {"f": [[1, 2]]})
+    with pytest.raises(StudentError, match="missing a required argument: 'b'"):
+        someone.h.call_with({"f": [7]})
+
+
 def test_a_function_is_judged_with_right_ones_in_place_of_those_it_calls() -> None:
     names: dict[str, Any] = {}
     exec(CHAIN, names)

@@ -576,6 +576,16 @@ WRONG_GENERATOR = {
         "shape",
         change(GENERATOR, "A) → {l - 1: a for l, a in A.items()})", "kinds), {l  → kinds), {l "),
     ),
+    "activations handed on as pre-activations": Wrong(
+        {"below"},
+        "off by",
+        change(GENERATOR, "backpropagate(delta, W, z, kinds) → backpropagate(delta, W, A, kinds)"),
+    ),
+    "weights and pre-activations exchanged": Wrong(
+        {"last", "below"},
+        "raised",
+        change(GENERATOR, "backpropagate(delta, W, z, kinds) → backpropagate(delta, z, W, kinds)"),
+    ),
     "last layer only": Wrong(
         {"below"},
         "is missing",

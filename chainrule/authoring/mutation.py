@@ -15,7 +15,7 @@ import re
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property, partial
 from itertools import chain
@@ -31,7 +31,7 @@ from chainrule.authoring.answers import Exercise, Problem, problems
 from chainrule.authoring.mutants import Mutant, mutants
 from chainrule.authoring.rehearse import Rehearsal, code_cells
 from chainrule.course import CourseFolder
-from chainrule.lesson.results import Result
+from chainrule.lesson.results import CheckResult, Result
 from chainrule.modules import imported
 
 CPU_SECONDS = 60  # of one mutant and all the items that judge it
@@ -106,6 +106,8 @@ class Mutation:
         self.items = tuple(item for item in self.rehearsal.sources if item in checks)
         self.released = code_cells(course.folder("release", ".", assignment) / f"{notebook}.ipynb")
         self.kept = kept / f"{assignment}-{notebook}.jsonl"
+        # item and name of the checks that the reference itself fails here, because they need a training run
+        self.unjudged: set[tuple[str, str]] = set()
 
     @cached_property
     def key(self) -> str:
@@ -147,6 +149,12 @@ class Mutation:
                     yield known[name]
                 else:
                     waiting.append((name, cell, mutant, dependent[cell]))
+        judged = {item for _, cell, _, others in waiting for item in (*self.cells[cell], *others)}
+        whole = partial(self._reference, [item for item in self.items if item in judged], folder)
+        for found in dict(in_processes({"": whole}, 1)).values():
+            if isinstance(found, str):
+                raise RuntimeError(f"{self.name}: the reference itself cannot be judged: {found}")
+            self.unjudged = {*found}
         work = {
             name: partial(self._judge, cell, mutant, others, folder) for name, cell, mutant, others in waiting
         }
@@ -194,8 +202,8 @@ class Mutation:
         """Items of other cells that lose points if the cell is empty."""
         others = [item for item in self.items if item not in self.cells[cell]]
         empty = partial(self._results, others, {cell: ""}, folder)
-        ((_, results),) = in_processes({cell: lambda: points_lost(empty())}, 1)
-        return tuple(others) if isinstance(results, str) else tuple(item for item in others if results[item])
+        ((_, lost),) = in_processes({cell: lambda: points_lost(failed(empty()))}, 1)
+        return tuple(item for item in others if isinstance(lost, str) or lost.get(item))
 
     def _results(
         self, items: Iterable[str], changed: Mapping[str, str], folder: Path, released: bool = False
@@ -203,6 +211,15 @@ class Mutation:
         torch.manual_seed(0)
         judges = {item: self.released[item] for item in items} if released else None
         return self.rehearsal.results(items, changed, folder, judges=judges)
+
+    def _reference(self, items: Sequence[str], folder: Path) -> list[tuple[str, str]]:
+        """Item and name of the checks that the reference fails, visible ones among them."""
+        every = self._results(items, {}, folder), self._results(items, {}, folder, released=True)
+        return [(item, check.name) for results in every for item, check in failed(results)]
+
+    def _failed(self, results: Mapping[str, Result]) -> list[tuple[str, CheckResult]]:
+        """Items and the checks that failed there, but not on the reference."""
+        return [(item, check) for item, check in failed(results) if (item, check.name) not in self.unjudged]
 
     def _judge(self, cell: str, mutant: Mutant, others: tuple[str, ...], folder: Path) -> dict[str, Any]:
         """What the checks say, as attributes of `Outcome`."""
@@ -212,14 +229,14 @@ class Mutation:
                 Path(place, entry.name).symlink_to(entry)
             results = self._results([*own, *others], changed, Path(place))
             seen = self._results(own, changed, Path(place), released=True)
-        lost = points_lost(results)
-        failed = [check for result in results.values() for check in result.checks if not check.passed]
+        missed = self._failed(results)
+        lost = points_lost(missed)
         return {
-            "own": round(sum(lost[item] for item in own), 6),
-            "others": {item: lost[item] for item in others if lost[item]},
-            "said": [f"{check.name}: {check.message}" for check in failed if check.points],
-            "noticed": any(not check.passed for result in seen.values() for check in result.checks),
-            "crashed": any(check.internal_error for check in failed),
+            "own": round(sum(lost.get(item, 0.0) for item in own), 6),
+            "others": {item: lost[item] for item in others if lost.get(item)},
+            "said": [f"{check.name}: {check.message}" for _, check in missed if check.points],
+            "noticed": bool(self._failed(seen)),
+            "crashed": any(check.internal_error for _, check in missed),
             "same": not any(lost.values()) and self._gives_the_same(cell, mutant),
         }
 
@@ -269,12 +286,17 @@ def judged_by(notebook: Path, exercises: Iterable[Exercise]) -> dict[str, tuple[
     return found
 
 
-def points_lost(results: Mapping[str, Result]) -> dict[str, float]:
-    """By item, the points of the checks that failed."""
-    return {
-        item: round(sum(check.points for check in result.checks if not check.passed), 6)
-        for item, result in results.items()
-    }
+def failed(results: Mapping[str, Result]) -> list[tuple[str, CheckResult]]:
+    """Items and the checks that failed there."""
+    return [(item, check) for item, result in results.items() for check in result.checks if not check.passed]
+
+
+def points_lost(missed: Iterable[tuple[str, CheckResult]]) -> dict[str, float]:
+    """By item, the points of these checks."""
+    lost: dict[str, float] = {}
+    for item, check in missed:
+        lost[item] = round(lost.get(item, 0.0) + check.points, 6)
+    return lost
 
 
 def in_processes(work: Mapping[str, Callable[[], Any]], jobs: int) -> Iterator[tuple[str, Any]]:

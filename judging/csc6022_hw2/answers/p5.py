@@ -582,7 +582,7 @@ WRONG_GENERATOR = {
         change(GENERATOR, "backpropagate(delta, W, z, kinds) → backpropagate(delta, W, A, kinds)"),
     ),
     "weights and pre-activations exchanged": Wrong(
-        {"last", "below"},
+        {"by hand", "last", "below"},
         "raised",
         change(GENERATOR, "backpropagate(delta, W, z, kinds) → backpropagate(delta, z, W, kinds)"),
     ),

@@ -123,6 +123,8 @@ class Problem:
             points that a wrong answer may fail unsaid.
         exercises: the cells that students write.
         mixes: whether right answers to all exercises go together in one notebook, in any styles.
+        beside: sources, by grade_id, of cells that stand beside answers of other styles: the reference's own needs more
+            than it asks for, such as entries of a history.
         equivalent: mutants that no check can tell from the reference, by cell: the reason for each change,
             which is written as `Mutant.change` is; "…" in it stands for any text.
     """
@@ -132,6 +134,7 @@ class Problem:
     checks: Mapping[str, tuple[str, ...]]
     exercises: tuple[Exercise, ...] = field(repr=False)
     mixes: bool = True
+    beside: Mapping[str, str] = field(default_factory=dict, repr=False)
     equivalent: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 

@@ -33,7 +33,8 @@ def mixture(
     ]
     if not all(problem.mixes for problem in problems):
         exercises = [draw.choice(exercises)]
-    names, sources = list[str](), dict[str, str]()
+    names = list[str]()
+    sources = {name: source for problem in problems for name, source in problem.beside.items()}
     for exercise in exercises:
         answer = draw.choice(fitting(exercise))
         if not sources.keys() & answer.cells.keys():

@@ -1288,6 +1288,7 @@ mlp_history, cnn_history = saved["mlp_history"], saved["cnn_history"]
 
 PROBLEM = Problem(
     notebook="assignment2",
+    beside={"q3_3-table": TABLE_COMPUTED},
     given=("q3_0-imports",),
     checks=CHECKS,
     exercises=(

@@ -49,9 +49,9 @@ def _exported(room: MarkingRoom, state: State, numbers: dict[int, int]) -> dict[
     if state.is_ours:
         own = "" if mark.own_points is None else f"{mark.own_points:g}"
         rows = " ".join(str(numbers[row]) for row in mark.rows if row in numbers)
-        shown |= {"rows": rows, "points": own, "comment": mark.comment, "marker": mark.marker}
+        shown |= {"rows": rows, "points": own, "comment": state.comment, "marker": mark.marker}
     elif not state.waits:
-        shown |= {"points": f"{state.recorded.score:g}", "comment": state.recorded.comment or ""}
+        shown |= {"points": f"{state.recorded.score:g}", "comment": state.comment}
     return shown
 
 
@@ -158,11 +158,15 @@ def _take(
     """Save one row of the file, if nothing has changed since the export."""
     alias, mark = room.alias(state.student), state.mark
     rubric = read_rubric(connection, room, item)
-    same = (mark.rows, mark.own_points, mark.comment) == (draft.rows, draft.own_points, draft.comment.strip())
+    same = (mark.rows, mark.own_points, state.comment) == (
+        draft.rows,
+        draft.own_points,
+        draft.comment.strip(),
+    )
     if (state.is_ours and same) or (
         not state.waits
         and not state.is_ours
-        and (state.recorded.score, state.recorded.comment or "") == (draft.own_points, draft.comment)
+        and (state.recorded.score, state.comment) == (draft.own_points, draft.comment)
     ):
         result.same.append(alias)
         return

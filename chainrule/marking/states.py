@@ -56,6 +56,11 @@ class State:
         return mark.points is not None and mark.points == self.recorded.score and self.is_current
 
     @property
+    def comment(self) -> str:
+        """The comment that students get; formgrader may have changed it. Of a mark for an earlier answer, that one's."""
+        return self.mark.comment if self.waits else self.recorded.comment or ""
+
+    @property
     def is_current(self) -> bool:
         return self.mark.answer == self.fingerprint
 

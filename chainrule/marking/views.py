@@ -101,7 +101,7 @@ def offer(
     """
     rubric = read_rubric(connection, room, item)
     mark, recorded = state.mark, state.recorded
-    ticked, own, comment, note = mark.rows, mark.own_points, mark.comment, ""
+    ticked, own, comment, note = mark.rows, mark.own_points, state.comment, ""
     equal = [
         other
         for other in states.values()
@@ -110,7 +110,9 @@ def offer(
     if not state.waits:
         note = f"Marked by {mark.marker}." if state.is_ours else "Marked in formgrader."
         if not state.is_ours:
-            ticked, own, comment = (), recorded.score, recorded.comment or ""
+            ticked, own = (), recorded.score
+        elif comment != mark.comment:
+            note += " Its comment was changed in formgrader."
     elif mark.rows or mark.points is not None or mark.comment:
         given = "" if mark.points is None else f" It was given {mark.points:g}."
         if not state.is_current:

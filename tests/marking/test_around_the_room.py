@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from marking_class import ESSAYS, NOTEBOOK, SOFTMAX, VARIANCE, copied, hand_in, in_formgrader, in_gradebook
 from nbgrader.api import Gradebook
+from sqlalchemy import inspect
 
 from chainrule.course import CourseFolder
 from chainrule.marking import second_look
@@ -265,3 +266,32 @@ def test_the_start_page_compares_markers_and_goes_on_where_one_was(room: Marking
         assert shares_of(connection, ESSAYS)["new"].students == ("ada",)
         with pytest.raises(MarkingError, match="no student nobody"):
             give(connection, room, "new", [], ["nobody"])
+
+
+# ---- formgrader, ungraded courses --------------------------------------------------------------------------------
+
+
+def test_a_comment_changed_in_formgrader_is_shown_and_not_overwritten(room: MarkingRoom) -> None:
+    mark(room, "ada", Draft((1,), comment="first"))
+    with Gradebook(room.folder.directory.db_url) as gradebook:
+        gradebook.find_comment(VARIANCE, NOTEBOOK, ESSAYS, "ada").manual_comment = "of the professor"
+        gradebook.db.commit()
+    item = room.item(NOTEBOOK, VARIANCE)
+    with room.database.transaction() as connection:
+        states = room.states(connection, item)
+        shown = offer(connection, room, item, states["ada"], states)
+    assert (shown["ticked"], shown["comment"]) == ([1], "of the professor")
+    assert "changed in formgrader" in shown["note"]
+    (line,) = (row for row in exported(room) if row["id"] == room.alias("ada"))
+    assert line["comment"] == "of the professor"
+
+
+def test_a_course_without_a_graded_hand_in_says_so_and_leaves_the_gradebook_to_nbgrader(
+    small_class: Path, tmp_path: Path
+) -> None:
+    folder = copied(small_class, tmp_path / "course")
+    (folder.root / "gradebook.db").unlink()
+    with pytest.raises(MarkingError, match="nothing was graded yet"):
+        MarkingRoom(folder, ESSAYS)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        assert inspect(gradebook.engine).has_table("alembic_version")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -16,6 +17,7 @@ from chainrule.marking.states import Draft, Marker, Seen, State
 from chainrule.marks.sheet import escape_formula
 
 COLUMNS = ["item", "id", "answer", "rows", "points", "comment", "marker", "version", "text"]
+MAX_FIELD = 20_000_000  # characters of an answer
 HELP = "rows: the numbers of the ticked rows, such as 1 3. points: only a number of your own, else empty."
 
 
@@ -96,7 +98,7 @@ def import_csv(
     states = room.states(connection, item)
     students = {room.alias(student): student for student in states}
     result = Imported()
-    for line in reader:
+    for line in _lines(reader):
         alias = (line["id"] or "").strip()
         if alias.startswith(("#", "'#")) or not alias:
             continue
@@ -112,6 +114,17 @@ def import_csv(
         except MarkingError as error:
             result.refused.append(f"{alias}: {error}")
     return result
+
+
+def _lines(reader: csv.DictReader[str]) -> Iterator[dict[str, str | None]]:
+    """The file's rows, whose answers may be long."""
+    before = csv.field_size_limit(MAX_FIELD)
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise MarkingError(f"line {reader.line_num} of the file is no CSV: {error}") from None
+    finally:
+        csv.field_size_limit(before)
 
 
 def _delimiter(text: str) -> str:

@@ -57,7 +57,7 @@ class State:
 
     @property
     def comment(self) -> str:
-        """The comment that students get; formgrader may have changed it. Of a mark for an earlier answer, that one's."""
+        """The one that students get, which formgrader may have changed; while the answer waits, the earlier mark's."""
         return self.mark.comment if self.waits else self.recorded.comment or ""
 
     @property

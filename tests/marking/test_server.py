@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -154,3 +155,11 @@ def test_a_request_that_makes_no_sense_gets_a_sentence(server: Server) -> None:
         assert "Traceback" not in reply.text
     for path in ("name", f"a/{ESSAYS}/shares"):
         assert client.session.post(f"{server.url}/marking/{path}", data="[1").status_code == 400
+
+
+def test_an_assignment_that_nobody_has_graded_says_so(server: Server) -> None:
+    client = Client(server, "early", marker="ann")
+    shutil.copytree(server.root / "source" / ESSAYS, server.root / "source" / "later")
+    page = client.session.get(f"{server.url}/marking/a/later").text
+    assert "Run <code>chainrule grade later</code> first" in page
+    assert "chainrule grade" not in client.session.get(f"{server.url}/marking/a/{ESSAYS}").text

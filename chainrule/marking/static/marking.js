@@ -155,7 +155,8 @@ function finish(reply) {
   at("difference-box").hidden = true;
   at("note").textContent = held.length
     ? `${reply.progress.waiting} waiting, held by ${held.join(", ")}.`
-    : second ? "No answer wants a second look." : "Nothing waits here: done.";
+    : second ? "No answer wants a second look."
+      : reply.progress.total ? "Nothing waits here: done." : "No graded hand-in has an answer to this item.";
   at("position").textContent = "";
   at("results").textContent = "";
   render();

@@ -25,6 +25,7 @@ from chainrule.marking.rubric import Delimiters, MarkScheme, read_scheme, scheme
 from chainrule.metadata import cell_name, is_added
 
 NEAR = 0.6  # share of word triples that near answers have in common
+COMPARED = 2_000  # words and blanks of an answer
 AROUND = 12, 4  # cells before and after an answer that are shown with it
 
 
@@ -311,8 +312,13 @@ def are_near(one: frozenset[tuple[str, ...]], other: frozenset[tuple[str, ...]])
 
 
 def difference(before: str, now: str) -> Iterator[tuple[str, str]]:
-    """What differs between two texts, word by word: ("same" | "gone" | "new", words)."""
+    """What differs between two texts, word by word: ("same" | "gone" | "new", words).
+
+    There is nothing for texts of more than `COMPARED` words and blanks, which would take seconds.
+    """
     old, new = (re.findall(r"\s+|\\?\w+|[^\w\s]", text) for text in (before, now))
+    if max(len(old), len(new)) > COMPARED:
+        return
     for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind == "equal":
             yield "same", "".join(old[a:b])

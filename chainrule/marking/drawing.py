@@ -116,6 +116,7 @@ class Drawings:
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[str, Future[list[str]]] = {}
         self._ahead: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def drawn(self, drawing: Drawing) -> list[str]:
         """The HTML, from what was kept if it is there."""
@@ -123,17 +124,27 @@ class Drawings:
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        future = self._running.get(key) or self._begin(drawing)
-        try:
-            return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), SECONDS)
-        except Exception as error:  # the marker must see the answer all the same
-            LOG.warning("an answer is shown as text, because drawing it failed: %r", error)
-            if isinstance(error, TimeoutError | BrokenProcessPool):
-                self.close()
-            self._running.pop(key, None)
-            pieces = as_text(drawing)
-            self._keep(key, pieces)
-            return pieces
+        for attempt in range(2):
+            future = self._running.get(key) or self._begin(drawing)
+            try:
+                return await asyncio.wait_for(asyncio.shield(asyncio.wrap_future(future)), SECONDS)
+            except (
+                Exception,
+                asyncio.CancelledError,
+            ) as error:  # the marker must see the answer all the same
+                ended = isinstance(error, BrokenProcessPool) or future.cancelled()
+                if isinstance(error, asyncio.CancelledError) and not ended:
+                    raise  # nobody waits for it any longer
+                self._running.pop(key, None)
+                if ended and not attempt and not self._closed:
+                    continue  # the process was ended because of another drawing
+                LOG.warning("an answer is shown as text, because drawing it failed: %r", error)
+                if ended or isinstance(error, TimeoutError):
+                    self._end_process()
+                break
+        pieces = as_text(drawing)
+        self._keep(key, pieces)
+        return pieces
 
     def _begin(self, drawing: Drawing) -> Future[list[str]]:
         """Let it be drawn, and kept even if nobody waits for it any longer."""
@@ -185,7 +196,12 @@ class Drawings:
         self._submit(Drawing(texts=("$x$",)))
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """Draw nothing more."""
+        self._closed = True
+        self._end_process()
+
+    def _end_process(self) -> None:
+        """End the process, whatever it does; the next drawing starts another."""
         pool, self._pool = self._pool, None
         if pool:
             for process in list((pool._processes or {}).values()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
@@ -16,6 +17,7 @@ from chainrule.marking.states import Draft, Marker, Seen, State
 from chainrule.marks.sheet import escape_formula
 
 COLUMNS = ["item", "id", "answer", "rows", "points", "comment", "marker", "version", "text"]
+MAX_FIELD = 20_000_000  # characters of an answer
 HELP = "rows: the numbers of the ticked rows, such as 1 3. points: only a number of your own, else empty."
 
 
@@ -49,9 +51,9 @@ def _exported(room: MarkingRoom, state: State, numbers: dict[int, int]) -> dict[
     if state.is_ours:
         own = "" if mark.own_points is None else f"{mark.own_points:g}"
         rows = " ".join(str(numbers[row]) for row in mark.rows if row in numbers)
-        shown |= {"rows": rows, "points": own, "comment": mark.comment, "marker": mark.marker}
+        shown |= {"rows": rows, "points": own, "comment": state.comment, "marker": mark.marker}
     elif not state.waits:
-        shown |= {"points": f"{state.recorded.score:g}", "comment": state.recorded.comment or ""}
+        shown |= {"points": f"{state.recorded.score:g}", "comment": state.comment}
     return shown
 
 
@@ -96,7 +98,7 @@ def import_csv(
     states = room.states(connection, item)
     students = {room.alias(student): student for student in states}
     result = Imported()
-    for line in reader:
+    for line in _lines(reader):
         alias = (line["id"] or "").strip()
         if alias.startswith(("#", "'#")) or not alias:
             continue
@@ -112,6 +114,17 @@ def import_csv(
         except MarkingError as error:
             result.refused.append(f"{alias}: {error}")
     return result
+
+
+def _lines(reader: csv.DictReader[str]) -> Iterator[dict[str, str | None]]:
+    """The file's rows, whose answers may be long."""
+    before = csv.field_size_limit(MAX_FIELD)
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise MarkingError(f"line {reader.line_num} of the file is no CSV: {error}") from None
+    finally:
+        csv.field_size_limit(before)
 
 
 def _delimiter(text: str) -> str:
@@ -158,11 +171,15 @@ def _take(
     """Save one row of the file, if nothing has changed since the export."""
     alias, mark = room.alias(state.student), state.mark
     rubric = read_rubric(connection, room, item)
-    same = (mark.rows, mark.own_points, mark.comment) == (draft.rows, draft.own_points, draft.comment.strip())
+    same = (mark.rows, mark.own_points, state.comment) == (
+        draft.rows,
+        draft.own_points,
+        draft.comment.strip(),
+    )
     if (state.is_ours and same) or (
         not state.waits
         and not state.is_ours
-        and (state.recorded.score, state.recorded.comment or "") == (draft.own_points, draft.comment)
+        and (state.recorded.score, state.comment) == (draft.own_points, draft.comment)
     ):
         result.same.append(alias)
         return

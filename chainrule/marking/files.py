@@ -49,8 +49,11 @@ def import_files(
         item = item_of(path, room)
         if item is None:
             raise MarkingError(f"{path} is no export of an item of {assignment}: export it first")
-        with room.database.transaction(WAIT) as connection:
+        try:
             text = path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError:
+            raise MarkingError(f"{path} is not in UTF-8: save it as CSV UTF-8") from None
+        with room.database.transaction(WAIT) as connection:
             taken = import_csv(connection, room, item, text, Marker(marker, str(path)), overwrite=overwrite)
         yield from (f"{item.name}: {line}" for line in taken.lines())
 

@@ -64,8 +64,8 @@ class MarkingRoom:
         return str(found)
 
     def alias(self, student: str) -> str:
-        """The student's anonymous id in this assignment."""
-        return hashlib.sha256(f"{self.secret}/{self.assignment}/{student}".encode()).hexdigest()[:10]
+        """The student's anonymous id in this assignment; never one that a spreadsheet reads as a number, as 123e45."""
+        return "s" + hashlib.sha256(f"{self.secret}/{self.assignment}/{student}".encode()).hexdigest()[:10]
 
     def student(self, alias: str) -> str:
         """The student of an anonymous id.
@@ -243,6 +243,8 @@ class MarkingRoom:
         rubric = read_rubric(connection, self, item)
         self._require_unchanged(state, seen, rubric, marker)
         points = points_of(draft, rubric, item) if draft.judged else None
+        if state.is_ours and _same(state, draft) and draft.flagged != state.mark.flagged:
+            return self.record(connection, item, state, draft, None, marker, seen.token)  # still its marker's
         if points is None and not draft.flagged:
             raise MarkingError("nothing is ticked: press 0 for no points")
         return self.record(
@@ -256,9 +258,11 @@ class MarkingRoom:
         if model is None or not model.is_ours:
             raise MarkingError("mark this answer first")
         draft = Draft(model.mark.rows, model.mark.own_points, model.mark.comment)
+        mine = self.shared_students(connection, marker.name)
         done = []
         for state in states.values():
             free = state.waits and not state.held_by_other(marker.tab, self.clock())
+            free = free and (mine is None or state.student in mine)
             if free and not state.mark.flagged and state.answer.normal == model.answer.normal:
                 self.record(connection, item, state, draft, model.mark.points, marker, "", action="equal")
                 done.append(state.student)
@@ -274,8 +278,7 @@ class MarkingRoom:
 
     def _require_unchanged(self, state: State, seen: Seen, rubric: Rubric, marker: Marker) -> None:
         mark = state.mark
-        if state.fingerprint != seen.answer:
-            raise ConflictError("the student's work was graded again, and this answer is another one now")
+        require_same(state, seen.answer)
         if mark.revision != seen.revision:
             told = "took the mark back" if mark.points is None else f"gave {mark.points:g}"
             raise ConflictError(f"{mark.marker} {told} meanwhile: look at the answer again")
@@ -284,8 +287,7 @@ class MarkingRoom:
         if (state.recorded.score, state.recorded.comment or "") != (seen.score, seen.comment):
             score = "no score" if state.recorded.score is None else f"{state.recorded.score:g}"
             raise ConflictError(f"somebody changed this mark in formgrader: it has {score} there now")
-        if rubric.version != seen.rubric:
-            raise ConflictError("the rubric has changed: look at the rows again")
+        require_same(state, seen.answer, rubric, seen.rubric)
 
     def record(
         self,
@@ -307,8 +309,8 @@ class MarkingRoom:
             rows=before.rows if flagged_only else draft.rows,
             own_points=before.own_points if flagged_only else draft.own_points,
             points=before.points if flagged_only else points,
-            comment=before.comment if flagged_only else draft.comment.strip()[:MAX_COMMENT],
-            marker=marker.name,
+            comment=before.comment if flagged_only else draft.comment.strip(),
+            marker=before.marker if flagged_only and before.points is not None else marker.name,
             marked_at=before.marked_at if flagged_only else now,
             seconds=before.seconds + min(max(draft.seconds, 0.0), LONGEST),
             flagged=draft.flagged,
@@ -383,10 +385,18 @@ class MarkingRoom:
             seconds=state.mark.seconds,
             revision=state.mark.revision + 1,
         )
-        if entry["score_before"] is None:
+        score = entry["score_before"]
+        if score is None:
             mark = replace(mark, points=None)
+        elif mark.points == score and mark.own_points is None:  # rows may have been changed meanwhile
+            rubric = read_rubric(connection, self, item).rows
+            rows = tuple(row for row in mark.rows if row in rubric)
+            score = sum_of(rubric[row] for row in rows)
+            if score > item.maximum:
+                raise MarkingError(f"the rubric was changed since: your mark before would be {score:g} now")
+            mark = replace(mark, rows=rows, points=score)
         self._put(connection, item, student, as_row(mark))
-        write_score(connection, state.recorded, entry["score_before"], entry["comment_before"])
+        write_score(connection, state.recorded, score, entry["comment_before"])
         self.note(connection, item, state, mark, marker.name, "undo")
         return str(student)
 
@@ -398,12 +408,31 @@ class MarkingRoom:
         return [dict(row) for row in rows.mappings()]
 
 
+def require_same(state: State, answer: str, rubric: Rubric | None = None, version: str = "") -> None:
+    """Raise a ConflictError if it is another answer now, or another rubric."""
+    if state.fingerprint != answer:
+        raise ConflictError("the student's work was graded again, and this answer is another one now")
+    if rubric and rubric.version != version:
+        raise ConflictError("the rubric has changed: look at the rows again")
+
+
+def _same(state: State, draft: Draft) -> bool:
+    """Whether a draft says what the mark says, flags aside."""
+    mine = state.mark
+    rows, own, comment = set(draft.rows), draft.own_points, draft.comment.strip()
+    return (rows, own, comment) == (set(mine.rows), mine.own_points, state.comment)
+
+
 def points_of(draft: Draft, rubric: Rubric, item: Item) -> float | None:
     """The points of a draft: the marker's own number, else the sum of the ticked rows; None if nothing is ticked.
 
     Raises:
-        MarkingError: they are not possible.
+        MarkingError: they are not possible, or the comment is too long.
     """
+    if len(draft.comment.strip()) > MAX_COMMENT:
+        raise MarkingError(
+            f"the comment has {len(draft.comment.strip())} characters: write at most {MAX_COMMENT}"
+        )
     if draft.own_points is None and not draft.rows:
         return None
     if draft.own_points is not None:

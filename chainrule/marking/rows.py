@@ -14,7 +14,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from chainrule.marking.answers import Item
 from chainrule.marking.errors import ConflictError, MarkingError
 from chainrule.marking.gradebook import write_score
-from chainrule.marking.rubric import DECIMALS, Row, scheme_cell, sum_of, with_rows
+from chainrule.marking.rubric import DECIMALS, Delimiters, Row, scheme_cell, sum_of, with_rows
 from chainrule.marking.states import Mark, Marker, State, as_row
 from chainrule.marking.tables import MARKS, ROWS
 from chainrule.marks.sheet import write_atomically
@@ -134,7 +134,7 @@ def preview(connection: Connection, room: MarkingRoom, item: Item, change: RowCh
         MarkingError: the change is not possible.
     """
     rubric = read_rubric(connection, room, item)
-    _require_possible(change, rubric, item)
+    _require_possible(change, rubric, item, room.work.delimiters)
     after = changed_rows(rubric, change)
     changes, own, elsewhere = {}, 0, 0
     for student, state in room.states(connection, item).items():
@@ -221,14 +221,19 @@ def changed_rows(rubric: Rubric, change: RowChange) -> dict[int, Row]:
     return rows
 
 
-def _require_possible(change: RowChange, rubric: Rubric, item: Item) -> None:
+def _require_possible(change: RowChange, rubric: Rubric, item: Item, delimiters: Delimiters) -> None:
     if change.id is not None and change.id not in rubric.rows:
         raise MarkingError(f"the rubric has no row {change.id}")
     if change.removed:
+        if change.id is None:
+            raise MarkingError("choose the row that is to be removed")
         return
     text = change.text.strip()
-    if not text or "\n" in text or "|" in text or len(text) > MAX_TEXT:
+    as_before = change.id is not None and text == rubric.rows[change.id].text
+    if not as_before and (not text or "\n" in text or "|" in text or len(text) > MAX_TEXT):
         raise MarkingError("write in one line what the points are for, without the character |")
+    if delimiters.begin in text or delimiters.end in text:
+        raise MarkingError("this line would begin or end a mark scheme: write another text")
     if not -item.maximum <= change.points <= item.maximum:
         raise MarkingError(f"a row of this item has from {-item.maximum:g} to {item.maximum:g} points")
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from chainrule.marking.answers import Item
 from chainrule.marking.errors import ConflictError, MarkingError
-from chainrule.marking.room import MarkingRoom, points_of, valid
+from chainrule.marking.room import MarkingRoom, points_of, require_same, valid
 from chainrule.marking.rows import read_rubric
 from chainrule.marking.states import Draft, Mark, Marker, State
 from chainrule.marking.tables import SECOND_MARKS
@@ -67,18 +67,28 @@ def next_look(connection: Connection, room: MarkingRoom, item: Item, marker: Mar
 
 
 def save_look(
-    connection: Connection, room: MarkingRoom, item: Item, student: str, draft: Draft, marker: Marker
+    connection: Connection,
+    room: MarkingRoom,
+    item: Item,
+    student: str,
+    draft: Draft,
+    marker: Marker,
+    answer: str,
+    version: str,
 ) -> Comparison:
     """Keep a second mark beside the first one, which stays.
 
+    Args:
+        answer, version: the fingerprint of the answer that the marker has seen, and the version of the rubric.
     Raises:
         MarkingError: the points are not possible.
-        ConflictError: the first mark is gone.
+        ConflictError: the first mark is gone, or the answer or the rubric has changed.
     """
     state = room.states(connection, item).get(student)
     if state is None or not state.is_ours:
         raise ConflictError("the first mark is gone: this answer is marked as any other")
     rubric = read_rubric(connection, room, item)
+    require_same(state, answer, rubric, version)
     points = points_of(draft, rubric, item)
     if points is None:
         raise MarkingError("nothing is ticked: press 0 for no points")

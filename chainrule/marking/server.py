@@ -172,9 +172,27 @@ class MarkingHandler(JupyterHandler):
             error = web.HTTPError(400, log_message=str(error).replace("%", "%%"))
         super()._handle_request_exception(error)
 
+    def asked(self) -> dict[str, Any]:
+        """What a request of our script says.
+
+        Raises:
+            MarkingError: it is no JSON object, or has a number that is none.
+        """
+        try:
+            body = json.loads(self.request.body or b"{}", parse_constant=_no_number)
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise MarkingError("the request is not JSON")
+        return body
+
     def found(self, assignment: str, notebook: str, name: str) -> tuple[MarkingRoom, Item]:
         room = self.rooms.room(assignment)
         return room, room.item(notebook, name)
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)
 
 
 class AssignmentsPage(MarkingHandler):
@@ -255,7 +273,7 @@ class ExportFile(MarkingHandler):
 
         data = await self.in_thread(look)
         self.set_header("Content-Type", "text/csv; charset=UTF-8")
-        file_name = re.sub(r"[^\w.-]", "_", name)
+        file_name = re.sub(r"[^\w.-]", "_", f"{notebook}-{name}", flags=re.ASCII)
         self.set_header("Content-Disposition", f'attachment; filename="{file_name}.csv"')
         self.finish(data)
 
@@ -266,7 +284,7 @@ class NameHandler(MarkingHandler):
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        name = " ".join(str(json.loads(self.request.body).get("name", "")).split())
+        name = " ".join(str(self.asked().get("name", "")).split())
         if not re.fullmatch(r"[\w .@'-]{1,60}", name):
             raise MarkingError("write your name in letters and digits, with at most 60 characters")
         self.set_signed_cookie(COOKIE, name, path=self.base_url, httponly=True, samesite="Strict")
@@ -279,18 +297,14 @@ class ShareHandler(MarkingHandler):
     @web.authenticated
     @authorized
     async def post(self, assignment: str) -> None:
-        body = json.loads(self.request.body)
+        body = self.asked()
+        marker = " ".join(str(body.get("marker", "")).split())  # as the marker's own page takes the name
+        items, students = (list(map(str, body.get(kind) or ())) for kind in ("items", "students"))
 
         def write() -> None:
             room = self.rooms.room(assignment)
             with room.database.transaction() as connection:
-                give(
-                    connection,
-                    room,
-                    str(body["marker"]),
-                    list(map(str, body["items"])),
-                    list(map(str, body["students"])),
-                )
+                give(connection, room, marker, items, students)
 
         await self.in_thread(write)
         self.finish({})
@@ -304,11 +318,7 @@ class ActionHandler(MarkingHandler):
     async def post(self, assignment: str, notebook: str, name: str, action: str) -> None:
         if len(self.request.body) > MAX_BODY:
             raise web.HTTPError(413)
-        try:
-            body = json.loads(self.request.body or b"{}")
-            assert isinstance(body, dict)
-        except (ValueError, AssertionError):
-            raise web.HTTPError(400, "the request is not JSON") from None
+        body = self.asked()
         if not self.marker_name:
             raise MarkingError("say who you are first, on the assignment's page")
         room, item = await self.in_thread(partial(self.found, assignment, notebook, name))
@@ -319,7 +329,9 @@ class ActionHandler(MarkingHandler):
             raise web.HTTPError(404)
         try:
             reply = await method()
-        except (KeyError, TypeError) as error:
+        except ChainruleError:
+            raise
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise MarkingError(f"the request lacks something: {error}") from None
         self.finish(reply)
 
@@ -358,7 +370,9 @@ class ActionHandler(MarkingHandler):
 
         def work(connection: Connection) -> dict[str, Any]:
             if self.body.get("second"):
-                found = second_look.save_look(connection, self.room, self.item, student, draft, self.marker)
+                found = second_look.save_look(
+                    connection, self.room, self.item, student, draft, self.marker, seen.answer, seen.rubric
+                )
                 return self._compared(found)
             mark = self.room.save(connection, self.item, student, draft, seen, self.marker)
             return {"saved": mark.points} | self._next(connection, after=student)
@@ -380,6 +394,8 @@ class ActionHandler(MarkingHandler):
         """Take back the marker's last mark and show its answer."""
 
         def work(connection: Connection) -> dict[str, Any]:
+            if self.body.get("second"):
+                raise MarkingError("a second look is not taken back here: leave it to take back a first mark")
             student = self.room.undo(connection, self.item, self.marker)
             return self._offer(connection, self.room.open(connection, self.item, self.marker, student))
 
@@ -423,7 +439,7 @@ class ActionHandler(MarkingHandler):
         raw = self.body["change"]
         change = RowChange(
             None if raw.get("id") is None else int(raw["id"]),
-            float(raw.get("points") or 0.0),
+            0.0 if raw.get("removed") else _points(raw.get("points")),
             str(raw.get("text", "")),
             bool(raw.get("removed")),
         )
@@ -549,6 +565,12 @@ class ActionHandler(MarkingHandler):
             ):
                 row["html"] = html
         return reply
+
+
+def _points(value: object) -> float:
+    if not isinstance(value, int | float):
+        raise MarkingError("write the row's points as a number, such as 0.5 or -0.1")
+    return float(value)
 
 
 class FileHandler(MarkingHandler):

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, select
 
 from chainrule.marking.answers import scheme_of
 from chainrule.marking.gradebook import recorded
-from chainrule.marking.rubric import Delimiters, Row, points_text
+from chainrule.marking.rubric import Delimiters, Row, points_text, sum_of
 from chainrule.marking.states import Mark, read_mark
 from chainrule.marking.tables import MARKS, ROWS
 
@@ -63,10 +63,10 @@ def _row(stored: Mapping[Any, Any], own: Sequence[Row]) -> Row:
 
 
 def rows_table(rows: Sequence[Row], mark: Mark) -> str:
-    """The rows as a Markdown table; empty if a number of the marker's own says more than the rows do."""
-    all_points = sum(row.points for row in rows if row.points > 0)
+    """The rows as a Markdown table; empty if a number of the marker's own is another one than their sum."""
+    all_points = sum_of(row for row in rows if row.points > 0)
     earns_all = mark.own_points is not None and mark.own_points >= all_points
-    if mark.own_points and not mark.rows and not earns_all:
+    if mark.own_points not in (None, sum_of(row for row in rows if row.id in mark.rows)) and not earns_all:
         return ""
     lines = []
     for row in rows:

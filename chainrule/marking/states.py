@@ -56,6 +56,11 @@ class State:
         return mark.points is not None and mark.points == self.recorded.score and self.is_current
 
     @property
+    def comment(self) -> str:
+        """The one that students get, which formgrader may have changed; while the answer waits, the earlier mark's."""
+        return self.mark.comment if self.waits else self.recorded.comment or ""
+
+    @property
     def is_current(self) -> bool:
         return self.mark.answer == self.fingerprint
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from nbgrader.api import Grade
 from sqlalchemy import (
     Boolean,
     Column,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     create_engine,
     event,
     insert,
+    inspect,
     select,
 )
 from sqlalchemy.engine import make_url
@@ -144,11 +146,14 @@ class Database:
         """Open it and make our tables, if they aren't there.
 
         Raises:
-            MarkingError: the tables are those of a later version of Chainrule.
+            MarkingError: nothing was graded, or the tables are those of a later version of Chainrule.
         """
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True)
         with self.transaction(wait=10.0) as connection:
+            # nbgrader notes its version only in a database without tables: ours must not be the first
+            if not inspect(connection).has_table(Grade.__tablename__):
+                raise MarkingError("nothing was graded yet: run `chainrule grade ASSIGNMENT` first")
             METADATA.create_all(connection)
             ANSWERS.create(connection, checkfirst=True)
             version = connection.scalar(select(SETTINGS.c.value).where(SETTINGS.c.name == "version"))

@@ -101,7 +101,7 @@ def offer(
     """
     rubric = read_rubric(connection, room, item)
     mark, recorded = state.mark, state.recorded
-    ticked, own, comment, note = mark.rows, mark.own_points, mark.comment, ""
+    ticked, own, comment, note = mark.rows, mark.own_points, state.comment, ""
     equal = [
         other
         for other in states.values()
@@ -110,7 +110,9 @@ def offer(
     if not state.waits:
         note = f"Marked by {mark.marker}." if state.is_ours else "Marked in formgrader."
         if not state.is_ours:
-            ticked, own, comment = (), recorded.score, recorded.comment or ""
+            ticked, own = (), recorded.score
+        elif comment != mark.comment:
+            note += " Its comment was changed in formgrader."
     elif mark.rows or mark.points is not None or mark.comment:
         given = "" if mark.points is None else f" It was given {mark.points:g}."
         if not state.is_current:
@@ -126,6 +128,7 @@ def offer(
     order = list(states)
     before = first_of(order, {student: each.answer for student, each in states.items()}, state.student)
     waiting = sum(each.waits for each in states.values())
+    mine = room.shared_students(connection, mark.claimed_by)
     return {
         "who": room.alias(state.student),
         "answer": state.answer.fingerprint,
@@ -139,7 +142,7 @@ def offer(
         "flagged": mark.flagged and not blind,
         "waits": state.waits or blind,
         "note": note,
-        "equal": sum(other.waits for other in equal),
+        "equal": sum(other.waits and (mine is None or other.student in mine) for other in equal),
         "difference": "".join(_marked_up(states[before].answer.text, state.answer.text)) if before else "",
         "position": f"{order.index(state.student) + 1} of {len(order)}",
         "progress": {"total": len(order), "waiting": waiting},
@@ -299,10 +302,23 @@ def where_to_go_on(connection: Connection, room: MarkingRoom, marker: str) -> It
     figures = overview(connection, room)
     given = {name for each in figures for name in each.given_to}
     mine = [each for each in figures if marker in each.given_to] if marker in given else figures
-    open_items = [each.item for each in mine if each.waiting]
+    students = room.shared_students(connection, marker)
+    open_items = [
+        each.item
+        for each in mine
+        if each.waiting
+        and (
+            students is None
+            or any(
+                state.waits and name in students for name, state in room.states(connection, each.item).items()
+            )
+        )
+    ]
     last = connection.execute(
         select(MARKS.c.notebook, MARKS.c.item)
-        .where(MARKS.c.assignment == room.assignment, MARKS.c.marker == marker)
+        .where(
+            MARKS.c.assignment == room.assignment, MARKS.c.marker == marker, MARKS.c.marked_at.is_not(None)
+        )
         .order_by(MARKS.c.marked_at.desc())
     ).first()
     if last:

@@ -85,3 +85,8 @@ def test_a_difference_names_the_words() -> None:
         ("new", "not "),
         ("same", "0"),
     ]
+
+
+def test_long_answers_are_not_compared_which_would_keep_all_markers_waiting() -> None:
+    assert dict(difference("one two", "one three"))["new"] == "three"
+    assert list(difference("a b " * 3000, "b a " * 3000)) == []

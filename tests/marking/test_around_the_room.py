@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 from marking_class import ESSAYS, NOTEBOOK, SOFTMAX, VARIANCE, copied, hand_in, in_formgrader, in_gradebook
 from nbgrader.api import Gradebook
+from sqlalchemy import Connection, inspect
 
 from chainrule.course import CourseFolder
-from chainrule.marking import second_look
+from chainrule.marking import exchange, second_look
 from chainrule.marking.errors import ConflictError, MarkingError
 from chainrule.marking.exchange import export_csv, import_csv
+from chainrule.marking.files import import_files
 from chainrule.marking.room import MarkingRoom
-from chainrule.marking.rows import RowChange, change_row, read_rubric
+from chainrule.marking.rows import RowChange, change_row, preview, read_rubric
 from chainrule.marking.shares import give, shares_of
 from chainrule.marking.states import Draft, Marker, Seen
 from chainrule.marking.views import offer, overview, where_to_go_on
@@ -44,6 +46,16 @@ def mark(room: MarkingRoom, student: str, draft: Draft, marker: Marker = ANN, it
         room.save(connection, where, student, draft, seen, marker)
 
 
+def look(
+    connection: Connection, room: MarkingRoom, student: str, draft: Draft, answer: str = ""
+) -> second_look.Comparison:
+    """A second look, of the answer and the rubric as they are unless another answer was seen."""
+    item = room.item(NOTEBOOK, VARIANCE)
+    answer = answer or room.states(connection, item)[student].fingerprint
+    version = read_rubric(connection, room, item).version
+    return second_look.save_look(connection, room, item, student, draft, BO, answer, version)
+
+
 def feedback(folder: CourseFolder, student: str) -> str:
     folder.succeed(folder.api.generate_feedback(ESSAYS, student, force=True), "feedback")
     page = folder.folder("feedback", student, ESSAYS) / f"{NOTEBOOK}.html"
@@ -64,7 +76,7 @@ def test_feedback_shows_what_earned_and_what_is_missing(room: MarkingRoom) -> No
     with room.database.transaction() as connection:
         change_row(connection, room, item, RowChange(None, -0.1, "no reason"), ANN, "0 answers")
     mark(room, "ada", Draft((1, 4), comment="Say **why**."))
-    mark(room, "bob", Draft(own_points=0.4, comment="BOBS COMMENT"))
+    mark(room, "bob", Draft((1, 2), own_points=0.4, comment="BOBS COMMENT"))
     mark(room, "cyd", Draft((1, 2, 3)))
     page = feedback(room.folder, "ada")
     assert marking_in(page) == [
@@ -216,7 +228,7 @@ def test_a_second_look_is_blind_and_the_difference_is_shown(
         assert state.student == "dee"
         shown = offer(connection, room, item, state, room.states(connection, item), blind=True)
         assert (shown["ticked"], shown["own"], shown["comment"], shown["flagged"]) == ([], None, "", False)
-        found = second_look.save_look(connection, room, item, "dee", Draft((1,)), BO)
+        found = look(connection, room, "dee", Draft((1,)))
     assert found.difference == pytest.approx(-0.3)
     assert in_gradebook(room.folder, "dee") == (0.5, "first")
     with room.database.transaction() as connection:
@@ -238,12 +250,12 @@ def test_a_settled_look_is_not_for_another_answer(room: MarkingRoom) -> None:
     item = room.item(NOTEBOOK, VARIANCE)
     mark(room, "dee", Draft((1,), flagged=True))
     with room.database.transaction() as connection:
-        second_look.save_look(connection, room, item, "dee", Draft((2,)), BO)
+        look(connection, room, "dee", Draft((2,)))
     hand_in(room.folder, "dee", {VARIANCE: "Another answer."})
     with pytest.raises(MarkingError, match="no second mark"), room.database.transaction() as connection:
         second_look.settle(connection, room, item, "dee", True, BO)
     with pytest.raises(ConflictError, match="first mark is gone"), room.database.transaction() as connection:
-        second_look.save_look(connection, room, item, "dee", Draft((2,)), BO)
+        look(connection, room, "dee", Draft((2,)))
 
 
 def test_the_start_page_compares_markers_and_goes_on_where_one_was(room: MarkingRoom) -> None:
@@ -260,8 +272,120 @@ def test_the_start_page_compares_markers_and_goes_on_where_one_was(room: Marking
         assert second.waiting == 2
         assert where_to_go_on(connection, room, "bo") == room.item(NOTEBOOK, SOFTMAX)
         assert where_to_go_on(connection, room, "new") == room.item(NOTEBOOK, VARIANCE)
-        give(connection, room, "new", [f"{NOTEBOOK}/{SOFTMAX}"], ["ada"])
+        give(connection, room, "new", [f"{NOTEBOOK}/{SOFTMAX}"], ["bob"])
         assert where_to_go_on(connection, room, "new") == room.item(NOTEBOOK, SOFTMAX)
-        assert shares_of(connection, ESSAYS)["new"].students == ("ada",)
+        assert shares_of(connection, ESSAYS)["new"].students == ("bob",)
         with pytest.raises(MarkingError, match="no student nobody"):
             give(connection, room, "new", [], ["nobody"])
+
+
+# ---- formgrader, ungraded courses --------------------------------------------------------------------------------
+
+
+def test_a_comment_changed_in_formgrader_is_shown_and_not_overwritten(room: MarkingRoom) -> None:
+    mark(room, "ada", Draft((1,), comment="first"))
+    with Gradebook(room.folder.directory.db_url) as gradebook:
+        gradebook.find_comment(VARIANCE, NOTEBOOK, ESSAYS, "ada").manual_comment = "of the professor"
+        gradebook.db.commit()
+    item = room.item(NOTEBOOK, VARIANCE)
+    with room.database.transaction() as connection:
+        states = room.states(connection, item)
+        shown = offer(connection, room, item, states["ada"], states)
+    assert (shown["ticked"], shown["comment"]) == ([1], "of the professor")
+    assert "changed in formgrader" in shown["note"]
+    (line,) = (row for row in exported(room) if row["id"] == room.alias("ada"))
+    assert line["comment"] == "of the professor"
+
+
+def test_a_course_without_a_graded_hand_in_says_so_and_leaves_the_gradebook_to_nbgrader(
+    small_class: Path, tmp_path: Path
+) -> None:
+    folder = copied(small_class, tmp_path / "course")
+    (folder.root / "gradebook.db").unlink()
+    with pytest.raises(MarkingError, match="nothing was graded yet"):
+        MarkingRoom(folder, ESSAYS)
+    with Gradebook(folder.directory.db_url) as gradebook:
+        assert inspect(gradebook.engine).has_table("alembic_version")
+
+
+def test_taking_back_gives_the_mark_before_as_the_rubric_is_now(room: MarkingRoom) -> None:
+    item = room.item(NOTEBOOK, VARIANCE)
+    mark(room, "ada", Draft((1,)))
+    mark(room, "ada", Draft((1, 2)))
+    with room.database.transaction() as connection:
+        change_row(connection, room, item, RowChange(1, 0.1, "the mean"), ANN, "1 answer, −0.1")
+        room.undo(connection, item, ANN)
+        assert room.states(connection, item)["ada"].mark.points == 0.1
+    assert in_gradebook(room.folder, "ada")[0] == 0.1
+
+
+def test_a_comment_is_never_cut(room: MarkingRoom) -> None:
+    with pytest.raises(MarkingError, match="10001 characters: write at most 10000"):
+        mark(room, "ada", Draft((1,), comment="x" * 10_001))
+    mark(room, "ada", Draft((1,), comment="<b>\"'" + "x" * 9_995))
+    assert in_gradebook(room.folder, "ada") == (0.2, "<b>\"'" + "x" * 9_995)
+
+
+def test_a_flag_leaves_the_mark_to_its_marker(room: MarkingRoom) -> None:
+    mark(room, "ada", Draft((1,), comment="c"))
+    for flagged in (True, False):
+        mark(room, "ada", Draft((1,), comment="c", flagged=flagged), BO)
+        with room.database.transaction() as connection:
+            state = room.states(connection, room.item(NOTEBOOK, VARIANCE))["ada"]
+        assert (state.mark.marker, state.mark.points, state.mark.flagged) == ("ann", 0.2, flagged)
+
+
+def test_a_second_look_is_of_the_answer_that_was_seen(room: MarkingRoom) -> None:
+    mark(room, "dee", Draft((1,), flagged=True))
+    hand_in(room.folder, "dee", {VARIANCE: "Another answer."})
+    mark(room, "dee", Draft((1,), flagged=True))
+    with pytest.raises(ConflictError, match="another one now"), room.database.transaction() as connection:
+        look(connection, room, "dee", Draft((2,)), answer="of before")
+
+
+def test_a_row_that_is_new_or_would_end_the_mark_scheme_is_refused(room: MarkingRoom) -> None:
+    item = room.item(NOTEBOOK, VARIANCE)
+    for change, says in (
+        (RowChange(None, removed=True), "choose the row"),
+        (RowChange(None, 0.1, "### END MARK SCHEME"), "begin or end a mark scheme"),
+    ):
+        with pytest.raises(MarkingError, match=says), room.database.transaction() as connection:
+            preview(connection, room, item, change)
+
+
+def test_a_marker_of_some_students_marks_and_goes_on_with_these_only(room: MarkingRoom) -> None:
+    item = room.item(NOTEBOOK, VARIANCE)
+    with room.database.transaction() as connection:
+        give(connection, room, "ann", [], ["ada", "bob"])
+    mark(room, "ada", Draft((1,)))  # bob's and cyd's are equal
+    mark(room, "bob", Draft((1,)))
+    with room.database.transaction() as connection:
+        states = room.states(connection, item)
+        state = room.open(connection, item, ANN, "bob")
+        assert offer(connection, room, item, state, states)["equal"] == 0
+        assert room.save_equal(connection, item, "bob", ANN) == []
+        assert where_to_go_on(connection, room, "ann") == room.item(NOTEBOOK, SOFTMAX)
+        assert where_to_go_on(connection, room, "new") == item
+
+
+def test_ids_are_no_numbers_to_a_spreadsheet(room: MarkingRoom) -> None:
+    assert not any(re.fullmatch(r"[\d.]+(e\d+)?", room.alias(str(number))) for number in range(2000))
+
+
+def test_a_file_with_a_long_answer_is_taken_and_a_damaged_one_is_told(
+    room: MarkingRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = exported(room)
+    (line,) = (row for row in rows if row["id"] == room.alias("ada"))
+    line |= {"rows": "1", "text": "x" * 200_000}
+    assert taken(room, rows)[0] == "1 taken, 0 as before, 0 not taken"
+    monkeypatch.setattr(exchange, "MAX_FIELD", 1000)
+    with pytest.raises(MarkingError, match="is no CSV: field larger"):
+        taken(room, rows)
+    path = room.folder.root / f"{NOTEBOOK}-{VARIANCE}.csv"
+    line |= {"text": "x" * 9000, "comment": "für"}
+    plain = line | {"comment": ""}
+    text = "\n".join(",".join(row) for row in (rows[0], plain.values(), plain.values(), line.values()))
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(MarkingError, match="not in UTF-8"):
+        list(import_files(room.folder, ESSAYS, [path], "bo"))

@@ -314,3 +314,52 @@ def look_for_barriers(chromium: Any, server: Server, scheme: str) -> None:
         assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], (scheme, address)
         assert marker.tab.evaluate("() => document.documentElement.scrollWidth") <= 900
     marker.context.close()
+
+
+def test_what_a_tired_marker_does_marks_nothing_unread(
+    chromium: Any, made_class: Path, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(made_class, tmp_path / "course"))
+    with served(root) as running:
+        marker = Marker(chromium, running, "ann", VARIANCE)
+        folder, room = CourseFolder(root), MarkingRoom(CourseFolder(root), ESSAYS)
+        who = marker.tab.evaluate("() => shown.who")
+        # a comment or a flag alone, kept while one looks elsewhere, is no mark of 0 points
+        marker.type("g")
+        marker.tab.fill("#comment", "Why?")
+        marker.type("Escape", "ArrowRight")
+        marker.wait(f"shown.who !== {who!r} && !busy")
+        marker.type("ArrowLeft")
+        marker.wait(f"shown.who === {who!r} && !busy")
+        assert marker.tab.input_value("#comment") == "Why?"
+        assert marker.text("#sum") == "–"
+        # after a click on a row, Enter saves; held down, it does not save what comes next
+        marker.tab.click("#rows button >> nth=0")
+        marker.tab.keyboard.down("Enter")
+        marker.wait(f"shown.who !== {who!r} && !busy")
+        second = marker.tab.evaluate("() => shown.who")
+        marker.tab.keyboard.down("1")
+        for key in ("1", "1", "Enter", "Enter"):
+            marker.tab.keyboard.down(key)  # down again without up: a repeated key
+        assert marker.tab.evaluate("() => draft.ticked") == [1]
+        marker.tab.wait_for_timeout(300)
+        assert marker.tab.evaluate("() => shown.who") == second
+        assert in_gradebook(folder, room.student(who))[0] == 0.2
+        assert in_gradebook(folder, room.student(second))[0] is None
+        # what is no number changes no row
+        marker.tab.evaluate("() => { at('rubric-box').open = true; }")
+        marker.tab.select_option("#row-id", "1")
+        marker.tab.fill("#row-points", "0.1.2")
+        marker.tab.click("#row-form button >> nth=0")
+        marker.wait("said.textContent !== ''")
+        assert "as a number" in marker.text("#said")
+        # a file that a spreadsheet has not written as UTF-8 is told
+        marker.tab.evaluate(
+            "() => { document.querySelector('#import-form').closest('details').open = true; }"
+        )
+        file = {"name": "a.csv", "mimeType": "text/csv", "buffer": "item,für".encode("latin-1")}
+        marker.tab.set_input_files("#import-file", [file])
+        marker.tab.click("#import-form button")
+        marker.wait("said.textContent.includes('UTF-8')")
+        room.database.close()
+        marker.context.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -137,3 +138,28 @@ def test_a_locked_gradebook_is_told_and_the_same_save_succeeds_later(server: Ser
     again = client.save(shown, [1], token="another")
     assert again.status_code == 409
     assert "ann gave 0.5 meanwhile" in again.json()["error"]
+
+
+def test_a_request_that_makes_no_sense_gets_a_sentence(server: Server) -> None:
+    client = Client(server, "odd", marker="ann")
+    who = MarkingRoom(CourseFolder(server.root), ESSAYS).alias("dee")
+    for action, body in (
+        ("save", {"who": who, "ticked": ["x"]}),
+        ("save", {"who": who, "ticked": [1], "seconds": float("nan")}),
+        ("row", {"change": {"id": 1, "points": None, "text": "as typed: 0.1.2"}}),
+        ("open", {"who": who, "step": "x"}),
+        ("undo", {"second": True}),
+    ):
+        reply = client.ask(action, **body)
+        assert reply.status_code == 400, action
+        assert "Traceback" not in reply.text
+    for path in ("name", f"a/{ESSAYS}/shares"):
+        assert client.session.post(f"{server.url}/marking/{path}", data="[1").status_code == 400
+
+
+def test_an_assignment_that_nobody_has_graded_says_so(server: Server) -> None:
+    client = Client(server, "early", marker="ann")
+    shutil.copytree(server.root / "source" / ESSAYS, server.root / "source" / "later")
+    page = client.session.get(f"{server.url}/marking/a/later").text
+    assert "Run <code>chainrule grade later</code> first" in page
+    assert "chainrule grade" not in client.session.get(f"{server.url}/marking/a/{ESSAYS}").text

@@ -16,7 +16,6 @@ function unique() {
 let shown = null; // the answer as the server told it
 let draft = null; // what the marker wants: ticked, own, comment, flagged
 let busy = false;
-let judged = false; // whether anything was ticked or written since the answer was shown
 let started = 0;
 let token = "";
 let question = "";
@@ -115,10 +114,8 @@ function show(reply) {
   shown = reply;
   token = unique();
   started = Date.now();
-  judged = false;
   const kept = JSON.parse(sessionStorage.getItem(key()) || "null");
   draft = kept || {ticked: [...reply.ticked], own: reply.own, comment: reply.comment, flagged: reply.flagged};
-  judged = Boolean(kept);
   draft.ticked = draft.ticked.filter((row) => rubric.rows.some((one) => one.id === row));
   at("answer").innerHTML = reply.html;
   at("answer").removeAttribute("aria-busy");
@@ -135,13 +132,16 @@ function show(reply) {
   at("whose").textContent = "";
   at("whole").href = `${page.item}/notebook/${reply.who}`;
   at("csv").href = `${page.item}/marking.csv`;
-  for (const link of document.querySelectorAll("#work a[href], #scheme a[href], #rows a[href]")) {
-    link.target = "_blank";
-  }
+  linksLeave();
   closeFinder();
   document.activeElement?.blur();
   window.scrollTo(0, 0);
   render();
+}
+
+// a link of a student's opens elsewhere: this page keeps the answer
+function linksLeave() {
+  for (const link of document.querySelectorAll("#work a[href], #scheme a[href], #rows a[href]")) link.target = "_blank";
 }
 
 const key = () => `draft/${page.item}/${second}/${shown.who}/${shown.answer}/${shown.revision}`;
@@ -155,7 +155,8 @@ function finish(reply) {
   at("difference-box").hidden = true;
   at("note").textContent = held.length
     ? `${reply.progress.waiting} waiting, held by ${held.join(", ")}.`
-    : second ? "No answer wants a second look." : "Nothing waits here: done.";
+    : second ? "No answer wants a second look."
+      : reply.progress.total ? "Nothing waits here: done." : "No graded hand-in has an answer to this item.";
   at("position").textContent = "";
   at("results").textContent = "";
   render();
@@ -210,7 +211,7 @@ function showMistakes(mistakes) {
 function sum() {
   if (!draft) return null;
   if (draft.own !== null) return draft.own;
-  if (!draft.ticked.length && !judged && !shown.ticked.length) return null;
+  if (!draft.ticked.length) return null;
   const total = rubric.rows.filter((row) => draft.ticked.includes(row.id)).reduce((all, row) => all + row.points, 0);
   return Math.max(0, Math.round(total * 1e6) / 1e6);
 }
@@ -229,8 +230,7 @@ function render() {
   at("usual-text").textContent = usual();
 }
 
-function changed(counts = true) {
-  judged = judged || counts;
+function changed() {
   sessionStorage.setItem(key(), JSON.stringify(draft));
   render();
 }
@@ -262,7 +262,7 @@ function addComment(text) {
   if (!draft) return;
   const lines = draft.comment ? draft.comment.split("\n") : [];
   if (!lines.includes(text)) draft.comment = [...lines, text].join("\n");
-  changed(false);
+  changed();
 }
 
 // the comment said most often with the same ticks
@@ -447,7 +447,13 @@ at("compared").addEventListener("cancel", (event) => event.preventDefault());
 
 at("import-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const text = await at("import-file").files[0].text();
+  let text;
+  try {
+    text = new TextDecoder("utf-8", {fatal: true}).decode(await at("import-file").files[0].arrayBuffer());
+  } catch {
+    say("The file is not in UTF-8: save it as CSV UTF-8.");
+    return;
+  }
   work("import", {text, overwrite: at("overwrite").checked}, (reply) => {
     at("import-said").replaceChildren(...reply.lines.map((line) =>
       Object.assign(document.createElement("p"), {textContent: line})));
@@ -462,7 +468,9 @@ at("around-box").addEventListener("toggle", () => {
   if (at("around-box").open && shown && !at("around").hasChildNodes()) {
     const who = shown.who;
     post("around", {who}).then((reply) => {
-      if (shown && shown.who === who) at("around").innerHTML = reply.html;
+      if (!shown || shown.who !== who) return;
+      at("around").innerHTML = reply.html;
+      linksLeave();
     }, (error) => say(error.message));
   }
 });
@@ -472,7 +480,7 @@ at("around-box").addEventListener("toggle", () => {
 const repeat = () => { if (usual()) addComment(usual()); };
 const toggle = (id) => { if (!at(id).hidden) at(id).open = !at(id).open; };
 const focus = (id) => { at(id).focus(); at(id).select?.(); };
-const flag = () => { if (draft) { draft.flagged = !draft.flagged; changed(false); } };
+const flag = () => { if (draft) { draft.flagged = !draft.flagged; changed(); } };
 const step = (by) => { if (shown) open(shown.who, by); };
 const ACTIONS = {
   enter: () => (draft ? save("save") : next()),
@@ -493,6 +501,12 @@ for (const [id, name] of Object.entries(BUTTONS)) {
   at(id).addEventListener("click", () => { at(id).blur(); ACTIONS[name](); });
 }
 
+// after a press of mouse or finger, Enter is for the answer again
+document.addEventListener("click", (event) => {
+  stay();
+  if (event.detail) event.target.closest("button, summary")?.blur();
+});
+
 document.addEventListener("keydown", (event) => {
   stay();
   const name = event.key.toLowerCase();
@@ -509,7 +523,9 @@ document.addEventListener("keydown", (event) => {
   }
   if (event.target.closest("button, a, summary") && (name === "enter" || name === " ")) return;
   const row = rubric.rows.find((one) => one.key === name);
-  if (busy && (row || ACTIONS[name]) && !LOCAL.includes(name)) {
+  if (event.repeat && (row || ACTIONS[name])) {
+    // a key held down must not mark what nobody has read
+  } else if (busy && (row || ACTIONS[name]) && !LOCAL.includes(name)) {
     say("Wait: the last key is still being saved.");
   } else if (row) {
     tick(row.id);
@@ -526,7 +542,7 @@ at("own").addEventListener("input", () => {
   if (draft) { draft.own = text === "" ? null : Number(text); changed(); }
 });
 at("comment").addEventListener("input", () => {
-  if (draft) { draft.comment = at("comment").value; changed(false); }
+  if (draft) { draft.comment = at("comment").value; changed(); }
 });
 
 function stay() {

@@ -45,7 +45,6 @@ GRADES, COMMENTS, NOTEBOOKS, SUBMISSIONS, ASSIGNMENTS, SOURCES, CELLS = (
     for kind in (Grade, Comment, SubmittedNotebook, SubmittedAssignment, Assignment, Notebook, BaseCell)
 )
 MAXIMA = GradeCell.__table__
-SAID = CELLS.alias("said")  # the cell that a comment belongs to, which is another one than the grade's
 
 
 def of_grades(*columns: Any) -> Select[Any]:
@@ -67,34 +66,38 @@ def of_grades(*columns: Any) -> Select[Any]:
     )
 
 
+NAMES = {"assignment": ASSIGNMENTS.c.name, "notebook": SOURCES.c.name, "item": CELLS.c.name}
+
+
 def _recorded() -> Select[Any]:
-    last = (
-        select(ANSWERS.c.answer)
-        .where(ANSWERS.c.id == GRADES.c.id)
-        .order_by(ANSWERS.c.number.desc())
-        .limit(1)
-        .scalar_subquery()
+    """A row for each answer that a student's grade was recorded for, the last one last."""
+    cells = (  # a grade and its comment may belong to two cells of one name
+        select(CELLS.c.id)
+        .join(SOURCES, CELLS.c.notebook_id == SOURCES.c.id)
+        .join(ASSIGNMENTS, SOURCES.c.assignment_id == ASSIGNMENTS.c.id)
+        .where(*(column == bindparam(name) for name, column in NAMES.items()))
     )
-    said = and_(
-        SAID.c.notebook_id == SOURCES.c.id, SAID.c.name == CELLS.c.name, SAID.c.type != GradeCell.__name__
-    )
+    said = and_(COMMENTS.c.notebook_id == GRADES.c.notebook_id, COMMENTS.c.cell_id.in_(cells))
     return (
-        of_grades(
+        select(
             SUBMISSIONS.c.student_id,
             GRADES.c.id,
             COMMENTS.c.id,
-            last,
+            ANSWERS.c.answer,
             GRADES.c.manual_score,
             COMMENTS.c.manual_comment,
             GRADES.c.needs_manual_grade,
         )
-        .outerjoin(SAID, said)
-        .outerjoin(COMMENTS, and_(COMMENTS.c.cell_id == SAID.c.id, COMMENTS.c.notebook_id == NOTEBOOKS.c.id))
-        .where(*(column == bindparam(name) for name, column in NAMES.items()))
+        .select_from(GRADES)
+        .join(NOTEBOOKS, NOTEBOOKS.c.id == GRADES.c.notebook_id)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == NOTEBOOKS.c.assignment_id)
+        .outerjoin(COMMENTS, said)
+        .outerjoin(ANSWERS, ANSWERS.c.id == GRADES.c.id)
+        .where(GRADES.c.cell_id.in_(cells))
+        .order_by(ANSWERS.c.number)
     )
 
 
-NAMES = {"assignment": ASSIGNMENTS.c.name, "notebook": SOURCES.c.name, "item": CELLS.c.name}
 # made once: they are asked at every key
 OF_ITEM = _recorded()
 OF_STUDENT = OF_ITEM.where(SUBMISSIONS.c.student_id == bindparam("student"))

@@ -54,16 +54,26 @@ READY = "() => formgrader.loaded && document.activeElement.matches('.tabbable')"
 
 @dataclass
 class Figures:
-    """What was measured with one tool: presses of keys and seconds to the next answer, for each answer."""
+    """What was measured with one tool: presses of keys and seconds to the next answer, for each answer.
+
+    Attributes:
+        with_comment: presses for answers with a comment that was said before; in formgrader each is typed again.
+        first_said: presses for answers whose comment was said for the first time.
+    """
 
     presses: list[int] = field(default_factory=list)
     with_comment: list[int] = field(default_factory=list)
+    first_said: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     tabs: int = 0
     bytes: int = 0
 
+    said: set[str] = field(default_factory=set)
+
     def add(self, presses: int, comment: str, seconds: float) -> None:
-        (self.with_comment if comment else self.presses).append(presses)
+        again = self.with_comment if comment in self.said else self.first_said
+        (again if comment else self.presses).append(presses)
+        self.said.add(comment)
         self.seconds.append(seconds)
 
 
@@ -220,6 +230,10 @@ def wrong_groups(root: Path) -> tuple[int, int]:
     return len(made), wrong
 
 
+def median_of(presses: list[int]) -> str:
+    return f"{statistics.median(presses):g}" if presses else "–"
+
+
 def row(tool: str, students: int, figures: Figures) -> dict[str, object]:
     median = statistics.median
     return {
@@ -227,7 +241,7 @@ def row(tool: str, students: int, figures: Figures) -> dict[str, object]:
         "class": students,
         "answers": len(figures.seconds),
         "presses": f"{median(figures.presses):g}",
-        "with a comment": f"{median(figures.with_comment):g}",
+        "with a comment said before": median_of(figures.with_comment),
         "seconds to the next": f"{median(figures.seconds):.3f}",
         "p95": f"{sorted(figures.seconds)[int(0.95 * len(figures.seconds))]:.3f}",
         "kB of the page": f"{figures.bytes / 1000:.0f}",
@@ -260,7 +274,8 @@ def main() -> int:
         "Marking",
         rows,
         f"Item {ITEM}, medians. A press is a key, whatever is held with it. Comments have 16 to 25 letters; in the "
-        f"marking room they are typed once and used again by a key. Formgrader: {theirs.tabs} tab stops to reach the "
+        f"marking room they are typed once ({median_of(ours.first_said)} presses) and used again by a key. "
+        f"Formgrader: {theirs.tabs} tab stops to reach the "
         f"item, {IN_FORMGRADER} answers. The 40 have {equal} groups of equal answers, {wrong} of them wrong. "
         f"Autograded notebooks without figures. Load of the machine: {os.getloadavg()[0]:.1f}.",
     )

@@ -12,12 +12,9 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,9 +25,8 @@ from results import ROOT, record
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import marking_class
-import marking_server
 from marking_class import MEANS, SECOND_MOMENTS, SUMS, VARIANCE, Handout
-from marking_server import TOKEN, free_port, served
+from marking_server import TOKEN, formgrader, served
 
 from chainrule.course import CourseFolder
 from chainrule.handin.browser import find_browser
@@ -156,7 +152,8 @@ def comment_keys(tab: Any, comment: str) -> list[str]:
 def in_formgrader(browser: Any, root: Path) -> Figures:
     """Mark the first ten submissions' answer to the item."""
     figures = Figures()
-    with formgrader(root) as url:
+    with formgrader(root) as server:
+        url = server.url
         tab = browser.new_page(viewport={"width": 1200, "height": 900})
         sizes: list[int] = []
         tab.on("response", lambda reply: sizes.append(int(reply.header_value("content-length") or 0)))
@@ -196,28 +193,6 @@ def in_formgrader(browser: Any, root: Path) -> Figures:
             figures.add(len(keys) + 1, comment, time.perf_counter() - begun)
         tab.close()
     return figures
-
-
-@contextmanager
-def formgrader(root: Path) -> Iterator[str]:
-    """Jupyter's server with nbgrader's formgrader, in a course folder."""
-    port = free_port()
-    environment = {
-        **os.environ,
-        "JUPYTER_TOKEN": TOKEN,
-        "JUPYTER_CONFIG_DIR": str(root / ".jupyter"),
-        "JUPYTER_RUNTIME_DIR": str(root / ".jupyter-runtime"),
-    }
-    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--port={port}"]
-    with (root / "formgrader.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
-    try:
-        server = marking_server.Server(root, process, port)
-        marking_server.wait_for(server)
-        yield server.url
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def wrong_groups(root: Path) -> tuple[int, int]:

@@ -205,7 +205,7 @@ def written_answers(nb: NotebookNode, delimiters: Delimiters) -> dict[str, Answe
     for cell in nb.cells:
         if is_written(cell):
             last = cell_name(cell)
-            cells[last] = [cell]
+            cells[last] = [] if utils.is_task(cell) else [cell]  # a task is the instructor's text
         elif is_added(cell):
             if last:
                 cells[last].append(cell)

@@ -12,12 +12,9 @@ from __future__ import annotations
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,9 +25,8 @@ from results import ROOT, record
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 import marking_class
-import marking_server
 from marking_class import MEANS, SECOND_MOMENTS, SUMS, VARIANCE, Handout
-from marking_server import TOKEN, free_port, served
+from marking_server import TOKEN, formgrader, served
 
 from chainrule.course import CourseFolder
 from chainrule.handin.browser import find_browser
@@ -54,16 +50,26 @@ READY = "() => formgrader.loaded && document.activeElement.matches('.tabbable')"
 
 @dataclass
 class Figures:
-    """What was measured with one tool: presses of keys and seconds to the next answer, for each answer."""
+    """What was measured with one tool: presses of keys and seconds to the next answer, for each answer.
+
+    Attributes:
+        with_comment: presses for answers with a comment that was said before; in formgrader each is typed again.
+        first_said: presses for answers whose comment was said for the first time.
+    """
 
     presses: list[int] = field(default_factory=list)
     with_comment: list[int] = field(default_factory=list)
+    first_said: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     tabs: int = 0
     bytes: int = 0
 
+    said: set[str] = field(default_factory=set)
+
     def add(self, presses: int, comment: str, seconds: float) -> None:
-        (self.with_comment if comment else self.presses).append(presses)
+        again = self.with_comment if comment in self.said else self.first_said
+        (again if comment else self.presses).append(presses)
+        self.said.add(comment)
         self.seconds.append(seconds)
 
 
@@ -146,7 +152,8 @@ def comment_keys(tab: Any, comment: str) -> list[str]:
 def in_formgrader(browser: Any, root: Path) -> Figures:
     """Mark the first ten submissions' answer to the item."""
     figures = Figures()
-    with formgrader(root) as url:
+    with formgrader(root) as server:
+        url = server.url
         tab = browser.new_page(viewport={"width": 1200, "height": 900})
         sizes: list[int] = []
         tab.on("response", lambda reply: sizes.append(int(reply.header_value("content-length") or 0)))
@@ -188,28 +195,6 @@ def in_formgrader(browser: Any, root: Path) -> Figures:
     return figures
 
 
-@contextmanager
-def formgrader(root: Path) -> Iterator[str]:
-    """Jupyter's server with nbgrader's formgrader, in a course folder."""
-    port = free_port()
-    environment = {
-        **os.environ,
-        "JUPYTER_TOKEN": TOKEN,
-        "JUPYTER_CONFIG_DIR": str(root / ".jupyter"),
-        "JUPYTER_RUNTIME_DIR": str(root / ".jupyter-runtime"),
-    }
-    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--port={port}"]
-    with (root / "formgrader.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
-    try:
-        server = marking_server.Server(root, process, port)
-        marking_server.wait_for(server)
-        yield server.url
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 def wrong_groups(root: Path) -> tuple[int, int]:
     """How many groups of equal answers a class has, and how many with answers that are not the same text."""
     room = MarkingRoom(CourseFolder(root), ASSIGNMENT)
@@ -220,6 +205,10 @@ def wrong_groups(root: Path) -> tuple[int, int]:
     return len(made), wrong
 
 
+def median_of(presses: list[int]) -> str:
+    return f"{statistics.median(presses):g}" if presses else "–"
+
+
 def row(tool: str, students: int, figures: Figures) -> dict[str, object]:
     median = statistics.median
     return {
@@ -227,7 +216,7 @@ def row(tool: str, students: int, figures: Figures) -> dict[str, object]:
         "class": students,
         "answers": len(figures.seconds),
         "presses": f"{median(figures.presses):g}",
-        "with a comment": f"{median(figures.with_comment):g}",
+        "with a comment said before": median_of(figures.with_comment),
         "seconds to the next": f"{median(figures.seconds):.3f}",
         "p95": f"{sorted(figures.seconds)[int(0.95 * len(figures.seconds))]:.3f}",
         "kB of the page": f"{figures.bytes / 1000:.0f}",
@@ -260,7 +249,8 @@ def main() -> int:
         "Marking",
         rows,
         f"Item {ITEM}, medians. A press is a key, whatever is held with it. Comments have 16 to 25 letters; in the "
-        f"marking room they are typed once and used again by a key. Formgrader: {theirs.tabs} tab stops to reach the "
+        f"marking room they are typed once ({median_of(ours.first_said)} presses) and used again by a key. "
+        f"Formgrader: {theirs.tabs} tab stops to reach the "
         f"item, {IN_FORMGRADER} answers. The 40 have {equal} groups of equal answers, {wrong} of them wrong. "
         f"Autograded notebooks without figures. Load of the machine: {os.getloadavg()[0]:.1f}.",
     )

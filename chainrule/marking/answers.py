@@ -65,6 +65,18 @@ class Answer:
         return "\n\n".join(cell.source for cell in self.cells)
 
 
+@dataclass(frozen=True)
+class Source:
+    """The written items of an instructor's notebook, in its order, with their mark schemes.
+
+    Attributes:
+        changed: when the file was changed last, in seconds since 1970.
+    """
+
+    changed: float
+    schemes: Mapping[Item, MarkScheme]
+
+
 def is_written(cell: NotebookNode) -> bool:
     """Whether a person marks this cell."""
     return bool(utils.is_task(cell) or (utils.is_grade(cell) and utils.is_solution(cell)))
@@ -79,24 +91,19 @@ class WrittenWork:
     def __init__(self, folder: CourseFolder, assignment: str) -> None:
         self.folder, self.assignment = folder, assignment
         self.delimiters = Delimiters(folder.config)
-        self._sources: dict[Path, tuple[float, NotebookNode]] = {}
+        self._sources: dict[Path, Source] = {}
         self._graded: dict[str, tuple[float, dict[str, Answer]]] = {}
         self._paths: dict[tuple[str, str], str] = {}
         self._read: set[str] = set()  # notebooks whose hand-ins were all read once
 
     def items(self) -> list[Item]:
         """The written items, in the notebooks' order."""
-        return [
-            Item(path.stem, cell_name(cell), float(cell.metadata.nbgrader.points))
-            for path in self.folder.notebooks(self.assignment)
-            for cell in self._source(path).cells
-            if is_written(cell)
-        ]
+        paths = self.folder.notebooks(self.assignment)
+        return [item for path in paths for item in self._source(path).schemes]
 
     def scheme(self, item: Item) -> MarkScheme:
         """The item's question and mark scheme, as in `source/`."""
-        path = self.source_path(item)
-        return scheme_of(self._source(path), item.name, self.delimiters)
+        return self._source(self.source_path(item)).schemes.get(item, NO_SCHEME)
 
     def source_path(self, item: Item) -> Path:
         return self.folder.folder("source", ".", self.assignment) / f"{item.notebook}.ipynb"
@@ -147,11 +154,18 @@ class WrittenWork:
         cells = nb.cells[max(0, at - before) : at + after + 1]
         return [cell for cell in cells if not is_written(cell)]
 
-    def _source(self, path: Path) -> NotebookNode:
+    def _source(self, path: Path) -> Source:
         changed = path.stat().st_mtime
-        if self._sources.get(path, (0.0,))[0] != changed:
-            self._sources[path] = changed, nbformat.read(path, as_version=4)
-        return self._sources[path][1]
+        if path not in self._sources or self._sources[path].changed != changed:
+            nb = nbformat.read(path, as_version=4)
+            items = [
+                Item(path.stem, cell_name(cell), float(cell.metadata.nbgrader.points))
+                for cell in nb.cells
+                if is_written(cell)
+            ]
+            schemes = {item: scheme_of(nb, item.name, self.delimiters) for item in items}
+            self._sources[path] = Source(changed, schemes)
+        return self._sources[path]
 
     def _answers(self, path: str) -> dict[str, Answer]:
         try:
@@ -192,7 +206,7 @@ def written_answers(nb: NotebookNode, delimiters: Delimiters) -> dict[str, Answe
     for cell in nb.cells:
         if is_written(cell):
             last = cell_name(cell)
-            cells[last] = [cell]
+            cells[last] = [] if utils.is_task(cell) else [cell]  # a task is the instructor's text
         elif is_added(cell):
             if last:
                 cells[last].append(cell)

@@ -16,7 +16,7 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
-from sqlalchemy import Connection, Select, bindparam, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, select, update
 
 from chainrule.grading.given_marks import ANSWERS
 
@@ -39,45 +39,68 @@ class Recorded:
     needs_person: bool
 
 
-def of_cells(table: type[Grade] | type[Comment], *columns: Any) -> Select[Any]:
-    """A query for grades or comments, with everything joined that they belong to."""
-    own = table.__table__
-    return (
-        select(*columns)
-        .select_from(own)
-        .join(NOTEBOOKS, own.c.notebook_id == NOTEBOOKS.c.id)
-        .join(SUBMISSIONS, NOTEBOOKS.c.assignment_id == SUBMISSIONS.c.id)
-        .join(ASSIGNMENTS, SUBMISSIONS.c.assignment_id == ASSIGNMENTS.c.id)
-        .join(SOURCES, NOTEBOOKS.c.notebook_id == SOURCES.c.id)
-        .join(CELLS, own.c.cell_id == CELLS.c.id)
-    )
-
-
-def _of_item(query: Select[Any]) -> Select[Any]:
-    return query.where(
-        ASSIGNMENTS.c.name == bindparam("assignment"),
-        SOURCES.c.name == bindparam("notebook"),
-        CELLS.c.name == bindparam("item"),
-    )
-
-
 # nbgrader's tables; its mapped classes would take longer to make a query of
 GRADES, COMMENTS, NOTEBOOKS, SUBMISSIONS, ASSIGNMENTS, SOURCES, CELLS = (
     kind.__table__
     for kind in (Grade, Comment, SubmittedNotebook, SubmittedAssignment, Assignment, Notebook, BaseCell)
 )
 MAXIMA = GradeCell.__table__
-OWNER = SUBMISSIONS.c.student_id
+
+
+def of_grades(*columns: Any) -> Select[Any]:
+    """A query for grades, with everything joined that they belong to.
+
+    From an assignment down to its grades, each step has an index: a grade has none for its student alone.
+    """
+    return (
+        select(*columns)
+        .select_from(ASSIGNMENTS)
+        .join(SOURCES, SOURCES.c.assignment_id == ASSIGNMENTS.c.id)
+        .join(CELLS, CELLS.c.notebook_id == SOURCES.c.id)
+        .join(SUBMISSIONS, SUBMISSIONS.c.assignment_id == ASSIGNMENTS.c.id)
+        .join(
+            NOTEBOOKS,
+            and_(NOTEBOOKS.c.notebook_id == SOURCES.c.id, NOTEBOOKS.c.assignment_id == SUBMISSIONS.c.id),
+        )
+        .join(GRADES, and_(GRADES.c.cell_id == CELLS.c.id, GRADES.c.notebook_id == NOTEBOOKS.c.id))
+    )
+
+
+NAMES = {"assignment": ASSIGNMENTS.c.name, "notebook": SOURCES.c.name, "item": CELLS.c.name}
+
+
+def _recorded() -> Select[Any]:
+    """A row for each answer that a student's grade was recorded for, the last one last."""
+    cells = (  # a grade and its comment may belong to two cells of one name
+        select(CELLS.c.id)
+        .join(SOURCES, CELLS.c.notebook_id == SOURCES.c.id)
+        .join(ASSIGNMENTS, SOURCES.c.assignment_id == ASSIGNMENTS.c.id)
+        .where(*(column == bindparam(name) for name, column in NAMES.items()))
+    )
+    said = and_(COMMENTS.c.notebook_id == GRADES.c.notebook_id, COMMENTS.c.cell_id.in_(cells))
+    return (
+        select(
+            SUBMISSIONS.c.student_id,
+            GRADES.c.id,
+            COMMENTS.c.id,
+            ANSWERS.c.answer,
+            GRADES.c.manual_score,
+            COMMENTS.c.manual_comment,
+            GRADES.c.needs_manual_grade,
+        )
+        .select_from(GRADES)
+        .join(NOTEBOOKS, NOTEBOOKS.c.id == GRADES.c.notebook_id)
+        .join(SUBMISSIONS, SUBMISSIONS.c.id == NOTEBOOKS.c.assignment_id)
+        .outerjoin(COMMENTS, said)
+        .outerjoin(ANSWERS, ANSWERS.c.id == GRADES.c.id)
+        .where(GRADES.c.cell_id.in_(cells))
+        .order_by(ANSWERS.c.number)
+    )
+
+
 # made once: they are asked at every key
-ITEM_GRADES = _of_item(
-    of_cells(Grade, OWNER, GRADES.c.id, GRADES.c.manual_score, GRADES.c.needs_manual_grade)
-)
-ITEM_COMMENTS = _of_item(of_cells(Comment, OWNER, COMMENTS.c.id, COMMENTS.c.manual_comment))
-ITEM_ANSWERS = _of_item(
-    of_cells(Grade, OWNER, ANSWERS.c.answer).join(ANSWERS, ANSWERS.c.id == GRADES.c.id)
-).order_by(ANSWERS.c.number)
-QUERIES = (ITEM_GRADES, ITEM_COMMENTS, ITEM_ANSWERS)
-STUDENT_QUERIES = tuple(query.where(SUBMISSIONS.c.student_id == bindparam("student")) for query in QUERIES)
+OF_ITEM = _recorded()
+OF_STUDENT = OF_ITEM.where(SUBMISSIONS.c.student_id == bindparam("student"))
 
 
 def recorded(
@@ -85,16 +108,14 @@ def recorded(
 ) -> dict[str, Recorded]:
     """What the gradebook has for an item, by student; for one student only if one is named."""
     names = {"assignment": assignment, "notebook": notebook, "item": item}
-    grades, comments, answers = QUERIES if student is None else STUDENT_QUERIES
-    if student is not None:
-        names["student"] = student
-    said = {owner: (id, text or None) for owner, id, text in connection.execute(comments, names).all()}
-    last = {owner: answer for owner, answer in connection.execute(answers, names).all()}
-    found = {}
-    for owner, id, score, needs_person in connection.execute(grades, names).all():
-        comment_id, comment = said.get(owner, (None, None))
-        found[owner] = Recorded(id, comment_id, last.get(owner), score, comment, bool(needs_person))
-    return found
+    if student is None:
+        rows = connection.execute(OF_ITEM, names)
+    else:
+        rows = connection.execute(OF_STUDENT, {**names, "student": student})
+    return {
+        owner: Recorded(grade, said, answer, score, comment or None, bool(needs_person))
+        for owner, grade, said, answer, score, comment, needs_person in rows.all()
+    }
 
 
 def write_score(connection: Connection, where: Recorded, score: float | None, comment: str | None) -> None:
@@ -110,6 +131,19 @@ def write_score(connection: Connection, where: Recorded, score: float | None, co
         )
 
 
+AUTOMATIC = (
+    of_grades(CELLS.c.name, GRADES.c.auto_score, GRADES.c.manual_score, MAXIMA.c.max_score)
+    .join(MAXIMA, MAXIMA.c.id == CELLS.c.id)
+    .where(
+        ASSIGNMENTS.c.name == bindparam("assignment"),
+        SOURCES.c.name == bindparam("notebook"),
+        SUBMISSIONS.c.student_id == bindparam("student"),
+        GRADES.c.auto_score.is_not(None),
+    )
+    .order_by(CELLS.c.name)
+)
+
+
 @dataclass(frozen=True)
 class AutomaticResult:
     """The points that checks gave an item."""
@@ -123,17 +157,8 @@ def automatic_results(
     connection: Connection, assignment: str, notebook: str, student: str
 ) -> Iterator[AutomaticResult]:
     """A student's items of a notebook that checks have graded, with a person's score where there is one."""
-    rows = connection.execute(
-        of_cells(Grade, CELLS.c.name, GRADES.c.auto_score, GRADES.c.manual_score, MAXIMA.c.max_score)
-        .join(MAXIMA, MAXIMA.c.id == CELLS.c.id)
-        .where(
-            ASSIGNMENTS.c.name == assignment,
-            SOURCES.c.name == notebook,
-            SUBMISSIONS.c.student_id == student,
-            GRADES.c.auto_score.is_not(None),
-        )
-        .order_by(CELLS.c.name)
-    )
+    names = {"assignment": assignment, "notebook": notebook, "student": student}
+    rows = connection.execute(AUTOMATIC, names).all()
     for row in rows:
         score = row.auto_score if row.manual_score is None else row.manual_score
         yield AutomaticResult(row.name, float(score), float(row.max_score))

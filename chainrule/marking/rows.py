@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import nbformat
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from chainrule.marking.answers import Item
 from chainrule.marking.errors import ConflictError, MarkingError
@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from chainrule.marking.room import MarkingRoom
 
 MAX_TEXT = 2_000  # characters of a row
+ITEM_ROWS = (
+    select(ROWS)
+    .where(*(ROWS.c[name] == bindparam(name) for name in ("assignment", "notebook", "item")))
+    .order_by(ROWS.c.position, ROWS.c.id)
+)  # made once: it is asked at every key
 
 
 @dataclass(frozen=True)
@@ -92,9 +97,7 @@ class Preview:
 def read_rubric(connection: Connection, room: MarkingRoom, item: Item) -> Rubric:
     """The item's rubric. Until somebody has used or changed it, it follows the mark scheme in `source/`."""
     scheme = room.work.scheme(item).rows
-    stored = list(
-        connection.execute(select(ROWS).where(*room.of(ROWS, item)).order_by(ROWS.c.position, ROWS.c.id))
-    )
+    stored = connection.execute(ITEM_ROWS, room.names(item)).all()
     shown = [Row(row.points, row.text, row.id) for row in stored if not row.removed]
     differs = [(row.points, row.text) for row in shown] != [(row.points, row.text) for row in scheme]
     if differs and not any(row.edited for row in stored) and not _is_used(connection, room, item):

@@ -11,13 +11,12 @@ from html import escape
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import Grade
 from sqlalchemy import Connection, select
 
 from chainrule.feedback.points import question
 from chainrule.marking.answers import Item, difference, first_of, is_written
 from chainrule.marking.drawing import Drawing, drawing_of
-from chainrule.marking.gradebook import ASSIGNMENTS, CELLS, GRADES, SOURCES, automatic_results, of_cells
+from chainrule.marking.gradebook import ASSIGNMENTS, CELLS, GRADES, SOURCES, automatic_results, of_grades
 from chainrule.marking.room import MarkingRoom
 from chainrule.marking.rows import Rubric, read_rubric
 from chainrule.marking.rubric import KEYS
@@ -332,7 +331,7 @@ def waiting_elsewhere(connection: Connection, room: MarkingRoom) -> int:
     """How many items with checks wait for a person: they are looked at in formgrader."""
     written = {item.key for item in room.work.items()}
     rows = connection.execute(
-        of_cells(Grade, SOURCES.c.name, CELLS.c.name.label("item")).where(
+        of_grades(SOURCES.c.name, CELLS.c.name.label("item")).where(
             ASSIGNMENTS.c.name == room.assignment,
             GRADES.c.needs_manual_grade.is_(True),
             GRADES.c.manual_score.is_(None),

@@ -15,7 +15,9 @@ HERE = ROOT / "chainrule" / "marking" / "jupyter"
 def test_the_server_finds_the_extension() -> None:
     (name,) = json.loads((HERE / "chainrule.json").read_text())["ServerApp"]["jpserver_extensions"]
     _, (point,) = get_metadata(name)
-    assert get_loader(import_module(point["module"])) or point["app"].name == "chainrule_marking"
+    assert get_loader(point["app"])
+    assert import_module(point["module"]).MarkingApp is point["app"]
+    assert point["app"].name == "chainrule_marking"
     assert point["app"].get_extension_package() == name
 
 

@@ -24,7 +24,7 @@ from chainrule.course import CourseFolder
 from chainrule.handin.browser import BrowserError, find_browser
 from chainrule.marking.room import MarkingRoom
 
-CLASS = marking_class.students(40)
+CLASS = marking_class.students(16)  # bench/marking.py has 40
 HOSTILE = r"""
 <b id="save" class="buttons" onclick="alert(1)">bold</b> ![two](https://evil.example/b.png) \u202e
 $\style{position:fixed}{y}$ $\cssId{save}{z}$ $\def\alpha{WRONG}\gdef\beta{WRONG} \alpha$
@@ -57,7 +57,7 @@ def with_hostile_outputs(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def made_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return once(tmp_path_factory, "class-of-40", lambda root: marking_class.write(root, CLASS))
+    return once(tmp_path_factory, "class-of-16", lambda root: marking_class.write(root, CLASS))
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ def test_an_item_is_marked_by_keyboard_alone(chromium: Any, server: Server) -> N
         given[student] = float(marker.text("#sum")), marker.tab.input_value("#comment")
         marker.save()
         (with_comment if given[student][1] and not proposed else presses).append(marker.presses - before)
-    assert len(given) == 40
+    assert len(given) == len(CLASS)
     assert statistics.median(presses) <= 2
     assert max(with_comment[1:]) <= 4
     assert {student: in_gradebook(folder, student) for student in given} == {
@@ -154,7 +154,7 @@ def test_an_item_is_marked_by_keyboard_alone(chromium: Any, server: Server) -> N
     assert all(url.startswith((server.url, "data:")) for url in marker.heard)
     marker.type("u")
     marker.wait("shown !== null")
-    assert marker.text("#progress-text") == "39 of 40 marked"
+    assert marker.text("#progress-text") == f"{len(CLASS) - 1} of {len(CLASS)} marked"
     marker.type("0", "g")
     marker.save()
     assert in_gradebook(folder, list(given)[-1])[0] == 0.0

@@ -190,6 +190,14 @@ def write(
                     max_score=about.points,
                     cell_type=cell.cell_type,
                 )
+            if about.get("task"):
+                gradebook.add_task_cell(
+                    about.grade_id,
+                    notebook,
+                    assignment,
+                    max_score=about.points,
+                    cell_type=cell.cell_type,
+                )
             if about.get("solution"):
                 gradebook.add_solution_cell(about.grade_id, notebook, assignment)
         for student, written in answers.items():
@@ -215,9 +223,15 @@ def _record(
         if about.solution and about.grade:
             cell.source = "*Write your answer here.*"
         about.checksum = utils.compute_checksum(cell)
-        cell.source = written.get(about.grade_id, cell.source)
+        if not about.task:
+            cell.source = written.get(about.grade_id, cell.source)
         if cell.cell_type == "code":
             cell.outputs = [new_output("stream", text="[0.1 0.9]\n")]
+    for at, cell in reversed(list(enumerate(nb.cells))):  # a task is answered in cells of the student's own
+        about = cell.metadata.get("nbgrader")
+        if about and about.task and about.grade_id in written:
+            added = new_markdown_cell(written[about.grade_id], metadata={"chainrule": {"added": True}})
+            nb.cells.insert(at + 1, added)
     path = folder.folder("autograded", student, handout.assignment) / f"{handout.notebook}.ipynb"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(nbformat.writes(nb), encoding="utf-8")

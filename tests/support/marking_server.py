@@ -120,3 +120,25 @@ def served(root: Path, *words: str, port: int = 0, assignment: str = ESSAYS) -> 
     finally:
         if process.poll() is None:
             server.kill()
+
+
+@contextmanager
+def formgrader(root: Path) -> Iterator[Server]:
+    """Jupyter's server with nbgrader's formgrader, in a course folder."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "JUPYTER_TOKEN": TOKEN,
+        "JUPYTER_CONFIG_DIR": str(root / ".jupyter"),
+        "JUPYTER_RUNTIME_DIR": str(root / ".jupyter-runtime"),
+    }
+    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--port={port}"]
+    with (root / "formgrader.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
+    try:
+        server = Server(root, process, port)
+        wait_for(server)
+        yield server
+    finally:
+        process.terminate()
+        process.wait(30)

@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from chainrule.course import CourseFolder
+from chainrule.lesson.results import counted
 from chainrule.marking.answers import Item, WrittenWork, in_order
 from chainrule.marking.errors import ConflictError, MarkingError
 from chainrule.marking.gradebook import recorded, write_score
@@ -443,7 +444,7 @@ def points_of(draft: Draft, rubric: Rubric, item: Item) -> float | None:
         points = sum_of(rubric.rows[row] for row in valid(draft, rubric))
     points = round(points, DECIMALS)
     if points > item.maximum:
-        raise MarkingError(f"{points:g} is more than the item's {item.maximum:g} points: untick a row")
+        raise MarkingError(f"{points:g} is more than the item has, {counted(item.maximum)}: untick a row")
     return points
 
 

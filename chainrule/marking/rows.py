@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import nbformat
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
+from chainrule.lesson.results import counted
 from chainrule.marking.answers import Item
 from chainrule.marking.errors import ConflictError, MarkingError
 from chainrule.marking.gradebook import write_score
@@ -152,7 +153,7 @@ def preview(connection: Connection, room: MarkingRoom, item: Item, change: RowCh
             points = sum_of(after[row] for row in mark.rows if row in after)
             if points > item.maximum:
                 raise MarkingError(
-                    f"an answer with this row would get {points:g}, more than the item's {item.maximum:g} points"
+                    f"an answer with this row would get {points:g}, more than the item has, {counted(item.maximum)}"
                 )
             if points != mark.points:
                 changes[student] = mark.points, points
@@ -238,7 +239,9 @@ def _require_possible(change: RowChange, rubric: Rubric, item: Item, delimiters:
     if delimiters.begin in text or delimiters.end in text:
         raise MarkingError("this line would begin or end a mark scheme: write another text")
     if not -item.maximum <= change.points <= item.maximum:
-        raise MarkingError(f"a row of this item has from {-item.maximum:g} to {item.maximum:g} points")
+        raise MarkingError(
+            f"a row of this item has at least {-item.maximum:g} and at most {counted(item.maximum)}"
+        )
 
 
 def write_back(room: MarkingRoom, item: Item, rubric: Rubric) -> str:

@@ -117,7 +117,7 @@ def test_items_come_from_the_source_and_untouched_answers_are_gone(room: Marking
 @pytest.mark.parametrize(
     ("draft", "says"),
     [
-        (Draft(own_points=0.8), r"0\.8 is more than the item's 0\.75 points"),
+        (Draft(own_points=0.8), r"0\.8 is more than the item has, 0\.75 points"),
         (Draft(own_points=-0.1), "no number of points"),
         (Draft(own_points=float("nan")), "no number of points"),
         (Draft((1, 99)), "no row 99"),

@@ -287,7 +287,7 @@ function save(action) {
     return;
   }
   if (total !== null && total > maximum) {
-    say(`${points(total)} is more than the item's ${maximum} points: untick a row.`);
+    say(`${points(total)} is more than the item has (${maximum}): untick a row.`);
     return;
   }
   if (draft.own !== null && !(draft.own >= 0)) {

@@ -423,3 +423,29 @@ def test_unpacking_never_pickles(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"pickle.{name}", forbidden)
     value = [torch.rand(2), np.arange(3.0), {"a": (1, {2})}]
     assert same(unpack(pack(value)), value)
+
+
+DTYPES = [
+    torch.float64,
+    torch.float32,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.uint8,
+    torch.bool,
+]
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["this safetensors", "one that students may have"])
+def test_tensors_of_every_kind_arrive_as_they_are(older: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if older:
+        monkeypatch.delattr("safetensors.TensorSpec")
+    kinds = [torch.arange(6).to(dtype).reshape(2, 3) for dtype in DTYPES]
+    shapes = [torch.ones(()), torch.ones(0), torch.ones(3, 0, 2), torch.ones(4, 3).T, torch.ones(5)[::2]]
+    shared = torch.arange(4.0)
+    sent = [*kinds, *shapes, shared, shared[1:]]
+    for before, after in zip(sent, unpack(pack(sent)), strict=True):
+        assert after.dtype == before.dtype
+        assert after.shape == before.shape
+        assert torch.equal(after, before)

@@ -682,10 +682,10 @@ def unlike(own: Any, wanted: Mapping[int, Any]) -> bool:
     if not isinstance(own, Mapping):
         return True
     layers = own.keys() & wanted.keys()
-    return not layers or any(
-        not same(numbers(own[l], "an argument"), wanted[l])
+    return not layers or not all(
+        same(numbers(own[l], "an argument"), wanted[l])
         if isinstance(wanted[l], Tensor)
-        else own[l] != wanted[l]
+        else isinstance(own[l], str) and own[l] == wanted[l]
         for l in layers
     )
 

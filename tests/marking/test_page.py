@@ -24,11 +24,12 @@ from chainrule.course import CourseFolder
 from chainrule.handin.browser import BrowserError, find_browser
 from chainrule.marking.room import MarkingRoom
 
-CLASS = marking_class.students(16)  # bench/marking.py has 40
+CLASS = marking_class.students(40)
 HOSTILE = r"""
 <b id="save" class="buttons" onclick="alert(1)">bold</b> ![two](https://evil.example/b.png) \u202e
 $\style{position:fixed}{y}$ $\cssId{save}{z}$ $\def\alpha{WRONG}\gdef\beta{WRONG} \alpha$
 """
+HOSTILE = HOSTILE.replace(r"\u202e", "\u202e")  # turns what follows from right to left
 
 
 def attacks() -> Iterator[tuple[str, str]]:
@@ -57,7 +58,7 @@ def with_hostile_outputs(path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def made_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return once(tmp_path_factory, "class-of-16", lambda root: marking_class.write(root, CLASS))
+    return once(tmp_path_factory, "class-of-40", lambda root: marking_class.write(root, CLASS))
 
 
 @pytest.fixture(scope="module")

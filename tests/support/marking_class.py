@@ -182,16 +182,9 @@ def write(
         gradebook.add_notebook(notebook, assignment)
         for cell in handout.nb.cells:
             about = cell.metadata.get("nbgrader", {})
-            if about.get("grade"):
-                gradebook.add_grade_cell(
-                    about.grade_id,
-                    notebook,
-                    assignment,
-                    max_score=about.points,
-                    cell_type=cell.cell_type,
-                )
-            if about.get("task"):
-                gradebook.add_task_cell(
+            if about.get("grade") or about.get("task"):
+                add = gradebook.add_task_cell if about.get("task") else gradebook.add_grade_cell
+                add(
                     about.grade_id,
                     notebook,
                     assignment,

@@ -77,3 +77,9 @@ SHIPPED = sorted(
 def test_what_ships_imports_only_what_ships(path: Path) -> None:
     found = {name for name in imports(path) if name.startswith(("chainrule.", "judging"))}
     assert found <= {"chainrule.errors", "chainrule.lesson", "chainrule.datasets", "chainrule.handin"}
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """Pytest imports a test module by its name alone: the second of a name cannot be collected beside the first."""
+    names = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))

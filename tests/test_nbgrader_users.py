@@ -253,8 +253,8 @@ def test_an_error_names_the_file_that_has_it(
     ("url", "said"),
     [
         (
-            "postgresql://ta:secret@localhost/gradebook",
-            r"psycopg2?, is not installed\. Run pip install '?psycopg",
+            "postgresql+pg8000://ta:secret@localhost/gradebook",
+            r"pg8000, is not installed\. Run pip install pg8000",
         ),
         (
             "postgresql+psycopg2://ta:secret@localhost/gradebook",

@@ -25,6 +25,7 @@ from tiny_course import TINY, type_command
 from chainrule.course import CourseFolder
 from chainrule.feedback.formgrader import SCRIPT
 from chainrule.feedback.page import INVISIBLE
+from chainrule.feedback.preprocessors import STYLES
 from chainrule.grading.classroom import scores
 
 pytestmark = pytest.mark.timeout(3000)  # the first test of a family grades its class
@@ -158,6 +159,9 @@ def active_content(page: str) -> list[str]:
     for script in cells.find_all("script"):  # ours, which refuses a score above the maximum
         if str(script) == SCRIPT:
             script.decompose()
+    for style in cells.find_all("style"):  # ours, for the shapes of formulas
+        if str(style) == STYLES:
+            style.decompose()
     found = [str(tag) for tag in soup.find_all("script") if "alert(1)" in tag.get_text()]
     acting = [
         "script",
@@ -173,9 +177,9 @@ def active_content(page: str) -> list[str]:
         "video",
         "math",
     ]
-    for formula in cells.select("svg.formula"):  # ours, whose shapes run nothing and lead nowhere
+    for formula in cells.select("svg.formula, svg.glyphs"):  # ours, whose shapes run nothing and lead nowhere
         shapes = formula.find_all(True)
-        if {tag.name for tag in shapes} <= {"g", "use", "path", "rect", "line", "text"} and all(
+        if {tag.name for tag in shapes} <= {"g", "defs", "use", "path", "rect", "line", "text"} and all(
             str(tag.get("href", "#")).startswith("#") for tag in shapes
         ):
             formula.name = "span"

@@ -6,13 +6,9 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from typer.exceptions import TyperException
 
 import chainrule._startup  # before anything that imports jsonschema  # noqa: F401
@@ -21,9 +17,11 @@ from chainrule.course import CourseError, CourseFolder, find_course
 from chainrule.datasets.registry import DATA_SETS, Profile
 from chainrule.errors import ChainruleError
 from chainrule.intake.lms import LmsName
-from chainrule.marks import FilledTable, MarksCsv, MissingMark, fill_for_lms, write_atomically
-from chainrule.one_writer import one_writer
-from chainrule.terminal import class_table, console, printable
+from chainrule.marks.missing import MissingMark
+from chainrule.terminal import printable
+
+if TYPE_CHECKING:
+    from chainrule.marks import FilledTable
 
 # what the package's extras bring, by module
 EXTRAS = {
@@ -68,6 +66,10 @@ def root(
 
 
 def open_course(course: Path | None) -> CourseFolder:
+    from sqlalchemy.exc import SAWarning
+
+    # nbgrader 0.9.6 warns under SQLAlchemy 2.1, but writes the rows
+    warnings.filterwarnings("ignore", category=SAWarning)
     return CourseFolder(course or find_course(Path.cwd()))
 
 
@@ -108,6 +110,7 @@ def release(
     course: CourseOption = None,
 ) -> None:
     """Make the student version: release/<assignment>/, and variants/<assignment>/<student>/ if asked for."""
+    from chainrule.one_writer import one_writer
     from chainrule.release.generate import generate
     from chainrule.release.kit import write_kit
     from chainrule.release.points_table import misfits
@@ -221,6 +224,7 @@ def grade(
 ) -> None:
     """Run and score what was submitted, and write it into the gradebook."""
     from chainrule.grading.classroom import grade as grade_class
+    from chainrule.terminal import class_table, console
 
     report = grade_class(
         open_course(course),
@@ -265,7 +269,12 @@ def audit(
     course: CourseOption = None,
 ) -> None:
     """Grade again without the files that were handed in, such as trained weights, and compare. Changes no marks."""
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
     from chainrule.grading.audit import audit as audit_class
+    from chainrule.terminal import console
 
     found = audit_class(
         open_course(course),
@@ -412,6 +421,8 @@ def marks(
     """Write the marks of an assignment: as CSV with every item, or as the table that an LMS imports."""
     from nbgrader.api import Gradebook
 
+    from chainrule.marks import MarksCsv, fill_for_lms, write_atomically
+
     folder = open_course(course)
     folder.require(assignment)
     if lms is None:
@@ -523,7 +534,11 @@ def pdf(
 @app.command()
 def doctor(course: CourseOption = None) -> None:
     """Say what this machine has: torch, device, data, sandbox, PDF; and what is wrong with the course's options."""
+    from rich.markup import escape
+    from rich.table import Table
+
     from chainrule.doctor import examine
+    from chainrule.terminal import console
 
     table = Table("", "", "", box=None, show_header=False)
     findings = list(examine(course))
@@ -538,11 +553,11 @@ def main() -> None:
     """Entry point. Errors for people are printed in one line, without a traceback."""
     # nbgrader calls `alembic` by name: let it find this environment's
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    # nbgrader 0.9.6 warns under SQLAlchemy 2.1, but writes the rows
-    warnings.filterwarnings("ignore", category=SAWarning)
     try:
         code = app(standalone_mode=False) or 0
     except Exception as error:
+        from sqlalchemy.exc import SQLAlchemyError
+
         if isinstance(error, SQLAlchemyError):
             message = f"the gradebook cannot be used: {getattr(error, 'orig', error)}"
         elif isinstance(error, TyperException):

@@ -9,20 +9,20 @@ import traceback
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jupyter_core.paths import jupyter_config_path
-from nbgrader.apps import NbGraderAPI
-from nbgrader.coursedir import CourseDirectory
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from traitlets import Dict, Enum, List, TraitError, Unicode, validate
 from traitlets.config import Application, Config, Configurable
 
 from chainrule.datasets.registry import DataSets
 from chainrule.errors import ChainruleError
 from chainrule.modules import CourseModules, load
+
+if TYPE_CHECKING:  # imported with the first course: help and the version wait for neither
+    from nbgrader.apps import NbGraderAPI
+    from nbgrader.coursedir import CourseDirectory
 
 CONFIG = "nbgrader_config.py"
 DRIVER_PACKAGES = {
@@ -211,10 +211,13 @@ class CourseFolder:
                 "Go to one, or name it with --course."
             )
         self.config.CourseDirectory.root = str(self.root)
+        from nbgrader.apps import NbGraderAPI
+        from nbgrader.coursedir import CourseDirectory
+
         try:
             self.course = course_options(self.config)
-            self.directory = CourseDirectory(config=self.config)
-            self.api = NbGraderAPI(self.directory, config=self.config)
+            self.directory: CourseDirectory = CourseDirectory(config=self.config)
+            self.api: NbGraderAPI = NbGraderAPI(self.directory, config=self.config)
         except CourseError:
             raise
         except Exception as error:  # TraitError, and what a plug-in raises when it is imported
@@ -307,6 +310,9 @@ def _failing_file(error: Exception, root: Path) -> str:
 
 def require_driver(db_url: str) -> None:
     """Raise CourseError unless the package that opens this gradebook is installed."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
+
     try:
         url = make_url(db_url)
         url.get_dialect().import_dbapi()

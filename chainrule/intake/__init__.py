@@ -1,7 +1,14 @@
 """Puts what students handed in into nbgrader's submitted/ folder."""
 
-from chainrule.intake.exporter import HandInExporter
-from chainrule.intake.late import LatePenalties, LatePolicy
-from chainrule.intake.zip_collect import DownloadCollector, SafeExtractor
+from chainrule.on_demand import on_demand
 
-__all__ = ["DownloadCollector", "HandInExporter", "LatePenalties", "LatePolicy", "SafeExtractor"]
+__getattr__ = on_demand(
+    __name__,
+    {
+        "DownloadCollector": "zip_collect",
+        "HandInExporter": "exporter",
+        "LatePenalties": "late",
+        "LatePolicy": "late",
+        "SafeExtractor": "zip_collect",
+    },
+)

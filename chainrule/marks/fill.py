@@ -7,7 +7,6 @@ import unicodedata
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import Path
 
 from nbgrader.api import Gradebook, MissingEntry
@@ -16,18 +15,12 @@ from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.lms import LmsName
 from chainrule.intake.roster import Person
 from chainrule.marks.lms import TABLE_FORMATS, TableFormat, is_points_row, parse_decimal
+from chainrule.marks.missing import MissingMark
 from chainrule.marks.sheet import Sheet, escape_formula, read_sheet
 from chainrule.marks.totals import StudentTotal, decimal_text, totals
 
 SAFE_ID = re.compile(r"[\w.@+-]+")  # as a formula, it could only be an error or a number
 SAFE_NUMBER = re.compile(r"[+-]?[\d.,]*%?")  # a number, or "-" for an empty mark
-
-
-class MissingMark(StrEnum):
-    """The mark of a student who handed in nothing."""
-
-    zero = "zero"
-    empty = "empty"
 
 
 @dataclass(frozen=True)

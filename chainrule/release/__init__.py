@@ -1,25 +1,26 @@
 """From the instructor's notebooks to what students get."""
 
-from chainrule.release.preprocessors import (
-    AddHandIn,
-    AddLesson,
-    CheckMetadata,
-    FoldChecks,
-    InstantiateTests,
-    SaveDueDate,
-    SaveRoster,
-    Tidy,
-)
-from chainrule.release.versions import KeepVersion
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "AddHandIn",
-    "AddLesson",
-    "CheckMetadata",
-    "FoldChecks",
-    "InstantiateTests",
-    "KeepVersion",
-    "SaveDueDate",
-    "SaveRoster",
-    "Tidy",
-]
+from chainrule.on_demand import on_demand
+
+if TYPE_CHECKING:
+    from chainrule.release.preprocessors import AddHandIn, AddLesson, CheckMetadata, FoldChecks, InstantiateTests, SaveDueDate, SaveRoster, Tidy
+    from chainrule.release.versions import KeepVersion
+
+__getattr__ = on_demand(
+    __name__,
+    {
+        "AddHandIn": "preprocessors",
+        "AddLesson": "preprocessors",
+        "CheckMetadata": "preprocessors",
+        "FoldChecks": "preprocessors",
+        "InstantiateTests": "preprocessors",
+        "KeepVersion": "versions",
+        "SaveDueDate": "preprocessors",
+        "SaveRoster": "preprocessors",
+        "Tidy": "preprocessors",
+    },
+)
+
+__all__ = ["AddHandIn", "AddLesson", "CheckMetadata", "FoldChecks", "InstantiateTests", "KeepVersion", "SaveDueDate", "SaveRoster", "Tidy"]

@@ -12,7 +12,8 @@ from tiny_course import marked
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.classroom import grade, scores
-from chainrule.marks import LmsName, fill_for_lms
+from chainrule.intake.lms import LmsName
+from chainrule.marks import fill_for_lms
 from chainrule.marks.totals import totals
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`

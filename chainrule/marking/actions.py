@@ -72,7 +72,7 @@ class ActionHandler(MarkingHandler):
         def work(connection: Connection) -> dict[str, Any]:
             wanted = student
             if step:
-                wanted = self.room.neighbour(connection, self.item, student, step)
+                wanted = self.room.neighbour(connection, self.item, self.marker, student, step)
             return self._offer(connection, self.room.open(connection, self.item, self.marker, wanted))
 
         return await self._shown(await self.with_database(work))
@@ -104,13 +104,14 @@ class ActionHandler(MarkingHandler):
         return await self._shown(await self.with_database(work))
 
     async def do_undo(self) -> dict[str, Any]:
-        """Take back the marker's last mark and show its answer."""
+        """Take back what the marker did last and show its answer."""
 
         def work(connection: Connection) -> dict[str, Any]:
             if self.body.get("second"):
                 raise MarkingError("a second look is not taken back here: leave it to take back a first mark")
-            student = self.room.undo(connection, self.item, self.marker)
-            return self._offer(connection, self.room.open(connection, self.item, self.marker, student))
+            taken = self.room.undo(connection, self.item, self.marker)
+            state = self.room.open(connection, self.item, self.marker, taken[-1])
+            return {"undone": len(taken)} | self._offer(connection, state)
 
         return await self._shown(await self.with_database(work))
 
@@ -216,22 +217,18 @@ class ActionHandler(MarkingHandler):
         )
 
     def _next(self, connection: Connection, after: str | None = None) -> dict[str, Any]:
-        states = None
         if self.body.get("second"):
             state = second_look.next_look(connection, self.room, self.item, self.marker)
         else:
             if after is None and self.body.get("after"):
                 after = self.room.student(str(self.body["after"]))
-            states = self.room.states(connection, self.item)
-            state = self.room.next_waiting(connection, self.item, self.marker, after, states)
+            state = self.room.next_waiting(connection, self.item, self.marker, after)
         if state is None:
             return views.nothing_waits(connection, self.room, self.item, self.room.clock())
-        return self._offer(connection, state, states)
+        return self._offer(connection, state)
 
-    def _offer(
-        self, connection: Connection, state: State, states: dict[str, State] | None = None
-    ) -> dict[str, Any]:
-        states = states or self.room.states(connection, self.item)
+    def _offer(self, connection: Connection, state: State) -> dict[str, Any]:
+        states = self.room.states(connection, self.item)
         blind = bool(self.body.get("second"))
         reply = views.offer(connection, self.room, self.item, state, states, blind=blind)
         order = list(states)

@@ -101,17 +101,24 @@ def _recorded() -> Select[Any]:
 # made once: they are asked at every key
 OF_ITEM = _recorded()
 OF_STUDENT = OF_ITEM.where(SUBMISSIONS.c.student_id == bindparam("student"))
+OF_GRADE = OF_ITEM.where(GRADES.c.id == bindparam("grade"))  # the same, without looking through the class
+
+
+SCORE = update(GRADES).where(GRADES.c.id == bindparam("its_id"))
+COMMENT = update(COMMENTS).where(COMMENTS.c.id == bindparam("its_id"))
 
 
 def recorded(
-    connection: Connection, assignment: str, notebook: str, item: str, student: str | None = None
+    connection: Connection, assignment: str, notebook: str, item: str, student: str = "", grade: str = ""
 ) -> dict[str, Recorded]:
-    """What the gradebook has for an item, by student; for one student only if one is named."""
+    """What the gradebook has for an item, by student; for one student only if one is named, or the id of the grade."""
     names = {"assignment": assignment, "notebook": notebook, "item": item}
-    if student is None:
-        rows = connection.execute(OF_ITEM, names)
-    else:
+    if grade:
+        rows = connection.execute(OF_GRADE, {**names, "grade": grade})
+    elif student:
         rows = connection.execute(OF_STUDENT, {**names, "student": student})
+    else:
+        rows = connection.execute(OF_ITEM, names)
     return {
         owner: Recorded(grade, said, answer, score, comment or None, bool(needs_person))
         for owner, grade, said, answer, score, comment, needs_person in rows.all()
@@ -121,14 +128,11 @@ def recorded(
 def write_score(connection: Connection, where: Recorded, score: float | None, comment: str | None) -> None:
     """Write a person's score and comment; without a score the item waits for a person again."""
     connection.execute(
-        update(GRADES)
-        .where(GRADES.c.id == where.grade_id)
-        .values(manual_score=score, needs_manual_grade=score is None)
+        SCORE,
+        {"its_id": where.grade_id, "manual_score": score, "needs_manual_grade": score is None},
     )
     if where.comment_id is not None:
-        connection.execute(
-            update(COMMENTS).where(COMMENTS.c.id == where.comment_id).values(manual_comment=comment or None)
-        )
+        connection.execute(COMMENT, {"its_id": where.comment_id, "manual_comment": comment or None})
 
 
 AUTOMATIC = (

@@ -11,12 +11,12 @@ import math
 import secrets
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from chainrule.course import CourseFolder
 from chainrule.lesson.results import counted
@@ -25,15 +25,31 @@ from chainrule.marking.errors import ConflictError, MarkingError
 from chainrule.marking.gradebook import recorded, write_score
 from chainrule.marking.rows import Rubric, read_rubric
 from chainrule.marking.rubric import DECIMALS, sum_of
-from chainrule.marking.states import Draft, Mark, Marker, Seen, State, as_row, read_mark, ticked
+from chainrule.marking.states import Draft, Known, Mark, Marker, Seen, State, as_row, read_mark, ticked
 from chainrule.marking.tables import HISTORY, MARKS, SETTINGS, SHARES, Database
 
 LEASE = 300.0  # seconds for which an answer belongs to the tab that shows it
 LONGEST = 900.0  # more seconds on one answer were a break
 MAX_COMMENT = 10_000  # characters
+# made once: they are asked at every key
 ITEM_MARKS = select(MARKS.c.student, *(MARKS.c[name] for name in Mark.__dataclass_fields__)).where(
     *(MARKS.c[name] == bindparam(name) for name in ("assignment", "notebook", "item"))
 )
+ITEM_MARK = ITEM_MARKS.where(MARKS.c.student == bindparam("student"))
+ITS_STUDENTS = select(SHARES.c.name).where(
+    SHARES.c.assignment == bindparam("assignment"),
+    SHARES.c.marker == bindparam("marker"),
+    SHARES.c.kind == "student",
+)
+PUT = update(MARKS).where(
+    *(MARKS.c[name] == bindparam(f"its_{name}") for name in ("assignment", "notebook", "item", "student"))
+)
+HELD = update(MARKS).where(
+    MARKS.c.assignment == bindparam("its_assignment"), MARKS.c.claimed_in == bindparam("tab")
+)
+LEAVE = HELD.values(claimed_by="", claimed_in="", claimed_until=0.0)
+NOTE = insert(HISTORY)
+FEW = 20  # marks that are read again one by one
 
 
 class MarkingRoom:
@@ -52,6 +68,7 @@ class MarkingRoom:
         self.secret = self._secret()
         self._students: dict[str, str] = {}  # by anonymous id
         self._order = lru_cache(64)(self._ordered)
+        self._known: dict[Item, Known] = {}  # in transactions only, of which there is one at a time
 
     # ---- names ---------------------------------------------------------------------------------------------------
 
@@ -95,15 +112,57 @@ class MarkingRoom:
 
     def states(self, connection: Connection, item: Item) -> dict[str, State]:
         """The answers of everybody who wrote something, by student, in the order of marking."""
+        known = self._known.get(item)
+        if (
+            known is None
+            or known.version != self.database.version
+            or len(known.changed) > FEW
+            or any(self.work.answer(item, student) is not answer for student, answer in known.unsure.items())
+        ):
+            known = self._known[item] = self._read(connection, item)
+        for student in known.changed & known.states.keys():
+            known.states[student] = self._read_again(connection, item, known.states[student])
+        known.changed.clear()
+        return dict(known.states)
+
+    def _read(self, connection: Connection, item: Item) -> Known:
         found = recorded(connection, self.assignment, *item.key)
-        answers = self.work.answers(item, found)
+        in_files = {student: self.work.answer(item, student) for student in found}
+        answers = {student: answer for student, answer in in_files.items() if answer and answer.fingerprint}
         marks = self.marks(connection, item)
         key = tuple((student, answer.fingerprint) for student, answer in sorted(answers.items()))
-        order = self._order(item, key)
-        return {
+        states = {
             student: State(student, answers[student], found[student], marks.get(student, Mark()))
-            for student in order
+            for student in self._order(item, key)
         }
+        unsure = {
+            student: answer
+            for student, answer in in_files.items()
+            if answer is None or answer.fingerprint != found[student].answer
+        }
+        return Known(self.database.version, states, unsure)
+
+    def _read_again(self, connection: Connection, item: Item, state: State) -> State:
+        """The state after we have changed its row or score."""
+        found = recorded(connection, self.assignment, *item.key, grade=state.recorded.grade_id)
+        return replace(state, recorded=found[state.student], mark=self.mark(connection, item, state.student))
+
+    def mark(self, connection: Connection, item: Item, student: str) -> Mark:
+        row = connection.execute(ITEM_MARK, self.names(item, student)).one_or_none()
+        return _mark(row) if row else Mark()
+
+    def changed(self, item: Item, student: str) -> None:
+        """Say that a mark or its score was written in this transaction."""
+        if item in self._known:
+            self._known[item].changed.add(student)
+
+    def _latest(self, connection: Connection, item: Item, student: str) -> State | None:
+        """A student's state, with the answer as its file is at this moment; None without an answer."""
+        state = self.states(connection, item).get(student)
+        if state and self.work.answer(item, student) is not state.answer:
+            del self._known[item]
+            state = self.states(connection, item).get(student)
+        return state
 
     def _ordered(self, item: Item, key: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
         answers = self.work.answers(item, [student for student, _ in key])
@@ -111,7 +170,7 @@ class MarkingRoom:
 
     def marks(self, connection: Connection, item: Item) -> dict[str, Mark]:
         rows = connection.execute(ITEM_MARKS, self.names(item)).all()
-        return {student: Mark(answer, ticked(ids), *values) for student, answer, ids, *values in rows}
+        return {row[0]: _mark(row) for row in rows}
 
     def of(self, table: Any, item: Item, student: str | None = None) -> list[Any]:
         """Conditions for an item's rows in one of our tables."""
@@ -129,44 +188,36 @@ class MarkingRoom:
 
     def shared_students(self, connection: Connection, marker: str) -> set[str] | None:
         """The students whose answers this marker was given; None for all."""
-        rows = connection.scalars(
-            select(SHARES.c.name).where(
-                SHARES.c.assignment == self.assignment, SHARES.c.marker == marker, SHARES.c.kind == "student"
-            )
-        )
+        rows = connection.scalars(ITS_STUDENTS, {"assignment": self.assignment, "marker": marker})
         return set(rows) or None
 
     # ---- handing out ---------------------------------------------------------------------------------------------
 
     def next_waiting(
-        self,
-        connection: Connection,
-        item: Item,
-        marker: Marker,
-        after: str | None = None,
-        states: Mapping[str, State] | None = None,
+        self, connection: Connection, item: Item, marker: Marker, after: str | None = None
     ) -> State | None:
         """Hand out the next answer that waits: the first free one after a student's, or from the start.
 
         Answers that were flagged and not marked come last.
-
-        Args:
-            states: of all answers, if they are known.
         """
         self.leave(connection, marker)
-        states = self.states(connection, item) if states is None else states
         mine, now = self.shared_students(connection, marker.name), self.clock()
-        order = list(states)
-        start = order.index(after) + 1 if after and after in states else 0
-        free = [
-            states[student]
-            for student in order[start:] + order[:start]
-            if states[student].waits
-            and not states[student].held_by_other(marker.tab, now)
-            and (mine is None or student in mine)
-        ]
-        free.sort(key=lambda state: state.mark.flagged)
-        return self._claim(connection, item, free[0], marker) if free else None
+        while True:
+            states = self.states(connection, item)
+            order = list(states)
+            start = order.index(after) + 1 if after and after in states else 0
+            free = [
+                states[student]
+                for student in order[start:] + order[:start]
+                if states[student].waits
+                and not states[student].held_by_other(marker.tab, now)
+                and (mine is None or student in mine)
+            ]
+            if not free:
+                return None
+            chosen = min(free, key=lambda state: state.mark.flagged)
+            if self._latest(connection, item, chosen.student) == chosen:
+                return self._claim(connection, item, chosen, marker)
 
     def open(self, connection: Connection, item: Item, marker: Marker, student: str) -> State:
         """Hand out a certain answer, marked or not.
@@ -175,18 +226,22 @@ class MarkingRoom:
             ConflictError: somebody else has it.
             MarkingError: the student wrote nothing.
         """
-        states = self.states(connection, item)
-        if student not in states:
+        state = self._latest(connection, item, student)
+        if state is None:
             raise MarkingError("this student wrote nothing for the item")
-        state = states[student]
         if state.held_by_other(marker.tab, self.clock()):
             raise ConflictError(f"{state.mark.claimed_by} has this answer open")
         self.leave(connection, marker)
         return self._claim(connection, item, state, marker)
 
-    def neighbour(self, connection: Connection, item: Item, student: str, step: int) -> str:
-        """The student before (-1) or after (1) this one in the order of marking."""
-        order = list(self.states(connection, item))
+    def neighbour(self, connection: Connection, item: Item, marker: Marker, student: str, step: int) -> str:
+        """The student before (-1) or after (1) this one in the order of marking, of those whom the marker was given."""
+        mine = self.shared_students(connection, marker.name)
+        order = [
+            name for name in self.states(connection, item) if mine is None or name in mine or name == student
+        ]
+        if not order:
+            raise MarkingError("no answer to this item is given to you")
         return order[(order.index(student) + step) % len(order)] if student in order else order[0]
 
     def _claim(self, connection: Connection, item: Item, state: State, marker: Marker) -> State:
@@ -200,31 +255,31 @@ class MarkingRoom:
 
     def _put(self, connection: Connection, item: Item, student: str, values: Mapping[str, Any]) -> None:
         """Change the row of a mark, or make it."""
-        if not connection.execute(
-            update(MARKS).where(*self.of(MARKS, item, student)).values(values)
-        ).rowcount:
-            connection.execute(insert(MARKS).values({**self.names(item, student), **values}))
+        names = self.names(item, student)
+        its = {f"its_{name}": value for name, value in names.items()}
+        if not connection.execute(PUT, {**values, **its}).rowcount:
+            connection.execute(insert(MARKS), {**names, **values})
+        self.changed(item, student)
+
+    def _held_changed(self, marker: Marker) -> None:
+        """What this tab holds is about to change."""
+        for item, known in self._known.items():
+            for student, state in known.states.items():
+                if state.mark.claimed_in == marker.tab:
+                    self.changed(item, student)
 
     def leave(self, connection: Connection, marker: Marker) -> None:
         """Give back what this tab holds."""
-        connection.execute(
-            update(MARKS)
-            .where(MARKS.c.assignment == self.assignment, MARKS.c.claimed_in == marker.tab)
-            .values(claimed_by="", claimed_in="", claimed_until=0.0)
-        )
+        self._held_changed(marker)
+        connection.execute(LEAVE, {"its_assignment": self.assignment, "tab": marker.tab})
 
     def stay(self, connection: Connection, marker: Marker) -> None:
         """Keep what this tab holds for another lease."""
+        self._held_changed(marker)
+        values = {"claimed_until": self.clock() + LEASE}
         connection.execute(
-            update(MARKS)
-            .where(
-                and_(
-                    MARKS.c.assignment == self.assignment,
-                    MARKS.c.claimed_in == marker.tab,
-                    MARKS.c.claimed_until > 0,
-                )
-            )
-            .values(claimed_until=self.clock() + LEASE)
+            HELD.where(MARKS.c.claimed_until > 0),
+            {"its_assignment": self.assignment, "tab": marker.tab, **values},
         )
 
     # ---- saving --------------------------------------------------------------------------------------------------
@@ -270,12 +325,13 @@ class MarkingRoom:
         return done
 
     def _state(self, connection: Connection, item: Item, student: str) -> State:
+        if known := self._latest(connection, item, student):
+            return known
         found = recorded(connection, self.assignment, *item.key, student=student)
         answer = self.work.answer(item, student)
         if student not in found or answer is None:
             raise ConflictError("this hand-in is no longer in the gradebook: grade it again")
-        row = connection.execute(select(MARKS).where(*self.of(MARKS, item, student))).mappings().first()
-        return State(student, answer, found[student], read_mark(row) if row else Mark())
+        return State(student, answer, found[student], self.mark(connection, item, student))
 
     def _require_unchanged(self, state: State, seen: Seen, rubric: Rubric, marker: Marker) -> None:
         mark = state.mark
@@ -333,41 +389,61 @@ class MarkingRoom:
         """Add a line to the history: the mark as it is now, and what the gradebook had before."""
         kept = ("answer", "rows", "own_points", "points", "comment", "flagged", "revision")
         connection.execute(
-            insert(HISTORY).values(
+            NOTE,
+            {
                 **self.names(item, state.student),
-                at=self.clock(),
-                marker=marker,
-                action=action,
+                "at": self.clock(),
+                "marker": marker,
+                "action": action,
                 **{name: value for name, value in as_row(mark).items() if name in kept},
-                score_before=state.recorded.score,
-                comment_before=state.recorded.comment,
-            )
+                "score_before": state.recorded.score,
+                "comment_before": state.recorded.comment,
+            },
         )
 
-    def undo(self, connection: Connection, item: Item, marker: Marker) -> str:
-        """Take back this marker's last mark of the item; returns its student.
+    def undo(self, connection: Connection, item: Item, marker: Marker) -> list[str]:
+        """Take back what this marker did last to the item's marks: one mark, or one with all that equal it.
 
+        Returns:
+            The students, the one whose answer was on the page last.
         Raises:
-            MarkingError: there is none, or somebody has changed it since.
+            MarkingError: there is nothing, or somebody has changed it since.
         """
+        taken, problem = [], MarkingError("there is no mark of yours to take back")
+        for entry in list(self._last_done(connection, item, marker)):
+            try:
+                taken.append(self._take_back(connection, item, entry, marker))
+            except MarkingError as error:
+                problem = error
+        if not taken:
+            raise problem
+        return taken
+
+    def _last_done(self, connection: Connection, item: Item, marker: Marker) -> Iterator[Mapping[Any, Any]]:
+        """The lines of the history that one key of the marker's has made, as far as they stand, the last one first."""
         entries = connection.execute(
             select(HISTORY)
             .where(*self.of(HISTORY, item), HISTORY.c.action.not_in(("rubric", "flag")))
             .order_by(HISTORY.c.id.desc())
         ).mappings()
-        decided: set[str] = set()  # students whose last mark that stands is somebody else's
+        decided: set[str] = set()  # students whose last mark that stands was met
         undone: Counter[str] = Counter()  # marks that were taken back, still to come
+        together = False  # after a line of equal answers, whose first line is the mark that they were given
         for entry in entries:
-            student = entry["student"]
+            student, mine = entry["student"], entry["marker"] == marker.name
+            if together and not (mine and entry["action"] in ("equal", "mark")):
+                return
             if entry["action"] == "undo":
                 undone[student] += 1
             elif undone[student]:
                 undone[student] -= 1
             elif student not in decided:
                 decided.add(student)
-                if entry["marker"] == marker.name and entry["action"] in ("mark", "equal"):
-                    return self._take_back(connection, item, entry, marker)
-        raise MarkingError("there is no mark of yours to take back")
+                if mine and entry["action"] in ("mark", "equal"):
+                    yield entry
+                    together = True
+            if together and entry["action"] == "mark":
+                return
 
     def _take_back(self, connection: Connection, item: Item, entry: Mapping[Any, Any], marker: Marker) -> str:
         student = entry["student"]
@@ -407,6 +483,12 @@ class MarkingRoom:
             select(HISTORY).where(*self.of(HISTORY, item, student)).order_by(HISTORY.c.id)
         )
         return [dict(row) for row in rows.mappings()]
+
+
+def _mark(row: Row[Any]) -> Mark:
+    """A mark from a row of `ITEM_MARKS`."""
+    _, answer, ids, *values = row
+    return Mark(answer, ticked(ids), *values)
 
 
 def require_same(state: State, answer: str, rubric: Rubric | None = None, version: str = "") -> None:

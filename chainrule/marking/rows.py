@@ -209,6 +209,7 @@ def _repoint(
     mark: Mark = replace(state.mark, rows=rows, points=points, revision=state.mark.revision + 1, token="")
     values = {name: as_row(mark)[name] for name in ("rows", "points", "revision", "token")}
     connection.execute(update(MARKS).where(*room.of(MARKS, item, state.student)).values(values))
+    room.changed(item, state.student)
     if state.student in done.changes:
         write_score(connection, state.recorded, points, state.recorded.comment)
     room.note(connection, item, state, mark, marker.name, "rubric")

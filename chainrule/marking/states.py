@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -98,6 +98,26 @@ class Marker:
 
     name: str
     tab: str
+
+
+@dataclass
+class Known:
+    """An item's states as they were read.
+
+    They are right while nobody else writes into the gradebook, but for `changed`. A file can change without the
+    gradebook only until its answer is the one that was recorded: grading writes the file last.
+
+    Attributes:
+        version: the database's when they were read.
+        states: by student, in the order of marking.
+        unsure: what the files of other students had, and of those whose answer is not the recorded one.
+        changed: students whose row or score we have changed since.
+    """
+
+    version: int
+    states: dict[str, State]
+    unsure: Mapping[str, Answer | None]
+    changed: set[str] = field(default_factory=set)
 
 
 def read_mark(row: Mapping[Any, Any]) -> Mark:

@@ -32,6 +32,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
+from sqlalchemy.pool import QueuePool
 
 from chainrule.grading.given_marks import ANSWERS
 from chainrule.marking.errors import BusyError, MarkingError
@@ -41,6 +43,8 @@ WAIT = 0.3  # seconds for which a transaction waits for another program
 LOCK = 0x6368_6169  # the number of our advisory lock in PostgreSQL
 BUSY = "another program is writing into the gradebook; nothing was saved"
 SQLITE_BUSY = {5, 6}  # SQLITE_BUSY, SQLITE_LOCKED
+# a transaction's number, and that of the oldest one that is still writing
+NUMBERS = "SELECT txid_current(), txid_snapshot_xmin(txid_current_snapshot())"
 
 METADATA = MetaData()
 
@@ -140,7 +144,12 @@ SETTINGS = Table(
 
 
 class Database:
-    """The gradebook's database, for transactions that never wait long."""
+    """The gradebook's database, for transactions that never wait long.
+
+    Attributes:
+        version: another number when another program has written, or a transaction of ours was rolled back: what was
+            read before may be different now. Meant to be read in a transaction.
+    """
 
     def __init__(self, url: str) -> None:
         """Open it and make our tables, if they aren't there.
@@ -148,6 +157,10 @@ class Database:
         Raises:
             MarkingError: nothing was graded, or the tables are those of a later version of Chainrule.
         """
+        self.version = 0
+        self._next_number: int | None = (
+            None  # of PostgreSQL's next transaction, if nobody else writes before it
+        )
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True)
         with self.transaction(wait=10.0) as connection:
@@ -178,8 +191,9 @@ class Database:
             try:
                 yield connection
                 connection.commit()
-            except OperationalError as error:
-                if _is_busy(error):
+            except BaseException as error:
+                self.version += 1
+                if isinstance(error, OperationalError) and _is_busy(error):
                     raise BusyError(BUSY) from error
                 raise
 
@@ -187,12 +201,18 @@ class Database:
         """A connection in a transaction that may write."""
         end = time.monotonic() + wait
         while True:
-            connection = self.engine.connect()
+            try:
+                connection = self.engine.connect()
+            except NoConnection as error:
+                if time.monotonic() >= end:
+                    raise BusyError(BUSY) from error
+                continue
             try:
                 connection.begin()
                 if not self.is_sqlite:
                     connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(wait * 1000)}")
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+                self._look_for_others(connection)
                 return connection
             except OperationalError as error:
                 connection.close()
@@ -201,12 +221,32 @@ class Database:
                 if time.monotonic() >= end:
                     raise BusyError(BUSY) from error
 
+    def _look_for_others(self, connection: Connection) -> None:
+        """Count `version` up if another program has written since our last transaction."""
+        if self.is_sqlite:
+            now = connection.exec_driver_sql("PRAGMA data_version").scalar()
+            alone = connection.info.get("data_version") == now
+            connection.info["data_version"] = now
+        else:
+            number, oldest = connection.exec_driver_sql(NUMBERS).one()
+            alone = number == self._next_number
+            self._next_number = number + 1 if number == oldest else None
+        self.version += not alone
+
     def close(self) -> None:
         self.engine.dispose()
 
 
 def _sqlite_engine(url: str) -> Engine:
-    engine = create_engine(url, connect_args={"timeout": WAIT})
+    # one connection for all threads: only one may write anyway, and it is told when another program has written
+    engine = create_engine(
+        url,
+        connect_args={"timeout": WAIT, "check_same_thread": False},
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=WAIT,
+    )
 
     @event.listens_for(engine, "connect")
     def no_transactions_of_its_own(connection: sqlite3.Connection, _: Any) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import marking_class
 import nbformat
@@ -20,6 +21,7 @@ from marking_class import (
     SOFTMAX,
     VARIANCE,
     copied,
+    hand_in,
     in_formgrader,
     in_gradebook,
 )
@@ -31,6 +33,7 @@ from sqlalchemy import select, update
 
 from chainrule.course import CourseFolder
 from chainrule.marking.errors import BusyError, ConflictError, MarkingError
+from chainrule.marking.gradebook import Recorded, recorded
 from chainrule.marking.room import MarkingRoom
 from chainrule.marking.rows import RowChange, change_row, preview, read_rubric, write_back
 from chainrule.marking.states import Draft, Mark, Marker, Seen, State
@@ -243,7 +246,7 @@ def test_undo_takes_back_the_last_mark_and_then_the_one_before(room: MarkingRoom
     mark(room, "ada", Draft((1, 2), comment="two"))
     for expected in ((0.2, "one"), (None, None)):
         with room.database.transaction() as connection:
-            assert room.undo(connection, item, ANN) == "ada"
+            assert room.undo(connection, item, ANN) == ["ada"]
         assert in_gradebook(room.folder, "ada") == expected
     assert states(room)["ada"].waits
     with pytest.raises(MarkingError, match="no mark of yours"), room.database.transaction() as connection:
@@ -260,6 +263,97 @@ def test_equal_answers_get_the_same_mark_each_recorded(room: MarkingRoom) -> Non
     assert in_gradebook(room.folder, "ada") == (None, None)
     with room.database.transaction() as connection:
         assert [entry["action"] for entry in room.history(connection, item, "cyd")] == ["equal"]
+
+
+def test_undo_takes_back_what_one_key_did(room: MarkingRoom) -> None:
+    item = room.item(NOTEBOOK, VARIANCE)
+    mark(room, "dee", Draft((3,)))
+    for _ in range(2):
+        mark(room, "bob", Draft((1,)))
+        with room.database.transaction() as connection:
+            assert room.save_equal(connection, item, "bob", ANN) == ["cyd"]
+        with room.database.transaction() as connection:
+            assert room.undo(connection, item, ANN) == ["cyd", "bob"]
+        assert [in_gradebook(room.folder, student)[0] for student in ("bob", "cyd")] == [None, None]
+    mark(room, "bob", Draft((1,)))
+    with room.database.transaction() as connection:
+        room.save_equal(connection, item, "bob", ANN)
+    in_formgrader(room.folder, "cyd", 0.1)
+    with room.database.transaction() as connection:
+        assert room.undo(connection, item, ANN) == ["bob"]
+    assert in_gradebook(room.folder, "cyd")[0] == 0.1
+
+
+def mark_and_fail(room: MarkingRoom, student: str) -> None:
+    """Record a mark in a transaction that is rolled back."""
+    item = room.item(NOTEBOOK, VARIANCE)
+    with room.database.transaction() as connection:
+        state = room.open(connection, item, ANN, student)
+        room.record(connection, item, state, Draft((1,)), 0.2, ANN, "")
+        assert room.states(connection, item)[student].mark.points == 0.2
+        raise ZeroDivisionError
+
+
+def test_what_others_do_meanwhile_is_seen(room: MarkingRoom) -> None:
+    other = MarkingRoom(room.folder, ESSAYS, clock=room.clock)
+    assert set(states(room)) == {"ada", "bob", "cyd", "dee"}
+    mark(other, "ada", Draft((1,)), BO)
+    assert states(room)["ada"].mark.points == 0.2
+    mark(room, "ada", Draft((1, 2)))
+    assert states(other)["ada"].mark.points == 0.5
+    in_formgrader(room.folder, "bob", 0.1)
+    assert states(room)["bob"].recorded.score == 0.1
+    hand_in(room.folder, "cyd", {VARIANCE: "Another answer."})
+    assert states(room)["cyd"].answer.text == "Another answer."
+    hand_in(room.folder, "eve", {VARIANCE: "Late."})
+    assert states(room)["eve"].waits
+    with pytest.raises(ZeroDivisionError):
+        mark_and_fail(room, "dee")
+    assert states(room)["dee"].mark == Mark()
+    other.database.close()
+
+
+def test_files_that_change_without_the_gradebook_are_seen(room: MarkingRoom) -> None:
+    """Grading writes the file after the gradebook; a student may be dropped by deleting the folder."""
+    late, dropped = (room.work.graded_path(student, NOTEBOOK) for student in ("cyd", "dee"))
+    before = late.read_bytes()
+    hand_in(room.folder, "cyd", {VARIANCE: "Another answer."})
+    after = late.read_bytes()
+    late.write_bytes(before)
+    assert states(room)["cyd"].answer.text != "Another answer."
+    late.write_bytes(after)
+    assert states(room)["cyd"].answer.text == "Another answer."
+    late.unlink()
+    with pytest.raises(MarkingError, match="wrote nothing"):
+        mark(room, "cyd", Draft((1,)))
+    late.write_bytes(after)
+    assert "cyd" in states(room)
+    dropped.unlink()
+    for _ in range(3):
+        state = take(room, ANN)
+        assert state
+        assert state.student != "dee"
+        mark(room, state.student, Draft((1,)))
+    assert take(room, ANN) is None
+
+
+def test_a_save_reads_the_class_only_if_somebody_else_has_written(
+    room: MarkingRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: list[str] = []
+
+    def count(*names: Any, student: str = "", grade: str = "") -> dict[str, Recorded]:
+        whole.extend([] if student or grade else ["class"])
+        return recorded(*names, student=student, grade=grade)
+
+    monkeypatch.setattr("chainrule.marking.room.recorded", count)
+    for number in range(20):  # PostgreSQL may tidy up at any time, which looks like another writer
+        whole.clear()
+        mark(room, "ada", Draft((1 + number % 3,)))
+        take(room, ANN)
+        if not whole:
+            return
+    pytest.fail("each of 20 saves has read the whole class again")
 
 
 def test_an_answer_that_is_only_flagged_waits_and_comes_last(room: MarkingRoom) -> None:

@@ -111,6 +111,7 @@ function show(reply) {
     return;
   }
   if (reply.equalDone) say(`${reply.equalDone} equal answers got the same.`);
+  if (reply.undone > 1) say(`${reply.undone} marks were taken back: this one, and those of equal answers.`);
   shown = reply;
   token = unique();
   started = Date.now();

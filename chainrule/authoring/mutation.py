@@ -95,6 +95,12 @@ class Mutation:
         given = {*chain.from_iterable(part.given for part in parts)}
         given |= {*chain.from_iterable(exercise.given for exercise in self.exercises)}
         checks = {item: names for part in parts for item, names in part.checks.items()}
+        # by item, the cells that its part of the notebook runs; it can depend on no others
+        self.run_for = {
+            item: {*part.given, *chain.from_iterable((each.cell, *each.given) for each in part.exercises)}
+            for part in parts
+            for item in part.checks
+        }
         self.equivalent = dict(chain.from_iterable(part.equivalent.items() for part in parts))
         source = course.folder("source", ".", assignment) / f"{notebook}.ipynb"
         self.cells = judged_by(source, self.exercises)
@@ -200,7 +206,9 @@ class Mutation:
 
     def _dependents(self, cell: str, folder: Path) -> tuple[str, ...]:
         """Items of other cells that lose points if the cell is empty."""
-        others = [item for item in self.items if item not in self.cells[cell]]
+        others = [item for item in self.items if item not in self.cells[cell] and cell in self.run_for[item]]
+        if not others:
+            return ()
         empty = partial(self._results, others, {cell: ""}, folder)
         ((_, lost),) = in_processes({cell: lambda: points_lost(failed(empty()))}, 1)
         return tuple(item for item in others if isinstance(lost, str) or lost.get(item))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, cached_property, partial
+from itertools import cycle
 from typing import Any
 
 import torch
@@ -593,18 +594,126 @@ def cases(student: Student) -> list[Backprop]:
     return [Backprop(student, *sizes) for sizes in CASES]
 
 
+# -- where earlier functions are wrong: right ones in their place ------------------------------------------
+
+# For each function what it should be called with and what it then gives, call by call.
+Known = dict[str, list[tuple[list[Any], Any]]]
+
+
+def knowing(function: Any, known: Known, *arguments: Any) -> Any:
+    """What a function of the student's returns where others of the student's give what they should.
+
+    Raises:
+        CheckFailed: it calls one of them with something else, or raises.
+    """
+    instead = {name: [gives for _, gives in each] for name, each in known.items()}
+    value, calls = call(function.call_with, instead, *arguments)
+    for name, each in calls.items():
+        if not all(agree(got, wanted) for got, (wanted, _) in zip(each, cycle(known[name]), strict=False)):
+            raise CheckFailed(f"`{name}` is called with other values than it should be")
+    return value
+
+
+def agree(got: Any, want: Any) -> bool:
+    """Whether two values are the same numbers, in dicts and lists of the same form."""
+    if isinstance(want, dict):
+        return (
+            isinstance(got, dict) and want.keys() == got.keys() and all(agree(got[k], want[k]) for k in want)
+        )
+    if isinstance(want, list):
+        return isinstance(got, list | tuple) and len(got) == len(want) and all(map(agree, got, want))
+    right = torch.as_tensor(want, dtype=torch.float64)
+    try:
+        return differ(alike(numbers(got, "an argument"), right), right, 1e-6, 1e-12) == 0
+    except CheckFailed:
+        return False
+
+
+def known_backprop(params: Params, X: Tensor, y: Tensor) -> Known:
+    """What `forward` and `backprop` give for one network and its data."""
+    A, f = forward(params, X)
+    delta = 2 * (f - y) / len(X)
+    s = delta[:, None] * params["v"] * A * (1 - A)
+    right = {"delta": delta, "s": s, **gradients(params, X, y, 0)}
+    return {"forward": [([params, X], [A, f])], "backprop": [([params, X, y], right)]}
+
+
+def own_or_right(expect: Callable[[bool], None], wrong: Callable[[], bool]) -> None:
+    """Judge with the student's own functions of earlier parts and, if that fails and these are wrong, with right ones
+    in their place.
+
+    Args:
+        expect: gets whether right ones are in their place.
+        wrong: whether the student's own are.
+    """
+    try:
+        expect(False)
+    except CheckFailed as failure:
+        if not wrong():
+            raise
+        try:
+            expect(True)
+        except CheckFailed as other:
+            raise (other if isinstance(failure, StudentError) else failure) from None
+
+
+def forward_is_wrong(student: Student) -> bool:
+    """Whether the student's `forward` is; its own check judges that."""
+    try:
+        expect_forward(student)
+    except CheckFailed:
+        return True
+    return False
+
+
+def backprop_is_wrong(student: Student) -> bool:
+    """Whether the student's `backprop` gives a wrong gradient, or `forward` a wrong value."""
+    for sizes in CASES:
+        given = case(*sizes)
+        params, X, y = parameters(given), given["X"], given["y"]
+        right = gradients(params, X, y, 0)
+        try:
+            own = call(student.backprop, params, X, y)
+            if not agree([entry(own, name, "backprop") for name in right], list(right.values())):
+                return True
+        except CheckFailed:
+            return True
+    return forward_is_wrong(student)
+
+
+def gradients_are_wrong(student: Student) -> bool:
+    """Whether the student's `gradients` or `forward` gives wrong values."""
+    for sizes in CASES:
+        given = case(*sizes)
+        right = gradients(parameters(given), given["X"], given["y"], LAMBDAS[0])
+        try:
+            if not agree(own_gradients(student, given, LAMBDAS[0]), right):
+                return True
+        except CheckFailed:
+            return True
+    return forward_is_wrong(student)
+
+
 # -- weight decay ----------------------------------------------------------------------------------------
 
 LAMBDAS = 0.35, 1.15
 
 
-def own_gradients(student: Student, given: Mapping[str, Tensor], lam: float) -> Params:
+def own_gradients(
+    student: Student, given: Mapping[str, Tensor], lam: float, repaired: bool = False
+) -> Params:
     """What the student's `gradients` returns, each in its parameter's shape.
 
+    Args:
+        repaired: with right functions in place of `forward` and `backprop`.
     Raises:
         CheckFailed: it returns something else.
     """
-    result = call(student.gradients, parameters(given), given["X"], given["y"], lam)
+    arguments = parameters(given), given["X"], given["y"]
+    if repaired:
+        result = knowing(student.gradients, known_backprop(*arguments), *arguments, lam)
+    else:
+        result = call(student.gradients, *arguments, lam)
     values = {}
     for name in PARAMETERS:
         value = alike(numbers(entry(result, name, "gradients"), f'"{name}"'), given[name])
@@ -616,13 +725,13 @@ def own_gradients(student: Student, given: Mapping[str, Tensor], lam: float) -> 
     return values
 
 
-def decay_parts(student: Student, given: Mapping[str, Tensor]) -> Params:
+def decay_parts(student: Student, given: Mapping[str, Tensor], repaired: bool) -> Params:
     """What λ adds: the difference of the gradients with two λ. The data's part cancels.
 
     Raises:
         CheckFailed: it adds nothing, or changes from call to call.
     """
-    low, high, again = (own_gradients(student, given, lam) for lam in (*LAMBDAS, LAMBDAS[0]))
+    low, high, again = (own_gradients(student, given, lam, repaired) for lam in (*LAMBDAS, LAMBDAS[0]))
     parts = {name: high[name] - low[name] for name in PARAMETERS}
     if any(differ(again[name], low[name], RTOL, FAINT) for name in PARAMETERS):
         raise CheckFailed("the same call twice gives other gradients")
@@ -633,10 +742,14 @@ def decay_parts(student: Student, given: Mapping[str, Tensor]) -> Params:
 
 def expect_decay(student: Student) -> None:
     """λ adds 2λW and 2λv."""
+    own_or_right(partial(_expect_decay, student), partial(backprop_is_wrong, student))
+
+
+def _expect_decay(student: Student, repaired: bool) -> None:
     for sizes in CASES:
         given, N = case(*sizes), sizes[0]
         more = LAMBDAS[1] - LAMBDAS[0]
-        parts = decay_parts(student, given)
+        parts = decay_parts(student, given, repaired)
         for name in ("W", "v"):
             own, w = parts[name], given[name]
             expect(own, f'what λ adds to "{name}"').close_to(
@@ -661,9 +774,13 @@ def expect_decay(student: Student) -> None:
 
 def expect_free_biases(student: Student) -> None:
     """λ leaves the biases' gradients alone."""
+    own_or_right(partial(_expect_free_biases, student), partial(backprop_is_wrong, student))
+
+
+def _expect_free_biases(student: Student, repaired: bool) -> None:
     for sizes in CASES:
         given = case(*sizes)
-        parts = decay_parts(student, given)
+        parts = decay_parts(student, given, repaired)
         for name in ("b", "c"):
             if parts[name].abs().max() > FAINT:
                 raise CheckFailed(f'the bias "{name}" is decayed: the penalty is on the weights W and v only')
@@ -673,11 +790,15 @@ def expect_free_biases(student: Student) -> None:
 
 def expect_data_part(student: Student) -> None:
     """With other data the gradients change as those of the mean squared error do, right ones or the student's own."""
+    own_or_right(partial(_expect_data_part, student), partial(backprop_is_wrong, student))
+
+
+def _expect_data_part(student: Student, repaired: bool) -> None:
     for sizes in CASES:
         given = case(*sizes)
         params = parameters(given)
         other = {**given, "X": given["X"].flip(1) * 0.8 + 0.3, "y": given["y"].flip(0) * 0.7 - 1}
-        change = [own_gradients(student, data, LAMBDAS[0]) for data in (given, other)]
+        change = [own_gradients(student, data, LAMBDAS[0], repaired) for data in (given, other)]
         right = [gradients(params, data["X"], data["y"], 0) for data in (given, other)]
         own: list[Any] = []
         with suppress(CheckFailed):
@@ -776,6 +897,8 @@ PARAMETER_MISTAKES: dict[str, ParameterRule] = {
 class Move:
     """One call of the student's `step`.
 
+    Args:
+        repaired: right functions stand in place of `gradients` and of those that it calls.
     Attributes:
         params, velocity: before the step.
         new_params, new_velocity: what the student's `step` returns.
@@ -783,21 +906,37 @@ class Move:
     """
 
     def __init__(
-        self, student: Student, sizes: tuple[int, int, int, int], lam: float, rate: float, mu: float
+        self,
+        student: Student,
+        sizes: tuple[int, int, int, int],
+        lam: float,
+        rate: float,
+        mu: float,
+        repaired: bool,
     ):
         given = case(*sizes)
         self.params, self.X, self.y = parameters(given), given["X"], given["y"]
         self.lam, self.rate, self.mu = lam, rate, mu
         self.velocity = {name: 0.3 * value.cos() for name, value in self.params.items()}
-        self.student = student
+        self.student, self.repaired = student, repaired
         self.new_params, self.new_velocity = self.after(self.params, self.velocity)
         self.gradients = [gradients(self.params, self.X, self.y, lam)]
-        with suppress(CheckFailed):
-            self.gradients.append(own_gradients(student, given, lam))
+        if not repaired:
+            with suppress(CheckFailed):
+                self.gradients.append(own_gradients(student, given, lam))
 
     def after(self, params: Params, velocity: Params) -> tuple[Params, Params]:
         """The student's step from here: the new parameters and the new velocity."""
-        pair = call(self.student.step, params, velocity, self.X, self.y, self.lam, self.rate, self.mu)
+        arguments = params, velocity, self.X, self.y, self.lam, self.rate, self.mu
+        if self.repaired:
+            right = gradients(params, self.X, self.y, self.lam)
+            known = {
+                **known_backprop(params, self.X, self.y),
+                "gradients": [([params, self.X, self.y, self.lam], right)],
+            }
+            pair = knowing(self.student.step, known, *arguments)
+        else:
+            pair = call(self.student.step, *arguments)
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise CheckFailed("`step` should return two dicts, the new params and the new velocity")
         first, second = (
@@ -901,8 +1040,34 @@ def flat(values: Params) -> Tensor:
 
 
 @cache
-def moves(student: Student) -> list[Move]:
-    return [Move(student, sizes, *move) for sizes, move in zip(CASES, MOVES, strict=True)]
+def moves(student: Student, repaired: bool = False) -> list[Move]:
+    """Some steps of the student's.
+
+    Args:
+        repaired: with right functions in place of `gradients` and those that it calls.
+    """
+    return [Move(student, sizes, *move, repaired) for sizes, move in zip(CASES, MOVES, strict=True)]
+
+
+def expect_velocity(student: Student) -> None:
+    """The student's `step` makes the right new velocity."""
+    own_or_right(
+        lambda repaired: each_move(student, repaired, Move.expect_velocity),
+        partial(gradients_are_wrong, student),
+    )
+
+
+def expect_parameters(student: Student) -> None:
+    """The student's `step` moves the parameters by the new velocity."""
+    own_or_right(
+        lambda repaired: each_move(student, repaired, Move.expect_parameters),
+        partial(gradients_are_wrong, student),
+    )
+
+
+def each_move(student: Student, repaired: bool, expect: Callable[[Move], None]) -> None:
+    for move in moves(student, repaired):
+        expect(move)
 
 
 # -- fit -------------------------------------------------------------------------------------------------
@@ -961,6 +1126,14 @@ class Fit:
 
 
 def expect_history(student: Student) -> None:
+    """The history tells the errors, with the student's own functions or with right ones."""
+    own_or_right(
+        lambda repaired: loop(student).expect_history() if repaired else expect_own_history(student),
+        partial(gradients_are_wrong, student),
+    )
+
+
+def expect_own_history(student: Student) -> None:
     """The history ends at the errors of the network that `fit` returns, by our functions or by the student's own.
 
     With a wrong `step` the weights may diverge: then it is enough that the history is right after few epochs.
@@ -1045,6 +1218,14 @@ def median_error(student: Student, hidden: int = HIDDEN) -> float:
 
 
 def expect_accuracy(student: Student) -> None:
+    """The network learns, or `fit` hands on what right functions give."""
+    own_or_right(
+        lambda repaired: loop(student).expect_steps() if repaired else expect_own_accuracy(student),
+        partial(gradients_are_wrong, student),
+    )
+
+
+def expect_own_accuracy(student: Student) -> None:
     """The network learns. If it doesn't because of a mistake in `step` or before, it is enough that the training loop
     is right and learns anything."""
     median = median_error(student)
@@ -1059,10 +1240,99 @@ def expect_accuracy(student: Student) -> None:
         raise CheckFailed(f"{message}: nothing is learnt")
 
 
+class Loop:
+    """One training by the student's `fit` in which `step`, `forward` and `normalised_error` give right values, in turn.
+
+    So `fit` is judged where earlier parts are wrong. Training and test set have the same targets, so that it does not
+    matter on which of them an error is asked for first.
+
+    Attributes:
+        states: parameters and velocity before the first step and after each.
+        calls: the arguments with which `fit` calls the three, by name.
+    """
+
+    def __init__(self, student: Student) -> None:
+        hidden, seed = 4, 9
+        self.epochs = 2 * int(numbers(student.EVERY, "EVERY"))
+        self.X, self.X_test, self.y = draw_inputs(6, 81), draw_inputs(6, 82), draw_inputs(6, 83)[:, 0]
+        start = {name: numbers(value, name) for name, value in student.initial(hidden, seed).items()}
+        self.states = [(start, {name: torch.zeros_like(value) for name, value in start.items()})]
+        for _ in range(self.epochs):
+            params, velocity = self.states[-1]
+            g = gradients(params, self.X, self.y, LAM)
+            self.states.append(step(params, velocity, g, RATE, MOMENTUM))
+        self.outputs = [draw_inputs(6, 900 + k)[:, 0] for k in range(2 * self.epochs + 2)]
+        self.errors = [normalised_error(self.y, f) for f in self.outputs]
+        instead = {
+            "step": list(map(list, self.states[1:])),
+            "forward": [[draw_inputs(6, 7, hidden).sigmoid(), f] for f in self.outputs],
+            "normalised_error": self.errors,
+        }
+        data = self.X, self.y, self.X_test, self.y
+        pair, self.calls = call(student.fit.call_with, instead, *data, hidden, LAM, self.epochs, seed)
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise CheckFailed("`fit` should return the parameters and a history")
+        self.params, self.history = pair
+        if not self.calls["step"]:
+            raise CheckFailed("`fit` does not call `step`")
+
+    def expect_arguments(self) -> None:
+        """Every step gets the training set, λ and the velocity of the step before; the first one the start."""
+        for i, (params, velocity, *given) in enumerate(self.calls["step"]):
+            if not i and not agree(params, self.states[0][0]):
+                raise CheckFailed("the first step should start from `initial(hidden, seed)`")
+            if not agree(given[:2], [self.X, self.y]):
+                raise CheckFailed("a step should get X and y, the training set")
+            if not agree(given[2:3], [LAM]):
+                raise CheckFailed("a step does not get `lam`")
+            if not agree(velocity, self.states[i % self.epochs][1]):
+                raise CheckFailed("the velocity should be 0 at first, then the one that `step` returned")
+
+    def expect_steps(self) -> None:
+        """As many steps as epochs, each from where the one before ended, with the given rate and momentum."""
+        taken = [[params, *given[-2:]] for params, _, *given in self.calls["step"]]
+        if not agree(taken, [[params, RATE, MOMENTUM] for params, _ in self.states[:-1]]):
+            raise CheckFailed("each epoch should be a step from where the one before ended")
+        if not agree(self.params, self.states[-1][0]):
+            raise CheckFailed("`fit` does not return the parameters of the last step")
+
+    def expect_history(self) -> None:
+        """An entry for every tenth epoch at least, of the network after this epoch on each set."""
+        known = dict(enumerate(self.errors))  # by the call of `forward`
+        for error, (_, f) in zip(self.errors, self.calls["normalised_error"], strict=False):
+            known |= {k: error for k, output in enumerate(self.outputs) if agree(f, output)}
+        for name, X in (("train", self.X), ("test", self.X_test)):
+            asked = [
+                (k, next((t for t, (at, _) in enumerate(self.states) if agree(params, at)), -1))
+                for k, (params, inputs) in enumerate(self.calls["forward"])
+                if agree(inputs, X)
+            ]
+            if not {self.epochs // 2, self.epochs} <= {t for _, t in asked}:
+                raise CheckFailed(
+                    f'for the history "{name}" the network is not asked after every tenth epoch'
+                )
+            own = numbers(entry(self.history, name, "fit"), f'the history "{name}"')
+            if not agree(own, torch.tensor([known[k] for k, _ in asked])):
+                raise CheckFailed(f'the history "{name}" does not hold the errors on this set')
+
+
+@cache
+def loop(student: Student) -> Loop:
+    return Loop(student)
+
+
 FEW = 3  # epochs, after which a wrong step has not run away yet
 
 
 def expect_arguments(student: Student) -> None:
+    """`fit` uses what it is given, with the student's own functions or with right ones."""
+    own_or_right(
+        lambda repaired: loop(student).expect_arguments() if repaired else expect_own_arguments(student),
+        partial(gradients_are_wrong, student),
+    )
+
+
+def expect_own_arguments(student: Student) -> None:
     """`fit` trains on the training set alone, with λ, from the start that the seed gives, and hands the velocity on.
 
     An optimiser of the student's own may do this, too. If the student's `step` makes nothing of λ, its check has lost
@@ -1191,10 +1461,39 @@ def expect_table(student: Student) -> None:
 def expect_errors(student: Student) -> None:
     """The student's `test_errors` gives, for each draw, what `fit` does on this draw's data from this draw's start.
 
-    With the second λ the error falls, then rises to 1 as the weights go to 0.
+    It does so where all that it calls gives known values; or, if it goes about it in another way, with the student's
+    own functions. With the second λ the error falls, then rises to 1 as the weights go to 0.
     """
     for lam, draws in ((3e-3, 2), (0.1, 1)):
-        _expect_errors(student, 3, lam, draws)
+        if not hands_on(student, 3, lam, draws):
+            _expect_errors(student, 3, lam, draws)
+
+
+def hands_on(student: Student, hidden: int, lam: float, draws: int) -> bool:
+    """Whether `test_errors` calls `data_set` and `fit` for each draw, with what they should get, and returns the last
+    error of the history or that of the parameters, whatever the student's own functions make of it."""
+    epochs = int(numbers(student.EPOCHS, "EPOCHS"))
+    known: Known = {name: [] for name in ("data_set", "fit", "forward", "normalised_error")}
+    errors = []
+    for draw in range(draws):
+        (X, y), (X_test, y_test) = sample(6, 80 + draw), sample(7, 90 + draw)
+        params = parameters(case(6, 2, hidden, 70 + draw))
+        A, f = forward(params, X_test)
+        errors.append(normalised_error(y_test, f))
+        history = {
+            "train": [errors[-1] / 4, errors[-1] / 5],
+            "test": [2 * errors[-1], errors[-1] / 2, errors[-1]],
+        }
+        data = [X, y, X_test, y_test]
+        known["data_set"].append(([draw], data))
+        known["fit"].append(([*data, hidden, lam, epochs, draw], [params, history]))
+        known["forward"].append(([params, X_test], [A, f]))
+        known["normalised_error"].append(([y_test, f], errors[-1]))
+    try:
+        got = knowing(student.test_errors, known, hidden, lam, draws)
+        return agree(numbers(got, "what `test_errors` returns").flatten(), torch.tensor(errors))
+    except CheckFailed:
+        return False
 
 
 def _expect_errors(student: Student, hidden: int, lam: float, draws: int) -> None:

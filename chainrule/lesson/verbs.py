@@ -26,6 +26,7 @@ from torch.utils.hooks import RemovableHandle
 
 from chainrule.lesson import by_hand
 from chainrule.lesson.normalisation import keep, normalisation
+from chainrule.lesson.stubs import STUBS, StubAttention
 from chainrule.lesson.time_limits import time_limit
 from chainrule.lesson.todo import Unfinished
 from chainrule.lesson.wire import Handle, WireError, pack, receive_request, send_reply, unpack
@@ -50,6 +51,8 @@ class Worker:
     def __init__(self, namespace: MutableMapping[str, Any]) -> None:
         self.namespace = namespace
         self.objects: list[Any] = []
+        self._stubbed: list[str] = []  # names that stand for stubs
+        self._before: dict[str, Any] = {}  # what those of them were that the notebook defines
 
     def serve(self, request: bytes, seconds: float) -> bytes:
         """Answer one request: `{"value": …}` or, if student code raised, `{"error": {type, message, where}}`.
@@ -122,6 +125,15 @@ class Worker:
             for other in instead:
                 names.pop(other, None)
             names.update(before)
+
+    def do_stub(self, stubs: Mapping[str, str]) -> None:
+        """From now on these names of the notebook, and no others, stand for stubs: kinds by name, of `STUBS`."""
+        for name in self._stubbed:
+            self.namespace.pop(name, None)
+        self.namespace.update(self._before)
+        self._before = {name: self.namespace[name] for name in stubs if name in self.namespace}
+        self._stubbed = [*stubs]
+        self.namespace.update({name: STUBS[kind] for name, kind in stubs.items()})
 
     def do_autograd(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
         """Signs that a function of the student's leaves the differentiation to a library: see `by_hand.watch`."""
@@ -200,7 +212,7 @@ class Worker:
         return sorted(mode.names)
 
     def do_stub_attention(self, query: float, key: float, value: float) -> nn.Module:
-        """See `StubAttention`."""
+        """See `stubs.StubAttention`."""
         return StubAttention(query, key, value)
 
     def do_state(self, model: nn.Module) -> dict[str, torch.Tensor]:
@@ -433,37 +445,6 @@ class Names(TorchFunctionMode):
     ) -> Any:
         self.names.add(str(getattr(func, "__name__", "")))
         return func(*args, **(kwargs or {}))
-
-
-class StubAttention(nn.Module):
-    """Takes what an attention layer takes, and its result is easy to predict: a weighted sum of the query, the mean of
-    the keys and the mean of the values, over the keys that the mask allows.
-
-    Args:
-        query, key, value: the three weights.
-
-    >>> stub = StubAttention(1.0, 0.0, 2.0)
-    >>> query, keys = torch.zeros(1, 1, 2), torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])  # (B, n_q, d), (B, n_k, d)
-    >>> stub(query, keys, keys, torch.tensor([[[True, False]]])).tolist()
-    [[[2.0, 4.0]]]
-    """
-
-    def __init__(self, query: float, key: float, value: float) -> None:
-        super().__init__()
-        # a parameter, so that it shows in the state of a module that keeps the stub
-        self.shares = nn.Parameter(torch.tensor([query, key, value]))
-
-    def forward(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None = None
-    ) -> torch.Tensor:
-        """(B, n_q, d), (B, n_k, d) twice, mask broadcastable to (B, n_q, n_k) -> (B, n_q, d)."""
-        allowed = torch.ones(query.shape[1], key.shape[1], dtype=torch.bool, device=query.device)
-        if mask is not None:
-            allowed = mask.bool() & allowed
-        share = allowed / allowed.sum(-1, keepdim=True).clamp(min=1)
-        a, b, c = self.shares
-        mixed: torch.Tensor = a * query + share.to(query) @ (b * key + c * value)
-        return mixed
 
 
 class Tracer(TorchFunctionMode):

@@ -44,20 +44,7 @@ def test_heads_take_any_right_attention(name: str, tmp_path: Path) -> None:
     assert judge(["p7_3-heads"], tmp_path, p7_1=source) == {"p7_3-heads": {}}
 
 
-# Answers that leave nothing to go on.
-HOPELESS = {
-    "zeros",
-    "equal weights",
-    "mean of the values",
-    "mask of full shape only",  # raises on every mask of the model
-    "nothing returned",
-    "output only",
-    "all open",
-    "x returned",
-}
-SLIPS = [
-    (item, name) for item, exercise in EXERCISES.items() for name in exercise.wrong if name not in HOPELESS
-]
+SLIPS = [(item, name) for item, exercise in EXERCISES.items() for name in exercise.wrong]
 
 
 @pytest.mark.parametrize(("item", "name"), SLIPS)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from chainrule.lesson.checks import differ, expect
+from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p7.loop import tiny_model
-from judging.csc6022_hw2.p7.reference import padding_mask
+from judging.csc6022_hw2.p7.probes import apart_from
+from judging.csc6022_hw2.p7.reference import causal_mask, padding_mask
 from judging.csc6022_hw2.p7.tiny import Tiny
 from judging.csc6022_hw2.p7.tokens import as_tokens
 
 GREEDY = (13, 5)  # vocabulary and width
 LENGTH, FIRST = 8, 4
+Mask = Callable[[int], Tensor]  # (1, n, n) for n tokens
+upon_masks = apart_from(causal_mask="window", padding_mask="words", target_mask="words in window")
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,13 @@ class Path:
 
 
 def greedy(
-    tiny: Tiny, source: Tensor, source_mask: Tensor, length: int, start: int, path: Path = Path()
+    tiny: Tiny,
+    source: Tensor,
+    source_mask: Tensor,
+    length: int,
+    start: int,
+    path: Path = Path(),
+    causal: Mask = causal_mask,
 ) -> Tensor:
     """(B, length) tokens, each the most probable after those before it; the first one is `start`."""
     tokens = torch.full((len(source), 1), start)
@@ -39,8 +50,8 @@ def greedy(
     while tokens.shape[1] < length:
         seen = tokens[:, -1:] if path.forget else tokens
         n = seen.shape[1]
-        allowed = torch.ones(1, n, n, dtype=torch.bool)
-        log_probs = tiny.log_probs(source, seen, mask, allowed.tril() if path.causal else allowed)
+        allowed = causal(n) if path.causal else torch.ones(1, n, n, dtype=torch.bool)
+        log_probs = tiny.log_probs(source, seen, mask, allowed)
         last = log_probs[:, 0 if path.pick == "first" else -1]  # (B, V)
         match path.pick:
             case "least":
@@ -105,8 +116,20 @@ def begun_otherwise(got: Tensor, task: tuple[Tiny, Tensor, Tensor]) -> bool:
     return torch.equal(got[:, : LENGTH - 1], right[:, : got.shape[1]][:, : LENGTH - 1])
 
 
+def path_upon(student: Student, task: tuple[Tiny, Tensor, Tensor]) -> Tensor | None:
+    """The tokens after the start by the student's own causal mask; None if it is no mask."""
+
+    def own(n: int) -> Tensor:
+        return numbers(student.causal_mask(n), "a mask") > 0
+
+    with suppress(CheckFailed, RuntimeError, IndexError):
+        return following(greedy(*task, LENGTH, FIRST, causal=own))
+    return None
+
+
+@upon_masks
 def expect_path(student: Student) -> None:
-    """The tokens after the start are the most probable ones."""
+    """The tokens after the start are the most probable ones, by the right mask or by the student's own."""
     for seed in DECODING_SEEDS:
         tiny, source, mask = decoding_task(seed)
         got = decoded(student, tiny_model(student, tiny, training=False), source, mask)
@@ -115,6 +138,9 @@ def expect_path(student: Student) -> None:
             return following(greedy(*task, LENGTH, FIRST, how))
 
         if begun_otherwise(got, (tiny, source, mask)):  # `expect_start` judges that
+            continue
+        own = path_upon(student, (tiny, source, mask))
+        if own is not None and torch.equal(following(got), own):
             continue
         mistakes = {meaning: path(how) for meaning, how in PATHS.items()}
         expect(following(got), "a token after the start").close_to(
@@ -133,6 +159,7 @@ def expect_decoding(got: Tensor, task: tuple[Tiny, Tensor, Tensor]) -> None:
     )
 
 
+@upon_masks
 def expect_start(student: Student) -> None:
     """There are max_len tokens, the first one is the start token, and the others depend on the source."""
     tiny, source, mask = decoding_task(DECODING_SEEDS[0])
@@ -146,6 +173,7 @@ def expect_start(student: Student) -> None:
     expect(got.shape[1], f"the number of tokens for max_len {LENGTH}, the start included,").equals(LENGTH)
 
 
+@upon_masks
 def expect_eval_mode(student: Student) -> None:
     """A model that arrives in train mode decodes without dropout."""
     for seed in DECODING_SEEDS:

@@ -18,6 +18,7 @@ from judging.csc6022_hw2.p7.probes import (
     MODULE_ATOL,
     MODULE_RTOL,
     agree,
+    apart_from,
     expect_module,
     generator,
     normal,
@@ -27,6 +28,7 @@ from judging.csc6022_hw2.p7.reference import attention
 
 HEADS, D_MODEL = 3, 15
 Attention = Callable[..., tuple[Tensor, Tensor]]
+upon_attention = apart_from(attention="attention")
 
 
 def multi_head(student: Student, dropout: float = 0.0) -> Model:
@@ -344,6 +346,7 @@ def follows_from_weights(
     return (output, weights) if fits else None
 
 
+@upon_attention
 def expect_heads(student: Student) -> None:
     """The output is multi-head attention with the student's own weights."""
     known = recognised(student)
@@ -358,6 +361,7 @@ def expect_heads(student: Student) -> None:
         raise CheckFailed(message if known.own else f"{message}; not all four projections are used")
 
 
+@upon_attention
 def expect_cross(student: Student) -> None:
     """It works with other numbers of queries than keys, too."""
     known = recognised(student)
@@ -400,6 +404,7 @@ def expect_reads(known: RecognisedLayer, inputs: Sequence[Tensor], mask: Tensor)
         )
 
 
+@upon_attention
 def expect_mask_in_heads(student: Student) -> None:
     """A mask (B, 1, n_k) or (B, n_q, n_k) closes keys in all heads."""
     known = recognised(student)
@@ -431,6 +436,7 @@ def expect_mask_in_heads(student: Student) -> None:
         )
 
 
+@upon_attention
 def expect_kept_weights(student: Student) -> None:
     """`.weights` are those of the last pass, (B, heads, n_q, n_k)."""
     known = recognised(student)
@@ -464,6 +470,7 @@ def registered(layer: Model) -> int:
     return sum(x.numel() for x in layer.state().values() if x.is_floating_point())
 
 
+@upon_attention
 def expect_learnt(student: Student) -> None:
     """The four projections are parameters of the layer, and gradients reach them."""
     known = recognised(student)
@@ -495,6 +502,7 @@ def detaches(student: Student) -> bool:
     return None in gradients.inputs
 
 
+@upon_attention
 def expect_eval_without_dropout(student: Student) -> None:
     """There is no dropout in eval mode, and some in training mode unless the student's `attention` ignores it."""
     layer = multi_head(student, 0.5)

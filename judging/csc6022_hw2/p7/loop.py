@@ -12,7 +12,7 @@ from torch import Tensor
 
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Opaque, Student
-from judging.csc6022_hw2.p7.probes import ATOL, RTOL
+from judging.csc6022_hw2.p7.probes import ATOL, RTOL, apart_from
 from judging.csc6022_hw2.p7.reference import padding_mask, target_mask
 from judging.csc6022_hw2.p7.targets import loss_gradient, shift, shifted, smoothed_loss
 from judging.csc6022_hw2.p7.tiny import Tiny
@@ -20,6 +20,9 @@ from judging.csc6022_hw2.p7.tokens import token_pair
 
 Batch = tuple[Tensor, Tensor]  # of source and target
 Batches = list[Batch]
+upon_parts = apart_from(
+    shift="pair", padding_mask="words", target_mask="words in window", smoothed_loss="loss"
+)
 STEPS = 2e-3  # relative tolerance; the small model trains in float32
 
 
@@ -212,6 +215,7 @@ def run_epochs(
     return answer
 
 
+@upon_parts
 def expect_steps(student: Student) -> None:
     """The weights after two epochs are right, with the right parts or with the student's own."""
     tiny, epochs = Tiny.random(*TINY, seed=1, scale=0.7), [batches_for(3), batches_for(4)]
@@ -239,6 +243,7 @@ def expect_steps(student: Student) -> None:
     expect(got, "a weight after two epochs").close_to(known[-1], rtol=STEPS, mistakes=mistakes)
 
 
+@upon_parts
 def expect_train_mode(student: Student) -> None:
     """A model that arrives in eval mode is trained in train mode: with dropout 1 only the last bias can learn."""
     tiny = Tiny.random(*TINY, seed=2)
@@ -262,6 +267,7 @@ def expect_train_mode(student: Student) -> None:
     )
 
 
+@upon_parts
 def expect_report(student: Student) -> None:
     """The loss per token over all batches is right. The learning rate is 0, so that steps don't matter."""
     tiny, batches = Tiny.random(*TINY, seed=5, scale=1.5), batches_for()  # losses that differ

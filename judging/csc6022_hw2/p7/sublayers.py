@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from chainrule.lesson.checks import expect, numbers
+from chainrule.lesson.stubs import SHARE
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p7.probes import (
     MODULE_RTOL,
@@ -135,6 +136,7 @@ def expect_gain_and_bias(student: Student) -> None:
     )
 
 
+STUB = "it gets 0.7 times the input, not normalised"  # as a stub does
 Connection = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]  # of x and a sublayer
 
 
@@ -154,6 +156,7 @@ def connections(norm: Norm) -> dict[str, Connection]:
         "x is subtracted: add it": lambda x, f: f(norm(x)) - x,
         "neither residual nor normalisation": lambda x, f: f(x),
         "the sublayer has no effect": lambda x, f: x,
+        STUB: lambda x, f: x + f(SHARE * x),
     }
 
 

@@ -1,8 +1,9 @@
-"""Commands about single students: extend, excuse, penalty, override."""
+"""Commands about students: extend, excuse, penalty, override, withdraw, roster."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -125,3 +126,65 @@ def override(
     if undo != (points is None):
         raise CourseError("name the item's points, or give back the ones before by --undo")
     say(decide.override(folder, assignment, student, item, points, why, who or login_name()))
+
+
+@app.command()
+def withdraw(
+    assignment: Assignment,
+    student: Student,
+    why: Annotated[str, typer.Option("--why", help="The reason, for you and other staff.")] = "",
+    grading: Annotated[
+        bool, typer.Option("--grading", help="Undo only the grading; what was handed in stays.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; change nothing.")
+    ] = False,
+    who: Who = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Put back what was withdrawn last.")] = False,
+    course: CourseOption = None,
+) -> None:
+    """Take a student's hand-in out again, with its grading and marks. All of it is kept in withdrawn/."""
+    from chainrule.students.decisions import login_name
+    from chainrule.students.withdraw import put_back
+    from chainrule.students.withdraw import withdraw as take_out
+
+    folder, who = open_course(course), who or login_name()
+    if undo:
+        say(put_back(folder, assignment, student, " ".join(why.split()) or "taken back", who))
+        return
+    why = "a dry run" if dry_run else " ".join(why.split())
+    if not why:
+        raise CourseError("say by --why for what reason: it is kept with what you withdraw")
+    say(take_out(folder, assignment, student, why, who, grading=grading, dry_run=dry_run))
+
+
+@app.command()
+def roster(
+    export: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A class list or gradebook that the LMS exports, as CSV; without it, the roster is shown."
+        ),
+    ] = None,
+    drop: Annotated[
+        bool,
+        typer.Option("--drop", help="Take those off who are not in the export. What they handed in stays."),
+    ] = False,
+    id_column: Annotated[
+        str,
+        typer.Option(
+            "--id", metavar="COLUMN", help="The export's column that becomes the id of new students."
+        ),
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would change; write nothing.")] = False,
+    course: CourseOption = None,
+) -> None:
+    """Bring the roster up to date with a class list: who has come, who has gone, and who has another name."""
+    from chainrule.students.class_lists import shown, update
+
+    folder = open_course(course)
+    say(
+        shown(folder)
+        if export is None
+        else update(folder, export, id_column=id_column, drop=drop, dry_run=dry_run)
+    )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine
 
 from chainrule.course import Course, CourseError, CourseFolder
 from chainrule.items import gradebook_items
-from chainrule.students.decisions import Decision, Kind, in_force, latest
+from chainrule.students.decisions import Decision, Kind, history, in_force, latest
 from chainrule.students.late_rules import duration
 
 DAY = timedelta(days=1)
@@ -251,3 +251,10 @@ def decision_text(course: Course, one: Decision) -> str:
         case Kind.withdrawal:
             what = f"withdrawn, kept in {one.value}"
     return f"{one.student} {what} ({by})"
+
+
+def decided_since(folder: CourseFolder, assignment: str, student: str, since: float) -> list[str]:
+    """The decisions about a student's assignment after a time (seconds since 1970), for staff, in a line each."""
+    with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
+        lines = history(gradebook.db.connection(), assignment, student)
+    return [decision_text(folder.course, one) for one in lines if one.at > since]

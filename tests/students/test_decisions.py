@@ -13,7 +13,7 @@ from tiny_course import CONFIG, type_command
 
 from chainrule.course import CourseFolder
 from chainrule.students.decisions import DECISIONS
-from chainrule.students.lateness import lateness, told
+from chainrule.students.lateness import decided_since, lateness, told
 
 DUE = "2026-03-02 12:00 Europe/Zurich"
 
@@ -149,3 +149,13 @@ def test_grace_days_go_to_what_was_due_first(root: Path) -> None:
 )
 def test_what_cannot_be_decided_is_told(root: Path, words: list[str], said: str) -> None:
     assert said in type_command(root, "chainrule", *words, code=2)
+
+
+def test_what_was_decided_since_the_last_grading_is_in_the_differences(root: Path) -> None:
+    type_command(root, "chainrule", "penalty", ESSAYS, "ada", "1", "--why", "copied a figure", "--as", "Dr X")
+    folder = CourseFolder(root)
+    (line,) = decided_since(folder, ESSAYS, "ada", 0)
+    assert line.startswith("ada 1 points taken off (by Dr X, ")
+    assert line.endswith("(Europe/Zurich): copied a figure)")
+    assert not decided_since(folder, ESSAYS, "ada", 9e9)
+    assert not decided_since(folder, ESSAYS, "bob", 0)

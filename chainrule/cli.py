@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-import chainrule._startup  # before anything that imports jsonschema  # noqa: F401
+import chainrule._startup  # before anything that imports jsonschema
+import chainrule.students.commands
 from chainrule import __version__
-from chainrule.course import CourseError, CourseFolder, find_course
+from chainrule.command_line import Assignment, CourseOption, open_course
+from chainrule.course import CourseError
 from chainrule.datasets.registry import DATA_SETS, Profile
 from chainrule.errors import ChainruleError
 from chainrule.intake.lms import LmsName
@@ -34,11 +35,9 @@ EXTRAS = {
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
+app.add_typer(chainrule.students.commands.app)
+
 # Options that mean the same in several commands
-Assignment = Annotated[str, typer.Argument(help="A folder of source/, such as homework1.")]
-CourseOption = Annotated[
-    Path | None, typer.Option("--course", help="Course folder; the nearest one by default.")
-]
 StudentsOption = Annotated[list[str] | None, typer.Option("--student", help="Only this student; repeatable.")]
 ProfileOption = Annotated[Profile, typer.Option(help="How much data the notebooks see.")]
 JobsOption = Annotated[int | None, typer.Option(min=1, help="Notebooks at a time; one per core by default.")]
@@ -63,14 +62,6 @@ def root(
     ] = False,
 ) -> None:
     """A graded deep-learning course: release, intake, grade, feedback, marks."""
-
-
-def open_course(course: Path | None) -> CourseFolder:
-    from sqlalchemy.exc import SAWarning
-
-    # nbgrader 0.9.6 warns under SQLAlchemy 2.1, but writes the rows
-    warnings.filterwarnings("ignore", category=SAWarning)
-    return CourseFolder(course or find_course(Path.cwd()))
 
 
 @app.command()

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jupyter_core.paths import jupyter_config_path
-from traitlets import Dict, Enum, List, TraitError, Unicode, validate
+from traitlets import Dict, Integer, List, TraitError, Unicode, validate
 from traitlets.config import Application, Config, Configurable
 
 from chainrule.datasets.registry import DataSets
 from chainrule.errors import ChainruleError
 from chainrule.modules import CourseModules, load
+from chainrule.students.late_rules import LateRule, LateRuleError
 
 if TYPE_CHECKING:  # imported with the first course: help and the version wait for neither
     from nbgrader.apps import NbGraderAPI
@@ -111,10 +112,36 @@ class Course(Configurable):
     ).tag(config=True, form="the path of a CSV file, such as 'roster.csv'")
 
     late = Dict(
-        value_trait=Enum(["zero", "report"]),
+        value_trait=Unicode(),
         key_trait=Unicode(),
-        help="What a late hand-in costs: 'zero' all points, 'report' none. The intake report names it in both cases.",
-    ).tag(config=True, form="{'hw1': 'zero'} or {'hw1': 'report'}")
+        help=(
+            "What a late hand-in costs: 'zero' all points, 'report' none, or a rule, with what it needs of "
+            "'10% per day, at most 50%, zero after 5 days, grace 15 minutes'. `per hour` is possible, too. Percentages "
+            "are of the assignment's maximum, for each started day or hour. Up to the grace nothing is taken."
+        ),
+    ).tag(config=True, form="{'hw1': 'zero'}, {'hw1': 'report'} or {'hw1': '10% per day, at most 50%'}")
+
+    grace_days = Integer(
+        0,
+        min=0,
+        help=(
+            "Days by which a student may be late in the whole term without a cost. They go to the assignments "
+            "that are due first, in whole days."
+        ),
+    ).tag(config=True, form="a whole number of days")
+
+    @validate("late")
+    def _are_rules(self, proposal: dict[str, dict[str, str]]) -> dict[str, str]:
+        for assignment, text in proposal["value"].items():
+            try:
+                LateRule.parse(text)
+            except LateRuleError as error:
+                raise TraitError(f"c.Course.late[{assignment!r}] in {CONFIG}: {error}") from None
+        return proposal["value"]
+
+    def late_rule(self, assignment: str) -> LateRule | None:
+        """What a late hand-in of the assignment costs; None if the course doesn't say."""
+        return LateRule.parse(self.late[assignment]) if assignment in self.late else None
 
     handin = Dict(
         value_trait=List(Unicode()),

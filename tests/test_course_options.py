@@ -11,7 +11,7 @@ from chainrule.doctor import course_findings
 
 WRONG = {
     'c.Course.late = "10%"': "c.Course.late in nbgrader_config.py is '10%': write {'hw1': 'zero'}",
-    'c.Course.late = {"tiny": "10%"}': "c.Course.late in nbgrader_config.py is {'tiny': '10%'}: write",
+    'c.Course.late = {"tiny": "10%"}': "c.Course.late['tiny'] in nbgrader_config.py: '10%' is no rule",
     'c.Course.late = {"hw9": "zero"}': "names 'hw9', which has no notebooks in source/",
     'c.Course.due = {"hw9": "2026-10-01 12:00 Europe/Paris"}': "names 'hw9', which has no notebooks in source/",
     'c.Course.due = {"tiny": "2026-10-01 12:00"}': "write 'YYYY-MM-DD HH:MM Area/City'",

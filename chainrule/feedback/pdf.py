@@ -108,7 +108,7 @@ def table(points: Points) -> str:
     ]
     if points.deducted:
         rows.append(("Sum", points_text(points.sum, maximum), points_text(maximum, maximum)))
-        rows.append(("Late penalty", f"−{points_text(points.deducted, maximum)}", ""))
+        rows.append(("Taken off", f"−{points_text(points.deducted, maximum)}", ""))
     total = f"**{points_text(points.total, maximum)}**"
     rows.append((f"**Total{' so far' * points.waits}**", total, f"**{points_text(maximum, maximum)}**"))
     lines = ["| Question | Points | Out of |", "|:--|--:|--:|"]

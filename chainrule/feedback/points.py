@@ -12,10 +12,12 @@ from nbformat import NotebookNode
 from nbgrader.api import Gradebook, SubmittedNotebook
 from nbgrader.preprocessors import GetGrades
 
+from chainrule.course import Course
 from chainrule.grading.record import MARKED_BEFORE, was_for_earlier, with_section
 from chainrule.marking.rubric import Delimiters
 from chainrule.marking.shown_rows import marked_rows
 from chainrule.marks.totals import decimal_text, rounded
+from chainrule.students.lateness import told
 
 KINDS = {"q": "Question", "p": "Problem"}
 
@@ -106,7 +108,8 @@ def _item(grade: Any) -> ItemPoints:
 class GetPoints(GetGrades):
     """nbgrader's step that puts scores and comments into the cells; adds the points of the whole submission.
 
-    Sets in resources["nbgrader"]: `points` of this notebook, `all_points` of each notebook, `student_name`. In a
+    Sets in resources["nbgrader"]: `points` of this notebook, `all_points` of each notebook, `student_name`, and `told`,
+    sentences about dates, lateness and decisions. In a
     cell's metadata, `waits` says that a person still has to mark it, and `rows` is the marking by the rubric, as a
     Markdown table.
     """
@@ -118,6 +121,9 @@ class GetPoints(GetGrades):
             submission = gradebook.find_submission(context["assignment"], context["student"])
             student = submission.student
             context["student_name"] = " ".join(filter(None, (student.first_name, student.last_name)))
+            context["told"] = told(
+                Course(parent=self), gradebook, context["assignment"], context["student"]
+            )
             context["all_points"] = [points_of(notebook) for notebook in submission.notebooks]
             rows = marked_rows(
                 gradebook.db.connection(),

@@ -17,6 +17,7 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from nbgrader import utils
+from nbgrader.api import Gradebook
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPreprocessor
 from traitlets import Bool
 
@@ -24,6 +25,7 @@ from chainrule.course import Course
 from chainrule.handin.formulas import FormulaSource, MaskedMarkdown
 from chainrule.lesson.results import RESULT_TYPE
 from chainrule.metadata import judged_record, result_of
+from chainrule.students.lateness import is_due
 
 TABLE_TAGS = (
     "table",
@@ -96,11 +98,15 @@ class Redact(NbGraderPreprocessor):
     """Keep only what a student may see.
 
     Hidden checks and mark schemes are cut out. Results of checks are rendered again, according to their disclosure
-    and the due date. Everything else goes through `Disarm`.
+    and the student's due date. Everything else goes through `Disarm`.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
-        due = Course(parent=self).is_due(resources["nbgrader"]["assignment"])
+        where = resources["nbgrader"]
+        with Gradebook(where["db_url"]) as gradebook:
+            due = is_due(
+                Course(parent=self), gradebook.db.connection(), where["assignment"], where["student"]
+            )
         hidden = ClearHiddenTests(parent=self).begin_test_delimeter
         nb, resources = Disarm(parent=self.parent).preprocess(nb, resources)
         for cell in nb.cells:

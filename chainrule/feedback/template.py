@@ -59,7 +59,7 @@ _FOOT = """
 {% if points.deducted %}
 <tr><th scope="row">Sum</th><td>{{ points_text(points.sum, points.maximum) }}</td>
 <td>{{ points_text(points.maximum, points.maximum) }}</td></tr>
-<tr><th scope="row">Late penalty</th><td>−{{ points_text(points.deducted, points.maximum) }}</td><td></td></tr>
+<tr><th scope="row">Taken off</th><td>−{{ points_text(points.deducted, points.maximum) }}</td><td></td></tr>
 {% endif %}
 <tr class="total"><th scope="row">Total{{ " so far" if points.waits }}</th>
 <td>{{ points_text(points.total, points.maximum) }}</td><td>{{ points_text(points.maximum, points.maximum) }}</td></tr>
@@ -94,6 +94,7 @@ _MACROS = """
 
 _STUDENT = """
 <p>{{ context.student_name or context.student }}{% if context.student_name %} ({{ context.student }}){% endif %}</p>
+{% for sentence in context.told %}<p class="told">{{ sentence }}</p>{% endfor %}
 """
 
 PAGE = (

@@ -42,6 +42,7 @@ from chainrule.release.master import masters
 from chainrule.release.points_table import misfits
 from chainrule.release.source import require_sound
 from chainrule.release.versions import keep_version, kept_versions
+from chainrule.students.lateness import decided_since
 
 SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
 GONE = "the hand-in is gone, but the gradebook keeps what was graded: put it back, or remove the submission there"
@@ -316,6 +317,7 @@ class GradebookWriter:
         """Write a student's results into the gradebook and autograded/."""
         outcome, tasks = self.graded[student], self.tasks[student]
         before = self._snapshot(student) if self.diff else None
+        since = self._graded_at(student)
         marks = self._given_marks(student)
         if tasks and not outcome.internal_error:
             for task in tasks:
@@ -338,6 +340,7 @@ class GradebookWriter:
                 self.rescaled[item, mark.maximum_before, mark.maximum] += 1
         if before:
             self.changes += changes(student, before, self._snapshot(student), told)
+            self.changes += decided_since(self.folder, self.assignment, student, since)
 
     def notes(self) -> list[str]:
         """Sentences about the whole class."""
@@ -395,6 +398,11 @@ class GradebookWriter:
             outcome.notes += sentences(without(own, self.shared[task.notebook]))
             outcome.notes += ([failure] if failure else []) + reviews(result)
             self.sandbox |= {run["sandbox"]} if "sandbox" in run else set()
+
+    def _graded_at(self, student: str) -> float:
+        """When a student was graded last, in seconds since 1970; 0 if never."""
+        graded = self.folder.folder("autograded", student, self.assignment).glob("*.ipynb")
+        return max((path.stat().st_mtime for path in graded), default=0.0)
 
     def _given_marks(self, student: str) -> dict[str, GivenMark]:
         return given_marks(self.folder.directory.db_url, self.assignment, student)

@@ -27,6 +27,7 @@ from chainrule.intake.report import DownloadReport, SubmissionStatus
 from chainrule.intake.roster import Person, read_roster
 from chainrule.intake.teams import Teams, members, read_teams
 from chainrule.intake.unpack import DownloadedFile, is_system_file, is_zip, list_files
+from chainrule.students.lateness import own_due_dates
 
 TIMESTAMP = "timestamp.txt"
 
@@ -367,10 +368,10 @@ def carry_out(course: CourseFolder, assignment: str, plan: Plan) -> DownloadRepo
         if upload.shared:
             continue
         report.kept[upload.label] = f"{reason}; {_archive(upload, archive)}"
-    due = course.course.due_date(assignment)
+    dates = own_due_dates(course, assignment, submitted)
     for student, uploads in sorted(submitted.items()):
         folder = course.folder("submitted", student, assignment)
-        report.students[student] = _write_timestamp(folder, uploads, due)
+        report.students[student] = _write_timestamp(folder, uploads, dates[student])
         status = report.students[student]
         status.missing = plan.expected.missing(folder, uploads[0].person)
         if any(name.endswith(".pdf") for name in status.missing):

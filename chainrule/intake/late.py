@@ -1,7 +1,8 @@
-"""Late penalties, as c.Course.late sets them."""
+"""Late penalties, as c.Course.late sets them, and decided ones."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from nbformat import NotebookNode
@@ -11,10 +12,11 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import default
 
 from chainrule.course import Course
+from chainrule.students.lateness import apply_dates, settle
 
 
 class LatePolicy(LateSubmissionPlugin):
-    """nbgrader's plug-in for late submissions: "zero" takes the whole score, "report" takes nothing.
+    """nbgrader's plug-in for late submissions: takes the share of the score that the rule in `c.Course.late` says.
 
     An assignment that `c.Course.late` doesn't name follows nbgrader's `c.LateSubmissionPlugin.penalty_method`.
     """
@@ -23,17 +25,17 @@ class LatePolicy(LateSubmissionPlugin):
         self, student_id: str, score: float, total_seconds_late: float
     ) -> float | None:
         """The points that are taken off; None for no penalty."""
-        policy = Course(parent=self).late.get(self.parent.assignment_id)
-        if policy is None:
+        rule = Course(parent=self).late_rule(self.parent.assignment_id)
+        if rule is None:
             penalty: float | None = super().late_submission_penalty(student_id, score, total_seconds_late)
             return penalty
-        return score if policy == "zero" and total_seconds_late > 0 else None
+        return rule.cost(timedelta(seconds=total_seconds_late)) * score or None
 
 
 class LatePenalties(AssignLatePenalties):
-    """nbgrader's step that records late penalties, by our policy.
+    """nbgrader's step that records late penalties, by our policy, with extensions, grace days and decided penalties.
 
-    The penalty of "zero" in `c.Course.late` is the notebook's maximum, so that points given later in formgrader are
+    A penalty by `c.Course.late` is a share of the notebook's maximum, so that points given later in formgrader are
     taken off, too.
     """
 
@@ -42,12 +44,11 @@ class LatePenalties(AssignLatePenalties):
         return LatePolicy
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        where = resources["nbgrader"]
+        with Gradebook(where["db_url"]) as gradebook:
+            apply_dates(Course(parent=self), gradebook, where["student"])
         nb, resources = super().preprocess(nb, resources)
-        if Course(parent=self).late.get(self.assignment_id) == "zero":
-            with Gradebook(self.db_url) as gradebook:
-                key = (self.assignment_id, self.student_id)
-                notebook = gradebook.find_submission_notebook(self.notebook_id, *key)
-                if gradebook.find_submission(*key).total_seconds_late > 0:
-                    notebook.late_submission_penalty = notebook.max_score
-                    gradebook.db.commit()
+        with Gradebook(where["db_url"]) as gradebook:
+            fresh = (where["assignment"], where["notebook"])
+            settle(Course(parent=self), gradebook, where["student"], fresh=fresh)
         return nb, resources

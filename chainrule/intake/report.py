@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
+
+from chainrule.students.late_rules import LateRule, duration
+
+LATE_COSTS = {True: "earns nothing", False: "reported only"}  # by whether it costs everything
 
 
 @dataclass
@@ -31,7 +36,7 @@ class DownloadReport:
     """Every file is in exactly one of the lists down to `ignored`, by its name in the download.
 
     Attributes:
-        policy: c.Course.late for the assignment: "zero" or "report".
+        policy: c.Course.late for the assignment, such as "zero" or "report".
         taken: files as the assignment asks for them, with their paths in submitted/.
         repaired: files that were taken although something about them is not as the handout asks, with what that is.
         kept: earlier attempts, second copies and notes of the LMS, with their paths in intake/.
@@ -90,8 +95,9 @@ class DownloadReport:
         lines += [f"  {remark}" for remark in self.remarks]
         for student, status in self.students.items():
             if status.late:
-                cost = "earns nothing" if self.policy == "zero" else "reported only"
-                lines.append(f"  late {student}: by {_duration(status.late)}, {cost}")
+                share = LateRule.parse(self.policy).cost(timedelta(seconds=status.late))
+                cost = f"costs {100 * share:g} %" if 0 < share < 1 else LATE_COSTS[share > 0]
+                lines.append(f"  late {student}: by {duration(timedelta(seconds=status.late))}, {cost}")
             if status.missing:
                 instead = ", ".join(status.instead.values())
                 came = f"; {instead} came, which is no PDF: ask for one" if instead else ""
@@ -103,10 +109,3 @@ class DownloadReport:
         if self.absent:
             lines.append(f"  nothing from {', '.join(self.absent)}")
         return lines
-
-
-def _duration(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
-    parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]
-    return " ".join(parts) or f"{seconds:.0f} s"

@@ -93,6 +93,17 @@ def class_list(folder: CourseFolder, gradebook: Gradebook) -> dict[str, Person]:
     return people
 
 
+def save_people(gradebook: Gradebook, people: Sequence[Person]) -> None:
+    """Write names and email addresses into the gradebook. What is not known stays as it is there."""
+    known = {student.id: student for student in gradebook.students}
+    for person in people:
+        told = {"last_name": person.last, "first_name": person.first, "email": person.email}
+        told = {name: value for name, value in told.items() if value}
+        student = known.get(person.id)
+        if student is None or any(getattr(student, name) != told[name] for name in told):
+            gradebook.update_or_create_student(person.id, **told)
+
+
 def read_rows(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a CSV: where each is, for messages, and its values by column.
 

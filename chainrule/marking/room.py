@@ -487,7 +487,7 @@ class MarkingRoom:
 
 def _mark(row: Row[Any]) -> Mark:
     """A mark from a row of `ITEM_MARKS`."""
-    _, answer, ids, *values = row
+    _, answer, ids, *values = list(row)
     return Mark(answer, ticked(ids), *values)
 
 

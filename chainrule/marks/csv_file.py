@@ -14,6 +14,7 @@ from nbgrader.plugins import ExportPlugin
 from chainrule.items import gradebook_items
 from chainrule.marks.sheet import escape_formula, write_atomically
 from chainrule.marks.totals import final_score, waiting_items
+from chainrule.students.decisions import excused
 
 COLUMNS = [
     *("assignment", "duedate", "timestamp", "student_id", "last_name", "first_name", "email"),
@@ -24,8 +25,8 @@ COLUMNS = [
 class MarksCsv(ExportPlugin):
     """`nbgrader export` plug-in. Writes nbgrader's own columns, quoted where needed, then one per item.
 
-    A student without a submission has 0 and a note. Items that wait for a person are empty, and `waiting` is their
-    number.
+    A student without a submission has 0 and a note; who is excused has a note and no score. Items that wait for a
+    person are empty, and `waiting` is their number.
     """
 
     def export(self, gradebook: Gradebook) -> None:
@@ -36,11 +37,14 @@ class MarksCsv(ExportPlugin):
         items = dict.fromkeys(name for each in assignments for name in gradebook_items(each).values())
         rows = []
         for assignment in assignments:
+            free = excused(gradebook.db.connection(), assignment.name)
             for student in gradebook.students:
                 if not self.student or student.id in map(str, self.student):
                     row = _row(gradebook, assignment, student)
                     if "timestamp" not in row:
                         row["note"] = self._why_nothing(assignment.name, student.id)
+                    if student.id in free:
+                        row |= {"score": "", "note": f"excused: {free[student.id].why}"}
                     rows.append(row)
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, [*COLUMNS, "waiting", "note", *items], restval="")

@@ -47,6 +47,7 @@ class FilledTable:
     ungraded: list[Person] = field(default_factory=list)
     nothing_handed_in: list[Person] = field(default_factory=list)
     excused: list[Person] = field(default_factory=list)
+    excused_here: list[Person] = field(default_factory=list)
     without_row: list[Person] = field(default_factory=list)
     not_in_roster: list[Person] = field(default_factory=list)
     unknown_rows: list[str] = field(default_factory=list)
@@ -78,6 +79,7 @@ class FilledTable:
             "handed in, not graded yet; no mark written": _ids(self.ungraded),
             "handed in nothing": _ids(self.nothing_handed_in),
             "excused in the LMS; left so": _ids(self.excused),
+            "excused; no mark written": _ids(self.excused_here),
             "not in the LMS's table": _ids(self.without_row),
             "in the gradebook, not in the roster": _ids(self.not_in_roster),
             "in the LMS's table, not in the roster; left as they are": self.unknown_rows,
@@ -152,11 +154,14 @@ def fill(
     person, points = total.person, total.points
     if not total.in_roster:
         filled.not_in_roster.append(person)
-    if total.waiting:
-        filled.waiting.append(total)
     if total.above:
         filled.above.append(total)
-    if total.ungraded:
+    if total.waiting and not total.excused:
+        filled.waiting.append(total)
+    if total.excused:
+        filled.excused_here.append(person)
+        points = None
+    elif total.ungraded:
         filled.ungraded.append(person)
     elif points is None:
         filled.nothing_handed_in.append(person)
@@ -168,6 +173,9 @@ def fill(
     old = cells[column]
     if excused and old.strip().upper() == excused:
         filled.excused.append(person)
+    elif total.excused and old.strip() != excused:
+        cells[column] = excused
+        filled.changes.append(Change(person, old, excused or "–"))
     elif points is not None and parse_decimal(old) != points:
         cells[column] = decimal_text(points).replace(".", "," if comma else ".")
         filled.changes.append(Change(person, old, cells[column]))

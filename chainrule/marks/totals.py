@@ -10,6 +10,7 @@ from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from chainrule.course import CourseFolder
 from chainrule.intake.roster import Person, class_list, read_roster
 from chainrule.items import gradebook_items
+from chainrule.students.decisions import excused
 
 CENT = Decimal("0.01")
 
@@ -23,6 +24,7 @@ class StudentTotal:
         waiting: names of the items that wait for a person.
         ungraded: whether something was handed in and is not graded.
         above: names of the items whose mark is more than their maximum.
+        excused: whether an instructor has excused the student from the assignment.
         in_roster: False if there is a roster and the student is only in the gradebook.
     """
 
@@ -31,6 +33,7 @@ class StudentTotal:
     waiting: tuple[str, ...] = ()
     above: tuple[str, ...] = ()
     ungraded: bool = False
+    excused: bool = False
     in_roster: bool = True
 
 
@@ -45,8 +48,13 @@ def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple
     path = folder.root / folder.course.roster
     roster = {person.id for person in read_roster(path)} if path.exists() else set()
     maximum = Decimal(repr(gradebook.find_assignment(assignment).max_score))
+    free = excused(gradebook.db.connection(), assignment)
     return maximum, [
-        replace(_total(folder, gradebook, assignment, person, maximum), in_roster=id in (roster or people))
+        replace(
+            _total(folder, gradebook, assignment, person, maximum),
+            excused=id in free,
+            in_roster=id in (roster or people),
+        )
         for id, person in people.items()
     ]
 
@@ -74,6 +82,11 @@ def final_score(submission: SubmittedAssignment) -> float:
     """nbgrader's total as it exports it: late penalties are subtracted; at least 0."""
     score: float = submission.score - (submission.late_submission_penalty or 0.0)
     return max(0.0, score)
+
+
+def rounded_score(submission: SubmittedAssignment) -> Decimal:
+    """The total as `chainrule marks` writes it."""
+    return rounded(final_score(submission), Decimal(repr(submission.max_score)))
 
 
 def waiting_items(submission: SubmittedAssignment) -> set[str]:

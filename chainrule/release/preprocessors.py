@@ -26,7 +26,7 @@ from chainrule.handin.places import places
 from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
-from chainrule.intake.roster import read_roster
+from chainrule.intake.roster import read_roster, save_people
 from chainrule.intake.notebook import MAX_BYTES, read_source
 from chainrule.release.numbers import remove_marks
 from chainrule.release.source import problems
@@ -283,15 +283,8 @@ class SaveRoster(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         path = Path(CourseDirectory(parent=self).root, Course(parent=self).roster)
         if path.exists():
-            people = read_roster(path)
             with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
-                known = {student.id: student for student in gradebook.students}
-                for person in people:
-                    told = {"last_name": person.last, "first_name": person.first, "email": person.email}
-                    told = {name: value for name, value in told.items() if value}
-                    student = known.get(person.id)
-                    if student is None or any(getattr(student, name) != told[name] for name in told):
-                        gradebook.update_or_create_student(person.id, **told)
+                save_people(gradebook, read_roster(path))
         return nb, resources
 
 

@@ -86,7 +86,7 @@ def test_late_penalty_and_a_graders_marks_are_in_the_table(graded_course: Path) 
         ["square-check", "4", "4"],
         ["why", "0.5", "1"],
         ["Sum", "4.5", "5"],
-        ["Late penalty", "−1.25", ""],
+        ["Taken off", "−1.25", ""],
         ["Total", "3.25", "5"],
     ]
     (told,) = soup.find_all(class_="comment")
@@ -100,7 +100,7 @@ def test_the_table_adds_up(penalty: float, total: str) -> None:
     rows = points(drawn(points=Points("work", SOME.items, penalty)))
     numbers = {row[0]: row[1] for row in rows}
     assert numbers["Total so far"] == total
-    taken = float(numbers.get("Late penalty", "−0").replace("−", "-"))
+    taken = float(numbers.get("Taken off", "−0").replace("−", "-"))
     assert float(numbers.get("Sum", total)) + taken == float(total)
 
 

@@ -1,0 +1,220 @@
+"""Deciding about a student's assignment: extend, excuse, penalty, override. Each returns what has changed, in lines."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedAssignment
+
+from chainrule.course import CourseError, CourseFolder
+from chainrule.intake.roster import class_list
+from chainrule.items import gradebook_items
+from chainrule.marks.totals import decimal_text, rounded_score
+from chainrule.one_writer import one_writer
+from chainrule.students.decisions import TAKEN_BACK, Decision, Kind, in_force, opened, record
+from chainrule.students.lateness import decision_text, settle, taken_off, time_text
+
+LENGTH = re.compile(r"\+?(\d+(?:\.\d+)?) ?(m|min|h|d|w)")
+UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def extend(
+    folder: CourseFolder, assignment: str, students: Sequence[str], until: str, why: str, who: str
+) -> list[str]:
+    """Give students more time: a length such as "3d" or "12h" from the course's due date, or a date of their own.
+
+    Raises:
+        CourseError: it cannot be read, is before the due date, or the course has no due date.
+    """
+    due = folder.course.due_date(assignment)
+    if due is None:
+        raise CourseError(f"there is no due date to extend: write c.Course.due[{assignment!r}]")
+    end = extended_date(folder, assignment, until, due)
+    return decide(folder, assignment, students, Kind.extension, end.isoformat(), why, who)
+
+
+def extended_date(folder: CourseFolder, assignment: str, until: str, due: datetime) -> datetime:
+    """The end of an extension, in UTC. A date without a time is that day's last minute."""
+    if found := LENGTH.fullmatch(until.strip().lower()):
+        return due + timedelta(**{UNITS[found[2]]: float(found[1])})
+    try:
+        local = datetime.fromisoformat(until.strip())
+    except ValueError:
+        raise CourseError(
+            f"{until!r} is no length and no date: write 3d, 12h, 90min, 2026-07-16 or '2026-07-16 12:00'"
+        ) from None
+    if ":" not in until:
+        local = local.replace(hour=23, minute=59, second=59)
+    end = (local if local.tzinfo else local.replace(tzinfo=folder.course.zone(assignment))).astimezone(UTC)
+    if end <= due:
+        raise CourseError(
+            f"{time_text(folder.course, assignment, end)} is not after the due date, "
+            f"{time_text(folder.course, assignment, due)}"
+        )
+    return end
+
+
+def penalise(
+    folder: CourseFolder, assignment: str, students: Sequence[str], points: str, why: str, who: str
+) -> list[str]:
+    """Take points off: a number of points, or "10%" of the maximum. It replaces the student's earlier penalty."""
+    if not re.fullmatch(r"\d+(\.\d+)?%?", points) or (points.endswith("%") and float(points[:-1]) > 100):
+        raise CourseError(f"{points!r} is no penalty: write points to take off, such as 2.5, or 10%")
+    return decide(folder, assignment, students, Kind.penalty, points, why, who)
+
+
+def decide(
+    folder: CourseFolder,
+    assignment: str,
+    students: Sequence[str],
+    kind: Kind,
+    value: str,
+    why: str,
+    who: str,
+) -> list[str]:
+    """Record a decision about students, and write what follows from it into the gradebook.
+
+    Args:
+        value: `TAKEN_BACK` for the end of an earlier decision.
+    Raises:
+        CourseError: a student or the assignment is unknown, or there is nothing to take back.
+    """
+    folder.require(assignment)
+    lines = []
+    with one_writer(folder.root), opened(folder) as gradebook:
+        require_students(folder, gradebook, students)
+        connection = gradebook.db.connection()
+        standing = {one.student: one for one in in_force(connection, assignment) if one.kind is kind}
+        if value == TAKEN_BACK and (without := sorted(set(students) - set(standing))):
+            raise CourseError(f"there is no {kind} of {assignment} to take back for {', '.join(without)}")
+        for student in students:
+            lines += _decide(
+                folder, gradebook, Decision(assignment, student, kind, value, why, who, time.time())
+            )
+    return lines
+
+
+def _decide(folder: CourseFolder, gradebook: Gradebook, one: Decision) -> list[str]:
+    submission = submitted(gradebook, one.assignment, one.student)
+    before = total_text(submission)
+    if submission:
+        decided = in_force(gradebook.db.connection(), one.assignment, one.student)
+        off = {one.assignment: taken_off(decided, submission.max_score)}
+    record(gradebook.db.connection(), one)
+    gradebook.db.commit()
+    lines = [decision_text(folder.course, one)]
+    if submission:
+        settle(folder.course, gradebook, one.student, before=off)
+        gradebook.db.refresh(submission)
+        after = total_text(submission)
+        lines.append(f"  total {before} → {after}" if before != after else f"  total {after}, as before")
+        if one.kind is Kind.extension and folder.course.late_rule(one.assignment) is None:
+            lines.append(
+                f"  what lateness costs follows nbgrader's plug-in: run `chainrule grade {one.assignment} "
+                f"--student {one.student}`"
+            )
+    elif one.kind is not Kind.excuse:
+        lines.append("  nothing is graded yet: it counts from the first grading on")
+    return lines
+
+
+def override(
+    folder: CourseFolder, assignment: str, student: str, item: str, points: float | None, why: str, who: str
+) -> list[str]:
+    """Set the points of a student's item, in place of what checks or a marker gave; None gives those back.
+
+    Raises:
+        CourseError: nothing is graded, the item is unknown, or it cannot have these points.
+    """
+    folder.require(assignment)
+    with one_writer(folder.root), opened(folder) as gradebook:
+        require_students(folder, gradebook, [student])
+        submission = submitted(gradebook, assignment, student)
+        if submission is None:
+            raise CourseError(
+                f"nothing is graded yet: run `chainrule grade {assignment} --student {student}` first"
+            )
+        grades = grades_by_item(submission)
+        if item not in grades:
+            raise CourseError(f"there is no item {item!r} in {assignment}. Items: {', '.join(grades)}.")
+        grade = grades[item]
+        if points is not None and not 0 <= points <= grade.max_score:
+            raise CourseError(f"{item} has 0 to {grade.max_score:g} points: {points:g} is not possible")
+        connection = gradebook.db.connection()
+        standing = next(
+            (
+                d
+                for d in in_force(connection, assignment, student)
+                if (d.kind, d.item) == (Kind.override, item)
+            ),
+            None,
+        )
+        if points is None and standing is None:
+            raise CourseError(
+                f"the points of {item} were not set for {student}: there is nothing to take back"
+            )
+        before, old = total_text(submission), "wait" if waits(grade) else f"{grade.score:g}"
+        first = (
+            grade.manual_score
+            if standing is None or grade.manual_score != float(standing.value)
+            else standing.before
+        )
+        grade.manual_score = first if points is None else points
+        grade.needs_manual_grade = grade.manual_score is None and grade.auto_score is None
+        value = TAKEN_BACK if points is None else f"{points:g}"
+        one = Decision(assignment, student, Kind.override, value, why, who, time.time(), item, first)
+        record(connection, one)
+        gradebook.db.commit()
+        gradebook.db.refresh(submission)
+        new = "wait" if waits(grade) else f"{grade.score:g}"
+        return [
+            decision_text(folder.course, one),
+            f"  {item} {old} → {new}, total {before} → {total_text(submission)}",
+        ]
+
+
+def waits(grade: Grade) -> bool:
+    return bool(grade.needs_manual_grade) and grade.manual_score is None
+
+
+def require_students(folder: CourseFolder, gradebook: Gradebook, students: Sequence[str]) -> None:
+    """Raise CourseError unless all are on the roster or in the gradebook."""
+    known = class_list(folder, gradebook)
+    if unknown := [student for student in students if student not in known]:
+        close = {
+            person.id
+            for person in known.values()
+            for name in unknown
+            if name.casefold()
+            in (person.id.casefold(), person.username.casefold(), person.full_name.casefold())
+        }
+        hint = f"; did you mean {', '.join(sorted(close))}?" if close else ""
+        raise CourseError(
+            f"no student {', '.join(unknown)} on the roster or in the gradebook: write ids, as in submitted/{hint}"
+        )
+
+
+def submitted(gradebook: Gradebook, assignment: str, student: str) -> SubmittedAssignment | None:
+    """The student's graded hand-in; None without one."""
+    try:
+        return gradebook.find_submission(assignment, student)
+    except MissingEntry:
+        return None
+
+
+def grades_by_item(submission: SubmittedAssignment) -> dict[str, Grade]:
+    """A submission's grades by the names of `chainrule.items`."""
+    names = gradebook_items(submission.assignment)
+    return {
+        names[notebook.name, grade.name]: grade
+        for notebook in submission.notebooks
+        for grade in notebook.grades
+    }
+
+
+def total_text(submission: SubmittedAssignment | None) -> str:
+    """The points of a graded hand-in, as marks have them."""
+    return decimal_text(rounded_score(submission)) if submission else "–"

@@ -1,0 +1,260 @@
+"""When a student's hand-in was due and came in, what that costs, what was decided: in the gradebook and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil
+
+from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
+from sqlalchemy import Connection, create_engine
+
+from chainrule.course import Course, CourseError, CourseFolder
+from chainrule.items import gradebook_items
+from chainrule.students.decisions import Decision, Kind, history, in_force, latest
+from chainrule.students.late_rules import duration
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """How late a hand-in is.
+
+    Attributes:
+        received, due: in UTC; None if it is not known. `due` is the student's own.
+        late: after `due`.
+        grace_days: how many of the student's grace days the hand-in uses.
+        share: of the maximum that it costs; None if `c.Course.late` doesn't say.
+    """
+
+    received: datetime | None
+    due: datetime | None
+    late: timedelta
+    grace_days: int
+    share: float | None
+
+
+def own_due_date(course: Course, connection: Connection, assignment: str, student: str) -> datetime | None:
+    """When the assignment is due for a student, in UTC: the course's date, or that of an extension."""
+    due = course.due_date(assignment)
+    for one in in_force(connection, assignment, student):
+        if one.kind is Kind.extension:
+            extended = datetime.fromisoformat(one.value)
+            due = max(due, extended) if due else extended
+    return due
+
+
+def own_due_dates(
+    folder: CourseFolder, assignment: str, students: Iterable[str]
+) -> dict[str, datetime | None]:
+    """When the assignment is due for each of these students, in UTC."""
+    engine = create_engine(folder.directory.db_url)
+    with engine.connect() as connection:
+        dates = {one: own_due_date(folder.course, connection, assignment, one) for one in students}
+    engine.dispose()
+    return dates
+
+
+def is_due(course: Course, connection: Connection, assignment: str, student: str) -> bool:
+    """Whether the student's due date has passed."""
+    due = own_due_date(course, connection, assignment, student)
+    return due is not None and datetime.now(UTC) > due
+
+
+def lateness(course: Course, gradebook: Gradebook, student: str) -> dict[str, Lateness]:
+    """How late each of a student's graded hand-ins is, in the order in which they were due.
+
+    Grace days (`c.Course.grace_days`) go to the hand-ins that were due first, and only where they lower the cost.
+    """
+    extensions = {
+        one.assignment: datetime.fromisoformat(one.value)
+        for one in in_force(gradebook.db.connection(), student=student)
+        if one.kind is Kind.extension
+    }
+    submissions = {one.assignment.name: one for one in gradebook.find_student(student).submissions}
+    dates = {name: _due(course, one, extensions.get(name)) for name, one in submissions.items()}
+    found, left = {}, course.grace_days
+    for name in sorted(dates, key=lambda name: (dates[name] or datetime.max.replace(tzinfo=UTC), name)):
+        due, received = dates[name], _utc(submissions[name].timestamp)
+        late = max(received - due, timedelta(0)) if received and due else timedelta(0)
+        rule = course.late_rule(name)
+        used, share = 0, None
+        if rule is not None:
+            share = rule.cost(late)
+            days = min(left, ceil(late / DAY))
+            if share and days and (cheaper := rule.cost(late - days * DAY)) < share:
+                used, share = days, cheaper
+        left -= used
+        found[name] = Lateness(received, due, late, used, share)
+    return found
+
+
+def _due(course: Course, submission: SubmittedAssignment, extended: datetime | None) -> datetime | None:
+    """The student's due date: the course's or else the gradebook's, or a later one."""
+    due = course.due_date(submission.assignment.name) or _utc(submission.assignment.duedate)
+    if due and extended is None and submission.extension:  # granted by nbgrader's API
+        extended = due + submission.extension
+    return max(due, extended) if due and extended else due
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return time.replace(tzinfo=UTC) if time else None
+
+
+def taken_off(decisions: Iterable[Decision], maximum: float) -> float:
+    """The points that decided penalties take off."""
+    points = 0.0
+    for one in decisions:
+        if one.kind is Kind.penalty:
+            percent = one.value.endswith("%")
+            points += float(one.value.rstrip("%")) * (maximum / 100 if percent else 1)
+    return points
+
+
+def apply_dates(course: Course, gradebook: Gradebook, student: str) -> None:
+    """Write the due dates and a student's extensions into the gradebook, for all assignments that were graded."""
+    own = {
+        one.assignment: one
+        for one in latest(gradebook.db.connection(), student=student)
+        if one.kind is Kind.extension
+    }
+    for submission in gradebook.find_student(student).submissions:
+        if date := course.due_date(submission.assignment.name):
+            submission.assignment.duedate = date.replace(tzinfo=None)
+        if one := own.get(submission.assignment.name):
+            due = submission.assignment.duedate
+            until = datetime.fromisoformat(one.value).replace(tzinfo=None) if one.value else None
+            submission.extension = until - due if until and due and until > due else None
+    gradebook.db.commit()
+
+
+def settle(
+    course: Course,
+    gradebook: Gradebook,
+    student: str,
+    *,
+    fresh: tuple[str, str] = ("", ""),
+    before: Mapping[str, float] | None = None,
+) -> None:
+    """Write a student's extensions and deductions into the gradebook, for all assignments that were graded.
+
+    All of them, as grace days that one needs are no longer there for another. Where `c.Course.late` says nothing,
+    nbgrader's plug-in has written its penalty into the same place, and only the difference of ours is added.
+
+    Args:
+        fresh: the assignment and notebook into which nbgrader's plug-in has just written.
+        before: by assignment, the points that decided penalties took off until now, if that has changed.
+    """
+    apply_dates(course, gradebook, student)
+    own = in_force(gradebook.db.connection(), student=student)
+    times = lateness(course, gradebook, student)
+    for submission in gradebook.find_student(student).submissions:
+        name, maximum = submission.assignment.name, submission.max_score
+        share = times[name].share
+        extra = taken_off((one for one in own if one.assignment == name), maximum)
+        for notebook in submission.notebooks:
+            part = notebook.max_score / maximum if maximum else 0.0
+            if share is not None:
+                notebook.late_submission_penalty = share * notebook.max_score + extra * part
+            else:
+                was = 0.0 if fresh == (name, notebook.name) else (before or {}).get(name, extra)
+                if change := (extra - was) * part:
+                    penalty = (notebook.late_submission_penalty or 0.0) + change
+                    notebook.late_submission_penalty = max(0.0, penalty)
+    gradebook.db.commit()
+
+
+# ---- in words --------------------------------------------------------------------------------------------------
+
+
+def told(course: Course, gradebook: Gradebook, assignment: str, student: str) -> list[str]:
+    """What a student has to know about dates, lateness and decisions of an assignment, a sentence each."""
+    connection = gradebook.db.connection()
+    own = in_force(connection, assignment, student)
+    sentences = [
+        f"You are excused from this assignment: it counts neither for nor against you ({one.why})."
+        for one in own
+        if one.kind is Kind.excuse
+    ]
+    extended = [one for one in own if one.kind is Kind.extension]
+    for one in extended:
+        until = time_text(course, assignment, datetime.fromisoformat(one.value))
+        sentences.append(f"Your due date was extended to {until} ({one.why}).")
+    try:
+        submission = gradebook.find_submission(assignment, student)
+    except MissingEntry:
+        return sentences
+    time = lateness(course, gradebook, student)[assignment]
+    if time.received and time.due and time.late:
+        sentences.append(
+            f"Handed in {time_text(course, assignment, time.received)}, {duration(time.late)} late: it was due "
+            f"{time_text(course, assignment, time.due)}. {_cost(time, submission)}"
+        )
+    elif time.received:
+        sentences.append(f"Handed in {time_text(course, assignment, time.received)}, in time.")
+    scores = item_scores(submission)
+    for one in own:
+        if one.kind is Kind.penalty:
+            points = taken_off([one], submission.max_score)
+            sentences.append(f"{points:g} points were taken off: {one.why}.")
+        elif one.kind is Kind.override and scores.get(one.item) == float(one.value):
+            sentences.append(f"{one.item}: {float(one.value):g} points, set by an instructor: {one.why}.")
+    return sentences
+
+
+def _cost(time: Lateness, submission: SubmittedAssignment) -> str:
+    days = f"{time.grace_days} of your grace days {'was' if time.grace_days == 1 else 'were'} used. "
+    used = days if time.grace_days else ""
+    if time.share is None:
+        penalty = submission.late_submission_penalty or 0.0
+        return f"{used}That costs {penalty:g} points." if penalty else f"{used}That costs nothing."
+    if not time.share:
+        return f"{used}That costs nothing."
+    return f"{used}That costs {time.share * submission.max_score:.4g} of {submission.max_score:g} points."
+
+
+def item_scores(submission: SubmittedAssignment) -> dict[str, float | None]:
+    """A person's score of each item, by the names of `chainrule.items`; None without one."""
+    names = gradebook_items(submission.assignment)
+    return {
+        names[notebook.name, grade.name]: grade.manual_score
+        for notebook in submission.notebooks
+        for grade in notebook.grades
+    }
+
+
+def time_text(course: Course, assignment: str, time: datetime) -> str:
+    """A time as students read it, in the assignment's time zone: "Mon 13 July 2026, 12:00 (America/Toronto)"."""
+    try:
+        zone = course.zone(assignment)
+    except CourseError:
+        return f"{time.astimezone(UTC):%a %-d %B %Y, %H:%M} (UTC)"
+    return f"{time.astimezone(zone):%a %-d %B %Y, %H:%M} ({zone.key})"
+
+
+def decision_text(course: Course, one: Decision) -> str:
+    """A decision for staff, in a line."""
+    by = f"by {one.who}, {time_text(course, one.assignment, one.when)}: {one.why}"
+    match one.kind:
+        case Kind.extension:
+            until = time_text(course, one.assignment, datetime.fromisoformat(one.value)) if one.value else ""
+            what = f"due date extended to {until}" if until else "extension taken back"
+        case Kind.excuse:
+            what = "excused" if one.value else "excuse taken back"
+        case Kind.penalty:
+            what = f"{one.value}{'' if one.value.endswith('%') else ' points'} taken off" if one.value else ""
+            what = what or "penalty taken back"
+        case Kind.override:
+            what = f"{one.item} set to {one.value}" if one.value else f"{one.item}: set points taken back"
+        case Kind.withdrawal:
+            what = f"withdrawn, kept in {one.value}"
+    return f"{one.student} {what} ({by})"
+
+
+def decided_since(folder: CourseFolder, assignment: str, student: str, since: float) -> list[str]:
+    """The decisions about a student's assignment after a time (seconds since 1970), for staff, in a line each."""
+    with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
+        lines = history(gradebook.db.connection(), assignment, student)
+    return [decision_text(folder.course, one) for one in lines if one.at > since]

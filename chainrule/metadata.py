@@ -99,6 +99,8 @@ class CheckRecord(TypedDict):
     """Whether a person should look at the answer before the score counts."""
     means: NotRequired[Literal["", "right form", "consistent", "right"]]
     """What passing says about the answer, if it is a visible check. They run in the student's notebook alone."""
+    cause: NotRequired[str]
+    """What the mistake is called, if the check knows it: the same words in all answers that have it."""
 
 
 class AddedCell(TypedDict, total=False):

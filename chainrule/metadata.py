@@ -39,6 +39,8 @@ class SourceCell(TypedDict, total=False):
     varies: dict[Snippet, str]
     """For numbers that differ from student to student: snippets of the cell's source, and the template that replaces
     each. In a template `@name@` is the number `name`."""
+    title: Snippet
+    """For a cell with points: what people call the item, in place of the heading above it."""
 
 
 class Repair(TypedDict):

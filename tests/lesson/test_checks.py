@@ -89,7 +89,7 @@ def test_the_same_mistake_has_the_same_cause_in_all_answers() -> None:
         "another value, which no known mistake explains",
         "",
     ]
-    assert [check.cause for check in result_of(judged_record(result.to_dict())).checks][0] == "it is doubled"
+    assert result_of(judged_record(result.to_dict())).checks[0].cause == "it is doubled"
 
 
 def test_older_records_are_read() -> None:

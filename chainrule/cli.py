@@ -464,6 +464,36 @@ def print_marks(filled: FilledTable, *, changes: bool) -> None:
 
 
 @app.command()
+def report(
+    assignment: Annotated[
+        str, typer.Argument(help="A folder of source/; by default all that were graded.")
+    ] = "",
+    pdf: Annotated[bool, typer.Option("--pdf/--no-pdf", help="Also as PDF.")] = True,
+    course: CourseOption = None,
+) -> None:
+    """Say what the class did not understand: totals, items, mistakes by name. Writes reports/<assignment>.html."""
+    from chainrule.report.write import write_report
+
+    folder = open_course(course)
+    wanted, written = [assignment] if assignment else folder.assignments, 0
+    for each in wanted:
+        try:
+            done = write_report(folder, each, pdf=pdf)
+        except CourseError:
+            if assignment or (each == wanted[-1] and not written):
+                raise
+            continue  # another one is graded
+        written += 1
+        if not assignment:
+            print(f"{each}:")
+        for line in done.sentences:
+            print(f"  {printable(line)}")
+        for line in done.warnings:
+            print(f"warning: in the PDF, {printable(line)}")
+        print("written to " + ", ".join(str(path) for path in (done.page, done.pdf, done.table) if path))
+
+
+@app.command()
 def similar(
     assignment: Assignment,
     past: Annotated[

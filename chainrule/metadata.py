@@ -39,6 +39,8 @@ class SourceCell(TypedDict, total=False):
     varies: dict[Snippet, str]
     """For numbers that differ from student to student: snippets of the cell's source, and the template that replaces
     each. In a template `@name@` is the number `name`."""
+    title: Snippet
+    """For a cell with points: what people call the item, in place of the heading above it."""
 
 
 class Repair(TypedDict):
@@ -99,6 +101,8 @@ class CheckRecord(TypedDict):
     """Whether a person should look at the answer before the score counts."""
     means: NotRequired[Literal["", "right form", "consistent", "right"]]
     """What passing says about the answer, if it is a visible check. They run in the student's notebook alone."""
+    cause: NotRequired[str]
+    """What the mistake is called, if the check knows it: the same words in all answers that have it."""
 
 
 class AddedCell(TypedDict, total=False):

@@ -26,10 +26,16 @@ class Place:
     Attributes:
         label: the numbers and letters of its headings, such as "2.2 (c)"; "" if they have none.
         heading: the text of the nearest heading above it, or "".
+        section: the text of the nearest heading with a label, or "".
+        section_label: the label of this section, without that of a part in bold.
+        in_part: whether a part in bold begins after the nearest heading.
     """
 
     label: str
     heading: str
+    section: str = ""
+    section_label: str = ""
+    in_part: bool = False
 
 
 def places(notebook: Mapping[str, Any]) -> list[Place]:
@@ -42,7 +48,7 @@ def places(notebook: Mapping[str, Any]) -> list[Place]:
     """
     found: list[Place] = []
     labels: list[tuple[float, str]] = []  # those that hold now, with the levels of their headings
-    heading = ""
+    heading, headings, in_part = "", {"": ""}, False
     for cell in notebook["cells"]:
         if cell.get("cell_type") == "markdown":
             fenced = False
@@ -51,15 +57,25 @@ def places(notebook: Mapping[str, Any]) -> list[Place]:
                 if fenced:
                     continue
                 if match := HEADING.match(line):
-                    level, heading = float(len(match[1])), match[2]
+                    level, heading, in_part = float(len(match[1])), match[2], False
                     labels = [entry for entry in labels if entry[0] < level]
                     labels += [(level, label) for label in [_label(heading)] if label]
+                    if _label(heading):
+                        headings[_together(_of_headings(labels))] = heading
                 elif (match := PART.match(line)) and labels:
                     # half a level below its section, so that a heading without a label goes on with it
                     level = max(entry[0] for entry in labels if entry[0] % 1 == 0) + 0.5
                     labels = [*(entry for entry in labels if entry[0] < level), (level, match[1])]
-        found.append(Place(_together([label for _, label in labels]), heading))
+                    in_part = True
+        section = _together(_of_headings(labels))
+        label = _together([label for _, label in labels])
+        found.append(Place(label, heading, headings.get(section, ""), section, in_part))
     return found
+
+
+def _of_headings(labels: list[tuple[float, str]]) -> list[str]:
+    """The labels without those of parts in bold."""
+    return [label for level, label in labels if level % 1 == 0]
 
 
 def _label(heading: str) -> str:

@@ -172,7 +172,7 @@ class Derivation:
         for meaning, mistake in step.mistakes.items():
             # from the student's own values first
             if any(self.follows(got, mistake, source, rtol, atol) for source in reversed(sources)):
-                raise CheckFailed(f"{called}: {meaning}")
+                raise CheckFailed(f"{called}: {meaning}", cause=meaning)
         carried = [
             need
             for need, own in zip(step.needs, sources[-1], strict=True)
@@ -180,7 +180,8 @@ class Derivation:
         ]
         if carried:
             raise CheckFailed(
-                f"{called} is not right, and does not follow from your {' and '.join(carried)} either"
+                f"{called} is not right, and does not follow from your {' and '.join(carried)} either",
+                cause="not right, and does not follow from the student's own earlier values",
             )
         self.reject(got, right, called, rtol, atol)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chainrule.lesson.checks import numbers, shorten
-from chainrule.lesson.student import CheckFailed, kind_of
+from chainrule.lesson.student import NOT_WRITTEN, CheckFailed, kind_of
 
 FILLERS = {"answer", "architecture", "model", "network", "only", "option", "the", "work"}
 
@@ -26,11 +26,13 @@ def entry(table: Any, key: str, name: str) -> Any:
     chainrule.lesson.student.CheckFailed: there is no volumes["conv1"] yet
     """
     if table is None:
-        raise CheckFailed(f"there is no `{name}` yet: finish the cell that defines it and run it")
+        raise CheckFailed(
+            f"there is no `{name}` yet: finish the cell that defines it and run it", cause=NOT_WRITTEN
+        )
     if not isinstance(table, Mapping):
         raise CheckFailed(f'`{name}` is {kind_of(table)}: write a dict, {{"{key}": …}}')
     if table.get(key) is None:
-        raise CheckFailed(f'there is no {name}["{key}"] yet')
+        raise CheckFailed(f'there is no {name}["{key}"] yet', cause=NOT_WRITTEN)
     return table[key]
 
 

@@ -91,4 +91,4 @@ def about(subject: str) -> Iterator[None]:
     try:
         yield
     except CheckFailed as failure:
-        raise type(failure)(f"{subject}: {failure}") from None
+        raise type(failure)(f"{subject}: {failure}", failure.cause) from None

@@ -42,6 +42,7 @@ from chainrule.lesson.student import (
 )
 
 MESSAGE_LENGTH = 2000
+ANOTHER_SHAPE = "another shape"
 SIZES = re.compile(r"[(\[]?\d+(\s*[xX,]\s*\d+)+[)\]]?")  # "24 x 24 x 16", "(24, 24, 16)"
 
 
@@ -152,7 +153,7 @@ class Item:
 def _run(check: CheckResult, function: Callable[[Student], None], student: Student) -> CheckResult:
     """Run one check. Nothing that it prints, warns of or displays reaches the cell: nbgrader gives no points to a cell
     that writes to stderr."""
-    passed, message, internal_error, review, hint = False, "", "", False, check.hint
+    passed, message, internal_error, review, hint, cause = False, "", "", False, check.hint, ""
     try:
         with capture_output(), untouched_seeds(), told_if_not_callable(student):
             function(student)
@@ -160,6 +161,7 @@ def _run(check: CheckResult, function: Callable[[Student], None], student: Stude
     except CheckFailed as failure:
         message = printable(str(failure), MESSAGE_LENGTH)  # a value of the student's may be part of it
         review, hint = isinstance(failure, NeedsReview), failure.hint or check.hint
+        cause = printable(failure.cause, MESSAGE_LENGTH)
     except Exception as error:
         if _out_of_memory(error):
             return replace(check, message="there is too much of it to be checked")
@@ -167,7 +169,13 @@ def _run(check: CheckResult, function: Callable[[Student], None], student: Stude
         message = f"the answer has an unexpected form ({type(error).__name__})"
         internal_error = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
     return replace(
-        check, passed=passed, message=message, internal_error=internal_error, review=review, hint=hint
+        check,
+        passed=passed,
+        message=message,
+        internal_error=internal_error,
+        review=review,
+        hint=hint,
+        cause=cause,
     )
 
 
@@ -271,7 +279,7 @@ class Expectation:
         """An array or tensor of that shape without NaN or infinity."""
         array = numbers(self.value, self.name)
         if tuple(array.shape) != shape:
-            raise CheckFailed(f"{self.name} has shape {tuple(array.shape)}, not {shape}")
+            raise CheckFailed(f"{self.name} has shape {tuple(array.shape)}, not {shape}", cause=ANOTHER_SHAPE)
 
     def at_least(self, threshold: float) -> None:
         """A single number not below the threshold."""
@@ -307,16 +315,21 @@ class Expectation:
         for meaning, wrong in mistakes.items() if isinstance(mistakes, Mapping) else mistakes:
             wrong = numbers(wrong() if callable(wrong) else wrong, meaning)
             if differ(got, wrong, rtol, atol) == 0 and differ(wrong, want, rtol, atol) != 0:
-                raise CheckFailed(f"{self.name}: {meaning}")
+                raise CheckFailed(f"{self.name}: {meaning}", cause=meaning)
         if got.shape != want.shape:
-            message = f"{self.name} has shape {tuple(got.shape)}, not {tuple(want.shape)}"
+            message, cause = (
+                f"{self.name} has shape {tuple(got.shape)}, not {tuple(want.shape)}",
+                ANOTHER_SHAPE,
+            )
             if got.ndim == 2 and differ(got.T, want, rtol, atol) == 0:
-                message += ": it is the transpose of the right answer"
-            raise CheckFailed(message)
+                cause = "it is the transpose of the right answer"
+                message += f": {cause}"
+            raise CheckFailed(message, cause)
         difference = (got - want).abs()
         worst = tuple(int(i) for i in np.unravel_index(int(difference.argmax()), difference.shape))
         place = f" at index {worst if len(worst) > 1 else worst[0]}" if worst else ""
-        raise CheckFailed(f"{self.name} is {got[worst]:.6g}{place}, off by {difference[worst]:.3g}")
+        message = f"{self.name} is {got[worst]:.6g}{place}, off by {difference[worst]:.3g}"
+        raise CheckFailed(message, cause="another value, which no known mistake explains")
 
 
 def numbers(value: Any, name: str) -> torch.Tensor:
@@ -337,13 +350,13 @@ def numbers(value: Any, name: str) -> torch.Tensor:
     if isinstance(value, bool) or not isinstance(
         value, int | float | list | tuple | np.ndarray | torch.Tensor
     ):
-        raise CheckFailed(f"{name} is {missing(value)}, expected numbers")
+        raise CheckFailed(f"{name} is {missing(value)}, expected numbers", cause="no numbers")
     try:
         tensor = torch.as_tensor(stacked(value), dtype=torch.float64).detach().cpu()
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise CheckFailed(f"{name} is not a rectangular array of numbers") from None
     if not torch.isfinite(tensor).all():
-        raise CheckFailed(f"{name} contains NaN or infinity")
+        raise CheckFailed(f"{name} contains NaN or infinity", cause="NaN or infinity")
     return tensor
 
 

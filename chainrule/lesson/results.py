@@ -30,6 +30,7 @@ class CheckResult:
         internal_error: the traceback of an exception that the check did not expect, for the author of the check.
         review: a person should look at the answer before the item's score counts.
         means: what passing says about the answer, if it is a visible check; else "".
+        cause: what the mistake is called, if the check knows it: the same words in all answers that have it.
 
     >>> CheckResult("the gradient", points=2, passed=True).earned
     2
@@ -44,6 +45,7 @@ class CheckResult:
     internal_error: str = ""
     review: bool = False
     means: Means = ""
+    cause: str = ""
 
     @property
     def earned(self) -> float:

@@ -30,15 +30,28 @@ CALL_SECONDS = 30.0  # far above what any call of a check needs
 FIT_SECONDS = 600.0  # a training run
 
 
+NOT_WRITTEN = "not written yet"
+
+
 class CheckFailed(Exception):
     """The student's answer is not right. The message is for the student.
+
+    Args:
+        cause: what the mistake is called, without names and values of this one answer, so that the same mistake can be
+            counted over a class. Without it, it is the message without its numbers.
 
     >>> raise CheckFailed("the loss is negative")
     Traceback (most recent call last):
     chainrule.lesson.student.CheckFailed: the loss is negative
+    >>> CheckFailed("dW: the sign is turned", cause="the sign is turned").cause
+    'the sign is turned'
     """
 
     hint = ""  # shown in place of the check's hint, which is about other mistakes
+
+    def __init__(self, message: str = "", cause: str = "") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class NeedsReview(CheckFailed):
@@ -111,7 +124,7 @@ class Student:
             case {"function": True}:
                 return self._noted(f"`{name}` is", function := Function(self, name), stored(function))
         reason = self._reasons.get(name, "finish the cell that defines it and run it")
-        raise CheckFailed(f"there is no `{name}` yet: {reason}")
+        raise CheckFailed(f"there is no `{name}` yet: {reason}", cause=NOT_WRITTEN)
 
     def _noted(self, begins: str, value: Any, kind: str) -> Any:
         self._got.pop(begins, None)  # the latest is the last one
@@ -239,10 +252,13 @@ class Student:
             case {"error": {"type": "WireError", "message": message}}:
                 raise StudentError(f"{subject} gives no plain data: {printable(message)}")
             case {"error": {"type": "Unfinished"}}:
-                raise StudentError("not written yet")
+                raise StudentError(NOT_WRITTEN, cause=NOT_WRITTEN)
             case {"error": {"type": kind, "message": message, "where": where}}:
                 line = f" ({printable(where)})" if where else ""
-                raise StudentError(f"your code raised {printable(kind)}: {printable(message)}{line}")
+                raise StudentError(
+                    f"your code raised {printable(kind)}: {printable(message)}{line}",
+                    cause=f"the code raises {printable(kind)}",
+                )
         raise StudentError(f"{subject} did not answer")
 
     def _proxy(self, handle: Handle) -> Any:

@@ -360,7 +360,7 @@ def expect_step(chain: Derivation, answers: Answers, name: str, **tolerance: flo
         first = first_wrong(chain, answers, name)
         if first is None or first in str(failure).split():
             raise
-        raise CheckFailed(f"{failure} (the first wrong value is {first})") from None
+        raise CheckFailed(f"{failure} (the first wrong value is {first})", failure.cause) from None
 
 
 def first_wrong(chain: Derivation, answers: Answers, name: str) -> str | None:
@@ -533,8 +533,10 @@ def answers_in(student: Student, given: Mapping[str, Any]) -> Answers:
         try:
             backward(*(small[key] for key in ARGUMENTS))
         except StudentError:
-            raise CheckFailed(f"{where}: {failure}") from None
-        raise CheckFailed(f"it runs with the notebook's sizes only; {where}: {failure}") from None
+            raise CheckFailed(f"{where}: {failure}", failure.cause) from None
+        raise CheckFailed(
+            f"it runs with the notebook's sizes only; {where}: {failure}", failure.cause
+        ) from None
     if not isinstance(gradients, dict):
         raise CheckFailed(f"`backward` returns {returned(gradients)}, expected a dict of gradients")
 

@@ -202,7 +202,7 @@ def explain(
     entries whose quotients differ most."""
     for meaning, wrong in mistakes.items():
         if factor(got, wrong) is not None:
-            return CheckFailed(f"{name}: {meaning}")
+            return CheckFailed(f"{name}: {meaning}", cause=meaning)
     quotients = (got / want).flatten()
     low, high = int(quotients.argmin()), int(quotients.argmax())
     seen = f"entry {low} is {quotients[low]:.3g} times the right one, entry {high} is {quotients[high]:.3g} times"
@@ -221,10 +221,10 @@ def check_size(c: float, meanings: Mapping[float, str], name: str) -> None:
         return
     turned = "the overall sign: this is the gradient of −L"
     if abs(c + 1) < 1e-4:
-        raise CheckFailed(f"{name}: {turned}")
+        raise CheckFailed(f"{name}: {turned}", cause=turned)
     for size, meaning in meanings.items():
         if abs(abs(c) - size) < 1e-4 * size:
-            raise CheckFailed(f"{name}: {meaning}" + (f"; besides, {turned}" if c < 0 else ""))
+            raise CheckFailed(f"{name}: {meaning}" + (f"; besides, {turned}" if c < 0 else ""), cause=meaning)
     raise CheckFailed(f"{name}: every entry is {c:.4g} times what it should be")
 
 
@@ -366,7 +366,7 @@ def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
             reason = (
                 "raising D there raises L" if which == "real" else "the derivative of log(1 − u) is negative"
             )
-            raise CheckFailed(f"{called} has the wrong sign: {reason}")
+            raise CheckFailed(f"{called} has the wrong sign: {reason}", cause="the sign is turned")
 
 
 def expect_average(draws: Iterator[Terms]) -> None:
@@ -465,7 +465,7 @@ def expect_weights(answer: Answer) -> None:
         if len(set(widths)) == 1:
             for meaning, way in WRONG_WAYS.items():
                 if goes(way):
-                    raise CheckFailed(f"delta[1] of two layers: {meaning}")
+                    raise CheckFailed(f"delta[1] of two layers: {meaning}", cause=meaning)
         raise CheckFailed("delta[1] of two layers is not delta[2] sent back through W[2]")
 
 
@@ -493,7 +493,7 @@ def expect_slopes(answer: Answer) -> None:
             }
             for meaning, wrong in mistakes.items():
                 if same(got, wrong):
-                    raise CheckFailed(f"delta[1] with {kind}: {meaning}")
+                    raise CheckFailed(f"delta[1] with {kind}: {meaning}", cause=meaning)
         raise CheckFailed(f"delta[1] with {kind}: it is not what comes through the weights times g′(z[1])")
 
 

@@ -1543,7 +1543,7 @@ def _expect_errors(student: Student, hidden: int, lam: float, draws: int) -> Non
         }
         for meaning, wrong in mistakes.items():
             if near(got, wrong(draw)):
-                raise CheckFailed(f"draw {draw}: this is {meaning}")
+                raise CheckFailed(f"draw {draw}: this is {meaning}", cause=meaning)
         raise CheckFailed(
             f"draw {draw}: {got:.4g}, but the history of `fit(*data_set({draw}), {hidden}, {lam:g}, EPOCHS, {draw})` "
             f"ends at {right[-1]:.4g}"

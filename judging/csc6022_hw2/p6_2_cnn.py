@@ -544,7 +544,7 @@ def expect_kaiming(value: Any, name: str, shape: Sequence[int]) -> None:
         return
     for meaning, wrong in fans(shape).items():
         if abs(variance / wrong - 1) < 0.1:
-            raise CheckFailed(f"{name}: {meaning}")
+            raise CheckFailed(f"{name}: {meaning}", cause=meaning)
     raise CheckFailed(
         f"{name} of shape {tuple(shape)} has variance {variance:.3g}, not 2/{math.prod(shape[1:])} = {right:.3g}"
     )

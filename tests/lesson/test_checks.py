@@ -72,6 +72,26 @@ def test_a_result_survives_json() -> None:
     assert bundle[RESULT_TYPE] == result.to_dict()
 
 
+def test_the_same_mistake_has_the_same_cause_in_all_answers() -> None:
+    """Whatever the message says of one answer's names and values."""
+
+    def compare(value: Any) -> Callable[[Any], None]:
+        return lambda student: expect(value, "dW").close_to(
+            [[1.0, 2.0]], mistakes={"it is doubled": [[2.0, 4.0]]}
+        )
+
+    result = score(
+        (1, compare([[2.0, 4.0]])), (1, compare([[1.0], [2.0]])), (1, compare([[1.0, 2.5]])), (1, right)
+    )
+    assert [check.cause for check in result.checks] == [
+        "it is doubled",
+        "it is the transpose of the right answer",
+        "another value, which no known mistake explains",
+        "",
+    ]
+    assert result_of(judged_record(result.to_dict())).checks[0].cause == "it is doubled"
+
+
 def test_older_records_are_read() -> None:
     record = score((1, lambda student: 1 / 0)).to_dict()
     (check,) = record["checks"]

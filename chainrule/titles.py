@@ -1,0 +1,171 @@
+"""What items, questions and assignments are called for people: "2.2 c · The output layer" rather than a cell's id.
+
+Titles come from the headings of the instructor's notebooks. Two items below the same heading are told apart by the
+last words of their ids; an author can write `chainrule.title` into an item's metadata instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+from nbgrader.preprocessors import ClearMarkScheme
+from traitlets.config import Config
+
+from chainrule.handin.places import HEADING, places
+from chainrule.metadata import source_cell
+
+POINTS = re.compile(r"\s*\([^()]*\bpoints?\)\s*$")  # at the end of a heading
+LABEL = re.compile(r"^[\s(]*(?:[A-Z][a-z]+\s+)?(?:\d[\d.–-]*\s?[a-z]?|[a-z])\)?\s*(?:[·:.)—–]\s*|\s+)")
+QUESTION = re.compile(r"[qp]\d+(?:_\w+?)?-")
+
+
+@dataclass(frozen=True)
+class Title:
+    """What an item is called.
+
+    Attributes:
+        text: its whole title.
+        section: the heading of the question that it belongs to, with its label.
+        order: its position among the assignment's items.
+    """
+
+    text: str
+    section: str
+    order: int
+
+
+Titles = Mapping[tuple[str, str], Title]  # by notebook and grade_id
+
+
+@dataclass(frozen=True)
+class _Found:
+    notebook: str
+    name: str
+    label: str
+    words: str
+    section: str
+    own: str
+
+
+def item_titles(paths: Iterable[Path], config: Config | None = None) -> Titles:
+    """The titles of all items of an assignment.
+
+    Args:
+        paths: the instructor's notebooks.
+        config: the course's, which may have other delimiters of mark schemes.
+    """
+    step = ClearMarkScheme(config=config or Config())
+    delimiters = step.begin_mark_scheme_delimeter, step.end_mark_scheme_delimeter
+    return _titles(tuple((path, path.stat().st_mtime_ns) for path in sorted(paths)), delimiters)
+
+
+@lru_cache(32)
+def _titles(files: tuple[tuple[Path, int], ...], delimiters: tuple[str, str]) -> Titles:
+    found = [
+        each for path, _ in files for each in _found(path.stem, nbformat.read(path, as_version=4), delimiters)
+    ]
+    headed = Counter((each.label, each.words) for each in found)
+    titles: dict[tuple[str, str], Title] = {}
+    for order, each in enumerate(found):
+        unique = each.words and headed[each.label, each.words] == 1
+        words = each.words if unique else _last_words(each.name)
+        text = each.own or " · ".join(filter(None, (each.label, words))) or each.name
+        titles[each.notebook, each.name] = Title(text, each.section or text, order)
+    return titles
+
+
+def _found(notebook: str, nb: NotebookNode, delimiters: tuple[str, str]) -> Iterator[_Found]:
+    cells = [_for_students(cell, delimiters) for cell in nb.cells]
+    for cell, place in zip(nb.cells, places({"cells": cells}), strict=True):
+        about = cell.metadata.get("nbgrader", {})
+        if about.get("grade") or about.get("task"):
+            section = " · ".join(filter(None, (plain_label(place.section_label), words_of(place.section))))
+            yield _Found(
+                notebook,
+                str(about["grade_id"]),
+                plain_label(place.label),
+                "" if place.in_part else words_of(place.heading),
+                section,
+                source_cell(cell, notebook).get("title", ""),
+            )
+
+
+def _for_students(cell: NotebookNode, delimiters: tuple[str, str]) -> NotebookNode:
+    """The cell without its mark scheme; without any text if students write it."""
+    if cell.cell_type != "markdown" or cell.metadata.get("nbgrader", {}).get("solution"):
+        return NotebookNode(cell_type="code", source="")
+    lines, within = [], False
+    for line in cell.source.splitlines():
+        within |= delimiters[0] in line
+        if not within:
+            lines.append(line)
+        within &= delimiters[1] not in line
+    return NotebookNode(cell_type="markdown", source="\n".join(lines))
+
+
+def plain_label(label: str) -> str:
+    """A label without brackets.
+
+    >>> plain_label("2.2 (c)"), plain_label("1.1 b)"), plain_label("Problem 4, 4"), plain_label("6.1a")
+    ('2.2 c', '1.1 b', 'Problem 4.4', '6.1 a')
+    """
+    text = re.sub(r"\(([a-z])\)|\b([a-z])\)", r"\1\2", label)
+    text = re.sub(r"(?<=\d), (?=\d)", ".", text)
+    return re.sub(r"(?<=\d)(?=[a-z]$)", " ", text)
+
+
+def words_of(heading: str) -> str:
+    """A heading without its label and its points.
+
+    >>> words_of("2.1 · Warm-up: the gradient (1 point)"), words_of("(c) The output layer"), words_of("Train it")
+    ('Warm-up: the gradient', 'The output layer', 'Train it')
+    >>> words_of("A network (3.5 points)"), words_of("Problem 5 · GANs")
+    ('A network', 'GANs')
+    """
+    text = POINTS.sub("", heading)
+    match = LABEL.match(text)
+    return text[match.end() :] if match and not text.startswith("A ") else text
+
+
+def _last_words(name: str) -> str:
+    """What an id says after the number of its question.
+
+    >>> _last_words("q2_2-code"), _last_words("table-check")
+    ('code', 'table check')
+    """
+    return QUESTION.sub("", name).replace("-", " ").replace("_", " ")
+
+
+def assignment_title(paths: Iterable[Path], assignment: str) -> str:
+    """The assignment's title: the first heading of its notebook, or what the headings of several begin with.
+
+    >>> assignment_title([], "hw1")
+    'hw1'
+    """
+    headings = [
+        heading for path in sorted(paths) if (heading := _first_heading(path, path.stat().st_mtime_ns))
+    ]
+    if not headings:
+        return assignment
+    if len(headings) == 1:
+        return headings[0]
+    parts = [heading.split(" · ") for heading in headings]
+    common = [same[0] for same in zip(*parts, strict=False) if len(set(same)) == 1]
+    return " · ".join(common) or assignment
+
+
+@lru_cache(64)
+def _first_heading(path: Path, _: int) -> str:
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown" and not cell.metadata.get("nbgrader", {}).get("solution"):
+            for line in cell.source.splitlines():
+                if match := HEADING.match(line):
+                    return match[2]
+    return ""

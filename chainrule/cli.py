@@ -91,6 +91,9 @@ def release(
     variants: Annotated[
         bool, typer.Option("--variants", help="Also a version per student, with numbers of their own.")
     ] = False,
+    unchecked: Annotated[
+        bool, typer.Option("--unchecked", help="Even if `chainrule check` finds something wrong.")
+    ] = False,
     seed: Annotated[int | None, typer.Option(help="Seed for drawing these numbers.")] = None,
     students: Annotated[
         list[str] | None,
@@ -101,10 +104,10 @@ def release(
     course: CourseOption = None,
 ) -> None:
     """Make the student version: release/<assignment>/, and variants/<assignment>/<student>/ if asked for."""
+    from chainrule.authoring.check import require_checked
     from chainrule.one_writer import one_writer
     from chainrule.release.generate import generate
     from chainrule.release.kit import write_kit
-    from chainrule.release.points_table import misfits
     from chainrule.release.source import require_sound
 
     folder = open_course(course)
@@ -112,11 +115,11 @@ def release(
     if not variants and (seed is not None or students):
         raise CourseError("--seed and --student are about --variants: add it, or leave them out")
     require_sound(folder, assignment)
+    if not unchecked:
+        require_checked(folder, assignment)
     with one_writer(folder.root):
         generate(folder, assignment)
     print(f"released to {folder.folder('release', '.', assignment)}")
-    for line in misfits(folder, assignment):
-        print(f"warning: {printable(line)}")
     print(f"to hand out: {write_kit(folder, assignment)}")
     if variants:
         from chainrule.release.variants import release_variants
@@ -124,6 +127,30 @@ def release(
         manifest = release_variants(folder, assignment, seed=seed, students=students or None)
         target = folder.root / "variants" / assignment
         print(f"variants of {len(manifest.students)} students in {target}, drawn with seed {manifest.seed}")
+
+
+@app.command()
+def check(
+    assignments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ASSIGNMENT]...", help="Folders of source/; all by default."),
+    ] = None,
+    course: CourseOption = None,
+) -> None:
+    """Say what is wrong with an assignment before students get it: notebook, cell, and what to do."""
+    from chainrule.authoring.slips import slips
+
+    folder = open_course(course)
+    for assignment in assignments or folder.assignments:
+        folder.require(assignment)
+    wrong = 0
+    for assignment in assignments or folder.assignments:
+        for line in (found := slips(folder, assignment)):
+            print(printable(line))
+        print(f"{assignment}: {len(found) or 'nothing'} to mend")
+        wrong += len(found)
+    if wrong:
+        raise typer.Exit(1)
 
 
 @app.command()

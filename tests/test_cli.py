@@ -97,7 +97,7 @@ def test_marks_that_cannot_be_written(chainrule: Callable[..., Typed], graded_co
 def test_help_is_help(chainrule: Callable[..., Typed]) -> None:
     code, out, err = chainrule("--help")
     assert (code, err) == (0, "")
-    for command in ("release", "intake", "grade", "feedback", "marks", "pdf", "doctor", "data"):
+    for command in ("check", "release", "intake", "grade", "feedback", "marks", "pdf", "doctor", "data"):
         assert command in out
         assert chainrule(command, "--help")[0] == 0
     _, out, err = chainrule()

@@ -18,16 +18,19 @@ NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 def misfits(folder: CourseFolder, assignment: str) -> list[str]:
     """A sentence for each notebook whose items don't add up to the total in its first table of points."""
-    sentences = []
-    for path in folder.notebooks(assignment):
-        nb = nbformat.read(path, as_version=4)
-        total, items = stated_total(nb), sum(points(nb))
-        if total is not None and abs(total - items) > 1e-6:
-            sentences.append(
-                f"{path.name}: its table of points has a total of {total:g}, and its items add up to {items:g}: "
-                "correct the table or the points, so that students read what counts"
-            )
-    return sentences
+    notebooks = ((path, nbformat.read(path, as_version=4)) for path in folder.notebooks(assignment))
+    return [f"{path.name}: {sentence}" for path, nb in notebooks if (sentence := misfit(nb))]
+
+
+def misfit(nb: NotebookNode) -> str:
+    """A sentence if a notebook's items don't add up to the total in its first table of points; else ""."""
+    total, items = stated_total(nb), sum(points(nb))
+    if total is None or abs(total - items) <= 1e-6:
+        return ""
+    return (
+        f"its table of points has a total of {total:g}, and its items add up to {items:g}: "
+        "correct the table or the points, so that students read what counts"
+    )
 
 
 def points(nb: NotebookNode) -> Iterator[float]:

@@ -9,8 +9,9 @@ import logging
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,10 @@ REGIONS = {
     ClearHiddenTests: ("begin_test_delimeter", "end_test_delimeter"),
     ClearMarkScheme: ("begin_mark_scheme_delimeter", "end_mark_scheme_delimeter"),
 }
-MISSPELT = re.compile(
-    r"^\s*(?:#+|//|%+|<!--)\s*(?:begin|end)[\s_-]*(?:solutions?|hidden[\s_-]*tests?|mark(?:ing)?[\s_-]*scheme)\W*$",
-    re.IGNORECASE,
-)
+# a line that is meant as a marker: a comment, or words in capitals
+COMMENT = re.compile(r"^\s*(?:#+|//|%+|<!--)\s*(\w[\w\s-]*?)\W*$")
+CAPITALS = re.compile(r"^\s*([A-Z][A-Z\s_-]{5,})\W*$")
+ALIKE = 0.85  # of the letters of a marker and of what is meant as one
 # what to do about a value in nbgrader's metadata that its schema refuses
 FORMS = {
     "points": "write a number that is 0 or more, without quotes",
@@ -161,12 +162,34 @@ def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> I
                 yield f"{end} without {begin} before it, so that nothing would be cut out: add it, or take {end} out"
                 break
     for line in cell.source.split("\n"):
-        if MISSPELT.match(line) and not any(marker in line for marker in markers):
+        if meant := meant_marker(line, markers):
             yield (
                 f"{short(line.strip(), 60)!r} is not one of the markers, so that nothing would be cut out: "
-                f"write one of {', '.join(markers)}"
+                f"write ### {meant}"
             )
             break
+
+
+def meant_marker(line: str, markers: Iterable[str]) -> str | None:
+    """The marker that a line spells wrongly; None if it has one, or is none.
+
+    >>> meant_marker("### BEGIN HIDEN TEST", ["BEGIN SOLUTION", "BEGIN HIDDEN TESTS"])
+    'BEGIN HIDDEN TESTS'
+    >>> meant_marker("# the solution begins here", ["BEGIN SOLUTION"])
+    """
+    if any(marker in line for marker in markers) or not (found := COMMENT.match(line) or CAPITALS.match(line)):
+        return None
+    words = letters(found[1])
+    if words[:1] not in {letters(marker)[:1] for marker in markers}:  # "# hidden tests" is a comment
+        return None
+    near = {marker: SequenceMatcher(None, words, letters(marker)).ratio() for marker in markers}
+    best = max(near, key=lambda marker: near[marker])
+    return best if near[best] >= ALIKE else None
+
+
+def letters(text: str) -> str:
+    """The letters of a text, in capitals and without what is between them."""
+    return re.sub(r"[\W_]", "", text).upper()
 
 
 def format_problem(nb: NotebookNode, name: str) -> Iterator[str]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import re
-import symtable
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 
 from chainrule.authoring.rehearse import rehearse
+from chainrule.authoring.slips import free_names
 from chainrule.lesson.results import Result
 from chainrule.release.numbers import check_handout, draw_numbers, find_draw, templates, with_numbers
 
@@ -151,44 +150,6 @@ def test_written_answer_has_a_mark_scheme_whose_points_add_up(path: Path, grade_
 
 
 # -- graded cells alone ----------------------------------------------------------------------------------
-
-
-def free_names(source: str) -> set[str]:
-    """Names a cell uses and neither defines nor imports anywhere at its top level; builtins excluded."""
-
-    def scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-        yield table
-        for child in table.get_children():
-            yield from scopes(child)
-
-    top = symtable.symtable(source, "<cell>", "exec")
-    defined = {
-        s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
-    }
-    used = {
-        s.get_name()
-        for scope in scopes(top)
-        for s in scope.get_symbols()
-        if s.is_referenced() and (scope is top or s.is_global())
-    }
-    return used - defined - set(dir(builtins))
-
-
-@pytest.mark.parametrize(
-    ("source", "free"),
-    [
-        ("import torch\ndef f(student):\n    return student.MLP(torch.rand(2))", set()),
-        ("def f(student):\n    return MLP", {"MLP"}),
-        ("[mlp for i in range(3)]", {"mlp"}),
-        ("def f():\n    def g():\n        return model\n    return g", {"model"}),
-        ("class A:\n    x: int = data", {"data"}),
-        ("def f(x=history): ...", {"history"}),
-        ("for k, v in enumerate('ab'):\n    print(k, v)", set()),
-        ("def f():\n    x = 1\n    return [x + y for y in range(x)]", set()),
-    ],
-)
-def test_free_names(source: str, free: set[str]) -> None:
-    assert free_names(source) == free
 
 
 @every("graded cell")

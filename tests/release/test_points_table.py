@@ -37,6 +37,6 @@ def test_a_total_that_does_not_fit_the_items_is_told(tmp_path: Path) -> None:
     cell.metadata.nbgrader.points = 3
     edit(course, nb)
     warning = "sums.ipynb: its table of points has a total of 8, and its items add up to 9"
-    assert f"warning: {warning}" in type_command(course, "chainrule", "release", FB1)
+    assert f"chainrule: {warning}" in type_command(course, "chainrule", "release", FB1, code=2)
     hand_in(course, "ann")
     assert warning in grade_again(course, "chainrule")

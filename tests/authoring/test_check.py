@@ -1,0 +1,254 @@
+"""`chainrule check`: sixteen slips of authors and others of their kind, each with notebook, cell and what to do."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from command_line import Typed
+from nbformat import NotebookNode
+from tiny_course import TINY, set_due, tiny_notebook, type_command
+
+from chainrule.authoring.slips import free_names, slips
+from chainrule.course import CourseFolder
+
+CASES = Path(__file__).parents[1] / "cases" / "author"
+TABLE = "# Tiny\n\n| Question | Points |\n|:--|--:|\n| squares | 4 |\n| why | 1 |\n| **Total** | **5** |"
+SCHEME = "| Points | For |\n|--:|:--|\n| 0.5 | the sign |\n| 0.5 | the reason |\n"
+Change = Callable[[dict[str, NotebookNode]], None]
+
+
+def sound() -> NotebookNode:
+    """A notebook in which nothing is wrong."""
+    nb = tiny_notebook()
+    nb.cells[0].source = TABLE
+    nb.cells[6].source = nb.cells[6].source.replace("### END MARK", f"\n{SCHEME}\n### END MARK")
+    return nb
+
+
+def write(root: Path, nb: NotebookNode) -> CourseFolder:
+    folder = root / "source" / TINY
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nb, folder / f"{TINY}.ipynb")
+    set_due(root, "2099-01-01 12:00 Europe/Zurich")
+    return CourseFolder(root)
+
+
+def replace(cell: str, old: str, new: str) -> Change:
+    def change(cells: dict[str, NotebookNode]) -> None:
+        assert old in cells[cell].source
+        cells[cell].source = cells[cell].source.replace(old, new)
+
+    return change
+
+
+def mark(cell: str, **values: object) -> Change:
+    return lambda cells: cells[cell].metadata.nbgrader.update(values)
+
+
+CHECK, ANSWER = "square-check", "square-write"
+SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is named, what is said
+    "a marker for tests misspelt": (
+        replace(CHECK, "BEGIN HIDDEN TESTS", "BEGIN HIDDEN TEST"),
+        CHECK,
+        "'### BEGIN HIDDEN TEST' is not one of the markers, so that nothing would be cut out: write ### BEGIN HIDDEN",
+    ),
+    "a marker with one letter wrong": (
+        replace(CHECK, "BEGIN HIDDEN", "BEGIN HIDEN"),
+        CHECK,
+        "write ### BEGIN HIDDEN TESTS",
+    ),
+    "a marker in small letters": (
+        replace(ANSWER, "### BEGIN SOLUTION", "## begin solution"),
+        ANSWER,
+        "write ### BEGIN SOLUTION",
+    ),
+    "a scheme's marker in one word": (
+        replace("why-intro", "MARK SCHEME", "MARKSCHEME"),
+        "why-intro",
+        "write ### BEGIN MARK SCHEME",
+    ),
+    "a marker that is not closed": (
+        replace(ANSWER, "### END SOLUTION", ""),
+        ANSWER,
+        "write END SOLUTION where it ends",
+    ),
+    "a judging module above the hidden tests": (
+        replace(CHECK, "item = Item", "import judging.tiny\n\nitem = Item"),
+        CHECK,
+        "it imports judging, which no student has: move the import between ### BEGIN HIDDEN TESTS",
+    ),
+    "an engine's module that does not ship": (
+        replace("imports", "from chainrule.lesson import todo", "from chainrule.judging import networks"),
+        "imports",
+        "it imports chainrule.judging, which no student has",
+    ),
+    "an id twice": (mark("show", grade_id=ANSWER), ANSWER, "give one of them another name"),
+    "an id with a blank": (
+        mark(ANSWER, grade_id="square write"),
+        "square write",
+        "letters, digits, _ and - only",
+    ),
+    "an Item of another name": (
+        replace(CHECK, 'Item("square-check"', 'Item("square"'),
+        CHECK,
+        "its Item is called 'square' and the cell 'square-check': write Item('square-check', …)",
+    ),
+    "an Item with other points than the metadata": (
+        replace(CHECK, "points=4", "points=5"),
+        CHECK,
+        "its Item has 5 points and the cell's metadata 4: change one of them",
+    ),
+    "shares that do not add up": (
+        replace(CHECK, "points=2", "points=1"),
+        CHECK,
+        "its checks share 3 points, and the item has 4: change the shares",
+    ),
+    "a table with another total": (
+        replace("title", "**5**", "**6**"),
+        "",
+        "its table of points has a total of 6, and its items add up to 5: correct the table",
+    ),
+    "a mark scheme with other points": (
+        replace("why-intro", "| 0.5 | the reason", "| 1 | the reason"),
+        "why",
+        "its mark scheme gives 1.5 points, and its metadata 1: change one of them",
+    ),
+    "no score": (
+        replace(CHECK, "item.score()", ""),
+        CHECK,
+        "does not end with `item.score()`, so that it has no score: add this",
+    ),
+    "a student's name without student": (
+        replace(CHECK, "student.square(2)", "square(2)"),
+        CHECK,
+        "`square` is defined nowhere in the cell: write `student.square`",
+    ),
+    "a misspelt method of expect": (
+        replace(CHECK, ".equals(4)", ".equal(4)"),
+        CHECK,
+        "expect(…) has no `equal`: write `equals`",
+    ),
+    "a misspelt method of the item": (
+        replace(CHECK, 'item.check("squares 2"', 'item.chek("squares 2"'),
+        CHECK,
+        "item has no `chek`: write `check`",
+    ),
+    "a package that is not installed": (
+        replace(CHECK, "item = Item", "import tensorflaw\n\nitem = Item"),
+        CHECK,
+        "imports tensorflaw, which is not installed here: install it",
+    ),
+    "a module of the course that there is not": (
+        replace(CHECK, "import chainrule.judging", "import judging.question9"),
+        CHECK,
+        "imports judging.question9, and there is no such module",
+    ),
+    "what students need is cut out": (
+        replace(CHECK, "item.score()", "print(chainrule)\nitem.score()"),
+        CHECK,
+        "students get a cell that needs `chainrule`, and its definition is cut out for them: move it",
+    ),
+    "an old schema": (mark(ANSWER, schema_version=1), ANSWER, "run `nbgrader update"),
+    "code that is no Python": (replace("show", "print(", "print(("), "show", "it is not Python"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_slip_has_its_cell_and_what_to_do(tmp_path: Path, slip: str) -> None:
+    change, cell, says = SLIPS[slip]
+    nb = sound()
+    change({cell.id: cell for cell in nb.cells})
+    found = slips(write(tmp_path, nb), TINY)
+    assert any(says in line for line in found), found
+    told = next(line for line in found if says in line)
+    where = rf"cell {re.escape(cell)} \(number \d+ from the top\): " if cell else ""
+    assert re.match(rf"{TINY}\.ipynb(, |: )?{where}", told), told
+
+
+def test_nothing_is_wrong_with_a_sound_notebook(tmp_path: Path, chainrule: Callable[..., Typed]) -> None:
+    write(tmp_path, sound())
+    assert chainrule("check", "--course", tmp_path) == (0, f"{TINY}: nothing to mend\n", "")
+
+
+def test_release_refuses_what_check_finds_unless_it_is_insisted_on(
+    tmp_path: Path, chainrule: Callable[..., Typed]
+) -> None:
+    nb = sound()
+    SLIPS["a judging module above the hidden tests"][0]({cell.id: cell for cell in nb.cells})
+    write(tmp_path, nb)
+    (tmp_path / "judging").mkdir()
+    (tmp_path / "judging" / "tiny.py").touch()
+    code, out, _ = chainrule("check", TINY, "--course", tmp_path)
+    assert code == 1
+    assert out.splitlines()[-1] == f"{TINY}: 1 to mend"
+    code, _, err = chainrule("release", TINY, "--course", tmp_path)
+    assert code == 2
+    assert "which no student has" in err
+    assert "--unchecked" in err
+    assert not (tmp_path / "release").exists()
+    said = type_command(tmp_path, "chainrule", "release", TINY, "--unchecked")
+    assert "released to" in said
+
+
+def test_a_module_beside_the_notebook_imports_nothing_of_the_instructors(tmp_path: Path) -> None:
+    folder = write(tmp_path, sound())
+    (tmp_path / "source" / TINY / "figures").mkdir()
+    module = tmp_path / "source" / TINY / "figures" / "plot.py"
+    module.write_text("import chainrule.judging.networks\n")
+    (said,) = slips(folder, TINY)
+    assert said.startswith("figures/plot.py: students get it, and it imports chainrule.judging")
+
+
+@pytest.mark.parametrize("case", sorted(path.stem for path in CASES.glob("*.ipynb")))
+def test_the_inputs_of_author(tmp_path: Path, chainrule: Callable[..., Typed], case: str) -> None:
+    write(tmp_path, sound())
+    shutil.copy(CASES / f"{case}.ipynb", tmp_path / "source" / TINY / f"{case}.ipynb")
+    code, out, _ = chainrule("check", TINY, "--course", tmp_path)
+    assert code == 1
+    assert out.startswith(f"{case}.ipynb, cell ")
+
+
+@pytest.mark.parametrize(
+    ("cell", "source"),
+    [
+        ("imports", "%matplotlib inline\nfrom chainrule.lesson import todo"),
+        ("imports", "try:\n    import tensorflaw\nexcept ImportError:\n    tensorflaw = None"),
+        ("show", "# the solution begins here\n# hidden tests come at the end\nprint(1)"),
+        ("title", f"{TABLE}\n\n## Solutions\n\n## Mark scheme"),
+    ],
+)
+def test_what_is_no_slip(tmp_path: Path, cell: str, source: str) -> None:
+    nb = sound()
+    next(each for each in nb.cells if each.id == cell).source = source
+    assert slips(write(tmp_path, nb), TINY) == []
+
+
+def test_checks_in_a_loop_are_not_counted_by_their_text(tmp_path: Path) -> None:
+    """Their shares are known when they run."""
+    nb = sound()
+    source = next(cell for cell in nb.cells if cell.id == CHECK).source
+    loop = 'for x in (1, 2):\n\n    @item.check(f"squares {x}", points=0.5)\n    def _(student, x=x):\n        pass\n'
+    nb.cells[5].source = source.replace("import chainrule.judging", loop).replace("points=2", "points=1")
+    assert slips(write(tmp_path, nb), TINY) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "free"),
+    [
+        ("import torch\ndef f(student):\n    return student.MLP(torch.rand(2))", set()),
+        ("def f(student):\n    return MLP", {"MLP"}),
+        ("[mlp for i in range(3)]", {"mlp"}),
+        ("def f():\n    def g():\n        return model\n    return g", {"model"}),
+        ("class A:\n    x: int = data", {"data"}),
+        ("def f(x=history): ...", {"history"}),
+        ("for k, v in enumerate('ab'):\n    print(k, v)", set()),
+        ("def f():\n    x = 1\n    return [x + y for y in range(x)]", set()),
+    ],
+)
+def test_free_names(source: str, free: set[str]) -> None:
+    assert free_names(source) == free

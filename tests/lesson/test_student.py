@@ -433,7 +433,9 @@ def test_a_function_is_judged_with_right_ones_in_place_of_those_it_calls() -> No
 
 def test_stubs_stand_in_for_names_until_the_end_of_the_block() -> None:
     names: dict[str, Any] = {}
-    exec("def attention(*inputs): raise ValueError('wrong')\ndef look(x): return attention(x, x, x)[0]", names)
+    exec(
+        "def attention(*inputs): raise ValueError('wrong')\ndef look(x): return attention(x, x, x)[0]", names
+    )
     before = dict(names)
     someone = Student(Worker(names).serve)
     x = torch.ones(2, 3)

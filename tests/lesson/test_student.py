@@ -431,6 +431,25 @@ def test_a_function_is_judged_with_right_ones_in_place_of_those_it_calls() -> No
     assert names["double"] is before["double"]
 
 
+def test_stubs_stand_in_for_names_until_the_end_of_the_block() -> None:
+    names: dict[str, Any] = {}
+    exec(
+        "def attention(*inputs): raise ValueError('wrong')\ndef look(x): return attention(x, x, x)[0]", names
+    )
+    before = dict(names)
+    someone = Student(Worker(names).serve)
+    x = torch.ones(2, 3)
+    with pytest.raises(StudentError, match="wrong"):
+        someone.look(x)
+    with someone.with_stubs(attention="attention", missing="pair"):
+        assert torch.allclose(someone.look(x), x)
+        assert [part.tolist() for part in someone.missing(torch.tensor([[1, 2, 3]]))] == [[[2, 3]], [[2, 1]]]
+    assert names == before
+    with pytest.raises(CheckFailed), someone.with_stubs(attention="attention"):
+        raise CheckFailed("a check ends in the block")
+    assert names == before
+
+
 def test_values_in_place_of_a_function_are_copies() -> None:
     names: dict[str, Any] = {}
     exec("def f(): return {}\ndef g():\n    f()['a'] = 1\n    return f()", names)

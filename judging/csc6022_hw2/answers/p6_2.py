@@ -1234,6 +1234,9 @@ WRONG_OPEN_TRAINING = {
     ),
 }
 
+ONE_DEVICE = "without a GPU there is one device only"
+ONE_NUMBER = "a tensor with one number counts as a number"
+
 PROBLEM = Problem(
     notebook="p6_2_cnn_pytorch",
     given=(
@@ -1246,8 +1249,38 @@ PROBLEM = Problem(
     checks=CHECKS,
     mixes=False,  # some fill half a cell
     equivalent={
-        "p6_2b-step-code": {
-            "return loss.item() → return loss": "a tensor with one number counts as a number"
+        "p6_2a-code": {
+            "return torch.randn(… → return -(torch.randn(shape, device=device) * math.sqrt(2 / fan_in))": "as random",
+            "….randn(shape, device=device)… → ….randn(shape) * math.sqrt(2 / fan_in)": ONE_DEVICE,
+            "return torch.zeros(size, device=device) → return torch.zeros(size)": ONE_DEVICE,
+        },
+        "p6_2b-step-code": {"return loss.item() → return loss": ONE_NUMBER},
+        "p6_2c-accuracy-code": {
+            "with torch.no_grad(): ⏎ … → with __import__…": "gradients that nobody asks for change no score",
+            "guesses = … → guesses = (model(x.to(device_of(model))).argmax(dim=1))": ONE_DEVICE,
+            "guesses = … → guesses = model(x.to()).argmax(dim=1).cpu()": ONE_DEVICE,
+            "guesses = … → guesses = model(x.to(device_of(model))).argmax(dim=(-1)).cpu()": "the last dimension is 1",
+            "hits += … ⏎ … → seen += len(y) ⏎ hits += …": "neither needs the other",
+            "hits += … → hits += (guesses == y.cpu()).sum()": ONE_NUMBER,
+            "hits += … → hits += (guesses == (y)).sum().item()": ONE_DEVICE,
+            "seen += len(y) → seen += len(x)": "as many",
+            "seen += len(y) → seen += len(guesses)": "as many",
+        },
+        "p6_2c-train-code": {
+            "for step, … → for step, (x, y) in enumerate(loader…):": "steps are counted for what is printed",
+            "x, y = … ⏎ … → loss = … ⏎ x, y = …": ONE_DEVICE,
+            "x, y = … → pass": ONE_DEVICE,
+            "x, y = … → x, y = x.to(), y.to(device_of(model))": ONE_DEVICE,
+            "x, y = … → x, y = x.to(device_of(model)), y.to()": ONE_DEVICE,
+            "loss = … ⏎ … → optimizer.zero_grad() ⏎ loss = …": "gradients are cleared before backward",
+            "optimizer.zero_grad() → model.zero_grad()": "the optimizer has all parameters of the model",
+            "optimizer.step() ⏎ … → losses.append(loss.item()) ⏎ optimizer.step()": "the loss is known before the step",
+            "losses.append(loss.item()) → losses.append(loss)": ONE_NUMBER,
+            "if step % 150 == 0 or step == len(loader):… → …": "it is about what is printed",
+            "print(… → …": "it is about what is printed",
+        },
+        "p6_2d-code": {
+            "… → …, padding=1), nn.Flatten(), nn.ReLU(), nn.Linear(…": "ReLU takes each number by itself",
         },
     },
     exercises=(

@@ -1030,6 +1030,12 @@ WRONG_DECODER = {
         "is not that of",
         decoder("return self.sublayer[2](x, self.feed_forward) → return 2 * m"),
     ),
+    "one sublayer twice, one never": Wrong(
+        {"registered"}, "takes no part in the result", decoder("self.sublayer[1] → self.sublayer[0]")
+    ),
+    "sublayers that nobody uses": Wrong(
+        {"registered"}, "takes no part in the result", decoder("range(3)]) → range(6)])")
+    ),
     "memory ignored and order wrong": Wrong(
         {"memory", "order"},
         "the memory is ignored",
@@ -1038,6 +1044,8 @@ WRONG_DECODER = {
         ),
     ),
 }
+
+FILL = "exp gives 0, as the notebook allows"
 
 PROBLEM = Problem(
     notebook="p7_attention",
@@ -1048,6 +1056,21 @@ PROBLEM = Problem(
     ),
     checks=CHECKS,
     equivalent={
+        "p7_1-code": {
+            "…key.transpose(-2, -1)… → …key.transpose(-1, -2)…": "dimensions change places, in either order",
+            "…math.sqrt(query.size(-1)) → …math.sqrt(key.size(-1))": "queries and keys have one size",
+            "…-1e9) → …-1000000001.0)": FILL,
+            "…-1e9) → …-999999999.0)": FILL,
+            "…-1e9) → …-2000000000.0)": FILL,
+            "return kept @ value, weights → return kept @ value, kept": "as the Annotated Transformer does",
+        },
+        "p7_3-code": {
+            "….transpose(1, 2)… → ….transpose(2, 1)…": "dimensions change places, in either order",
+            "self.weights = weights.detach() → self.weights = weights": "their values are the same",
+        },
+        "p7_4-code": {
+            "…torch.zeros(max_len, d_model) → …torch.ones(max_len, d_model)": "every entry is overwritten"
+        },
         "p7_2-code": {
             "… → …padding_mask(pad, tokens)…": "a ≠ b is b ≠ a",
             "….to(tokens.device) → ….to()": "without a GPU there is one device only",

@@ -708,6 +708,9 @@ WRONG_CHOICE = {
     "nothing returned": Wrong({"choice"}, "`return`", choice("None")),
 }
 
+ONE_DEVICE = "without a GPU there is one device only"
+CLEARED = "gradients are cleared before backward"
+
 PROBLEM = Problem(
     notebook="p7_attention",
     given=(
@@ -724,6 +727,43 @@ PROBLEM = Problem(
         "p7_11-machinery",
     ),
     checks=CHECKS,
+    equivalent={
+        "p7_8-smoothing-code": {
+            "… → …full((*labels.shape, vocabulary), smoothing / (vocabulary - 2))": ONE_DEVICE,
+            "….to(log_probs) → ….to()": "float32 has digits enough, and there is one device only",
+        },
+        "p7_9-code": {
+            "… → step = max(1, step)": "the larger of two, in either order",
+            "…min(… → …min(step * warmup ** (-1.5), step ** (-0.5))": "the smaller of two, in either order",
+        },
+        "p7_10-batches-code": {
+            "order = torch.randperm(… → order = torch.randperm(len(source))": ONE_DEVICE,
+            "order = torch.randperm(… → order = torch.randperm(len(source), device=target.device)": ONE_DEVICE,
+            "order = torch.randperm(… → order = torch.randperm(len(target), device=source.device)": "as many",
+            "… → return list(zip(source[order].split(size), target[order].split(size)))": "both have as many batches",
+            "… → …, target[order].split(size), strict=False))": "both have as many batches",
+        },
+        "p7_10-epoch-code": {
+            "inputs, labels = shift(target) ⏎ … → optimizer.zero_grad() ⏎ inputs, labels = shift(target)": CLEARED,
+            "optimizer.zero_grad() ⏎ … → …) ⏎ optimizer.zero_grad()": CLEARED,
+            "optimizer.zero_grad() → model.zero_grad()": "the optimiser has all parameters of the model",
+            "…target_mask(inputs)) → …target_mask(labels))": "a label that counts has no padding before it",
+            "scheduler.step() ⏎ … → count = … ⏎ scheduler.step()": "neither needs the other",
+            "total += … ⏎ … → tokens += count ⏎ total += loss.item() * count": "neither needs the other",
+            "count = int((labels != 0).sum()) → count = ((labels != 0).sum())": "a tensor of one number will do",
+            "total += loss.item() * count → total += loss * count": "a tensor of one number will do",
+        },
+        "p7_11-code": {
+            "with torch.no_grad(): ⏎ … → with __import__…": "tokens are whole numbers, no gradients reach them",
+            "memory = … ⏎ … → tokens = … ⏎ memory = …": "neither needs the other",
+            "tokens = torch.full(…) → tokens = torch.full((len(source), 1), start)": ONE_DEVICE,
+            "tokens = … → tokens = torch.full((len(source), 1), start, device=source_mask.device)": ONE_DEVICE,
+            "tokens = … → tokens = torch.full((len(source_mask), 1), …)": "there is a mask for each source",
+            "mask = … → mask = causal_mask(tokens.shape[1]).to()": ONE_DEVICE,
+            "mask = … → mask = causal_mask(tokens.shape[1]).to(source_mask.device)": ONE_DEVICE,
+            "…, dim=1) → …, dim=(-1))": "tokens have two dimensions",
+        },
+    },
     exercises=(
         Exercise(("p7_8-shift",), "p7_8-shift-code", RIGHT_SHIFT, WRONG_SHIFT),
         Exercise(("p7_8-smoothing",), "p7_8-smoothing-code", RIGHT_SMOOTHING, WRONG_SMOOTHING),

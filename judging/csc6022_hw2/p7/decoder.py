@@ -253,3 +253,23 @@ def expect_all_registered(student: Student) -> None:
             f"{count} parameters are registered, three connections and what they connect have {least}: "
             "no layers in a plain list (nn.ModuleList), none made in forward, none twice"
         )
+    if decoding(student) != (0, 0, 0) or not reaches_own(student):  # other checks judge that
+        return
+    upstream = normal(generator(126), *x.shape).float()
+    masks = torch.ones(2, 1, 4).bool(), causal_mask(4)
+    reached = layer.gradients(x, memory, *masks, upstream=upstream).parameters
+    unused = [name for name, gradient in reached.items() if gradient is None]
+    if unused:
+        raise CheckFailed(
+            f"`{unused[0]}` takes no part in the result: each of the three connections has a Sublayer of its own, and "
+            "there are no others"
+        )
+
+
+def reaches_own(student: Student) -> bool:
+    """Whether gradients reach every parameter of the student's `Sublayer`, so that others are unused."""
+    with contextlib.suppress(CheckFailed):
+        x, linear = torch.ones(1, 2, FEATURES), student.make_network(("Linear", FEATURES, FEATURES))
+        found = sublayer_of(student).gradients(x, linear, upstream=torch.ones_like(x))
+        return None not in found.parameters.values()
+    return True

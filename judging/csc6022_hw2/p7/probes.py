@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from chainrule.lesson.checks import differ, expect, numbers
-from chainrule.lesson.student import CheckFailed, Model, Student
+from chainrule.lesson.student import CheckFailed, Model, Student, TimeLimit
 
 RTOL, ATOL = 1e-4, 1e-6  # for functions, which may compute in float32
 Judge = Callable[..., None]  # of the student, and more
@@ -45,6 +45,8 @@ def apart_from(**stubs: str) -> Callable[[Judge], Judge]:
         def either(student: Student, *args: Any) -> None:
             try:
                 judge(student, *args)
+            except TimeLimit:  # it would take as long again
+                raise
             except CheckFailed as failure:
                 with student.with_stubs(**stubs):
                     try:

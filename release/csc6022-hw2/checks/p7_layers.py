@@ -592,7 +592,7 @@ def model(item: Item) -> None:
     def decoded(model: Model, source: Tensor, target: Tensor) -> Tensor:
         return numbers(model.forward(source, target, *masks), "the decoder's output")
 
-    @item.check("the model runs", points=0.25, hint="parts 7.1 to 7.6 are needed")
+    @item.visible_check("a vector for every word", means="right form", hint="parts 7.1 to 7.6 are needed")
     def _(student: Student) -> None:
         model = student.make_model(11, 13, 2, 16, 24, 4, 0.1)
         output = decoded(model, source, target)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -254,13 +254,24 @@ def _record(
     gradebook.db.commit()
 
 
+def marks_in_gradebook(
+    folder: CourseFolder, students: Iterable[str], item: str = VARIANCE, assignment: str = ESSAYS
+) -> dict[str, tuple[float | None, str | None]]:
+    """A person's scores and comments, as formgrader shows them."""
+    marks = {}
+    with Gradebook(folder.directory.db_url) as gradebook:
+        for student in students:
+            where = item, NOTEBOOK, assignment, student
+            said = gradebook.find_comment(*where).manual_comment
+            marks[student] = gradebook.find_grade(*where).manual_score, said
+    return marks
+
+
 def in_gradebook(
     folder: CourseFolder, student: str, item: str = VARIANCE, assignment: str = ESSAYS
 ) -> tuple[float | None, str | None]:
-    """A person's score and comment, as formgrader shows them."""
-    where = item, NOTEBOOK, assignment, student
-    with Gradebook(folder.directory.db_url) as gradebook:
-        return gradebook.find_grade(*where).manual_score, gradebook.find_comment(*where).manual_comment
+    """The same for one student."""
+    return marks_in_gradebook(folder, [student], item, assignment)[student]
 
 
 def in_formgrader(

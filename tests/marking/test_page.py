@@ -15,22 +15,33 @@ import nbformat
 import pytest
 from conftest import once
 from marking_class import NOTEBOOK, SMALL, SOFTMAX, VARIANCE, handout_of, in_gradebook, marks_in_gradebook
-from marking_server import TOKEN, Server, served
+from marking_server import TOKEN, Client, Server, served
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+from sqlalchemy import update
 from tiny_course import ROOT
 
 from chainrule.course import CourseFolder
 from chainrule.handin.browser import BrowserError, find_browser
+from chainrule.marking import states
 from chainrule.marking.room import MarkingRoom
+from chainrule.marking.rows import RowChange, change_row
+from chainrule.marking.tables import MARKS
 
 CLASS = marking_class.students(40)
 OF_40, RUBRIC, KILLED, ATTACKED, TIRED = "of-40", "rubric", "killed", "attacked", "tired"
+BUSY = "busy"
 MADE = {  # assignments of one course, so that one server is enough
     OF_40: CLASS,
     RUBRIC: SMALL,
     KILLED: SMALL,
     ATTACKED: SMALL,
+    BUSY: {
+        "ada": {VARIANCE: "By independence, the mean is 0."},
+        "bob": {VARIANCE: "I simulated it with 1000 draws."},
+        "cyd": {VARIANCE: "Each product has the variance 1."},
+        "dee": {VARIANCE: "It is known from the lecture."},
+    },
     TIRED: {"ada": {VARIANCE: "By independence."}, "bob": {VARIANCE: "A simulation."}},  # none is filled in
 }
 HOSTILE = r"""
@@ -93,24 +104,46 @@ def chromium() -> Iterator[Any]:
         running.close()
 
 
+class Markers:
+    """The markers' browsers, each opened once: `ann` is logged in, and known by her name."""
+
+    def __init__(self, chromium: Any, server: Server) -> None:
+        self.chromium, self.server = chromium, server
+        self._contexts: dict[str, Any] = {}
+
+    def log_in(self, name: str, **options: Any) -> Any:
+        context = self.chromium.new_context(viewport={"width": 900, "height": 700}, **options)
+        tab = context.new_page()
+        tab.goto(f"{self.server.url}/marking/a/{OF_40}?token={TOKEN}")
+        tab.fill("#name", name)
+        with tab.expect_navigation():
+            tab.click("#name-form button")
+        tab.close()
+        return context
+
+    def open(self, name: str, assignment: str, item: str = VARIANCE, **options: Any) -> Marker:
+        """A tab with an item's page."""
+        if name not in self._contexts:
+            self._contexts[name] = self.log_in(name, **options)
+        return Marker(self._contexts[name].new_page(), self.server.page(item, assignment))
+
+
+@pytest.fixture(scope="module")
+def markers(chromium: Any, server: Server) -> Markers:
+    return Markers(chromium, server)
+
+
 class Marker:
     """A marker at the keyboard, whose presses are counted."""
 
-    def __init__(
-        self, chromium: Any, server: Server, name: str, assignment: str, item: str = VARIANCE, **options: Any
-    ) -> None:
-        self.context = chromium.new_context(viewport={"width": 900, "height": 700}, **options)
-        self.tab = self.context.new_page()
+    def __init__(self, tab: Any, address: str) -> None:
+        self.tab = tab
         self.heard: list[str] = []
         self.presses = 0
         self.tab.on("pageerror", lambda error: self.heard.append(str(error)))
         self.tab.on("dialog", lambda dialog: (self.heard.append("a dialog"), dialog.dismiss()))
         self.tab.on("request", lambda request: self.heard.append(request.url))
-        self.tab.goto(f"{server.url}/marking/a/{assignment}?token={TOKEN}")
-        self.tab.fill("#name", name)
-        with self.tab.expect_navigation():
-            self.tab.click("#name-form button")
-        self.tab.goto(server.page(item, assignment))
+        self.tab.goto(address)
         self.wait("document.querySelector('#answer').innerHTML !== ''")
 
     def wait(self, condition: str) -> None:
@@ -136,8 +169,8 @@ class Marker:
         return bool(self.tab.evaluate("() => shown === null"))
 
 
-def test_an_item_is_marked_by_keyboard_alone(chromium: Any, server: Server) -> None:
-    marker = Marker(chromium, server, "ann", OF_40)
+def test_an_item_is_marked_by_keyboard_alone(markers: Markers, server: Server) -> None:
+    marker = markers.open("ann", OF_40)
     presses, with_comment, given = [], [], {}
     folder = CourseFolder(server.root)
     room = MarkingRoom(folder, OF_40)
@@ -173,11 +206,11 @@ def test_an_item_is_marked_by_keyboard_alone(chromium: Any, server: Server) -> N
     marker.type("0", "g")
     marker.save()
     assert in_gradebook(folder, list(given)[-1], VARIANCE, OF_40)[0] == 0.0
-    marker.context.close()
+    marker.tab.close()
 
 
-def test_two_browsers_at_once_get_no_answer_twice_and_lose_none(chromium: Any, server: Server) -> None:
-    markers = [Marker(chromium, server, name, OF_40, SOFTMAX) for name in ("ann", "bo")]
+def test_two_browsers_at_once_get_no_answer_twice_and_lose_none(markers: Markers, server: Server) -> None:
+    markers = [markers.open(name, OF_40, SOFTMAX) for name in ("ann", "bo")]
     seen: list[str] = []
     while not all(marker.is_done for marker in markers):
         for marker in markers:
@@ -197,11 +230,11 @@ def test_two_browsers_at_once_get_no_answer_twice_and_lose_none(chromium: Any, s
     assert "ann: " in page.text_content("table")
     assert "bo: " in page.text_content("table")
     for marker in markers:
-        marker.context.close()
+        marker.tab.close()
 
 
-def test_a_row_is_changed_after_a_preview_for_everybody_who_has_it(chromium: Any, server: Server) -> None:
-    marker = Marker(chromium, server, "ann", RUBRIC)
+def test_a_row_is_changed_after_a_preview_for_everybody_who_has_it(markers: Markers, server: Server) -> None:
+    marker = markers.open("ann", RUBRIC)
     for _ in range(2):
         if not marker.text("#note").startswith("Filled in"):
             marker.type("1", "2")
@@ -221,18 +254,18 @@ def test_a_row_is_changed_after_a_preview_for_everybody_who_has_it(chromium: Any
     marker.tab.click("#write-scheme")
     marker.wait("document.querySelector('#scheme-said').textContent !== ''")
     assert "| 0.2 | the variance" in room.work.source_path(room.item(NOTEBOOK, VARIANCE)).read_text()
-    marker.context.close()
-    look_again(chromium, server, room)
+    marker.tab.close()
+    look_again(markers, room)
 
 
-def look_again(chromium: Any, server: Server, room: MarkingRoom) -> None:
+def look_again(markers: Markers, room: MarkingRoom) -> None:
     """A flagged answer is marked again by another, blind, and the second mark is taken."""
-    marker = Marker(chromium, server, "ann", RUBRIC, SOFTMAX)
+    marker = markers.open("ann", RUBRIC, SOFTMAX)
     student = room.student(marker.tab.evaluate("() => shown.who"))
     marker.type("f", "g")
     marker.save()
-    marker.context.close()
-    other = Marker(chromium, server, "bo", RUBRIC, f"{SOFTMAX}?second=1")
+    marker.tab.close()
+    other = markers.open("bo", RUBRIC, f"{SOFTMAX}?second=1")
     assert room.student(other.tab.evaluate("() => shown.who")) == student
     assert other.tab.evaluate("() => [shown.ticked.length, shown.comment, shown.flagged]") == [0, "", False]
     other.type("1", "Enter")
@@ -241,11 +274,11 @@ def look_again(chromium: Any, server: Server, room: MarkingRoom) -> None:
     other.type("2")
     other.wait("!compared.open && !busy")
     assert in_gradebook(room.folder, student, SOFTMAX, RUBRIC)[0] == 0.5
-    other.context.close()
+    other.tab.close()
 
 
-def test_a_killed_server_costs_no_tick(chromium: Any, server: Server) -> None:
-    marker = Marker(chromium, server, "ann", KILLED)
+def test_a_killed_server_costs_no_tick(markers: Markers, server: Server) -> None:
+    marker = markers.open("ann", KILLED)
     room = MarkingRoom(CourseFolder(server.root), KILLED)
     student = room.student(marker.tab.evaluate("() => shown.who"))
     marker.type("2")
@@ -257,10 +290,10 @@ def test_a_killed_server_costs_no_tick(chromium: Any, server: Server) -> None:
     assert in_gradebook(room.folder, student, VARIANCE, KILLED)[0] == 0.3
     with room.database.transaction() as connection:
         assert len(room.history(connection, room.item(NOTEBOOK, VARIANCE), student)) == 1
-    marker.context.close()
+    marker.tab.close()
 
 
-def test_hostile_answers_stay_text_and_axe_finds_nothing(chromium: Any, server: Server) -> None:
+def test_hostile_answers_stay_text_and_axe_finds_nothing(markers: Markers, server: Server) -> None:
     folder = CourseFolder(server.root)
     written = "\n\n".join(source for heading, source in attacks() if heading.startswith("[markdown]"))
     assert "onerror" in written
@@ -270,7 +303,7 @@ def test_hostile_answers_stay_text_and_axe_finds_nothing(chromium: Any, server: 
     with_hostile_outputs(folder.folder("autograded", "ada", ATTACKED) / f"{NOTEBOOK}.ipynb")
     for student in ("bob", "cyd", "dee"):
         marking_class.in_formgrader(folder, student, 0.1, VARIANCE, ATTACKED)
-    marker = Marker(chromium, server, "ann", ATTACKED)
+    marker = markers.open("ann", ATTACKED)
     marker.type("v", "m", "d")
     marker.wait("document.querySelector('#around').innerHTML !== ''")
     assert "tried" in marker.text("#around")
@@ -294,19 +327,19 @@ def test_hostile_answers_stay_text_and_axe_finds_nothing(chromium: Any, server: 
     marker.type("1")
     marker.save()
     assert all(url.startswith((server.url, "data:")) for url in marker.heard)
-    marker.context.close()
-    plain = Marker(chromium, server, "ann", ATTACKED, SOFTMAX)
+    marker.tab.close()
+    plain = markers.open("ann", ATTACKED, SOFTMAX)
     drawn = plain.tab.locator("#answer svg").last.evaluate("svg => svg.querySelectorAll('use').length")
     assert drawn == 3  # α + β: no other student's macro
-    plain.context.close()
-    look_for_barriers(chromium, server)
+    plain.tab.close()
+    look_for_barriers(markers, server)
 
 
-def look_for_barriers(chromium: Any, server: Server) -> None:
+def look_for_barriers(markers: Markers, server: Server) -> None:
     """Open everything on an item's page and on the start page, and let axe look at it, light and dark."""
     from axe_playwright_python.sync_playwright import Axe
 
-    marker = Marker(chromium, server, "bo", ATTACKED, SOFTMAX, bypass_csp=True)
+    marker = markers.open("axe", ATTACKED, SOFTMAX, bypass_csp=True)
     marker.tab.evaluate("() => document.querySelectorAll('details').forEach(box => { box.open = true; })")
     marker.wait("document.querySelector('#around').innerHTML !== ''")
     marker.type("1", "g", "c")
@@ -318,11 +351,11 @@ def look_for_barriers(chromium: Any, server: Server) -> None:
             found = Axe().run(marker.tab).response["violations"]
             assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], (scheme, address)
         assert marker.tab.evaluate("() => document.documentElement.scrollWidth") <= 900
-    marker.context.close()
+    marker.tab.close()
 
 
-def test_what_a_tired_marker_does_marks_nothing_unread(chromium: Any, server: Server) -> None:
-    marker = Marker(chromium, server, "ann", TIRED)
+def test_what_a_tired_marker_does_marks_nothing_unread(markers: Markers, server: Server) -> None:
+    marker = markers.open("ann", TIRED)
     room = MarkingRoom(CourseFolder(server.root), TIRED)
     who = marker.tab.evaluate("() => shown.who")
     # a comment or a flag alone, kept while one looks elsewhere, is no mark of 0 points
@@ -360,4 +393,90 @@ def test_what_a_tired_marker_does_marks_nothing_unread(chromium: Any, server: Se
     marker.tab.click("#import-form button")
     marker.wait("said.textContent.includes('UTF-8')")
     room.database.close()
-    marker.context.close()
+    marker.tab.close()
+
+
+def test_what_others_do_while_an_answer_is_open(markers: Markers, server: Server) -> None:
+    """Another tab, a lease that ended, other rows, another hand-in, a student who was dropped: each is told."""
+    folder = CourseFolder(server.root)
+    room = MarkingRoom(folder, BUSY)
+    item = room.item(NOTEBOOK, VARIANCE)
+    marker, bo = markers.open("ann", BUSY), Client(server, "tab of bo", VARIANCE, "bo", BUSY)
+
+    def student() -> str:
+        return room.student(marker.tab.evaluate("() => shown.who"))
+
+    def refused(*keys: str) -> str:
+        marker.type(*keys)
+        marker.wait("said.textContent !== '' && !busy")
+        return marker.text("#said")
+
+    def show_it() -> None:
+        marker.tab.click("#said button")
+        marker.wait("said.textContent === '' && !busy")
+
+    # two tabs of one marker
+    other = markers.open("ann", BUSY)
+    first, second = student(), room.student(other.tab.evaluate("() => shown.who"))
+    assert first != second
+    assert "open in another tab" in other_said(other, first, room)
+    other.tab.close()
+    # the lease has ended: nobody else has the answer, so the mark is taken
+    with room.database.transaction() as connection:
+        connection.execute(update(MARKS).values(claimed_until=1.0))
+    marker.type("1")
+    marker.save()
+    assert in_gradebook(folder, first, VARIANCE, BUSY)[0] == 0.2
+    # it has ended, and somebody else has the answer now
+    with room.database.transaction() as connection:
+        connection.execute(update(MARKS).values(claimed_until=1.0))
+    taken = student()
+    shown = bo.ask("open", who=room.alias(taken)).json()
+    assert "bo has it open now" in refused("2", "Enter")
+    assert bo.save(shown, [3]).json()["saved"] == 0.25
+    assert "bo gave 0.25 meanwhile" in refused("Enter")
+    show_it()
+    assert marker.text("#note") == "Marked by bo."
+    assert bo.ask("leave").ok
+    marker.type("s")
+    marker.wait(f"shown.who !== {room.alias(taken)!r} && !busy")
+    # another marker changes a row, and the mark scheme gets one more
+    with room.database.transaction() as connection:
+        change = RowChange(2, 0.1, "the variance")
+        change_row(connection, room, item, change, states.Marker("bo", ""), "0 answers")
+    path = room.work.source_path(item)
+    path.write_text(path.read_text().replace("| 0.2 | the mean", "| 0.05 | a name |\\n| 0.2 | the mean"))
+    assert "the rubric has changed" in refused("2", "Enter")
+    show_it()
+    assert marker.tab.evaluate("() => draft.ticked") == [2]
+    assert marker.text("#sum") == "0.1"
+    marker.tab.evaluate("() => { at('rubric-box').open = true; }")
+    assert marker.tab.locator("#lacks button").all_text_contents() == [
+        "0.05 a name",
+        r"0.3 the variance of a product is $1 \cdot 1$",
+    ]
+    marker.tab.click("#lacks button >> nth=0")
+    marker.tab.click("#row-form button >> nth=0")
+    marker.wait("!document.querySelector('#row-agree').hidden")
+    marker.tab.click("#row-agree")
+    marker.wait("rubric.rows.length === 4 && !busy")
+    # the student hands in again
+    again = student()
+    marking_class.hand_in(folder, again, {VARIANCE: "Another answer."}, BUSY)
+    assert "another one now" in refused("1", "Enter")
+    show_it()
+    assert marker.text("#answer") == "Another answer."
+    # the student is dropped
+    room.work.graded_path(again, NOTEBOOK).unlink()
+    assert "is gone: press S" in refused("1", "Enter")
+    marker.type("s")
+    marker.wait(f"shown === null || shown.who !== {room.alias(again)!r} && !busy")
+    room.database.close()
+    marker.tab.close()
+
+
+def other_said(tab: Marker, student: str, room: MarkingRoom) -> str:
+    """What a tab says that asks for this student's answer."""
+    tab.tab.evaluate("who => open(who, 0)", room.alias(student))
+    tab.wait("said.textContent !== '' && !busy")
+    return tab.text("#said")

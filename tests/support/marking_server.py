@@ -60,8 +60,10 @@ class Server:
 class Client:
     """A marker's browser, without a browser."""
 
-    def __init__(self, server: Server, tab: str, item: str = VARIANCE, marker: str = "") -> None:
-        self.server, self.tab, self.item = server, tab, item
+    def __init__(
+        self, server: Server, tab: str, item: str = VARIANCE, marker: str = "", assignment: str = ESSAYS
+    ) -> None:
+        self.server, self.tab, self.page = server, tab, server.page(item, assignment)
         self.session = requests.Session()
         self.session.get(server.with_token(f"{server.url}/marking"), timeout=60)
         page = self.session.get(f"{server.url}/marking/a/{ESSAYS}", timeout=60)
@@ -75,7 +77,7 @@ class Client:
         return self.session.post(address, data=json.dumps(body), timeout=60)
 
     def ask(self, action: str, **body: Any) -> requests.Response:
-        return self.post_to(f"{self.server.page(self.item)}/{action}", {"tab": self.tab, **body})
+        return self.post_to(f"{self.page}/{action}", {"tab": self.tab, **body})
 
     def next(self, **body: Any) -> dict[str, Any]:
         reply = self.ask("next", **body)

@@ -16,7 +16,7 @@ from chainrule.marking.rows import Rubric, read_rubric
 from chainrule.marking.states import Draft, Marker, Seen, State
 from chainrule.marks.sheet import escape_formula
 
-COLUMNS = ["item", "id", "answer", "rows", "points", "comment", "marker", "version", "text"]
+COLUMNS = ["notebook", "item", "id", "answer", "rows", "points", "comment", "marker", "version", "text"]
 MAX_FIELD = 20_000_000  # characters of an answer
 HELP = "rows: the numbers of the ticked rows, such as 1 3. points: only a number of your own, else empty."
 
@@ -28,14 +28,14 @@ def export_csv(connection: Connection, room: MarkingRoom, item: Item) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, restval="")
     writer.writeheader()
-    writer.writerow({"item": item.name, "id": "#", "text": HELP})
+    names = {"notebook": item.notebook, "item": item.name}
+    writer.writerow({**names, "id": "#", "text": HELP})
     for row in rubric.rows.values():
         about = {"id": f"#{numbers[row.id]}", "points": f"{row.points:g}", "text": row.text}
-        writer.writerow({name: escape_formula(value) for name, value in about.items()} | {"item": item.name})
+        writer.writerow({name: escape_formula(value) for name, value in about.items()} | names)
     for state in room.states(connection, item).values():
         writer.writerow(
-            {name: escape_formula(value) for name, value in _exported(room, state, numbers).items()}
-            | {"item": item.name}
+            {name: escape_formula(value) for name, value in _exported(room, state, numbers).items()} | names
         )
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
@@ -104,6 +104,8 @@ def import_csv(
             continue
         if (line["item"] or "").strip() != item.name:
             raise MarkingError(f"the file is of {line['item']}, not of {item.name}")
+        if (line.get("notebook") or item.notebook).strip() != item.notebook:
+            raise MarkingError(f"the file is of {item.name} in {line['notebook']}, not in {item.notebook}")
         if alias not in students:
             result.refused.append(f"{alias}: nobody has this id")
             continue

@@ -59,7 +59,7 @@ def import_files(
 
 
 def item_of(path: Path, room: MarkingRoom) -> Item | None:
-    """The item that a file is about; items of the same name in several notebooks are told apart by the file's name."""
+    """The item that a file is about."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             head = file.readline()
@@ -68,8 +68,6 @@ def item_of(path: Path, room: MarkingRoom) -> Item | None:
             first = next(csv.reader(file, delimiter=delimiter), [])
     except UnicodeDecodeError:
         return None
-    name = dict(zip(columns, first, strict=False)).get("item", "")
-    items = [item for item in room.work.items() if item.name == name]
-    exact = [item for item in items if path.stem == f"{item.notebook}-{item.name}"]
-    found = exact or items
-    return found[0] if len(found) == 1 else None
+    named = dict(zip(columns, first, strict=False))
+    key = named.get("notebook", ""), named.get("item", "")
+    return next((item for item in room.work.items() if item.key == key), None)

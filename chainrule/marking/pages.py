@@ -49,6 +49,7 @@ class StartPage(MarkingHandler):
                 }
                 return {
                     "figures": figures,
+                    "several": len({each.item.notebook for each in figures}) > 1,
                     "looks": looks,
                     "go_on": views.where_to_go_on(connection, room, self.marker_name),
                     "shares": shares_of(connection, assignment),

@@ -230,6 +230,8 @@ class MarkingRoom:
         if state is None:
             raise MarkingError("this student wrote nothing for the item")
         if state.held_by_other(marker.tab, self.clock()):
+            if state.mark.claimed_by == marker.name:
+                raise ConflictError("you have this answer open in another tab")
             raise ConflictError(f"{state.mark.claimed_by} has this answer open")
         self.leave(connection, marker)
         return self._claim(connection, item, state, marker)
@@ -330,7 +332,7 @@ class MarkingRoom:
         found = recorded(connection, self.assignment, *item.key, student=student)
         answer = self.work.answer(item, student)
         if student not in found or answer is None:
-            raise ConflictError("this hand-in is no longer in the gradebook: grade it again")
+            raise ConflictError("this student's graded notebook is gone: press S for the next answer")
         return State(student, answer, found[student], self.mark(connection, item, student))
 
     def _require_unchanged(self, state: State, seen: Seen, rubric: Rubric, marker: Marker) -> None:

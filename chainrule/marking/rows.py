@@ -38,10 +38,12 @@ class Rubric:
 
     Attributes:
         differs: whether the mark scheme in `source/` has other rows.
+        lacks: those of its rows that are not here; with the id of the row that has the same text, or 0.
     """
 
     rows: Mapping[int, Row]
     differs: bool = False
+    lacks: tuple[Row, ...] = ()
 
     @property
     def version(self) -> str:
@@ -107,7 +109,13 @@ def read_rubric(connection: Connection, room: MarkingRoom, item: Item) -> Rubric
             _insert(connection, room, item, replace(row, id=position), position, edited=False)
         shown = [replace(row, id=position) for position, row in enumerate(scheme, 1)]
         differs = False
-    return Rubric({row.id: row for row in shown}, differs)
+    here = {row.text: row for row in shown}
+    lacks = [
+        replace(row, id=here[row.text].id if row.text in here else 0)
+        for row in scheme
+        if row.text not in here or here[row.text].points != row.points
+    ]
+    return Rubric({row.id: row for row in shown}, differs, tuple(lacks))
 
 
 def _is_used(connection: Connection, room: MarkingRoom, item: Item) -> bool:

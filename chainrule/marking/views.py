@@ -156,6 +156,7 @@ def rubric_view(rubric: Rubric, item: Item) -> dict[str, Any]:
     return {
         "version": rubric.version,
         "differs": rubric.differs,
+        "lacks": [{"id": row.id or None, "points": row.points, "text": row.text} for row in rubric.lacks],
         "maximum": item.maximum,
         "rows": [
             {"id": row.id, "points": row.points, "text": row.text, "key": KEYS[at] if at < len(KEYS) else ""}

@@ -7,7 +7,7 @@ from typing import Any
 
 import marking_class
 import requests
-from marking_class import ESSAYS, NOTEBOOK, VARIANCE, Handout
+from marking_class import NOTEBOOK, VARIANCE, Handout
 from marking_server import TOKEN, Server, formgrader
 from nbformat.v4 import new_markdown_cell
 from tiny_course import marked
@@ -17,7 +17,7 @@ from chainrule.marking.room import MarkingRoom
 from chainrule.marking.rows import RowChange, change_row, read_rubric
 from chainrule.marking.states import Draft, Marker, Seen
 
-TASK = "q1_2-project"
+PROJECT, TASK = "project", "q1_2-project"
 ANN = Marker("ann", "tab")
 STATEMENT = """### A project
 
@@ -38,7 +38,7 @@ def with_a_task() -> Handout:
     task = marked(new_markdown_cell(STATEMENT), TASK)
     task.metadata.nbgrader.update(task=True, locked=False, points=1.5)
     nb.cells.append(task)
-    return Handout(nb)
+    return Handout(nb, PROJECT)
 
 
 def mark(room: MarkingRoom, item: str, student: str, rows: tuple[int, ...], comment: str = "") -> None:
@@ -63,7 +63,7 @@ def shown(server: Server) -> dict[str, tuple[float, dict[str, Any], dict[str, An
         return list(reply.json())
 
     found = {}
-    for row in asked(f"submitted_notebooks/{ESSAYS}/{NOTEBOOK}"):
+    for row in asked(f"submitted_notebooks/{PROJECT}/{NOTEBOOK}"):
         page = session.get(f"{server.url}/formgrader/submissions/{row['id']}", timeout=60)
         assert f'id="{TASK}"' in page.text
         grades = {each["name"]: each["manual_score"] for each in asked(f"grades?submission_id={row['id']}")}
@@ -72,15 +72,16 @@ def shown(server: Server) -> dict[str, tuple[float, dict[str, Any], dict[str, An
     return found
 
 
-def test_formgrader_shows_marked_tasks_and_re_pointed_rows(tmp_path: Path) -> None:
+def test_formgrader_shows_marked_tasks_and_re_pointed_rows(small_class: Path, tmp_path: Path) -> None:
     written = {
         "ada": {VARIANCE: "By independence.", TASK: "From a register, 1000 rows."},
         "bob": {VARIANCE: "I simulated it.", TASK: "from a register 1000 rows"},
         "cyd": {VARIANCE: "So it is.", TASK: "Mine."},
         "dee": {VARIANCE: "It follows."},
     }
-    folder = marking_class.write(tmp_path / "course", written, handout=with_a_task())
-    room = MarkingRoom(CourseFolder(folder.root), ESSAYS)
+    root = marking_class.copied(small_class, tmp_path / "course").root
+    folder = marking_class.write(root, written, handout=with_a_task())
+    room = MarkingRoom(CourseFolder(folder.root), PROJECT)
     task, variance = room.item(NOTEBOOK, TASK), room.item(NOTEBOOK, VARIANCE)
     assert task.maximum == 1.5
     with room.database.transaction() as connection:

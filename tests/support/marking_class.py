@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -156,25 +156,25 @@ class Handout:
     notebook: str = NOTEBOOK
 
 
+def handout_of(assignment: str) -> Handout:
+    """The two written items under another assignment's name."""
+    return Handout(source_notebook(), assignment)
+
+
 def write(
     root: Path, answers: Mapping[str, Mapping[str, str]], db_url: str = "", handout: Handout | None = None
 ) -> CourseFolder:
-    """A course folder with a class that was graded."""
+    """A course folder with a class that was graded; in a course that is there, another assignment.
+
+    nbgrader begins a gradebook in a process of its own, which takes seconds: tests add to one that is there.
+    """
     handout = handout or Handout(source_notebook())
     assignment, notebook = handout.assignment, handout.notebook
     source = root / "source" / assignment / f"{notebook}.ipynb"
     source.parent.mkdir(parents=True)
     nbformat.write(handout.nb, source)
-    lines = [
-        "import chainrule.config",
-        "c = get_config()",
-        "c.merge(chainrule.config.pipelines())",
-        'c.CourseDirectory.course_id = "made"',
-        f'c.Course.due = {{"{assignment}": "2001-01-01 12:00 Europe/Zurich"}}',
-    ]
-    if db_url:
-        lines.append(f"c.CourseDirectory.db_url = {db_url!r}")
-    (root / CONFIG).write_text("\n".join([*lines, ""]), encoding="utf-8")
+    if not (root / CONFIG).exists():
+        _write_config(root, assignment, db_url)
     folder = CourseFolder(root)
     with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
         ANSWERS.create(gradebook.engine, checkfirst=True)
@@ -194,15 +194,28 @@ def write(
             if about.get("solution"):
                 gradebook.add_solution_cell(about.grade_id, notebook, assignment)
         for student, written in answers.items():
-            gradebook.add_student(student)
+            gradebook.update_or_create_student(student)
             _record(gradebook, folder, student, written, handout)
     return folder
 
 
-def hand_in(folder: CourseFolder, student: str, written: Mapping[str, str]) -> None:
+def _write_config(root: Path, assignment: str, db_url: str) -> None:
+    lines = [
+        "import chainrule.config",
+        "c = get_config()",
+        "c.merge(chainrule.config.pipelines())",
+        'c.CourseDirectory.course_id = "made"',
+        f'c.Course.due = {{"{assignment}": "2001-01-01 12:00 Europe/Zurich"}}',
+    ]
+    if db_url:
+        lines.append(f"c.CourseDirectory.db_url = {db_url!r}")
+    (root / CONFIG).write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def hand_in(folder: CourseFolder, student: str, written: Mapping[str, str], assignment: str = ESSAYS) -> None:
     """Grade another hand-in of a student's, as autograding does."""
     with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
-        _record(gradebook, folder, student, written, Handout(source_notebook()))
+        _record(gradebook, folder, student, written, handout_of(assignment))
 
 
 def _record(
@@ -241,16 +254,31 @@ def _record(
     gradebook.db.commit()
 
 
-def in_gradebook(folder: CourseFolder, student: str, item: str = VARIANCE) -> tuple[float | None, str | None]:
-    """A person's score and comment, as formgrader shows them."""
+def marks_in_gradebook(
+    folder: CourseFolder, students: Iterable[str], item: str = VARIANCE, assignment: str = ESSAYS
+) -> dict[str, tuple[float | None, str | None]]:
+    """A person's scores and comments, as formgrader shows them."""
+    marks = {}
     with Gradebook(folder.directory.db_url) as gradebook:
-        grade = gradebook.find_grade(item, NOTEBOOK, ESSAYS, student)
-        return grade.manual_score, gradebook.find_comment(item, NOTEBOOK, ESSAYS, student).manual_comment
+        for student in students:
+            where = item, NOTEBOOK, assignment, student
+            said = gradebook.find_comment(*where).manual_comment
+            marks[student] = gradebook.find_grade(*where).manual_score, said
+    return marks
 
 
-def in_formgrader(folder: CourseFolder, student: str, score: float, item: str = VARIANCE) -> None:
+def in_gradebook(
+    folder: CourseFolder, student: str, item: str = VARIANCE, assignment: str = ESSAYS
+) -> tuple[float | None, str | None]:
+    """The same for one student."""
+    return marks_in_gradebook(folder, [student], item, assignment)[student]
+
+
+def in_formgrader(
+    folder: CourseFolder, student: str, score: float, item: str = VARIANCE, assignment: str = ESSAYS
+) -> None:
     """Give a score as formgrader does."""
     with Gradebook(folder.directory.db_url) as gradebook:
-        grade = gradebook.find_grade(item, NOTEBOOK, ESSAYS, student)
+        grade = gradebook.find_grade(item, NOTEBOOK, assignment, student)
         grade.manual_score, grade.needs_manual_grade = score, False
         gradebook.db.commit()

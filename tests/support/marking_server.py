@@ -24,13 +24,15 @@ TOKEN = "a-token-of-the-tests"
 class Server:
     """A running `chainrule mark`."""
 
-    def __init__(self, root: Path, process: subprocess.Popen[bytes], port: int) -> None:
-        self.root, self.process, self.port = root, process, port
-        self.url = f"http://127.0.0.1:{port}"
+    process: subprocess.Popen[bytes]
 
-    def page(self, item: str = VARIANCE) -> str:
+    def __init__(self, root: Path) -> None:
+        self.root, self.port = root, free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def page(self, item: str = VARIANCE, assignment: str = ESSAYS) -> str:
         """The address of an item's page."""
-        return f"{self.url}/marking/a/{ESSAYS}/{NOTEBOOK}/{item}"
+        return f"{self.url}/marking/a/{assignment}/{NOTEBOOK}/{item}"
 
     def with_token(self, address: str) -> str:
         return f"{address}{'&' if '?' in address else '?'}token={TOKEN}"
@@ -40,12 +42,28 @@ class Server:
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(30)
 
+    def start(self, *words: str) -> None:
+        """Run the command in the course folder, and wait until it answers."""
+        command = [sys.executable, "-c", "from chainrule.cli import main; main()", "mark", *words]
+        with (self.root / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, "--no-browser", "--port", str(self.port)],
+                cwd=self.root,
+                env=jupyters_own(self.root),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        wait_for(self)
+
 
 class Client:
     """A marker's browser, without a browser."""
 
-    def __init__(self, server: Server, tab: str, item: str = VARIANCE, marker: str = "") -> None:
-        self.server, self.tab, self.item = server, tab, item
+    def __init__(
+        self, server: Server, tab: str, item: str = VARIANCE, marker: str = "", assignment: str = ESSAYS
+    ) -> None:
+        self.server, self.tab, self.page = server, tab, server.page(item, assignment)
         self.session = requests.Session()
         self.session.get(server.with_token(f"{server.url}/marking"), timeout=60)
         page = self.session.get(f"{server.url}/marking/a/{ESSAYS}", timeout=60)
@@ -59,7 +77,7 @@ class Client:
         return self.session.post(address, data=json.dumps(body), timeout=60)
 
     def ask(self, action: str, **body: Any) -> requests.Response:
-        return self.post_to(f"{self.server.page(self.item)}/{action}", {"tab": self.tab, **body})
+        return self.post_to(f"{self.page}/{action}", {"tab": self.tab, **body})
 
     def next(self, **body: Any) -> dict[str, Any]:
         reply = self.ask("next", **body)
@@ -92,53 +110,43 @@ def wait_for(server: Server) -> None:
             time.sleep(0.1)
 
 
-@contextmanager
-def served(root: Path, *words: str, port: int = 0, assignment: str = ESSAYS) -> Iterator[Server]:
-    """Run the command in a course folder, with its own settings of Jupyter."""
-    port = port or free_port()
-    environment = {
+def jupyters_own(root: Path) -> dict[str, str]:
+    """The environment of a server with settings of its own, not those of whoever runs the tests."""
+    return {
         **os.environ,
         "JUPYTER_TOKEN": TOKEN,
         "JUPYTER_CONFIG_DIR": str(root / ".jupyter"),
         "JUPYTER_DATA_DIR": str(root / ".jupyter-data"),
         "JUPYTER_RUNTIME_DIR": str(root / ".jupyter-runtime"),
     }
-    command = [sys.executable, "-c", "from chainrule.cli import main; main()", "mark", assignment]
-    with (root / "server.log").open("ab") as log:
-        process = subprocess.Popen(
-            [*command, "--no-browser", "--port", str(port), *words],
-            cwd=root,
-            env=environment,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    server = Server(root, process, port)
+
+
+@contextmanager
+def served(root: Path, *words: str, assignment: str = ESSAYS) -> Iterator[Server]:
+    """Run the command in a course folder, with its own settings of Jupyter."""
+    server = Server(root)
+    server.start(assignment, *words)
     try:
-        wait_for(server)
         yield server
     finally:
-        if process.poll() is None:
+        if server.process.poll() is None:
             server.kill()
 
 
 @contextmanager
 def formgrader(root: Path) -> Iterator[Server]:
     """Jupyter's server with nbgrader's formgrader, in a course folder."""
-    port = free_port()
-    environment = {
-        **os.environ,
-        "JUPYTER_TOKEN": TOKEN,
-        "JUPYTER_CONFIG_DIR": str(root / ".jupyter"),
-        "JUPYTER_RUNTIME_DIR": str(root / ".jupyter-runtime"),
-    }
-    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root", f"--port={port}"]
+    server = Server(root)
+    command = [sys.executable, "-m", "jupyter", "server", "--no-browser", "--allow-root"]
+    environment = jupyters_own(root)
+    del environment["JUPYTER_DATA_DIR"]  # nbgrader is found there
     with (root / "formgrader.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=root, env=environment, stdout=log, stderr=log)
+        server.process = subprocess.Popen(
+            [*command, f"--port={server.port}"], cwd=root, env=environment, stdout=log, stderr=log
+        )
     try:
-        server = Server(root, process, port)
         wait_for(server)
         yield server
     finally:
-        process.terminate()
-        process.wait(30)
+        server.process.terminate()
+        server.process.wait(30)

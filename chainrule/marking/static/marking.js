@@ -168,6 +168,16 @@ function takeRubric(next) {
   for (const row of next.rows) row.html = row.html ?? kept.get(row.id + row.text) ?? "";
   rubric = next;
   at("differs").hidden = !rubric.differs;
+  at("lacks-box").hidden = !rubric.lacks.length;
+  at("lacks").replaceChildren(...rubric.lacks.map((row) => {
+    const line = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = `${points(row.points)} ${row.text}`;
+    button.addEventListener("click", () => proposeRow(row.points, row.text, row.id));
+    line.append(button);
+    return line;
+  }));
   at("rows").replaceChildren(...rubric.rows.map((row) => {
     const line = document.createElement("li");
     const button = document.createElement("button");
@@ -372,12 +382,14 @@ at("find").addEventListener("keydown", (event) => {
 
 // ---- the rubric -----------------------------------------------------------------------------------------------
 
-function proposeRow(value, text) {
+function proposeRow(value, text, id = null) {
   at("rubric-box").open = true;
-  at("row-id").value = "";
+  at("row-id").value = id ?? "";
   at("row-points").value = value;
   at("row-text").value = text;
   at("row-removed").checked = false;
+  at("row-agree").hidden = true;
+  at("row-said").textContent = "";
   at("row-text").focus();
 }
 

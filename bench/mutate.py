@@ -35,13 +35,14 @@ def row(mutation: Mutation, outcomes: Sequence[Outcome]) -> dict[str, object]:
     survivors = [each for each in outcomes if each.survives]
     equivalent = [each for each in survivors if mutation.excuse(each)]
     real = max(len(outcomes) - len(equivalent), 1)
-    across = [each for each in outcomes if each.others]
+    across = [each for each in outcomes if each.spreads]
     left = len(survivors) - len(equivalent)
     return {
         "notebook": mutation.name,
         "mutants": len(outcomes),
         "killed": len(outcomes) - len(survivors),
         "of these, at other parts, too": len(across),
+        "stop a cell": sum(each.stops for each in outcomes),
         "equivalent": len(equivalent),
         "survive": left,
         "survive, %": f"{100 * left / real:.1f}",
@@ -109,7 +110,7 @@ def main() -> None:
                     for each in left:
                         print(f"  survives: {each}")
                     for each in outcomes:
-                        if each.others:
+                        if each.spreads:
                             print(f"  other parts: {each}: {each.others}")
                         if each.crashed:
                             print(f"  a check crashed: {each}: {each.said}")
@@ -117,8 +118,9 @@ def main() -> None:
         listed = "".join(f"\n- {each}" for each in survivors)
         note = (
             "Mutants of the reference solutions, judged by all checks of the notebook but those that need a training "
-            "run. A mutant survives if it keeps every point of its own items. These survive and are not known to be "
-            f"equivalent to the reference:\n{listed}"
+            "run. A mutant survives if it keeps every point of its own items. One that stops a cell of values, or a "
+            "later one, with an error leaves no values to judge, and is not counted at other parts. These survive and "
+            f"are not known to be equivalent to the reference:\n{listed}"
         )
         record("Mutants", rows, note)
     sys.exit(

@@ -53,6 +53,8 @@ class Outcome:
         stopped: why it had no result, such as "60 s"; empty if it had one.
         crashed: a check did not foresee this form, so it said nothing true.
         same: the cell gives its names the same values as the reference does.
+        stops: the cell only computes values, and it or a later one that needs them stops with an error. Whoever runs
+            the notebook sees that; there are no values to judge then.
     """
 
     cell: str
@@ -66,11 +68,17 @@ class Outcome:
     stopped: str = ""
     crashed: bool = False
     same: bool = False
+    stops: bool = False
 
     @property
     def survives(self) -> bool:
         """Whether it keeps every point of its own items. An error on the way is ours and kills nothing."""
         return not self.own and not self.stopped.startswith(ENDED)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether it costs points at other parts, although there are values to judge."""
+        return bool(self.others) and not self.stops
 
     def __str__(self) -> str:
         return f"{self.cell}, line {self.line}, {self.kind}: {self.change}"
@@ -144,17 +152,16 @@ class Mutation:
             across: judge all items that depend on the cell, not its own alone.
         """
         known = self.read()
-        dependent = {cell: self._dependents(cell, folder) if across else () for cell in self.cells}
         waiting = []
         for cell, items in self.cells.items():
-            for mutant in mutants(self.rehearsal.sources[cell]):
-                if not wanted(cell, mutant):
-                    continue
-                name = self._name(cell, mutant, (*items, *dependent[cell]))
+            chosen = [mutant for mutant in mutants(self.rehearsal.sources[cell]) if wanted(cell, mutant)]
+            others = self._dependents(cell, folder) if chosen and across else ()
+            for mutant in chosen:
+                name = self._name(cell, mutant, (*items, *others))
                 if name in known:
                     yield known[name]
                 else:
-                    waiting.append((name, cell, mutant, dependent[cell]))
+                    waiting.append((name, cell, mutant, others))
         judged = {item for _, cell, _, others in waiting for item in (*self.cells[cell], *others)}
         whole = partial(self._reference, [item for item in self.items if item in judged], folder)
         for found in dict(in_processes({"": whole}, 1)).values():
@@ -246,21 +253,21 @@ class Mutation:
             "noticed": bool(self._failed(seen)),
             "crashed": any(check.internal_error for _, check in missed),
             "same": not any(lost.values()) and self._gives_the_same(cell, mutant),
+            "stops": self._stops(cell, mutant, [item for item in others if lost.get(item)]),
         }
 
     def _gives_the_same(self, cell: str, mutant: Mutant) -> bool:
         """Whether a cell that only computes values gives its names the same ones."""
         tree = ast.parse(mutant.source)
-        if any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(tree)):
+        if _defines(tree):
             return False
-        before = [
-            name for name in self.rehearsal.sources if name in self.rehearsal.problem.given and name != cell
-        ]
         names = {
             node.id
             for node in ast.walk(tree)
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
         }
+        known = list(self.rehearsal.sources)
+        before = [name for name in known[: known.index(cell)] if name in self.rehearsal.problem.given]
         try:
             right, found = (
                 self.rehearsal.run([*before, cell], changed) for changed in ({}, {cell: mutant.source})
@@ -268,6 +275,20 @@ class Mutation:
             return all(bool(found[name] == right[name]) for name in names)
         except Exception:  # a cell that needs more than this, or values that cannot be compared
             return False
+
+    def _stops(self, cell: str, mutant: Mutant, items: Sequence[str]) -> bool:
+        """Whether the mutant of a cell that only computes values stops one of the cells that these items need."""
+        if not items or _defines(ast.parse(self.rehearsal.sources[cell])):
+            return False
+        needed = {*chain.from_iterable(self.run_for[item] for item in items)}
+        run = [name for name in self.rehearsal.sources if name in needed]
+        right, found = (self.rehearsal.stopped(run, changed) for changed in ({}, {cell: mutant.source}))
+        return bool(found - right)
+
+
+def _defines(tree: ast.Module) -> bool:
+    """Whether a cell defines functions or classes."""
+    return any(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in ast.walk(tree))
 
 
 def judged_by(notebook: Path, exercises: Iterable[Exercise]) -> dict[str, tuple[str, ...]]:

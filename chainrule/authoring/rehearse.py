@@ -112,6 +112,23 @@ class Rehearsal:
                 exec(compile(sources[cell], f"<{cell}>", "exec"), names)
         return names
 
+    def stopped(self, cells: Iterable[str], changed: Mapping[str, str]) -> set[str]:
+        """Those of some cells that raise an error when they run one after the other in the current folder.
+
+        Args:
+            changed: other sources, by grade_id.
+        """
+        sources = {**self.sources, **changed}
+        names: dict[str, Any] = {"__name__": "__main__"}
+        found = set()
+        with importable(self.modules), contextlib.redirect_stdout(io.StringIO()):
+            for cell in cells:
+                try:
+                    exec(compile(sources[cell], f"<{cell}>", "exec"), names)
+                except Exception:
+                    found.add(cell)
+        return found
+
     def results(
         self,
         items: Iterable[str],

@@ -85,6 +85,14 @@ def test_a_slip_that_changes_no_value_is_excused(tmp_path: Path, classroom: Path
     assert not outcome.same
 
 
+def test_a_cell_of_values_that_stops_is_no_slip_at_other_parts(tmp_path: Path, classroom: Path) -> None:
+    counts = Mutation(COURSE, "cs480-a2", "assignment2", tmp_path / "kept")
+    (outcome,) = counts.run(classroom, 1, some("q1_2-count-table", "sum(layer_parameters) → pass"))
+    assert outcome.others == {"q1_2-comparison": 0.15}
+    assert outcome.stops  # the next cell divides by the total
+    assert not outcome.spreads
+
+
 def test_typed_answers_belong_to_the_next_graded_cell(tmp_path: Path) -> None:
     cells = Mutation(COURSE, "cs480-a2", "assignment2", tmp_path).cells
     assert cells["q2_2c-answers"] == ("q2_2c-output",)

@@ -447,6 +447,9 @@ PROBLEM = Problem(
         *("q1_3-count", "q1_3-functions"),
     ),
     checks=CHECKS,
+    equivalent={
+        "q1_2-net": {"…": "the network earns nothing: a visible check compares it with the student's tables"},
+    },
     exercises=(
         Exercise(PARTS["1.1"], "q1_1-answer", RIGHT_1_1, WRONG_1_1),
         Exercise(PARTS["1.2"], "q1_2-answer", RIGHT_1_2, WRONG_1_2),

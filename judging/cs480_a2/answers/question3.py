@@ -1289,6 +1289,14 @@ mlp_history, cnn_history = saved["mlp_history"], saved["cnn_history"]
 PROBLEM = Problem(
     notebook="assignment2",
     beside={"q3_3-table": TABLE_COMPUTED},
+    equivalent={
+        "q3_1-mlp": {
+            "…nn.ReLU(), nn.Dropout(dropout_p)… → …nn.Dropout(dropout_p), nn.ReLU()…": "what is dropped is 0 anyway",
+        },
+        "q3_2-cnn": {
+            "…nn.ReLU(), nn.MaxPool2d(2)… → …nn.MaxPool2d(2), nn.ReLU()…": "ReLU is monotone: the largest comes out",
+        },
+    },
     given=("q3_0-imports",),
     checks=CHECKS,
     exercises=(

@@ -711,6 +711,15 @@ WRONG_TRAINING = {
     "one epoch only": Wrong(
         {"history", "accuracy"}, "every tenth", change(TRAINING, "range(epochs) → range(1)")
     ),
+    "the first epoch left out": Wrong(
+        {"arguments"}, "3 epochs are 2 steps", change(TRAINING, "in range(epochs) → in range(1, epochs)")
+    ),
+    "targets and outputs exchanged in the error": Wrong(
+        {"history"}, "ends at", change(TRAINING, "(y, f)) → (f, y))", "(y_test, f_test) → (f_test, y_test)")
+    ),
+    "recorded at every epoch but the tenth": Wrong(
+        {"history"}, "ends at", change(TRAINING, "% EVERY == 0 → % EVERY != 0")
+    ),
     "no return": Wrong(
         {"history", "arguments", "accuracy"},
         "return the parameters",
@@ -825,6 +834,12 @@ PROBLEM = Problem(
         "p6_1g-functions",
     ),
     checks=CHECKS,
+    equivalent={
+        "p6_1c-functions": {
+            '"c": delta.sum(0).reshape(1), → "c": delta.sum((-1)).reshape(1),': "delta has one axis",
+            "…len(X) → …len(y)": "every input has a target",
+        },
+    },
     mixes=False,  # lists in one cell and tensors in the next don't
     exercises=(
         Exercise(("p6_1a-data",), "p6_1a-functions", RIGHT_DATA, WRONG_DATA),

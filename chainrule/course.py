@@ -152,6 +152,15 @@ class Course(Configurable):
         ),
     ).tag(config=True, form="{'hw1': ['{last}_{first}_hw1.ipynb']}")
 
+    generative_ai = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help=(
+            "The rule on generative AI for each assignment, in Markdown, such as what may be used and how to name it. "
+            "It stands near the end of each released notebook, above the hand-in. Without an entry nothing is said."
+        ),
+    ).tag(config=True, form="{'hw1': 'Allowed for questions about Python. Say what you used.'}")
+
     data_folder = Unicode("data", help="Where data sets are kept, one folder per profile.").tag(
         config=True, form="the path of a folder, such as 'data'"
     )

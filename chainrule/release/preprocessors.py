@@ -90,24 +90,25 @@ class AddHandIn(NbGraderPreprocessor):
     """Add a last cell that packs the hand-in, and a file beside the notebook with what the handout asks for.
 
     This is done for assignments in `c.Course.handin`. The cell has a tag that makes nbclient skip it, so it is not run in
-    grading.
+    grading. Above it stands the course's rule on generative AI, if `c.Course.generative_ai` has one.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         assignment = resources["nbgrader"]["assignment"]
         added = self.cells(assignment)
-        if added:
-            nb.cells += added
+        nb.cells += added
+        if Course(parent=self).handin.get(assignment):
             resources.setdefault("outputs", {})[SPEC_FILE] = self._spec(assignment).to_json().encode()
         return nb, resources
 
     def cells(self, assignment: str) -> list[NotebookNode]:
-        """The cells to add to a notebook; empty if the course doesn't say what to hand in.
+        """The cells to add to a notebook; empty if the course says neither what to hand in nor a rule on AI.
 
         Raises:
             CourseError: the course asks for a file that cannot be made.
         """
-        patterns = [FilePattern.parse(text) for text in Course(parent=self).handin.get(assignment, [])]
+        course = Course(parent=self)
+        patterns = [FilePattern.parse(text) for text in course.handin.get(assignment, [])]
         alone = len(self._sources(assignment)) == 1
         for pattern in patterns:
             if unknown := re.findall(r"\{(?!last\}|first\})[^}]*\}?", pattern.name):
@@ -121,7 +122,9 @@ class AddHandIn(NbGraderPreprocessor):
                     "'NAME.zip/*.py', 'NAME.zip/*.ipynb' or, if there is one notebook, 'NAME.ipynb'"
                 )
         names = [pattern.file_name(EXAMPLE, assignment) for pattern in patterns]
-        return packing_cells(names, alone=alone) if names else []
+        rule = course.generative_ai.get(assignment, "").strip()
+        told = [new_markdown_cell(f"**Generative AI.** {rule}", id="generative-ai", metadata=GIVEN)] if rule else []
+        return told + (packing_cells(names, alone=alone) if names else [])
 
     def _sources(self, assignment: str) -> list[Path]:
         directory = CourseDirectory(parent=self)
@@ -147,6 +150,7 @@ class AddHandIn(NbGraderPreprocessor):
 
 
 EXAMPLE = StudentName("Lastname", "Firstname", "0")
+GIVEN = {"deletable": False, "editable": False, "tags": [HAND_IN_TAG]}  # metadata of an added text
 
 PROGRESS = """
 from chainrule.lesson import progress
@@ -174,12 +178,11 @@ def packing_cells(names: list[str], *, alone: bool) -> list[NotebookNode]:
         "kernel, says what is still missing, and writes\n"
         f"{these} with your name into the folder `hand-in/`. Nothing is sent: upload these files yourself."
     )
-    text_metadata = {"deletable": False, "editable": False, "tags": [HAND_IN_TAG]}
     code_metadata = {"deletable": False, "tags": [HAND_IN_TAG, "skip-execution"]}
     return [
-        new_markdown_cell("## Where you stand", id="progress-intro", metadata=text_metadata),
+        new_markdown_cell("## Where you stand", id="progress-intro", metadata=GIVEN),
         new_code_cell(PROGRESS.strip(), id="progress", metadata=code_metadata),
-        new_markdown_cell(text, id="hand-in-intro", metadata=text_metadata),
+        new_markdown_cell(text, id="hand-in-intro", metadata=GIVEN),
         new_code_cell(PACKING.strip(), id="hand-in", metadata=code_metadata),
     ]
 

@@ -44,7 +44,7 @@ CHOICES = {
     "operations": Choice(
         "the two main operations of a CNN",
         "B",
-        "convolutions find a pattern wherever it is, pooling sums up a neighbourhood: these two make a network a CNN",
+        "convolution finds a pattern anywhere, pooling keeps the largest (or the mean) of a neighbourhood",
         {
             "A": "every network multiplies and adds, a plain MLP too, so this is not what makes a CNN",
             "C": "self-attention and layer normalisation are what a Transformer is built from",

@@ -2,7 +2,7 @@
 
     x → z = W x + b → a = σ(z) → f = v·a + c,    J = (1/N) Σ (f − y)² + λ (Σ W² + Σ v²)
 
-The model of the data is exercise 11.7 of Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning"; δ and
+The model of the data is exercise 11.5 of Hastie, Tibshirani and Friedman, "The Elements of Statistical Learning"; δ and
 s are the errors of its section 11.4, here with the factor 2/N of J in them. Tensors are float64; W is (H, D), b and v
 are (H,), c is (1,), X is (N, D), a and s are (N, H), f, y and δ are (N,).
 """

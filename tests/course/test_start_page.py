@@ -1,0 +1,67 @@
+"""The start page of Homework 2: its table fits the notebooks, and each notebook leads to it."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+import nbformat
+import pytest
+from course_modules import ROOT
+
+FOLDER = ROOT / "source" / "csc6022-hw2"
+PAGE = (FOLDER / "README.md").read_text(encoding="utf-8")
+ROWS = re.findall(r"^\| \[([\d.]+)\]\((\w+\.ipynb)\) \|.*\| (\d+) \| ([\d.–]+) \|$", PAGE, re.MULTILINE)
+
+
+def cells(name: str) -> list[Any]:
+    found: list[Any] = nbformat.read(FOLDER / name, as_version=4).cells
+    return found
+
+
+def test_the_table_has_every_notebook_and_its_sums() -> None:
+    assert [name for _, name, *_ in ROWS] == sorted(path.name for path in FOLDER.glob("*.ipynb"))
+    total = re.search(r"\| \*\*Total\*\* \| \*\*(\d+)\*\* \| \*\*(\d+)–(\d+)\*\* \|", PAGE)
+    assert total
+    points, low, high = map(int, total.groups())
+    assert sum(int(row[2]) for row in ROWS) == points
+    hours = [[float(text) for text in row[3].split("–")] for row in ROWS]
+    assert [sum(h[0] for h in hours), sum(h[-1] for h in hours)] == [
+        pytest.approx(low, abs=1),
+        pytest.approx(high, abs=1),
+    ]
+
+
+@pytest.mark.parametrize(("problem", "name", "points", "hours"), ROWS, ids=[row[0] for row in ROWS])
+def test_a_notebook_says_the_same_and_leads_to_the_page(
+    problem: str, name: str, points: str, hours: str
+) -> None:
+    marks = [cell.metadata.get("nbgrader", {}) for cell in cells(name)]
+    assert sum(Fraction(str(mark["points"])) for mark in marks if mark.get("grade")) == int(points)
+    title = " ".join(cells(name)[0].source.split())
+    assert f"Problem {problem}:" in title
+    assert f"This problem has {points} of the homework's 150 points." in title
+    assert "[start page](README.md)" in title
+    (due,) = re.findall(r"\*\*Due .*?\*\*", PAGE)
+    assert due in title
+
+
+def test_the_letters_of_the_table_are_those_of_the_problems() -> None:
+    """Each formula of a problem's column occurs in its notebook."""
+    table = PAGE.partition("### One thing, several letters")[2].partition("\n## ")[0]
+    header, _, *rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
+    files = {problem: name for problem, name, *_ in ROWS}
+    for column, heading in enumerate(header):
+        if problem := re.search(r"Problem ([\d.]+)", heading):
+            text = "\n".join(cell.source for cell in cells(files[problem[1]]) if cell.cell_type == "markdown")
+            # both sides of an equation by themselves; problem 5 marks what is the discriminator's by _d
+            bare = re.sub(r"_d\b|[\s{}]", "", text)
+            sides = {
+                side
+                for row in rows
+                for tex in re.findall(r"\$([^$]+)\$", row[column])
+                for side in tex.split("=")
+            }
+            missing = {side for side in sides if re.sub(r"[\s{}]", "", side) not in bare}
+            assert not missing, heading

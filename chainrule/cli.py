@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 import chainrule._startup  # before anything that imports jsonschema
 import chainrule.students.commands
+import chainrule.term.commands
 from chainrule import __version__
 from chainrule.command_line import Assignment, CourseOption, open_course
 from chainrule.course import CourseError
@@ -39,6 +40,7 @@ EXTRAS = {
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 app.add_typer(chainrule.students.commands.app)
+app.add_typer(chainrule.term.commands.app)
 
 # Options that mean the same in several commands
 StudentsOption = Annotated[list[str] | None, typer.Option("--student", help="Only this student; repeatable.")]
@@ -51,19 +53,8 @@ ClusterOption = Annotated[
 GpuOption = Annotated[bool, typer.Option("--gpu", help="Let the notebooks use a GPU.")]
 
 
-def show_version(requested: bool) -> None:
-    if requested:
-        print(f"chainrule {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
-def root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Show the version.", callback=show_version, is_eager=True),
-    ] = False,
-) -> None:
+def root(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     """A graded deep-learning course: release, intake, grade, feedback, marks."""
 
 
@@ -536,6 +527,9 @@ def main() -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     # nbgrader 0.9.6 warns under SQLAlchemy 2.1, but writes the rows
     warnings.filterwarnings("ignore", category=SAWarning)
+    if "--version" in sys.argv[1:]:  # of any command
+        print(f"chainrule {__version__}")
+        return
     try:
         code = app(standalone_mode=False) or 0
     except Exception as error:

@@ -17,7 +17,7 @@ from chainrule.modules import has_module, load
 from chainrule.release import AddHandIn
 
 CLASSES = ("Course", "Run")
-BY_ASSIGNMENT = ("due", "data", "variants", "late", "handin")
+BY_ASSIGNMENT = ("due", "data", "variants", "late", "names", "lms", "handin")
 
 
 def mistakes(folder: CourseFolder) -> Iterator[str]:

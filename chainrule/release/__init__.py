@@ -1,5 +1,6 @@
 """From the instructor's notebooks to what students get."""
 
+from chainrule.release.facts import FillFacts
 from chainrule.release.preprocessors import (
     AddHandIn,
     AddLesson,
@@ -16,6 +17,7 @@ __all__ = [
     "AddHandIn",
     "AddLesson",
     "CheckMetadata",
+    "FillFacts",
     "FoldChecks",
     "InstantiateTests",
     "KeepVersion",

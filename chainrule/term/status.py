@@ -74,7 +74,7 @@ class AssignmentStatus:
 
 
 def status(folder: CourseFolder, only: str | None = None) -> list[AssignmentStatus]:
-    """Where each assignment stands, the one that is due first first. Writes nothing.
+    """Where each assignment stands, the one that is due first first. Changes nothing.
 
     Raises:
         CourseError: there is no assignment `only`.

@@ -535,6 +535,11 @@ def main() -> None:
     except Exception as error:
         if isinstance(error, SQLAlchemyError):
             message = f"the gradebook cannot be used: {getattr(error, 'orig', error)}"
+            if (
+                "no such column" in message
+                or "UndefinedColumn" in type(getattr(error, "orig", None)).__name__
+            ):
+                message += ". It is of an earlier nbgrader: run `chainrule upgrade`"
         elif isinstance(error, TyperException):
             message = error.format_message()
         elif isinstance(error, ChainruleError | OSError):

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 import chainrule._startup  # before anything that imports jsonschema
 import chainrule.students.commands
+import chainrule.term.commands
 from chainrule import __version__
 from chainrule.command_line import Assignment, CourseOption, open_course
 from chainrule.course import CourseError
@@ -36,6 +37,7 @@ EXTRAS = {
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
 app.add_typer(chainrule.students.commands.app)
+app.add_typer(chainrule.term.commands.app)
 
 # Options that mean the same in several commands
 StudentsOption = Annotated[list[str] | None, typer.Option("--student", help="Only this student; repeatable.")]
@@ -48,19 +50,8 @@ ClusterOption = Annotated[
 GpuOption = Annotated[bool, typer.Option("--gpu", help="Let the notebooks use a GPU.")]
 
 
-def show_version(requested: bool) -> None:
-    if requested:
-        print(f"chainrule {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
-def root(
-    version: Annotated[
-        bool,
-        typer.Option("--version", help="Show the version.", callback=show_version, is_eager=True),
-    ] = False,
-) -> None:
+def root(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     """A graded deep-learning course: release, intake, grade, feedback, marks."""
 
 
@@ -601,6 +592,9 @@ def main() -> None:
     """Entry point. Errors for people are printed in one line, without a traceback."""
     # nbgrader calls `alembic` by name: let it find this environment's
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    if "--version" in sys.argv[1:]:  # of any command
+        print(f"chainrule {__version__}")
+        return
     try:
         code = app(standalone_mode=False) or 0
     except Exception as error:
@@ -608,6 +602,11 @@ def main() -> None:
 
         if isinstance(error, SQLAlchemyError):
             message = f"the gradebook cannot be used: {getattr(error, 'orig', error)}"
+            if (
+                "no such column" in message
+                or "UndefinedColumn" in type(getattr(error, "orig", None)).__name__
+            ):
+                message += ". It is of an earlier nbgrader: run `chainrule upgrade`"
         elif isinstance(error, TyperException):
             message = error.format_message()
         elif isinstance(error, ChainruleError | OSError):

@@ -16,6 +16,7 @@ from traitlets.config import Config
 
 RELEASE = [
     "chainrule.release.CheckMetadata",
+    "chainrule.release.FillFacts",
     "nbgrader.preprocessors.IncludeHeaderFooter",
     "chainrule.release.InstantiateTests",
     "chainrule.release.FoldChecks",

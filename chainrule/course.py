@@ -143,6 +143,18 @@ class Course(Configurable):
         """What a late hand-in of the assignment costs; None if the course doesn't say."""
         return LateRule.parse(self.late[assignment]) if assignment in self.late else None
 
+    names = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help="The name of each assignment's course, as its students know it. Notebooks say it by `@course@`.",
+    ).tag(config=True, form="{'hw1': 'CS 101'}")
+
+    lms = Dict(
+        value_trait=Unicode(),
+        key_trait=Unicode(),
+        help="Where each assignment is handed in, as its students call it. Notebooks say it by `@lms@`.",
+    ).tag(config=True, form="{'hw1': 'Moodle'}")
+
     handin = Dict(
         value_trait=List(Unicode()),
         key_trait=Unicode(),

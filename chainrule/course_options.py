@@ -17,7 +17,7 @@ from chainrule.modules import has_module, load
 from chainrule.release import AddHandIn
 
 CLASSES = ("Course", "Run")
-BY_ASSIGNMENT = ("due", "data", "variants", "late", "handin", "generative_ai")
+BY_ASSIGNMENT = ("due", "data", "variants", "late", "names", "lms", "handin", "generative_ai")
 
 
 def mistakes(folder: CourseFolder) -> Iterator[str]:

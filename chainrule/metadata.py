@@ -41,6 +41,10 @@ class SourceCell(TypedDict, total=False):
     each. In a template `@name@` is the number `name`."""
     title: Snippet
     """For a cell with points: what people call the item, in place of the heading above it."""
+    facts: dict[Snippet, str]
+    """For facts of the course: snippets of the cell's source, and the template that replaces each at release. In a
+    template, `@course@`, `@due@`, `@late@`, `@lms@` and `@file:1@` are what nbgrader_config.py says, and `@total@` and
+    `@points:q1_1@` the points of the notebook and of its items of that name."""
 
 
 class Repair(TypedDict):

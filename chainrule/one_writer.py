@@ -8,18 +8,35 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from chainrule.errors import ChainruleError
+
 LOCK = ".gradebook.lock"
+ARCHIVED = "ARCHIVED"  # a file in a course whose term is closed
+
+
+class ArchivedError(ChainruleError):
+    """The course was archived. The message says how to go on."""
 
 
 @contextmanager
-def one_writer(course: Path, say: Callable[[str], object] = print) -> Iterator[None]:
+def one_writer(
+    course: Path, say: Callable[[str], object] = print, *, only_read: bool = False
+) -> Iterator[None]:
     """Wait until no other command writes into the gradebook of the course in this folder, and keep others waiting.
 
     The lock belongs to the process: however that ends, the lock ends with it.
 
     Args:
         say: gets a sentence if there is something to wait for.
+        only_read: nothing will be written, so the course may be archived.
+    Raises:
+        ArchivedError: the term is closed.
     """
+    if (course / ARCHIVED).exists() and not only_read:
+        raise ArchivedError(
+            "this course was archived, and nothing may change in it: begin a new term by `chainrule init FOLDER --from "
+            "COURSE`, or open it again by `chainrule archive --reopen`"
+        )
     lock = FileLock(course / LOCK)
     try:
         lock.acquire(blocking=False)

@@ -42,6 +42,7 @@ from chainrule.release.master import masters
 from chainrule.release.points_table import misfits
 from chainrule.release.source import require_sound
 from chainrule.release.versions import keep_version, kept_versions
+from chainrule.students.decisions import excused
 from chainrule.students.lateness import decided_since
 
 SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
@@ -158,7 +159,10 @@ def grade(
     with Gradebook(folder.directory.db_url) as gradebook:
         people = class_list(folder, gradebook)
         recorded = {submission.student_id for submission in gradebook.assignment_submissions(assignment)}
-    absent = [id for id in people if not folder.folder("submitted", id, assignment).exists()]
+        free = excused(gradebook.db.connection(), assignment)
+    absent = [
+        id for id in people if not folder.folder("submitted", id, assignment).exists() and id not in free
+    ]
     return ClassReport(
         assignment,
         profile,

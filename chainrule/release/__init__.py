@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from chainrule.on_demand import on_demand
 
 if TYPE_CHECKING:
+    from chainrule.release.facts import FillFacts
     from chainrule.release.preprocessors import AddHandIn, AddLesson, CheckMetadata, FoldChecks, InstantiateTests, SaveDueDate, SaveRoster, Tidy
     from chainrule.release.versions import KeepVersion
 
@@ -14,6 +15,7 @@ __getattr__ = on_demand(
         "AddHandIn": "preprocessors",
         "AddLesson": "preprocessors",
         "CheckMetadata": "preprocessors",
+        "FillFacts": "facts",
         "FoldChecks": "preprocessors",
         "InstantiateTests": "preprocessors",
         "KeepVersion": "versions",
@@ -23,4 +25,4 @@ __getattr__ = on_demand(
     },
 )
 
-__all__ = ["AddHandIn", "AddLesson", "CheckMetadata", "FoldChecks", "InstantiateTests", "KeepVersion", "SaveDueDate", "SaveRoster", "Tidy"]
+__all__ = ["AddHandIn", "AddLesson", "CheckMetadata", "FillFacts", "FoldChecks", "InstantiateTests", "KeepVersion", "SaveDueDate", "SaveRoster", "Tidy"]

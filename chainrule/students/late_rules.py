@@ -76,7 +76,7 @@ class LateRule:
         """The rule, for students."""
         grace = f"; up to {duration(self.grace)} late costs nothing" if self.grace and self.costs else ""
         if not self.costs:
-            return "Late hand-ins lose no points by themselves."
+            return "Late hand-ins are noted, and lose no points by themselves."
         if self.period is None and self.share:
             return f"Late hand-ins get 0 points{grace}."
         parts = []

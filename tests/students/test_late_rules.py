@@ -48,7 +48,7 @@ def test_students_read_the_rule() -> None:
         "up to 15 minutes late costs nothing."
     )
     assert LateRule.parse("zero").sentence() == "Late hand-ins get 0 points."
-    assert LateRule.parse("report").sentence() == "Late hand-ins lose no points by themselves."
+    assert LateRule.parse("report").sentence() == "Late hand-ins are noted, and lose no points by themselves."
 
 
 def test_lengths_of_time_in_words() -> None:

@@ -1,0 +1,5 @@
+"""`python -m chainrule`, where the command `chainrule` is not on the path."""
+
+from chainrule.cli import main
+
+main()

@@ -306,15 +306,19 @@ def feedback(
     graded = sorted(
         p.parent.name for p in folder.folder("autograded", "x", "x").parent.parent.glob(f"*/{assignment}")
     )
-    chosen = students or graded
-    if missing := sorted(set(chosen) - set(graded)):
-        raise CourseError(f"not graded yet: {', '.join(missing)}. Run `chainrule grade {assignment}` first.")
-    if not chosen:
+    if not graded:
         raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+    from chainrule.feedback.nothing import students_without_a_graded_notebook, write_nothing_pages
     from chainrule.feedback.pdf import write_feedback_pdf
     from chainrule.feedback.upload import write_feedback_zip
     from chainrule.handin.pdf import PDFError
 
+    others = students_without_a_graded_notebook(folder, assignment, set(graded))
+    if unknown := sorted(set(students or ()) - {*graded, *others}):
+        raise CourseError(f"nobody in this course has the id {', '.join(unknown)}: correct it")
+    chosen = [student for student in graded if not students or student in students]
+    others = {student: name for student, name in others.items() if not students or student in students}
+    write_nothing_pages(folder, assignment, others)
     failures = []
     for student in chosen:
         try:
@@ -325,9 +329,12 @@ def feedback(
                 print(f"{printable(student)}: in the PDF, {printable(pdf_warnings[0])}{more}")
         except (CourseError, PDFError) as error:  # the other students still get theirs
             failures.append(str(error))
-    print(f"{len(chosen) - len(failures)} pages in {folder.root / folder.directory.feedback_directory}")
+    done = len(chosen) - len(failures) + len(others)
+    print(f"{done} pages in {folder.root / folder.directory.feedback_directory}")
+    if others:
+        print(f"without a graded notebook, so that their page is one line: {printable(', '.join(others))}")
     if lms is not None:
-        upload = write_feedback_zip(folder, assignment, chosen, lms)
+        upload = write_feedback_zip(folder, assignment, [*chosen, *others], lms)
         print(f"feedback of {upload.students} to upload in {upload.path}")
         if upload.unnamed:
             names = printable(", ".join(upload.unnamed))

@@ -101,6 +101,7 @@ class Redact(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         due = Course(parent=self).is_due(resources["nbgrader"]["assignment"])
+        resources["nbgrader"]["due"] = due
         hidden = ClearHiddenTests(parent=self).begin_test_delimeter
         nb, resources = Disarm(parent=self.parent).preprocess(nb, resources)
         for cell in nb.cells:
@@ -211,7 +212,8 @@ def rendered_result(cell: NotebookNode, due: bool) -> NotebookNode:
     if "grader_error" in record:
         table = "<p>Not graded yet: a person will look at this item.</p>"
     else:
-        table = result_of(record).table(due=due, graded=True)
+        title = str(cell.metadata.get("nbgrader", {}).get("title") or "")
+        table = result_of(record).table(due=due, graded=True, name=title)
     data = {"text/html": table, CHECKS_TYPE: table}
     output: NotebookNode = new_output("execute_result", data, execution_count=cell.execution_count)
     return output

@@ -91,7 +91,7 @@ class DownloadReport:
         for student, status in self.students.items():
             if status.late:
                 cost = "earns nothing" if self.policy == "zero" else "reported only"
-                lines.append(f"  late {student}: by {_duration(status.late)}, {cost}")
+                lines.append(f"  late {student}: by {duration(status.late)}, {cost}")
             if status.missing:
                 instead = ", ".join(status.instead.values())
                 came = f"; {instead} came, which is no PDF: ask for one" if instead else ""
@@ -105,7 +105,12 @@ class DownloadReport:
         return lines
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """A time in words.
+
+    >>> duration(90), duration(3 * 86400 + 3600)
+    ('2 min', '3 d 1 h')
+    """
     minutes = round(seconds / 60)
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [f"{n} {unit}" for n, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if n]

@@ -396,6 +396,50 @@ def mark(
 
 
 @app.command()
+def requests(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE...", help="Mails (.eml), mailboxes (.mbox) or texts with lines from feedback pages."
+        ),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Only print them; open no page.")] = False,
+    marker: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Who answers; else the page asks.")
+    ] = "",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; another if it is taken.")
+    ] = 8890,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    course: CourseOption = None,
+) -> None:
+    """Collect regrade requests, and answer them on a page of the marking room."""
+    from chainrule.marking.tables import Database
+    from chainrule.requests.collect import collect
+    from chainrule.requests.store import Requests, told
+
+    folder = open_course(course)
+    database = Database(folder.directory.db_url)
+    try:
+        found = Requests(database)
+        if files:
+            for line in collect(folder, found, files).lines():
+                print(printable(line))
+        with database.transaction(wait=10.0) as connection:
+            all_requests = found.all(connection)
+    finally:
+        database.close()
+    for request in all_requests:
+        print(printable(told(request)))
+    if not all_requests:
+        print("there are no regrade requests")
+    elif not listed:
+        from chainrule.marking.server import serve
+
+        serve(folder, "", marker, port, browser=browser, page="requests")
+
+
+@app.command()
 def marks(
     assignment: Assignment,
     lms: Annotated[LmsName | None, typer.Option(help="Write what this LMS imports.")] = None,

@@ -227,6 +227,8 @@ class Cells:
             if (nbgrader.get("solution") or nbgrader.get("task")) and nbgrader.get("comment"):
                 comment = self._markdown(str(nbgrader["comment"]), {}, ours=False)
                 content += f'<div class="comment"><p class="label">Comment</p>{comment}</div>'
+            for asked in nbgrader.get("requests", ()):
+                content += _answered_box(asked)
             if is_item(cell) and self._request and not nbgrader.get("waits"):
                 content += _request_box(self._request(str(nbgrader["grade_id"])))
             kind = "item" if is_item(cell) else "answer" if nbgrader.get("solution") else "cell"
@@ -410,6 +412,15 @@ class Cells:
             self._levels.pop()
         self._levels.append(source_level)
         return f"h{min(6, 2 + len(self._levels))}"
+
+
+def _answered_box(asked: Mapping[str, str]) -> str:
+    """A request and its answer."""
+    answer = f'<p class="answer-text">{escape(asked["answer"])}</p>' if asked["answer"] else ""
+    return (
+        f'<div class="comment answered"><p class="label">You asked for another look: {escape(asked["outcome"])}</p>'
+        f'<p class="note">{escape(asked["reason"])}</p>{answer}</div>'
+    )
 
 
 def _request_box(line: str) -> str:

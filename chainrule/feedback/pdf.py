@@ -107,6 +107,9 @@ def printable(nb: NotebookNode, points: Points, first: Sequence[Advice] = ()) ->
             if SVG_TYPE in data:
                 data["image/svg+xml"] = data.pop(SVG_TYPE)
         cells.append(cell)
+        for asked in nbgrader.get("requests", ()):
+            text = f"**You asked for another look: {plain(asked['outcome'])}**\n>\n> *{plain(asked['reason'])}*"
+            cells.append(new_markdown_cell(f"> {text}\n>\n> {plain(asked['answer'])}"))
         if nbgrader.get("rows"):
             cells.append(new_markdown_cell(f"**Marking**\n\n{nbgrader['rows']}"))
         if (nbgrader.get("solution") or nbgrader.get("task")) and nbgrader.get("comment"):

@@ -18,11 +18,13 @@ from traitlets.config import Configurable
 
 from chainrule.course import Course, CourseError
 from chainrule.grading.record import MARKED_BEFORE, was_for_earlier, with_section
+from chainrule.lesson.results import counted
 from chainrule.marking.rubric import Delimiters
 from chainrule.marking.shown_rows import marked_rows
 from chainrule.intake.report import duration
 from chainrule.intake.roster import read_roster
 from chainrule.marks.totals import decimal_text, rounded
+from chainrule.requests.store import Request, of_student
 from chainrule.titles import Title, Titles, assignment_title, item_titles
 
 KINDS = {"q": "Question", "p": "Problem"}
@@ -205,6 +207,15 @@ def received_text(course: Course, assignment: str, submission: SubmittedAssignme
     return f"{said}, {duration(late)} late" if late > 0 else said
 
 
+def answered_text(request: Request) -> dict[str, str]:
+    """A regrade request and its answer, for the student."""
+    if request.waits:
+        return {"reason": request.reason, "answer": "", "outcome": "not answered yet"}
+    before, after = f"{request.points:g}", f"{request.points_after or 0.0:g}"
+    outcome = f"{before} → {counted(after)}" if request.changed else "the points stay as they are"
+    return {"reason": request.reason, "answer": request.answer, "outcome": outcome}
+
+
 class GetPoints(GetGrades):
     """nbgrader's step that puts scores and comments into the cells; adds the points of the whole submission.
 
@@ -233,6 +244,9 @@ class GetPoints(GetGrades):
                 nb,
                 Delimiters(self.config),
             )
+            asked = of_student(
+                gradebook.db.connection(), context["assignment"], context["notebook"], context["student"]
+            )
         (own,) = (points for points in context["all_points"] if points.title == context["notebook"])
         context["points"] = own
         called = {item.name: item.title for item in own.items}
@@ -243,6 +257,9 @@ class GetPoints(GetGrades):
                     cell.metadata.nbgrader["rows"] = table
                 name = cell.metadata.nbgrader.get("grade_id")
                 cell.metadata.nbgrader["title"] = called.get(name) or name
+                cell.metadata.nbgrader["requests"] = [
+                    answered_text(request) for request in asked if request.item == name
+                ]
                 cell.metadata.nbgrader["waits"] = cell.metadata.nbgrader.get("grade_id") in waiting
                 comment = str(cell.metadata.nbgrader.get("comment") or "")
                 if not any(f"- {was_for_earlier(item)}" in comment for item in waiting):

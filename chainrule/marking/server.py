@@ -38,6 +38,8 @@ from chainrule.marking.rows import RowChange, change_row, preview, read_rubric, 
 from chainrule.marking.shares import give, shares_of
 from chainrule.marking.states import Draft, Marker, Seen, State
 from chainrule.marking.tables import Database
+from chainrule.requests import views as request_views
+from chainrule.requests.store import Requests
 
 HERE = Path(__file__).parent
 RESOURCE = "marking"
@@ -83,11 +85,19 @@ class Rooms:
             CourseError: there is no such assignment.
         """
         self.folder.require(assignment)
+        if assignment not in self._rooms:
+            self._rooms[assignment] = MarkingRoom(self.folder, assignment, self.database)
+        return self._rooms[assignment]
+
+    @property
+    def database(self) -> Database:
         if self._database is None:
             self._database = Database(self.folder.directory.db_url)
-        if assignment not in self._rooms:
-            self._rooms[assignment] = MarkingRoom(self.folder, assignment, self._database)
-        return self._rooms[assignment]
+        return self._database
+
+    @property
+    def requests(self) -> Requests:
+        return Requests(self.database)
 
     def close(self) -> None:
         self.drawings.close()
@@ -243,7 +253,8 @@ class ItemPage(MarkingHandler):
     async def get(self, assignment: str, notebook: str, name: str) -> None:
         _, item = await self.in_thread(partial(self.found, assignment, notebook, name))
         second = bool(self.get_argument("second", ""))
-        self.page("item.html", assignment=assignment, item=item, second=second)
+        who = str(self.get_argument("who", ""))
+        self.page("item.html", assignment=assignment, item=item, second=second, who=who)
 
 
 class WholeNotebookPage(MarkingHandler):
@@ -276,6 +287,56 @@ class ExportFile(MarkingHandler):
         file_name = re.sub(r"[^\w.-]", "_", f"{notebook}-{name}", flags=re.ASCII)
         self.set_header("Content-Disposition", f'attachment; filename="{file_name}.csv"')
         self.finish(data)
+
+
+class RequestsPage(MarkingHandler):
+    """The regrade requests of the course."""
+
+    @web.authenticated
+    @authorized
+    async def get(self) -> None:
+        def look() -> list[request_views.Shown]:
+            return request_views.shown(self.rooms)
+
+        self.page("requests.html", requests=await self.in_thread(look))
+
+
+class RequestWorkPage(MarkingHandler):
+    """The notebook that a request is about."""
+
+    @web.authenticated
+    @authorized
+    async def get(self, number: str) -> None:
+        def look() -> tuple[str, Drawing]:
+            return request_views.work(self.rooms, int(number))
+
+        assignment, drawing = await self.in_thread(look)
+        (html,) = await self.rooms.drawings.drawn(drawing)
+        self.page("notebook.html", assignment=assignment, html=html, who=f"request {number}")
+
+
+class RequestAnswer(MarkingHandler):
+    """Records the answer to a request."""
+
+    @web.authenticated
+    @authorized
+    async def post(self, number: str) -> None:
+        body = self.asked()
+        if not self.marker_name:
+            raise MarkingError("say who you are first, on the assignment's page")
+        points, seen = (
+            None if body.get(name) is None else _points(body[name]) for name in ("points", "seen")
+        )
+
+        def write() -> None:
+            requests = self.rooms.requests
+            with requests.database.transaction() as connection:
+                requests.answer(
+                    connection, int(number), str(body.get("answer", "")), self.marker_name, points, seen
+                )
+
+        await self.in_thread(write)
+        self.finish({})
 
 
 class NameHandler(MarkingHandler):
@@ -620,6 +681,9 @@ class MarkingApp(ExtensionApp):
                 (rf"{base}/?", AssignmentsPage, rooms),
                 (rf"{base}/files/([\w.-]+)", FileHandler, rooms),
                 (rf"{base}/name", NameHandler, rooms),
+                (rf"{base}/requests/?", RequestsPage, rooms),
+                (rf"{base}/requests/(\d{{1,9}})/work", RequestWorkPage, rooms),
+                (rf"{base}/requests/(\d{{1,9}})/answer", RequestAnswer, rooms),
                 (rf"{base}/a/([^/]+)/?", StartPage, rooms),
                 (rf"{base}/a/([^/]+)/shares", ShareHandler, rooms),
                 (rf"{base}/a{item}/?", ItemPage, rooms),
@@ -633,15 +697,19 @@ class MarkingApp(ExtensionApp):
         self.rooms.close()
 
 
-def serve(folder: CourseFolder, assignment: str, marker: str, port: int, *, browser: bool) -> None:
+def serve(
+    folder: CourseFolder, assignment: str, marker: str, port: int, *, browser: bool, page: str = ""
+) -> None:
     """Run the marking room's own server on 127.0.0.1 until it is interrupted.
 
+    Args:
+        page: the page that is opened, such as "requests"; by default that of the assignment.
     Raises:
         CourseError: there is no such assignment.
     """
     if assignment:
         folder.require(assignment)
-    url = f"/marking/a/{assignment}" if assignment else "/marking"
+    url = f"/marking/{page}" if page else f"/marking/a/{assignment}" if assignment else "/marking"
     arguments = [
         f"--MarkingApp.course={folder.root}",
         f"--MarkingApp.marker={marker}",

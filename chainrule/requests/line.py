@@ -49,4 +49,5 @@ def requests_in(text: str) -> Iterator[RequestLine]:
             continue
         end = found[at + 1].start() if at + 1 < len(found) else len(text)
         reason = re.split(r"\n[\t ]*\n", text[match.end() : end], maxsplit=1)[0]
-        yield RequestLine(*parts, reason=" ".join(reason.split())[:MAX_REASON])
+        assignment, notebook, item, student = parts
+        yield RequestLine(assignment, notebook, item, student, " ".join(reason.split())[:MAX_REASON])

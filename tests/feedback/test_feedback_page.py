@@ -84,7 +84,7 @@ def test_late_penalty_and_a_graders_marks_are_in_the_table(graded_course: Path) 
     soup = page(graded_course, "ann")
     assert points(soup)[1:] == [
         ["square check", "4", "4"],
-        ["why", "0.5", "1"],
+        ["Why", "0.5", "1"],
         ["Sum", "4.5", "5"],
         ["Late penalty", "−1.25", ""],
         ["Total", "3.25", "5"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mailbox
 import re
+import textwrap
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
@@ -62,11 +63,12 @@ def mail(text: str, *, html: bool = False, sender: str = "Ada <ada@example.org>"
 def test_a_request_is_found_however_it_was_sent(
     course: CourseFolder, found: Requests, tmp_path: Path
 ) -> None:
+    wrapped = textwrap.wrap(f"{LINE}{REASON}", 60, break_on_hyphens=False, break_long_words=False)
     files = {
         "plain.txt": f"Dear staff,\r\n\r\n{LINE}{REASON}\r\n\r\nAda".encode(),
         "mail.eml": mail(f"Hello\n\n{LINE}{REASON}\n\nAda").as_bytes(),
         "page.eml": mail(f"<p>Hello</p><p>{LINE}<b>{REASON}</b></p><p>Ada</p>", html=True).as_bytes(),
-        "reply.txt": f"On Monday Ada wrote:\n> {LINE}{REASON[:40]}\n> {REASON[40:].strip()}\n>\n> Ada".encode(),
+        "reply.txt": ("On Monday Ada wrote:\n" + "\n> ".join(["", *wrapped, "", "Ada"])).encode(),
         "comment.html": f"<div>{LINE}{REASON}</div>".encode(),
     }
     paths = []

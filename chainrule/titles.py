@@ -139,7 +139,7 @@ def words_of(heading: str) -> str:
 def _last_words(name: str) -> str:
     """What an id says after the number of its question.
 
-    >>> _last_words("q2_2-code"), _last_words("table-check")
+    >>> _last_words("q9_2-code"), _last_words("table-check")
     ('code', 'table check')
     """
     return QUESTION.sub("", name).replace("-", " ").replace("_", " ")

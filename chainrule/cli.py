@@ -324,15 +324,19 @@ def feedback(
     graded = sorted(
         p.parent.name for p in folder.folder("autograded", "x", "x").parent.parent.glob(f"*/{assignment}")
     )
-    chosen = students or graded
-    if missing := sorted(set(chosen) - set(graded)):
-        raise CourseError(f"not graded yet: {', '.join(missing)}. Run `chainrule grade {assignment}` first.")
-    if not chosen:
+    if not graded:
         raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+    from chainrule.feedback.nothing import students_without_a_graded_notebook, write_nothing_pages
     from chainrule.feedback.pdf import write_feedback_pdf
     from chainrule.feedback.upload import write_feedback_zip
     from chainrule.handin.pdf import PDFError
 
+    others = students_without_a_graded_notebook(folder, assignment, set(graded))
+    if unknown := sorted(set(students or ()) - {*graded, *others}):
+        raise CourseError(f"nobody in this course has the id {', '.join(unknown)}: correct it")
+    chosen = [student for student in graded if not students or student in students]
+    others = {student: name for student, name in others.items() if not students or student in students}
+    write_nothing_pages(folder, assignment, others)
     failures = []
     for student in chosen:
         try:
@@ -343,9 +347,12 @@ def feedback(
                 print(f"{printable(student)}: in the PDF, {printable(pdf_warnings[0])}{more}")
         except (CourseError, PDFError) as error:  # the other students still get theirs
             failures.append(str(error))
-    print(f"{len(chosen) - len(failures)} pages in {folder.root / folder.directory.feedback_directory}")
+    done = len(chosen) - len(failures) + len(others)
+    print(f"{done} pages in {folder.root / folder.directory.feedback_directory}")
+    if others:
+        print(f"without a graded notebook, so that their page is one line: {printable(', '.join(others))}")
     if lms is not None:
-        upload = write_feedback_zip(folder, assignment, chosen, lms)
+        upload = write_feedback_zip(folder, assignment, [*chosen, *others], lms)
         print(f"feedback of {upload.students} to upload in {upload.path}")
         if upload.unnamed:
             names = printable(", ".join(upload.unnamed))
@@ -404,6 +411,50 @@ def mark(
     from chainrule.marking.server import serve
 
     serve(folder, assignment, marker, port, browser=browser)
+
+
+@app.command()
+def requests(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE...", help="Mails (.eml), mailboxes (.mbox) or texts with lines from feedback pages."
+        ),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="Only print them; open no page.")] = False,
+    marker: Annotated[
+        str, typer.Option("--as", metavar="NAME", help="Who answers; else the page asks.")
+    ] = "",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; another if it is taken.")
+    ] = 8890,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    course: CourseOption = None,
+) -> None:
+    """Collect regrade requests, and answer them on a page of the marking room."""
+    from chainrule.marking.tables import Database
+    from chainrule.requests.collect import collect
+    from chainrule.requests.store import Requests, told
+
+    folder = open_course(course)
+    database = Database(folder.directory.db_url)
+    try:
+        found = Requests(database)
+        if files:
+            for line in collect(folder, found, files).lines():
+                print(printable(line))
+        with database.transaction(wait=10.0) as connection:
+            all_requests = found.all(connection)
+    finally:
+        database.close()
+    for request in all_requests:
+        print(printable(told(request)))
+    if not all_requests:
+        print("there are no regrade requests")
+    elif not listed:
+        from chainrule.marking.server import serve
+
+        serve(folder, "", marker, port, browser=browser, page="requests")
 
 
 @app.command()

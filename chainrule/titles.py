@@ -83,7 +83,9 @@ def _titles(files: tuple[tuple[Path, int], ...], delimiters: tuple[str, str]) ->
 
 def _found(notebook: str, nb: NotebookNode, delimiters: tuple[str, str]) -> Iterator[_Found]:
     cells = [_for_students(cell, delimiters) for cell in nb.cells]
-    for cell, place in zip(nb.cells, places({"cells": cells}), strict=True):
+    found = places({"cells": cells})
+    own_title = next((place.heading for place in found if place.heading), "")
+    for cell, place in zip(nb.cells, found, strict=True):
         about = cell.metadata.get("nbgrader", {})
         if about.get("grade") or about.get("task"):
             section = " · ".join(filter(None, (plain_label(place.section_label), words_of(place.section))))
@@ -91,7 +93,7 @@ def _found(notebook: str, nb: NotebookNode, delimiters: tuple[str, str]) -> Iter
                 notebook,
                 str(about["grade_id"]),
                 plain_label(place.label),
-                "" if place.in_part else words_of(place.heading),
+                "" if place.in_part or place.heading == own_title else words_of(place.heading),
                 section,
                 source_cell(cell, notebook).get("title", ""),
             )
@@ -137,7 +139,7 @@ def words_of(heading: str) -> str:
 def _last_words(name: str) -> str:
     """What an id says after the number of its question.
 
-    >>> _last_words("q2_2-code"), _last_words("table-check")
+    >>> _last_words("q9_2-code"), _last_words("table-check")
     ('code', 'table check')
     """
     return QUESTION.sub("", name).replace("-", " ").replace("_", " ")

@@ -101,6 +101,14 @@ def small_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def diagnosed_class(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A class of 24 with planted mistakes; nobody changes it."""
+    import diagnosed_class
+
+    return once(tmp_path_factory, "diagnosed-class", diagnosed_class.write)
+
+
+@pytest.fixture(scope="session")
 def small_class_in_postgres(
     postgres: Postgres,  # noqa: F811
     tmp_path_factory: pytest.TempPathFactory,

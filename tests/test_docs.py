@@ -24,7 +24,19 @@ PAGES = [
 ]
 # Folders that a run fills; what is in them is not in the repository.
 RUN_MAKES = {
-    *("kits", "marks", "runs", "submitted", "autograded", "feedback", "variants", "intake", "data", "audit"),
+    *(
+        "kits",
+        "marks",
+        "runs",
+        "submitted",
+        "autograded",
+        "feedback",
+        "variants",
+        "intake",
+        "data",
+        "audit",
+        "reports",
+    ),
     *("hand-in", "demo/course", "release/*/chainrule"),
 }
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
@@ -22,19 +24,22 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.exporter import Exporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
+from nbgrader.coursedir import CourseDirectory
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from chainrule.course import CourseError
 from chainrule.feedback.formulas import FormulaRenderer
-from chainrule.feedback.points import Points, points_text
+from chainrule.feedback.first import look_first
+from chainrule.feedback.points import Head, Points, points_text, together
 from chainrule.feedback.preprocessors import CHECKS_TYPE, SVG_TYPE, SafeRenderer, is_ours
-from chainrule.feedback.template import INDEX, PAGE, STYLE
+from chainrule.feedback.template import INDEX, NOTHING, PAGE, STYLE
 from chainrule.handin.formulas import MaskedMarkdown
 from chainrule.handin.images import ImageError, from_base64, is_svg, named_image, raster_format
 from chainrule.handin.notebook import final_screen, formulas_of, joined, merged, shortened
 from chainrule.lesson.results import counted
+from chainrule.requests.line import request_line
 
 ELEMENTS = {
     *("a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "del", "details", "div"),
@@ -72,7 +77,7 @@ SVG_PAGE = """
 }
 """
 ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-ENVIRONMENT.globals.update(points_text=points_text)
+ENVIRONMENT.globals.update(points_text=points_text, counted=counted)
 INDEX_NAME = "index.html"
 
 
@@ -85,6 +90,7 @@ class FeedbackExporter(HTMLExporter):
         """The page, and resources with the index in `outputs`."""
         nb, resources = Exporter.from_notebook_node(self, nb, resources, **kwargs)
         context = resources["nbgrader"]
+        self._leave_only_feedback(context, Path(resources["metadata"]["path"]))
         if len(context["all_points"]) > 1:
             if any(points.title == "index" for points in context["all_points"]):
                 raise CourseError(
@@ -94,6 +100,22 @@ class FeedbackExporter(HTMLExporter):
             resources.setdefault("outputs", {})[INDEX_NAME] = index(context, folder).encode()
         return page(nb, context, Path(resources["metadata"]["path"])), resources
 
+    def _leave_only_feedback(self, context: Mapping[str, Any], graded: Path) -> None:
+        """Remove what nbgrader has copied beside the pages: a page needs no file, and a student may have handed one in
+        that looks like feedback."""
+        directory = CourseDirectory(parent=self)
+        path = directory.format_path(directory.feedback_directory, context["student"], context["assignment"])
+        target = Path(directory.root, path)
+        pages = {f"{points.title}.html" for points in context["all_points"]}
+        pages |= {INDEX_NAME} if len(context["all_points"]) > 1 else set()
+        copies = [file.relative_to(graded) for file in graded.rglob("*") if not file.is_dir()]
+        for copy in copies:
+            if str(copy) not in pages:
+                (target / copy).unlink(missing_ok=True)
+        for folder in sorted({parent for copy in copies for parent in copy.parents}, reverse=True):
+            if folder.parts and (target / folder).is_dir() and not any((target / folder).iterdir()):
+                (target / folder).rmdir()
+
 
 def page(nb: NotebookNode, context: Mapping[str, Any], folder: Path) -> str:
     """The page of a redacted notebook.
@@ -102,13 +124,17 @@ def page(nb: NotebookNode, context: Mapping[str, Any], folder: Path) -> str:
         context: resources["nbgrader"] from `GetPoints`.
         folder: the folder of the notebook's images.
     """
-    cells = Cells(nb, folder)
+    cells = Cells(nb, folder, request=partial(request_line, context["assignment"], context["notebook"], student=context["student"]))
     body = Markup("".join(cells.rendered()))
     items = {cell.metadata.nbgrader.grade_id for cell in nb.cells if is_item(cell)}
     return clean(
         ENVIRONMENT.from_string(PAGE).render(
             context=context,
+            heading=heading_of(context, context["notebook"]),
             points=context["points"],
+            first=look_first([context["points"]], folder, due=bool(context.get("due"))),
+            graded={context["notebook"]},
+            address=lambda place: f"#item-{place.item}",
             items=items,
             body=body,
             glyphs=Markup(cells.formulas.glyphs()),
@@ -121,17 +147,39 @@ def page(nb: NotebookNode, context: Mapping[str, Any], folder: Path) -> str:
 def index(context: Mapping[str, Any], folder: Path) -> str:
     """The page that summarises an assignment of several notebooks; `folder` has those that were graded."""
     notebooks: list[Points] = context["all_points"]
-    total = Points(
-        context["assignment"],
-        tuple(item for points in notebooks for item in points.items),
-        sum(points.penalty for points in notebooks),
-    )
+    total = together(context["assignment"], notebooks)
+    head = context.get("head")
     graded = {path.stem for path in folder.glob("*.ipynb")}
     return clean(
         ENVIRONMENT.from_string(INDEX).render(
-            context=context, notebooks=notebooks, total=total, graded=graded, style=Markup(STYLE)
+            context=context,
+            heading=head.assignment if head else context["assignment"],
+            notebooks=notebooks,
+            total=total,
+            first=look_first(
+                [points for points in notebooks if points.title in graded], folder, due=bool(context.get("due"))
+            ),
+            address=lambda place: f"{quote(place.notebook)}.html#item-{place.item}",
+            called=lambda points: heading_of(context, points.title),
+            graded=graded,
+            style=Markup(STYLE),
         )
     )
+
+
+def nothing_page(head: Head, student: str, name: str, reason: str) -> str:
+    """The page of a student without a graded notebook."""
+    return clean(
+        ENVIRONMENT.from_string(NOTHING).render(
+            head=head, student=student, name=name, reason=reason, style=Markup(STYLE)
+        )
+    )
+
+
+def heading_of(context: Mapping[str, Any], notebook: str) -> str:
+    """What a notebook is called: its first heading, or its name."""
+    head = context.get("head")
+    return str(head.titles.get(notebook, notebook)) if head else notebook
 
 
 def is_item(cell: NotebookNode) -> bool:
@@ -150,8 +198,15 @@ def clean(page: str) -> str:
 class Cells:
     """A redacted notebook's cells as HTML."""
 
-    def __init__(self, nb: NotebookNode, folder: Path, formulas: FormulaRenderer | None = None) -> None:
-        self._nb, self._folder = nb, folder
+    def __init__(
+        self,
+        nb: NotebookNode,
+        folder: Path,
+        formulas: FormulaRenderer | None = None,
+        request: Callable[[str], str] | None = None,
+    ) -> None:
+        """`request` gives the line by which a student asks for another look at an item."""
+        self._nb, self._folder, self._request = nb, folder, request
         self.formulas = formulas or FormulaRenderer(formulas_of(nb))
         self._levels: list[int] = []
         self._ids: set[str] = set()
@@ -172,6 +227,10 @@ class Cells:
             if (nbgrader.get("solution") or nbgrader.get("task")) and nbgrader.get("comment"):
                 comment = self._markdown(str(nbgrader["comment"]), {}, ours=False)
                 content += f'<div class="comment"><p class="label">Comment</p>{comment}</div>'
+            for asked in nbgrader.get("requests", ()):
+                content += _answered_box(asked)
+            if is_item(cell) and self._request and not nbgrader.get("waits"):
+                content += _request_box(self._request(str(nbgrader["grade_id"])))
             kind = "item" if is_item(cell) else "answer" if nbgrader.get("solution") else "cell"
             if content:
                 rendered.append(f'<div class="{kind}">{content}</div>\n')
@@ -180,11 +239,12 @@ class Cells:
     @staticmethod
     def _label(nbgrader: Mapping[str, Any]) -> str:
         name, maximum = str(nbgrader["grade_id"]), nbgrader["points"]
+        title = str(nbgrader.get("title") or name)
         points = f"{points_text(nbgrader['score'], maximum)} of {counted(points_text(maximum, maximum))}"
         waits = ", not marked yet" if nbgrader.get("waits") else ""
         return (
-            f'<p class="label" id="item-{escape(name)}"><strong>{escape(name)}</strong>: {points}{waits} '
-            f'<a href="#points" aria-label="{escape(name)}: back to the points">↑ points</a></p>'
+            f'<p class="label" id="item-{escape(name)}"><strong>{escape(title)}</strong>: {points}{waits} '
+            f'<a href="#points" aria-label="{escape(title)}: back to the points">↑ points</a></p>'
         )
 
     def _markdown_cell(self, cell: NotebookNode) -> str:
@@ -352,6 +412,23 @@ class Cells:
             self._levels.pop()
         self._levels.append(source_level)
         return f"h{min(6, 2 + len(self._levels))}"
+
+
+def _answered_box(asked: Mapping[str, str]) -> str:
+    """A request and its answer."""
+    answer = f'<p class="answer-text">{escape(asked["answer"])}</p>' if asked["answer"] else ""
+    return (
+        f'<div class="comment answered"><p class="label">You asked for another look: {escape(asked["outcome"])}</p>'
+        f'<p class="note">{escape(asked["reason"])}</p>{answer}</div>'
+    )
+
+
+def _request_box(line: str) -> str:
+    return (
+        '<details class="request"><summary>Ask for another look</summary><p>Copy this line into a mail to your '
+        "instructor, or into a comment where you handed in, and write your reason after it.</p>"
+        f"<pre>{escape(line)}</pre></details>"
+    )
 
 
 def _scrolls(name: str) -> str:

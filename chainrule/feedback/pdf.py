@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,9 @@ from nbformat.v4 import new_markdown_cell
 from traitlets.config import Config
 
 from chainrule.course import CourseFolder
+from chainrule.feedback.first import Advice, look_first
 from chainrule.feedback.page import is_item
-from chainrule.feedback.points import GetPoints, Points, points_text
+from chainrule.feedback.points import GetPoints, Head, Points, points_text, together
 from chainrule.feedback.preprocessors import CHECKS_TYPE, SVG_TYPE, Redact, is_ours
 from chainrule.handin.pdf import write_pdf
 from chainrule.lesson.results import counted
@@ -36,14 +39,32 @@ def write_feedback_pdf(folder: CourseFolder, assignment: str, student: str) -> l
                 copy = Path(scratch) / path.relative_to(source)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, copy)
-        notebooks, name = [], ""
+        notebooks, name, all_points, told = [], "", [], []
+        head: Head | None = None
         for path in sorted(source.glob("*.ipynb")):
             nb, context = redacted(folder, assignment, student, path)
             notebooks.append(Path(scratch) / path.name)
-            nbformat.write(printable(nb, context["points"]), notebooks[-1])
-            name = context["student_name"]
-        title = f"Feedback: {assignment}"
-        return write_pdf(notebooks, target, title=title, author=name or student, number=student)
+            advices = look_first([context["points"]], source, due=context["due"])
+            nbformat.write(printable(nb, context["points"], advices), notebooks[-1])
+            name, head, all_points = context["student_name"], context["head"], context["all_points"]
+            told = context["told"]
+        total = together(assignment, all_points)
+        return write_pdf(
+            notebooks,
+            target,
+            title=f"Feedback: {head.assignment if head else assignment}",
+            author=name or student,
+            number=student,
+            course=head.course if head else None,
+            note=" ".join([*told, f"{sum_text(total)}."]),
+        )
+
+
+def sum_text(points: Points) -> str:
+    """The total in words."""
+    maximum = points.maximum
+    text = f"{points_text(points.total, maximum)} of {counted(points_text(maximum, maximum))}"
+    return f"{text} so far: {len(points.waiting)} not marked yet" if points.waits else text
 
 
 def redacted(
@@ -65,25 +86,30 @@ def redacted(
     return nb, resources["nbgrader"]
 
 
-def printable(nb: NotebookNode, points: Points) -> NotebookNode:
-    """The notebook with its points, and with scores and comments as text at their cells."""
+def printable(nb: NotebookNode, points: Points, first: Sequence[Advice] = ()) -> NotebookNode:
+    """The notebook with its points, what to look at first, and with scores and comments as text at their cells."""
     cells = [new_markdown_cell(table(points))]
+    if first:
+        cells.append(new_markdown_cell(advices_text(first, points.maximum)))
     for cell in nb.cells:
         nbgrader = cell.metadata.get("nbgrader", {})
         if is_item(cell):
             waits = ", not marked yet" if nbgrader.get("waits") else ""
             maximum = nbgrader["points"]
             score = f"{points_text(nbgrader['score'], maximum)} of {counted(points_text(maximum, maximum))}"
-            cells.append(new_markdown_cell(f"---\n\n**{nbgrader['grade_id']}**: {score}{waits}"))
+            cells.append(new_markdown_cell(f"---\n\n**{plain(str(nbgrader.get('title') or nbgrader['grade_id']))}**: {score}{waits}"))
         if is_item(cell) and is_ours(cell) and cell.cell_type == "code":
             cell.source = (
-                f"# the checks of {nbgrader['grade_id']}"  # their code is long; the results are enough
+                f"# the checks of {nbgrader.get('title') or nbgrader['grade_id']}"  # their code is long; the results are enough
             )
         for data in (output.data for output in cell.get("outputs", []) if "data" in output):
             data.pop(CHECKS_TYPE, None)
             if SVG_TYPE in data:
                 data["image/svg+xml"] = data.pop(SVG_TYPE)
         cells.append(cell)
+        for asked in nbgrader.get("requests", ()):
+            text = f"**You asked for another look: {plain(asked['outcome'])}**\n>\n> *{plain(asked['reason'])}*"
+            cells.append(new_markdown_cell(f"> {text}\n>\n> {plain(asked['answer'])}"))
         if nbgrader.get("rows"):
             cells.append(new_markdown_cell(f"**Marking**\n\n{nbgrader['rows']}"))
         if (nbgrader.get("solution") or nbgrader.get("task")) and nbgrader.get("comment"):
@@ -93,12 +119,31 @@ def printable(nb: NotebookNode, points: Points) -> NotebookNode:
     return nb
 
 
+def advices_text(advices: Sequence[Advice], maximum: float) -> str:
+    """What to look at first, in Markdown."""
+    lines = ["## Look at this first", ""]
+    for number, advice in enumerate(advices, 1):
+        where = ", ".join(place.title for place in advice.places)
+        lost = counted(points_text(advice.lost, maximum))
+        hint = f" *Hint: {plain(advice.hint)}*" if advice.hint else ""
+        lines.append(f"{number}. **{plain(where)}** ({lost}): {plain(advice.text)}{hint}")
+    return "\n".join(lines)
+
+
+SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~^])")
+
+
+def plain(text: str) -> str:
+    """A text as Markdown that shows just this."""
+    return SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
 def table(points: Points) -> str:
     """Points by question in Markdown."""
     maximum = points.maximum
     rows = [
         (
-            question.title,
+            plain((question.items[0].title if len(question.items) == 1 else "") or question.title),
             "not marked yet"
             if question.waits and not question.sum
             else points_text(question.sum, question.maximum) + " so far" * question.waits,

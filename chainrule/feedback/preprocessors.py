@@ -107,6 +107,7 @@ class Redact(NbGraderPreprocessor):
             due = is_due(
                 Course(parent=self), gradebook.db.connection(), where["assignment"], where["student"]
             )
+        where["due"] = due
         hidden = ClearHiddenTests(parent=self).begin_test_delimeter
         nb, resources = Disarm(parent=self.parent).preprocess(nb, resources)
         for cell in nb.cells:
@@ -217,7 +218,8 @@ def rendered_result(cell: NotebookNode, due: bool) -> NotebookNode:
     if "grader_error" in record:
         table = "<p>Not graded yet: a person will look at this item.</p>"
     else:
-        table = result_of(record).table(due=due, graded=True)
+        title = str(cell.metadata.get("nbgrader", {}).get("title") or "")
+        table = result_of(record).table(due=due, graded=True, name=title)
     data = {"text/html": table, CHECKS_TYPE: table}
     output: NotebookNode = new_output("execute_result", data, execution_count=cell.execution_count)
     return output

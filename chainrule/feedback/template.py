@@ -9,6 +9,9 @@ body { margin: 0 auto; max-width: 52rem; padding: 1rem; color: #1c1c1e; backgrou
 h1, h2, h3, h4, h5, h6 { line-height: 1.25; margin: 1.4em 0 .5em }
 h1 { font-size: 1.6rem; margin-top: 0 } h2 { font-size: 1.3rem } h3 { font-size: 1.15rem }
 h4, h5, h6 { font-size: 1rem }
+header p { margin: .3rem 0 } .course { color: #55555a } .sum { font-size: 1.15rem }
+.first li { margin: .4rem 0 } .hint { color: #55555a }
+.request { font-size: .9rem } .request pre { user-select: all; background: #f3f3f6 } .answered { background: #eef6ee }
 a { color: #0b57a4 }
 :focus-visible { outline: 3px solid #0b57a4; outline-offset: 2px }
 pre { font: .85rem/1.45 ui-monospace, monospace; white-space: pre-wrap; margin: .5rem 0; padding: .5rem .7rem;
@@ -74,12 +77,12 @@ _MACROS = """
 {% macro rows(points, page, items) %}
 {% for question in points.questions %}
 {% set alone = question.items | length == 1 %}
-<tr><th scope="row">{% if alone %}{{ item(question.items[0].name, question.title, page, items) }}
+<tr><th scope="row">{% if alone %}{{ item(question.items[0].name, question.items[0].title or question.title, page, items) }}
 {% else %}{{ question.title }}{% endif %}</th>
 {{ cells(question.items[0] if alone else {"score": question.sum, "maximum": question.maximum, "waits": question.waits})
 }}</tr>
 {% if not alone %}{% for one in question.items %}
-<tr class="part"><th scope="row">{{ item(one.name, one.name, page, items) }}</th>{{ cells(one) }}</tr>
+<tr class="part"><th scope="row">{{ item(one.name, one.called, page, items) }}</th>{{ cells(one) }}</tr>
 {% endfor %}{% endif %}
 {% endfor %}
 {% endmacro %}
@@ -97,18 +100,52 @@ _STUDENT = """
 {% for sentence in context.told %}<p class="told">{{ sentence }}</p>{% endfor %}
 """
 
+_SUM = """
+<p class="sum"><strong>{{ points_text(points.total, points.maximum) }} of {{ counted(points_text(points.maximum,
+points.maximum)) }}</strong>{% if points.waits %} so far: {{ points.waiting | length }} answer{{
+"s" if points.waiting | length > 1 }} ({{ counted(points_text(points.waiting | sum(attribute="maximum"),
+points.maximum)) }}) still wait{{ "s" if points.waiting | length == 1 }} for a marker{% endif
+%}{% if points.deducted %}; {{ counted(points_text(points.deducted, points.maximum)) }} are taken off, as said
+above{% endif %}.</p>
+"""
+
+_FIRST = """
+{% set all = points.items | selectattr("has_all") | list %}
+{% if all or first %}
+<h2 id="first">In short</h2>
+{% if all %}<p>All points in {% if all | length > 4 %}{{ all | length }} of {{ points.items | length }} items{% else
+%}{{ all | map(attribute="called") | join("; ") }}{% endif %}.</p>{% endif %}
+{% if first %}
+<p>Look at this first:</p>
+<ol class="first">
+{% for advice in first %}
+<li>{% for place in advice.places %}{% if place.notebook in graded %}<a href="{{ address(place) }}">{{ place.title }}</a>
+{% else %}{{ place.title }}{% endif %}{{ ", " if not loop.last }}{% endfor %}
+({{ counted(points_text(advice.lost, points.maximum)) }}): {{ advice.text }}
+{% if advice.hint %}<span class="hint">Hint: {{ advice.hint }}</span>{% endif %}</li>
+{% endfor %}
+</ol>
+{% endif %}
+{% endif %}
+"""
+
 PAGE = (
     _MACROS
-    + """{% set title = "Feedback: " ~ context.notebook ~ ", " ~ context.student %}"""
+    + """{% set title = "Feedback: " ~ heading ~ ", " ~ context.student %}"""
     + _HEAD
     + """
 <body>
 {{ glyphs }}
-<header><h1>Feedback: {{ context.notebook }}</h1>"""
+<header>{% if context.head %}<p class="course">{{ context.head.course }}</p>{% endif %}
+<h1>Feedback: {{ heading }}</h1>"""
     + _STUDENT
-    + """{% if index %}<p><a href="{{ index }}">All notebooks of {{ context.assignment }}</a></p>{% endif %}
+    + _SUM
+    + """{% if index %}<p><a href="{{ index }}">All notebooks of {{ context.head.assignment if context.head else
+context.assignment }}</a></p>{% endif %}
 </header>
-<main>
+<main>"""
+    + _FIRST
+    + """
 <h2 id="points">Points</h2>
 <table class="points"><caption>Points by question</caption>
 {{ head("Question") }}
@@ -130,39 +167,58 @@ PAGE = (
 
 INDEX = (
     _MACROS
-    + """{% set title = "Feedback: " ~ context.assignment ~ ", " ~ context.student %}"""
+    + """{% set points = total %}{% set title = "Feedback: " ~ heading ~ ", " ~ context.student %}"""
     + _HEAD
     + """
 <body>
-<header><h1>Feedback: {{ context.assignment }}</h1>"""
+<header>{% if context.head %}<p class="course">{{ context.head.course }}</p>{% endif %}
+<h1>Feedback: {{ heading }}</h1>"""
     + _STUDENT
+    + _SUM
     + """</header>
-<main>
+<main>"""
+    + _FIRST
+    + """
 <h2>Points</h2>
 <table class="points"><caption>Points by notebook</caption>
 {{ head("Notebook") }}
 <tbody>
 {% for one in notebooks %}
-<tr><th scope="row">{% if one.title in graded %}<a href="{{ one.title | urlencode }}.html">{{ one.title }}</a>
-{% else %}{{ one.title }}{% endif %}</th>
+<tr><th scope="row">{% if one.title in graded %}<a href="{{ one.title | urlencode }}.html">{{ called(one) }}</a>
+{% else %}{{ called(one) }}{% endif %}</th>
 <td>{{ points_text(one.sum, one.maximum) }}{{ " so far" if one.waits }}</td>
 <td>{{ points_text(one.maximum, one.maximum) }}</td></tr>
 {% endfor %}
 </tbody>
-{% set points = total %}"""
+"""
     + _FOOT
     + """
 </table>
 {% for one in notebooks %}
-<h2>{{ one.title }}</h2>
+<h2>{{ called(one) }}</h2>
 {% if one.title not in graded %}<p class="note">Nothing that could be graded was handed in.</p>{% endif %}
-<table class="points"><caption>Points by question in {{ one.title }}</caption>
+<table class="points"><caption>Points by question in {{ called(one) }}</caption>
 {{ head("Question") }}
 <tbody>
 {{ rows(one, (one.title | urlencode) ~ ".html", none if one.title in graded else ()) }}
 </tbody></table>
 {% endfor %}
 </main>
+</body>
+</html>
+"""
+)
+
+NOTHING = (
+    """{% set title = "Feedback: " ~ head.assignment ~ ", " ~ student %}"""
+    + _HEAD
+    + """
+<body>
+<header><p class="course">{{ head.course }}</p>
+<h1>Feedback: {{ head.assignment }}</h1>
+<p>{{ name or student }}{% if name %} ({{ student }}){% endif %}</p>
+</header>
+<main><p class="sum">{{ reason }}</p></main>
 </body>
 </html>
 """

@@ -72,8 +72,11 @@ def feedback_files(folder: CourseFolder, assignment: str, student: str) -> list[
     """A student's pages and PDF, without other files beside them, such as handed-in ones."""
     directory = folder.folder("feedback", student, assignment)
     names = sorted(path.stem for path in folder.folder("autograded", student, assignment).glob("*.ipynb"))
+    sources = [path.stem for path in folder.notebooks(assignment)]
+    if len(sources) == 1:
+        names = names or sources  # the page of a student who handed in nothing
     expected = [f"{name}.html" for name in names] + [f"feedback-{assignment}.pdf"]
-    if len(folder.notebooks(assignment)) > 1:
+    if len(sources) > 1:
         expected.insert(0, "index.html")
     return [directory / name for name in expected if (directory / name).is_file()]
 

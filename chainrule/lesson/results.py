@@ -97,12 +97,13 @@ class Result:
         # text/plain stays a bare number: that is what nbgrader reads as partial credit
         return {"text/plain": repr(self), "text/html": self.table(), RESULT_TYPE: self.to_dict()}
 
-    def table(self, *, due: bool = False, graded: bool = False) -> str:
+    def table(self, *, due: bool = False, graded: bool = False, name: str = "") -> str:
         """The result drawn as an HTML table, with every text escaped.
 
         Args:
             due: the due date is over, so names, messages and hints of checks disclosed "after due" are shown.
             graded: all checks ran; otherwise the caption says how many points hidden checks have.
+            name: what the caption calls the item.
         """
         rows = "".join(_row(check, due, graded) for check in self.checks)
         shown = sum(check.points for check in self.checks)
@@ -112,7 +113,7 @@ class Result:
             sums.append(f"{f'{hidden:g} more' if shown else counted(hidden)} for checks that run at grading")
         touched = f"; {self._touched(hidden)}" if hidden else ""
         head = "".join(f'<th scope="col" {CELL}>{name}</th>' for name in ("Check", "Points", "Result"))
-        name = self.grade_id if graded else contents().label(self.grade_id)
+        name = name or (self.grade_id if graded else contents().label(self.grade_id))
         return (
             f'<table id="checks-{quote(self.grade_id)}" class="chainrule-result" '
             'style="border-collapse:collapse;text-align:left;max-width:60em">'

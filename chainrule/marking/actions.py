@@ -153,7 +153,7 @@ class ActionHandler(MarkingHandler):
         raw = self.body["change"]
         change = RowChange(
             None if raw.get("id") is None else int(raw["id"]),
-            0.0 if raw.get("removed") else _points(raw.get("points")),
+            0.0 if raw.get("removed") else row_points(raw.get("points")),
             str(raw.get("text", "")),
             bool(raw.get("removed")),
         )
@@ -277,7 +277,8 @@ class ActionHandler(MarkingHandler):
         return reply
 
 
-def _points(value: object) -> float:
+def row_points(value: object) -> float:
+    """A number of points that the page has sent."""
     if not isinstance(value, int | float):
         raise MarkingError("write the row's points as a number, such as 0.5 or -0.1")
     return float(value)

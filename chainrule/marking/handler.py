@@ -22,6 +22,7 @@ from chainrule.marking.drawing import Drawings
 from chainrule.marking.errors import BusyError, ConflictError, MarkingError
 from chainrule.marking.room import MarkingRoom
 from chainrule.marking.tables import Database
+from chainrule.requests.store import Requests
 
 HERE = Path(__file__).parent
 RESOURCE = "marking"
@@ -58,11 +59,19 @@ class Rooms:
             CourseError: there is no such assignment.
         """
         self.folder.require(assignment)
+        if assignment not in self._rooms:
+            self._rooms[assignment] = MarkingRoom(self.folder, assignment, self.database)
+        return self._rooms[assignment]
+
+    @property
+    def database(self) -> Database:
         if self._database is None:
             self._database = Database(self.folder.directory.db_url)
-        if assignment not in self._rooms:
-            self._rooms[assignment] = MarkingRoom(self.folder, assignment, self._database)
-        return self._rooms[assignment]
+        return self._database
+
+    @property
+    def requests(self) -> Requests:
+        return Requests(self.database)
 
     def close(self) -> None:
         self.drawings.close()

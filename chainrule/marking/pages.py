@@ -67,7 +67,8 @@ class ItemPage(MarkingHandler):
     async def get(self, assignment: str, notebook: str, name: str) -> None:
         _, item = await self.in_thread(partial(self.found, assignment, notebook, name))
         second = bool(self.get_argument("second", ""))
-        self.page("item.html", assignment=assignment, item=item, second=second)
+        who = str(self.get_argument("who", ""))
+        self.page("item.html", assignment=assignment, item=item, second=second, who=who)
 
 
 class WholeNotebookPage(MarkingHandler):

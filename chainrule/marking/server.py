@@ -16,6 +16,7 @@ from chainrule.course import CourseFolder
 from chainrule.marking import pages
 from chainrule.marking.actions import ActionHandler
 from chainrule.marking.handler import HERE, RESOURCE, Rooms
+from chainrule.requests import pages as requests
 
 
 class OnlyTheRoom(Authorizer):
@@ -55,6 +56,9 @@ class MarkingApp(ExtensionApp):
                 (rf"{base}/?", pages.AssignmentsPage, rooms),
                 (rf"{base}/files/([\w.-]+)", pages.FileHandler, rooms),
                 (rf"{base}/name", pages.NameHandler, rooms),
+                (rf"{base}/requests/?", requests.RequestsPage, rooms),
+                (rf"{base}/requests/(\d{{1,9}})/work", requests.RequestWorkPage, rooms),
+                (rf"{base}/requests/(\d{{1,9}})/answer", requests.RequestAnswer, rooms),
                 (rf"{base}/a/([^/]+)/?", pages.StartPage, rooms),
                 (rf"{base}/a/([^/]+)/shares", pages.ShareHandler, rooms),
                 (rf"{base}/a{item}/?", pages.ItemPage, rooms),
@@ -68,15 +72,19 @@ class MarkingApp(ExtensionApp):
         self.rooms.close()
 
 
-def serve(folder: CourseFolder, assignment: str, marker: str, port: int, *, browser: bool) -> None:
+def serve(
+    folder: CourseFolder, assignment: str, marker: str, port: int, *, browser: bool, page: str = ""
+) -> None:
     """Run the marking room's own server on 127.0.0.1 until it is interrupted.
 
+    Args:
+        page: the page that is opened, such as "requests"; by default that of the assignment.
     Raises:
         CourseError: there is no such assignment.
     """
     if assignment:
         folder.require(assignment)
-    url = f"/marking/a/{assignment}" if assignment else "/marking"
+    url = f"/marking/{page}" if page else f"/marking/a/{assignment}" if assignment else "/marking"
     arguments = [
         f"--MarkingApp.course={folder.root}",
         f"--MarkingApp.marker={marker}",

@@ -126,6 +126,21 @@ SECOND_MARKS = Table(
     Column("settled", Boolean, nullable=False, default=False),
 )
 
+REQUESTS = Table(
+    "chainrule_request",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    *(Column(name, String(128), nullable=False) for name in ("assignment", "notebook", "item", "student")),
+    Column("reason", Text, nullable=False),
+    Column("sender", Text, nullable=False),  # an address, or the file that it came in
+    Column("collected_at", Float, nullable=False),
+    Column("points", Float, nullable=False),  # that the item had then
+    Column("answer", Text, nullable=False, default=""),
+    Column("answered_by", String(128), nullable=False, default=""),
+    Column("answered_at", Float),
+    Column("points_after", Float),
+)
+
 SHARES = Table(
     "chainrule_marker_share",
     METADATA,

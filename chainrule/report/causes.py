@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-NUMBER = re.compile(r"(?<![\w.\[^_{])[-−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?(?![\w\]])")
+NUMBER = re.compile(r"(?<![\w.\[^_{])[-−+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?(?![\w\]])")
 SEVERAL = re.compile(r"(?:…\s*(?:[,x×]\s*)?){2,}")
 
 # The first that fits names the kind. A cause that none fits is a kind of its own.
@@ -31,6 +31,9 @@ KINDS = {
     "another value, which no known mistake explains": r"no known mistake|does not follow|off by …",
 }
 _KINDS = [(kind, re.compile(words, re.IGNORECASE)) for kind, words in KINDS.items()]
+
+
+UNNAMED = {"not written yet", "the code raises an error", "another value, which no known mistake explains"}
 
 
 def without_numbers(message: str) -> str:

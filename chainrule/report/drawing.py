@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ GROUND = "#fefefe"  # between two bars of a stack
 WIDTH, ROW = 7.2, 0.34  # inches
 MOST = 12  # bars of a figure; the table below it has all
 LABEL = 44  # characters of a line beside a bar
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "sans-serif",
     "font.size": 9.5,
     "text.color": TEXT,
@@ -116,8 +117,11 @@ def by_item(items: Sequence[ItemFigures]) -> Drawing:
     def draw(axes: Axes) -> None:
         colours = [TWO if each.written else ONE for each in shown]
         bars(axes, labels, shares, colours, [f"{share:.0f} %" for share in shares])
+        for each, bar in zip(shown, axes.patches, strict=True):
+            if each.written:
+                bar.set(hatch="///", edgecolor=GROUND)
         axes.set_xlim(0, 108)
-        axes.set_xlabel("mean, % of the item's points (dark: checks; light: written answers)")
+        axes.set_xlabel("mean, % of the item's points (hatched: marked by people)")
 
     alt = "Mean of each item in per cent: " + "; ".join(
         f"{label} {share:.0f}" for label, share in zip(labels, shares, strict=True)

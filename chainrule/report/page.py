@@ -18,6 +18,7 @@ from chainrule.handin.formulas import FormulaSource, MaskedMarkdown
 from chainrule.intake.roster import Person
 from chainrule.lesson.results import counted
 from chainrule.report import drawing, statistics
+from chainrule.report.causes import UNNAMED
 from chainrule.report.drawing import Drawing, places_text
 from chainrule.report.table import ClassTable
 
@@ -99,9 +100,6 @@ class Report:
                 f"Look at {_listed(dict.fromkeys(each.title for each in self.suspicions))}: see below."
             )
         return found
-
-
-UNNAMED = {"not written yet", statistics.UNKNOWN, "the code raises an error", "the check does not say"}
 
 
 def _listed(names: Iterable[str]) -> str:

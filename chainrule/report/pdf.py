@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,10 +9,9 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_markdown_cell, new_notebook
 
+from chainrule.feedback.pdf import plain
 from chainrule.handin.pdf import write_pdf
 from chainrule.report.page import Report, name
-
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~^])")
 
 
 def write_report_pdf(report: Report, target: Path) -> list[str]:
@@ -30,9 +28,8 @@ def write_report_pdf(report: Report, target: Path) -> list[str]:
             [path],
             target,
             title=f"Report: {report.about.title}",
-            author="For staff: it names students",
             course=report.about.course,
-            note=report.about.made.strftime("%Y-%m-%d %H:%M UTC"),
+            note=f"For staff: it names students. {report.about.made:%Y-%m-%d %H:%M} UTC",
         )
 
 
@@ -73,8 +70,8 @@ def sections(report: Report) -> list[str]:
         )
         for each in report.items
     ]
-    head = ("Item", "Mean", "Difficulty", "Discrimination", "All", "None", "Waiting")
-    parts.append(f"# Items\n\n{_image(report, 'items')}\n\n{_table(head, rows)}")
+    columns = ("Item", "Mean", "Difficulty", "Discrimination", "All", "None", "Waiting")
+    parts.append(f"# Items\n\n{_image(report, 'items')}\n\n{_table(columns, rows)}")
     if report.suspicions:
         odd = "\n".join(f"- **{plain(each.title)}**: {plain(each.reason)}." for each in report.suspicions)
         parts.append(f"# Items to look at\n\n{odd}")
@@ -126,8 +123,3 @@ def _image(report: Report, key: str) -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(head)} |", "|:--" + "|--:" * (len(head) - 1) + "|"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
-
-
-def plain(text: str) -> str:
-    """A text as Markdown that shows just this."""
-    return SPECIAL.sub(r"\\\1", " ".join(text.split()))

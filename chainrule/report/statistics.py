@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from chainrule.report.causes import UNNAMED
 from chainrule.report.table import ClassTable, Line
 
 ENOUGH = 20  # students, for a correlation that says something
@@ -173,8 +174,8 @@ class Mistake:
 
     @property
     def name(self) -> str:
-        """The cause itself if there is only one."""
-        return next(iter(self.causes)) if len(self.causes) == 1 else self.kind
+        """The cause itself if there is only one, and it is more than a message."""
+        return next(iter(self.causes)) if len(self.causes) == 1 and self.kind not in UNNAMED else self.kind
 
     @property
     def students(self) -> set[str]:

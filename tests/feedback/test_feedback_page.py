@@ -83,8 +83,8 @@ def test_late_penalty_and_a_graders_marks_are_in_the_table(graded_course: Path) 
         gradebook.db.commit()
     soup = page(graded_course, "ann")
     assert points(soup)[1:] == [
-        ["square-check", "4", "4"],
-        ["why", "0.5", "1"],
+        ["square check", "4", "4"],
+        ["Why", "0.5", "1"],
         ["Sum", "4.5", "5"],
         ["Taken off", "−1.25", ""],
         ["Total", "3.25", "5"],

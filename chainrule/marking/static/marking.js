@@ -569,4 +569,5 @@ window.addEventListener("pagehide", () => {
   post("leave", {}, {keepalive: true, once: true}).catch(() => {});
 });
 
-next();
+if (page.who) open(page.who, 0);
+else next();

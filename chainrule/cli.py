@@ -270,6 +270,8 @@ def grade(
             print(f"{printable(student.student)}: {printable(note)}")
     for line in report.notes:
         print(printable(line))
+    for crash in report.crashes:
+        print("\n".join(map(printable, crash.lines())))
     for name in report.unprotected:
         print(f"{name}: plain asserts run inside the student's process, where its code can fool them")
     if diff:

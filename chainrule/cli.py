@@ -141,17 +141,20 @@ def check(
         list[str] | None,
         typer.Argument(metavar="[ASSIGNMENT]...", help="Folders of source/; all by default."),
     ] = None,
+    run: Annotated[
+        bool, typer.Option("--run/--no-run", help="Also grade the reference solution and the blank release.")
+    ] = True,
     course: CourseOption = None,
 ) -> None:
     """Say what is wrong with an assignment before students get it: notebook, cell, and what to do."""
-    from chainrule.authoring.slips import slips
+    from chainrule.authoring.check import check as check_assignment
 
     folder = open_course(course)
     for assignment in assignments or folder.assignments:
         folder.require(assignment)
     wrong = 0
     for assignment in assignments or folder.assignments:
-        for line in (found := slips(folder, assignment)):
+        for line in (found := check_assignment(folder, assignment, run=run)):
             print(printable(line))
         print(f"{assignment}: {len(found) or 'nothing'} to mend")
         wrong += len(found)

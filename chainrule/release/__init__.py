@@ -10,12 +10,14 @@ from chainrule.release.preprocessors import (
     SaveRoster,
     Tidy,
 )
+from chainrule.release.stubs import ClearSolutions
 from chainrule.release.versions import KeepVersion
 
 __all__ = [
     "AddHandIn",
     "AddLesson",
     "CheckMetadata",
+    "ClearSolutions",
     "FoldChecks",
     "InstantiateTests",
     "KeepVersion",

@@ -162,6 +162,32 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command("try")
+def try_answers(
+    notebook: Annotated[Path, typer.Argument(help="A notebook of source/.")],
+    answers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ANSWER]...",
+            help="reference, blank, names of the catalogue, .py or .ipynb files; by default all that there are.",
+        ),
+    ] = None,
+    items: Annotated[list[str] | None, typer.Option("--item", help="Only this item; repeatable.")] = None,
+) -> None:
+    """For authors: try answers against a notebook's checks, in this process and in seconds."""
+    os.environ.setdefault("MPLBACKEND", "Agg")  # figures open no window
+    from chainrule.authoring.trial import Notebook
+
+    folder = CourseFolder(find_course(notebook.resolve().parent))
+    unexpected = 0
+    for trial in Notebook(folder, notebook, items or []).trials(answers or []):
+        print("\n".join(map(printable, trial.lines())), flush=True)
+        unexpected += bool(trial.unexpected)
+    if unexpected:
+        print(f"{unexpected} not as they should be")
+        raise typer.Exit(1)
+
+
 @app.command()
 def handin(
     folder: Annotated[

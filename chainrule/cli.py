@@ -162,6 +162,37 @@ def check(
         raise typer.Exit(1)
 
 
+new = typer.Typer(no_args_is_help=True, help="For authors: make an assignment, or a question in a notebook.")
+app.add_typer(new, name="new")
+
+
+@new.command("assignment")
+def make_assignment(name: Assignment, course: CourseOption = None) -> None:
+    """Make an assignment: source/NAME/ with a notebook, and its place in the judging package."""
+    from chainrule.authoring.new import new_assignment, next_steps
+
+    folder = open_course(course)
+    for path in new_assignment(folder, name):
+        print(f"written: {path}")
+    print(next_steps(folder, name))
+
+
+@new.command("question")
+def make_question(
+    notebook: Annotated[Path, typer.Argument(help="A notebook of source/.")],
+    grade_id: Annotated[str, typer.Argument(metavar="ID", help="The item's name, such as q1_1-double.")],
+    points: Annotated[float, typer.Option(help="Points of the code; 0 for no code.")] = 1.0,
+    written: Annotated[float, typer.Option(help="Points of the written answer; 0 for none.")] = 1.0,
+) -> None:
+    """Add a question to a notebook: statement, stub, item, mark scheme; and a file of answers to try."""
+    from chainrule.authoring.new import new_question
+
+    folder = CourseFolder(find_course(notebook.resolve().parent))
+    for path in new_question(folder, notebook, grade_id, points=points, written=written):
+        print(f"written: {path}")
+    print(f"next: write what says TODO, then chainrule try {notebook} --item {grade_id}")
+
+
 @app.command("try")
 def try_answers(
     notebook: Annotated[Path, typer.Argument(help="A notebook of source/.")],

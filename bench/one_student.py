@@ -15,13 +15,13 @@ import time
 from pathlib import Path
 
 import nbformat
-from nbgrader.preprocessors import ClearSolutions
 from results import ROOT, record
 
 from chainrule.course import CONFIG, CourseFolder
 from chainrule.datasets.registry import Profile
 from chainrule.grading.store import Store
 from chainrule.intake.files import declared
+from chainrule.release import ClearSolutions
 
 
 def hand_in(course: CourseFolder, assignment: str, *, blank: bool, student: str = "student") -> None:

@@ -15,7 +15,7 @@ import chainrule.students.commands
 import chainrule.term.commands
 from chainrule import __version__
 from chainrule.command_line import Assignment, CourseOption, open_course
-from chainrule.course import CourseError
+from chainrule.course import CourseError, find_course
 from chainrule.datasets.registry import DATA_SETS, Profile
 from chainrule.errors import ChainruleError
 from chainrule.intake.lms import LmsName
@@ -126,21 +126,81 @@ def check(
         list[str] | None,
         typer.Argument(metavar="[ASSIGNMENT]...", help="Folders of source/; all by default."),
     ] = None,
+    run: Annotated[
+        bool, typer.Option("--run/--no-run", help="Also grade the reference solution and the blank release.")
+    ] = True,
     course: CourseOption = None,
 ) -> None:
     """Say what is wrong with an assignment before students get it: notebook, cell, and what to do."""
-    from chainrule.authoring.slips import slips
+    from chainrule.authoring.check import check as check_assignment
 
     folder = open_course(course)
     for assignment in assignments or folder.assignments:
         folder.require(assignment)
     wrong = 0
     for assignment in assignments or folder.assignments:
-        for line in (found := slips(folder, assignment)):
+        for line in (found := check_assignment(folder, assignment, run=run)):
             print(printable(line))
         print(f"{assignment}: {len(found) or 'nothing'} to mend")
         wrong += len(found)
     if wrong:
+        raise typer.Exit(1)
+
+
+new = typer.Typer(no_args_is_help=True, help="For authors: make an assignment, or a question in a notebook.")
+app.add_typer(new, name="new")
+
+
+@new.command("assignment")
+def make_assignment(name: Assignment, course: CourseOption = None) -> None:
+    """Make an assignment: source/NAME/ with a notebook, and its place in the judging package."""
+    from chainrule.authoring.new import new_assignment, next_steps
+
+    folder = open_course(course)
+    for path in new_assignment(folder, name):
+        print(f"written: {path}")
+    print(next_steps(folder, name))
+
+
+@new.command("question")
+def make_question(
+    notebook: Annotated[Path, typer.Argument(help="A notebook of source/.")],
+    grade_id: Annotated[str, typer.Argument(metavar="ID", help="The item's name, such as q1_1-double.")],
+    points: Annotated[float, typer.Option(help="Points of the code; 0 for no code.")] = 1.0,
+    written: Annotated[float, typer.Option(help="Points of the written answer; 0 for none.")] = 1.0,
+) -> None:
+    """Add a question to a notebook: statement, stub, item, mark scheme; and a file of answers to try."""
+    from chainrule.authoring.new import new_question
+
+    folder = open_course(find_course(notebook.resolve().parent))
+    for path in new_question(folder, notebook, grade_id, points=points, written=written):
+        print(f"written: {path}")
+    print(f"next: write what says TODO, then chainrule try {notebook} --item {grade_id}")
+
+
+@app.command("try")
+def try_answers(
+    notebook: Annotated[Path, typer.Argument(help="A notebook of source/.")],
+    answers: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[ANSWER]...",
+            help="reference, blank, names of the catalogue, .py or .ipynb files; by default all that there are.",
+        ),
+    ] = None,
+    items: Annotated[list[str] | None, typer.Option("--item", help="Only this item; repeatable.")] = None,
+) -> None:
+    """For authors: try answers against a notebook's checks, in this process and in seconds."""
+    os.environ.setdefault("MPLBACKEND", "Agg")  # figures open no window
+    from chainrule.authoring.trial import Notebook
+
+    folder = open_course(find_course(notebook.resolve().parent))
+    unexpected = 0
+    for trial in Notebook(folder, notebook, items or []).trials(answers or []):
+        print("\n".join(map(printable, trial.lines())), flush=True)
+        unexpected += bool(trial.unexpected)
+    if unexpected:
+        print(f"{unexpected} not as they should be")
         raise typer.Exit(1)
 
 
@@ -256,6 +316,8 @@ def grade(
             print(f"{printable(student.student)}: {printable(note)}")
     for line in report.notes:
         print(printable(line))
+    for crash in report.crashes:
+        print("\n".join(map(printable, crash.lines())))
     for name in report.unprotected:
         print(f"{name}: plain asserts run inside the student's process, where its code can fool them")
     if diff:

@@ -21,7 +21,7 @@ RELEASE = [
     "chainrule.release.InstantiateTests",
     "chainrule.release.FoldChecks",
     "nbgrader.preprocessors.LockCells",
-    "nbgrader.preprocessors.ClearSolutions",
+    "chainrule.release.ClearSolutions",
     "nbgrader.preprocessors.ClearOutput",
     "nbgrader.preprocessors.CheckCellMetadata",
     "nbgrader.preprocessors.ComputeChecksums",

@@ -210,11 +210,6 @@ class Course(Configurable):
                 f"c.Course.due[{assignment!r}] in {CONFIG} is {text!r}; write 'YYYY-MM-DD HH:MM Area/City'"
             ) from None
 
-    def is_due(self, assignment: str) -> bool:
-        """Whether the due date has passed."""
-        due = self.due_date(assignment)
-        return due is not None and datetime.now(UTC) > due
-
 
 def course_options(config: Config) -> Course:
     """The course's options in a configuration.

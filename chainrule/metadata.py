@@ -100,7 +100,8 @@ class CheckRecord(TypedDict):
     message: NotRequired[str]
     """What was wrong, for the student."""
     internal_error: NotRequired[str]
-    """The traceback of an exception that the check did not expect. Earlier versions called it `trouble`."""
+    """The traceback if the check itself stopped with an error: a person decides about its points. Earlier versions
+    called it `trouble`."""
     review: NotRequired[bool]
     """Whether a person should look at the answer before the score counts."""
     means: NotRequired[Literal["", "right form", "consistent", "right"]]

@@ -16,6 +16,7 @@ from typing import Any
 import nbformat
 
 from chainrule.authoring.answers import Exercise, Problem
+from chainrule.authoring.slips import plain
 from chainrule.course import CourseFolder
 from chainrule.grading.referee import working_folder
 from chainrule.lesson.results import CheckResult, Result
@@ -51,6 +52,7 @@ def rehearse(
     items: Iterable[str],
     folder: Path,
     visible_checks: bool = False,
+    points: Mapping[str, float] | None = None,
     **names: Any,
 ) -> dict[str, Result]:
     """Results of some items.
@@ -62,19 +64,50 @@ def rehearse(
         items: the graded cells to judge.
         folder: the working folder, with `data` in it.
         visible_checks: whether checks run that are for the student alone.
+        points: of graded cells that may be plain asserts; without it, every item makes an `Item`.
         names: more names of the student's notebook, such as trained models.
     """
     namespace: dict[str, Any] = {"__name__": "__main__"}
+    namespace["get_ipython"] = lambda: Magics(namespace)
     with working_folder(folder), importable(modules):
         for grade_id in run:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
-                exec(compile(sources[grade_id], f"<{grade_id}>", "exec"), namespace)
+                exec(compile(plain(sources[grade_id]), f"<{grade_id}>", "exec"), namespace)
         namespace.update(names)
         connect(Worker(namespace).serve, visible_checks=visible_checks)
         try:
-            return {grade_id: evaluate(sources[grade_id], {"__name__": "__main__"}) for grade_id in items}
+            return {
+                grade_id: evaluate(sources[grade_id], {"__name__": "__main__"})
+                if points is None or "Item(" in sources[grade_id]
+                else asserted(grade_id, points[grade_id], sources[grade_id], namespace)
+                for grade_id in items
+            }
         finally:
             connect(None)
+
+
+def asserted(grade_id: str, points: float, source: str, namespace: dict[str, Any]) -> Result:
+    """The result of plain asserts, which see the student's names: all or nothing."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(plain(source), f"<{grade_id}>", "exec"), namespace)
+    except Exception as error:
+        return Result(grade_id, points, [CheckResult("all checks", points, False, message=repr(error))])
+    return Result(grade_id, points, [CheckResult("all checks", points, True)])
+
+
+class Magics:
+    """Stands in for the shell where a cell has magics: they do nothing, but code that is timed or captured runs."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.namespace = namespace
+
+    def run_cell_magic(self, name: str, line: str, cell: str) -> None:
+        if name in ("time", "timeit", "capture", "prun"):
+            exec(plain(cell), self.namespace)
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **options: None
 
 
 class Rehearsal:

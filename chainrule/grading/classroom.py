@@ -35,7 +35,8 @@ from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
 from chainrule.intake.roster import class_list
 from chainrule.items import gradebook_items, item_names
-from chainrule.metadata import GradedNotebook, Repair, graded_notebook
+from chainrule.lesson.results import CheckResult
+from chainrule.metadata import GradedNotebook, Repair, graded_notebook, judged_cell, result_of
 from chainrule.one_writer import one_writer
 from chainrule.release.generate import generate
 from chainrule.release.master import masters
@@ -46,6 +47,7 @@ from chainrule.students.decisions import excused
 from chainrule.students.lateness import decided_since
 
 SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
+NAMED = 5  # students whose names a line has
 GONE = "the hand-in is gone, but the gradebook keeps what was graded: put it back, or remove the submission there"
 
 
@@ -84,6 +86,7 @@ class ClassReport:
         absent: ids of those who handed in nothing.
         unprotected: items whose checks student code can reach.
         notes: sentences for the instructor about the whole class.
+        crashes: checks that stopped with an error of their own.
     """
 
     assignment: str
@@ -97,6 +100,31 @@ class ClassReport:
     absent: list[str] = field(default_factory=list)
     unprotected: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    crashes: list[Crash] = field(default_factory=list)
+
+
+@dataclass
+class Crash:
+    """A check that itself stopped with an error, so that its points wait for a person.
+
+    Attributes:
+        students: at whose answers.
+        traceback: of the first of them.
+    """
+
+    item: str
+    check: str
+    traceback: str
+    students: list[str]
+
+    def lines(self) -> list[str]:
+        """What staff is told: which check, at whose answers, and the traceback."""
+        who = ", ".join(self.students[:NAMED]) + f" and {len(self.students) - NAMED} more" * (
+            len(self.students) > NAMED
+        )
+        points = "whose points wait for a person"
+        head = f"{self.item}: its check {self.check!r} stopped with an error of its own for {who}, {points}:"
+        return [head, *(f"    {line}" for line in self.traceback.strip().splitlines())]
 
 
 def grade(
@@ -175,6 +203,7 @@ def grade(
         [] if students else absent,
         unprotected(folder, assignment),
         [*writer.notes(), *(f"{id}: {GONE}" for id in absent if id in recorded and not students)],
+        [*writer.crashes.values()],
     )
 
 
@@ -246,6 +275,7 @@ class GradebookWriter:
         self.unreadable: dict[str, dict[str, str]] = {}  # by student: reasons, by the notebook's name
         self.sandbox: set[str] = set()
         self.changes: list[str] = []
+        self.crashes: dict[tuple[str, str, str], Crash] = {}  # by notebook, item and check
         self.rescaled: Counter[tuple[str, float, float]] = (
             Counter()
         )  # marks, by item and its maximum before and now
@@ -402,6 +432,11 @@ class GradebookWriter:
             outcome.notes += sentences(without(own, self.shared[task.notebook]))
             outcome.notes += ([failure] if failure else []) + reviews(result)
             self.sandbox |= {run["sandbox"]} if "sandbox" in run else set()
+            for item, check in crashes(result):
+                known = Crash(item, check.name, check.internal_error, [])
+                self.crashes.setdefault((task.notebook, item, check.name), known).students.append(
+                    task.student
+                )
 
     def _graded_at(self, student: str) -> float:
         """When a student was graded last, in seconds since 1970; 0 if never."""
@@ -547,3 +582,11 @@ def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, flo
 def reviews(finished: NotebookNode) -> list[str]:
     """What a person has to look at, one sentence for each item."""
     return [sentence for cell in finished.cells for sentence in review_reasons(cell)]
+
+
+def crashes(finished: NotebookNode) -> list[tuple[str, CheckResult]]:
+    """The checks of a finished notebook that stopped with an error of their own, with their items."""
+    records = (judged_cell(cell) for cell in finished.cells)
+    return [
+        (record["grade_id"], check) for record in records if record for check in result_of(record).crashes
+    ]

@@ -7,6 +7,8 @@ not a mark. It is reported, and a person has to look at it.
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Container
 from html import escape
 from typing import Any
 
@@ -19,9 +21,10 @@ from chainrule.course import Course
 from chainrule.errors import ChainruleError
 from chainrule.lesson.results import RESULT_TYPE, CheckResult, Result, counted
 from chainrule.metadata import judged_record, result_of
-from chainrule.modules import uses_judging
+from chainrule.modules import imports_in, uses_judging
 from chainrule.validation import RecordError
 
+MISSING = re.compile(r"No module named '([\w.]+)'")
 STOPPED = ("CellTimeoutError", "DeadKernelError", "NotRun", "KeyboardInterrupt", "RefereeLimit")
 
 
@@ -58,7 +61,9 @@ class Judge(NbGraderPreprocessor):
             )
             if not cell.outputs and cell.get("execution_count") is None and cell.source.strip():
                 raise GraderError("the cell was not run")  # it must not count as passed
-            result = verdict(name, points, cell.outputs, asserts=asserts)
+            result = verdict(
+                name, points, cell.outputs, asserts=asserts, imports=imports_in(cell.source, "", "")
+            )
             record: dict[str, Any] = result.to_dict()
             html = result.table(due=True, graded=True)  # for people who grade
         except GraderError as error:
@@ -81,7 +86,14 @@ def clean_output(tree: Any) -> Any:
     return tree.encode("utf-8", "replace").decode() if isinstance(tree, str) else tree
 
 
-def verdict(name: str, points: float, outputs: list[NotebookNode], *, asserts: bool = True) -> Result:
+def verdict(
+    name: str,
+    points: float,
+    outputs: list[NotebookNode],
+    *,
+    asserts: bool = True,
+    imports: Container[str] = (),
+) -> Result:
     """The verdict on one graded cell.
 
     Args:
@@ -89,6 +101,7 @@ def verdict(name: str, points: float, outputs: list[NotebookNode], *, asserts: b
         outputs: the cell's outputs.
         asserts: whether the cell consists of plain asserts. Then no output means that all hold, and an error is a
             wrong answer.
+        imports: what the cell imports; it is not the student's fault if that is not installed.
     Raises:
         GraderError: the outputs hold no possible score.
     """
@@ -98,6 +111,11 @@ def verdict(name: str, points: float, outputs: list[NotebookNode], *, asserts: b
         error = errors[-1]
         if error.ename in STOPPED:
             return single_check(name, points, 0.0, error.evalue or "stopped at the time limit")
+        lacks = MISSING.match(error.evalue or "") if error.ename == "ModuleNotFoundError" else None
+        if lacks and lacks[1] in imports:
+            raise GraderError(
+                f"it imports {lacks[1]}, which is not installed where notebooks run: install it and grade again"
+            )
         if asserts:  # without its message, which may belong to a hidden check
             reason = (
                 "an assertion does not hold" if error.ename == "AssertionError" else f"raised {error.ename}"

@@ -31,7 +31,8 @@ HEADINGS = (MARKED_BEFORE, REPAIRED, NOT_GRADED)
 class WaitForPeople(NbGraderPreprocessor):
     """nbgrader preprocessor, after SaveAutoGrades: mark graded cells that a person has to look at.
 
-    These are cells with a grader error, and cells with a check that asks for a review.
+    These are cells with a grader error, with a check that asks for a review, and with one that stopped with an error
+    of its own.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:

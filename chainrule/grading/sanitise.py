@@ -22,7 +22,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor
 
 from chainrule.course import CourseFolder
 from chainrule.grading.options import refuse_options_without_effect
@@ -51,6 +51,7 @@ from chainrule.metadata import SKIPPED, AddedCell, GradedNotebook, check_source
 from chainrule.release import AddHandIn, FoldChecks
 from chainrule.release.master import language, master_of, release_steps
 from chainrule.release.numbers import Manifest, Texts, templates, with_numbers
+from chainrule.release.stubs import NBGRADERS, ClearSolutions
 from chainrule.release.versions import kept_cell, kept_versions
 
 MAX_ADDED = 2_000  # cells of the student's own
@@ -95,8 +96,10 @@ class Graft(NbGraderPreprocessor):
             if FoldChecks in release_steps(self.config):  # it changes the sources that students get
                 titled, _ = FoldChecks(parent=self).preprocess(titled, {})
             varying = NotebookNode(titled, cells=[cell for cell in titled.cells if templates(cell)])
-            own, handout = (self._stubs(varying, each) for each in (numbers, None))
-            all_students = (self._stubs(varying, each) for each in manifest.students.values())
+            stubs = ClearSolutions(parent=self)
+            stubs.choose_stub(source)
+            own, handout = (without_solutions(varying, each, stubs) for each in (numbers, None))
+            all_students = (without_solutions(varying, each, stubs) for each in manifest.students.values())
             others = renumber(submitted, own, handout, all_students)
         released = released_versions(course, where, numbers)
         grafted = graft(
@@ -127,10 +130,13 @@ class Graft(NbGraderPreprocessor):
         master.metadata["chainrule"] = about
         return master, resources
 
-    def _stubs(self, source: NotebookNode, numbers: Texts | None) -> list[NotebookNode]:
-        """The cells with these numbers, without solutions."""
-        nb, _ = ClearSolutions(parent=self).preprocess(with_numbers(source, numbers), {})
-        return list(nb.cells)
+
+def without_solutions(
+    source: NotebookNode, numbers: Texts | None, stubs: ClearSolutions
+) -> list[NotebookNode]:
+    """The cells with these numbers, with stubs in the place of solutions."""
+    cells = with_numbers(source, numbers).cells
+    return [stubs.preprocess_cell(cell, {"language": "python"}, 0)[0] for cell in cells]
 
 
 def renumber(
@@ -198,9 +204,8 @@ def with_nbgraders_stubs(master: NotebookNode, stubs: ClearSolutions) -> Noteboo
     Args:
         stubs: the course's.
     """
-    default = ClearSolutions()
-    code = stubs.code_stub.get("python", ""), default.code_stub["python"]
-    text = stubs.text_stub, default.text_stub
+    code = stubs.code_stub.get("python", ""), NBGRADERS
+    text = stubs.text_stub, ClearSolutions().text_stub
     cells = [kept_cell(cell) for cell in master.cells]
     for cell in cells:
         ours, nbgraders = map(normal, code if cell.cell_type == "code" else text)

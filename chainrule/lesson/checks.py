@@ -29,7 +29,15 @@ import torch
 from IPython.utils.capture import capture_output
 
 from chainrule.lesson.exact import value_of
-from chainrule.lesson.results import CheckResult, Disclosure, Means, Result, counted, keep_result
+from chainrule.lesson.results import (
+    CRASHED,
+    CheckResult,
+    Disclosure,
+    Means,
+    Result,
+    counted,
+    keep_result,
+)
 from chainrule.lesson.student import (
     CheckFailed,
     NeedsReview,
@@ -165,8 +173,7 @@ def _run(check: CheckResult, function: Callable[[Student], None], student: Stude
     except Exception as error:
         if _out_of_memory(error):
             return replace(check, message="there is too much of it to be checked")
-        # Every check passes on the reference solution, so this answer has a form that the check did not expect.
-        message = f"the answer has an unexpected form ({type(error).__name__})"
+        message = f"{CRASHED} ({type(error).__name__})"  # not the answer's fault: a person decides
         internal_error = printable(traceback.format_exc(), 10 * MESSAGE_LENGTH)
     return replace(
         check,

@@ -15,6 +15,11 @@ from chainrule.lesson.contents import contents
 RESULT_TYPE = "application/vnd.chainrule.item+json"
 CELL = 'style="text-align:left;vertical-align:top;padding:.2em .8em .2em 0;white-space:normal"'
 
+# what students read of a check that itself stopped with an error
+CRASHED = "this check itself stopped with an error"
+LOOKED_AT = "a person is looking at it and gives its points"
+TELL = "see whether your answer has the form that is asked for; if it has, tell your instructor"
+
 Disclosure = Literal["always", "after due", "never"]
 Means = Literal["", "right form", "consistent", "right"]
 
@@ -27,7 +32,8 @@ class CheckResult:
         name, points, hint, disclose: as in `Item.check`.
         passed: whether the check earned its points.
         message: what was wrong, for the student.
-        internal_error: the traceback of an exception that the check did not expect, for the author of the check.
+        internal_error: the traceback if the check itself stopped with an error, for its author. Then a person decides
+            about its points.
         review: a person should look at the answer before the item's score counts.
         means: what passing says about the answer, if it is a visible check; else "".
         cause: what the mistake is called, if the check knows it: the same words in all answers that have it.
@@ -79,7 +85,20 @@ class Result:
     @property
     def reviews(self) -> list[str]:
         """What a person should look at, a sentence each."""
-        return [check.message for check in self.checks if check.review]
+        crashed = [
+            f"its check {check.name!r} stopped with an error of its own: {last_line(check.internal_error)}"
+            for check in self.crashes
+        ]
+        return [check.message for check in self.checks if check.review] + crashed
+
+    @property
+    def crashes(self) -> list[CheckResult]:
+        """The checks that stopped with an error of their own, which costs the student nothing.
+
+        >>> Result("p1", 1, [CheckResult("z", 1, False, internal_error="TypeError: …")]).crashes[0].name
+        'z'
+        """
+        return [check for check in self.checks if check.internal_error]
 
     def __float__(self) -> float:
         return self.score
@@ -140,6 +159,15 @@ class Result:
         )
 
 
+def last_line(text: str) -> str:
+    """The last line of a traceback, which names the error.
+
+    >>> last_line("Traceback …\\n  line 3\\nTypeError: no")
+    'TypeError: no'
+    """
+    return "".join(text.strip().splitlines()[-1:])
+
+
 def counted(points: float | str) -> str:
     """A number of points, or its text, in words.
 
@@ -154,7 +182,9 @@ def _row(check: CheckResult, due: bool, graded: bool) -> str:
     disclosed = check.disclose == "always" or (check.disclose == "after due" and due)
     name = check.name if disclosed else "a hidden check"
     verdict = f"{check.means or 'passed'}" if check.passed else "not yet"
-    if not check.passed and disclosed:
+    if check.internal_error:
+        verdict = f"{escape(CRASHED)}: {escape(LOOKED_AT if graded else TELL)}"
+    elif not check.passed and disclosed:
         verdict += "".join(f"<br>{escape(text)}" for text in [check.message] if text)
         if check.hint and graded:
             verdict += f"<br>Hint: {escape(check.hint)}"
@@ -165,13 +195,15 @@ def _row(check: CheckResult, due: bool, graded: bool) -> str:
     share = f"{check.earned:g}/{check.points:g}" if check.points else "–"
     return (
         f"<tr><td {CELL}>{escape(name)}</td><td {CELL}>{share}</td>"
-        f"<td {CELL}>{_sign(check.passed)} {verdict}</td></tr>"
+        f"<td {CELL}>{_sign(check)} {verdict}</td></tr>"
     )
 
 
-def _sign(passed: bool) -> str:
-    """✓ or ✗ on a ground of its own, at least 4.5:1 whatever the page's colours are."""
-    ground, sign = ("#1b7f4b", "✓") if passed else ("#b3261e", "✗")
+def _sign(check: CheckResult) -> str:
+    """✓, ✗ or ? on a ground of its own, at least 4.5:1 whatever the page's colours are."""
+    ground, sign = ("#1b7f4b", "✓") if check.passed else ("#b3261e", "✗")
+    if check.internal_error:
+        ground, sign = "#595f69", "?"
     return f'<span style="background:{ground};color:#ffffff;padding:0 .3em">{sign}</span>'
 
 

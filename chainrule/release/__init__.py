@@ -7,6 +7,7 @@ from chainrule.on_demand import on_demand
 if TYPE_CHECKING:
     from chainrule.release.facts import FillFacts
     from chainrule.release.preprocessors import AddHandIn, AddLesson, CheckMetadata, FoldChecks, InstantiateTests, SaveDueDate, SaveRoster, Tidy
+    from chainrule.release.stubs import ClearSolutions
     from chainrule.release.versions import KeepVersion
 
 __getattr__ = on_demand(
@@ -15,6 +16,7 @@ __getattr__ = on_demand(
         "AddHandIn": "preprocessors",
         "AddLesson": "preprocessors",
         "CheckMetadata": "preprocessors",
+        "ClearSolutions": "stubs",
         "FillFacts": "facts",
         "FoldChecks": "preprocessors",
         "InstantiateTests": "preprocessors",
@@ -25,4 +27,4 @@ __getattr__ = on_demand(
     },
 )
 
-__all__ = ["AddHandIn", "AddLesson", "CheckMetadata", "FillFacts", "FoldChecks", "InstantiateTests", "KeepVersion", "SaveDueDate", "SaveRoster", "Tidy"]
+__all__ = ["AddHandIn", "AddLesson", "CheckMetadata", "ClearSolutions", "FillFacts", "FoldChecks", "InstantiateTests", "KeepVersion", "SaveDueDate", "SaveRoster", "Tidy"]

@@ -59,3 +59,27 @@ def stated_total(nb: NotebookNode) -> float | None:
                     return float(number.group())
     return None
 
+
+
+def with_row(text: str, name: str, worth: float) -> str | None:
+    """A text with one more row above the total of its first table of points; None if it has no such table."""
+    lines = text.splitlines()
+    column = None
+    for index, line in enumerate(lines):
+        if not line.lstrip().startswith("|"):
+            column = None
+            continue
+        fields = [field.strip() for field in line.strip().strip("|").split("|")]
+        if column is None:
+            column = next((i for i, field in enumerate(fields) if POINTS.fullmatch(field)), -1)
+        elif 0 <= column < len(fields) and any(map(TOTAL.fullmatch, fields)):
+            before = NUMBER.search(fields[column])
+            if before is None:
+                continue
+            row = [name, *[""] * (len(fields) - 1)]
+            row[column] = f"{worth:g}"
+            total = f"{float(before.group()) + worth:g}"
+            fields[column] = fields[column].replace(before.group(), total, 1)
+            lines[index : index + 1] = [f"| {' | '.join(row)} |", f"| {' | '.join(fields)} |"]
+            return "\n".join(lines)
+    return None

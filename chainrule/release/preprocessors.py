@@ -16,7 +16,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader import preprocessors
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor
 
 import chainrule
 from chainrule.course import CONFIG, Course, CourseError
@@ -30,6 +30,7 @@ from chainrule.intake.roster import read_roster, save_people
 from chainrule.intake.notebook import MAX_BYTES, read_source
 from chainrule.release.numbers import remove_marks
 from chainrule.release.source import problems
+from chainrule.release.stubs import ClearSolutions
 
 
 class CheckMetadata(NbGraderPreprocessor):
@@ -133,13 +134,17 @@ class AddHandIn(NbGraderPreprocessor):
 
     def _spec(self, assignment: str) -> HandInSpec:
         notebooks = {path.name: as_released(read_source(path), self) for path in self._sources(assignment)}
-        stubs = ClearSolutions(parent=self)
+        stubs: list[str] = []
+        for nb in notebooks.values():
+            step = ClearSolutions(parent=self)
+            step.choose_stub(nb)
+            stubs += [step.code_stub["python"], step.text_stub]
         return HandInSpec(
             assignment=assignment,
             files=Course(parent=self).handin[assignment],
             notebooks={name: answer_ids(nb) for name, nb in notebooks.items()},
             beside=dict(chain.from_iterable(declared(nb, name).items() for name, nb in notebooks.items())),
-            stubs=[stubs.code_stub["python"], stubs.text_stub],
+            stubs=[*dict.fromkeys(stubs)],
             mebibytes={".ipynb": MAX_BYTES >> 20, ".pdf": PDF_MIB, ".py": OTHER_MIB},
             places={grade_id: place for nb in notebooks.values() for grade_id, place in places_by_id(nb)},
             checked={name: checked_ids(nb) for name, nb in notebooks.items()},

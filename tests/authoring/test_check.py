@@ -172,7 +172,7 @@ def test_a_slip_has_its_cell_and_what_to_do(tmp_path: Path, slip: str) -> None:
 
 def test_nothing_is_wrong_with_a_sound_notebook(tmp_path: Path, chainrule: Callable[..., Typed]) -> None:
     write(tmp_path, sound())
-    assert chainrule("check", "--course", tmp_path) == (0, f"{TINY}: nothing to mend\n", "")
+    assert chainrule("check", "--no-run", "--course", tmp_path) == (0, f"{TINY}: nothing to mend\n", "")
 
 
 def test_release_refuses_what_check_finds_unless_it_is_insisted_on(
@@ -202,6 +202,71 @@ def test_a_module_beside_the_notebook_imports_nothing_of_the_instructors(tmp_pat
     module.write_text("import chainrule.judging.networks\n")
     (said,) = slips(folder, TINY)
     assert said.startswith("figures/plot.py: students get it, and it imports chainrule.judging")
+
+
+# -- what only a run shows ---------------------------------------------------------------------------------
+
+UNPROVEN: dict[str, tuple[Change, str, str]] = {
+    "a check that crashes": (
+        replace(CHECK, "student.square(2)", "len(student.square(2))"),
+        CHECK,
+        "its check 'squares 2' stops with an error of its own at the reference solution (TypeError",
+    ),
+    "a wrong reference": (
+        replace(ANSWER, "x * x", "x + x"),
+        CHECK,
+        "the reference solution fails its check 'squares -3' (square(-3) is -6, not 9): correct the solution or",
+    ),
+    "a blank that earns": (
+        replace(CHECK, 'expect(student.square(2), "square(2)").equals(4)', "pass"),
+        CHECK,
+        "the blank release earns 1 point by its check 'squares 2': let the check need what students write",
+    ),
+    "a check that crashes at a blank": (
+        replace(
+            CHECK,
+            'expect(student.square(2), "square(2)").equals(4)',
+            "try:\n        student.square(2)\n    except Exception as error:\n        raise ValueError from error",
+        ),
+        CHECK,
+        "stops with an error of its own at an answer that is not written (ValueError)",
+    ),
+    "shares of a loop": (
+        replace(CHECK, "points=1, disclose", "points=2 / 3, disclose"),
+        CHECK,
+        "its checks share 3.66667 points, and the item has 4: change",
+    ),
+    "a cell that stops": (
+        replace("show", "square(3)", "square(3, 4)"),
+        "show",
+        "the reference solution stops here with TypeError",
+    ),
+    "a cell that cannot be judged": (
+        replace(CHECK, "item = Item(", "1 / 0\nitem = Item("),
+        CHECK,
+        "it cannot be judged: the graded cell itself raised ZeroDivisionError",
+    ),
+}
+
+
+def test_what_only_a_run_shows(tmp_path: Path, chainrule: Callable[..., Typed]) -> None:
+    """A notebook for each, so that they run together."""
+    folder = tmp_path / "source" / TINY
+    write(tmp_path, sound())
+    for number, (change, _, _) in enumerate(UNPROVEN.values()):
+        nb = sound()
+        change({cell.id: cell for cell in nb.cells})
+        nbformat.write(nb, folder / f"n{number}.ipynb")
+    code, out, _ = chainrule("check", TINY, "--course", tmp_path)
+    assert code == 1
+    for number, (slip, (_, cell, says)) in enumerate(UNPROVEN.items()):
+        told = [
+            line for line in out.splitlines() if line.startswith(f"n{number}.ipynb, cell {cell} (number ")
+        ]
+        assert any(says in line for line in told), (slip, told)
+    assert f"{TINY}.ipynb, cell" not in out
+    again = chainrule("check", TINY, "--course", tmp_path)[1]
+    assert again == "".join(line for line in out.splitlines(True) if "running the reference" not in line)
 
 
 @pytest.mark.parametrize("case", sorted(path.stem for path in CASES.glob("*.ipynb")))

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from io import StringIO
 from multiprocessing import active_children, forkserver
@@ -20,6 +20,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from command_line import Typed
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 from tiny_course import (
@@ -682,3 +683,30 @@ def test_runs_and_notebooks_of_earlier_versions_are_read(graded_course: Path) ->
 def test_graded_courses_can_be_moved(graded: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(graded, tmp_path / "elsewhere"))
     assert all_scores(moved) == SCORES
+
+
+def test_a_check_that_crashes_costs_no_points_and_is_told_to_staff(
+    course: Path, chainrule: Callable[..., Typed]
+) -> None:
+    path = course / "source" / TINY / f"{TINY}.ipynb"
+    nb = nbformat.read(path, as_version=4)
+    check = next(cell for cell in nb.cells if cell.id == "square-check")
+    check.source = check.source.replace("student.square(0.5)", "len(student.square(0.5))")
+    nbformat.write(nb, path)
+    for student, answer in {"ann": RIGHT, "bo": DOUBLES}.items():
+        submit(course, student, filled(course, {SQUARE: answer}))
+    code, out, _ = chainrule("grade", TINY, "--jobs", 1, "--course", course)
+    assert code == 0
+    told = "square-check: its check 'squares 0.5' stopped with an error of its own for ann, bo, whose points wait"
+    (place,) = (i for i, line in enumerate(out.splitlines()) if told in line)
+    assert "Traceback" in out.splitlines()[place + 1]
+    assert "TypeError: object of type 'float' has no len()" in out
+    assert scores(CourseFolder(course), TINY, "ann")["square-check"] is None
+    with Gradebook(CourseFolder(course).directory.db_url) as gradebook:
+        grade = gradebook.find_grade("square-check", TINY, TINY, "ann")
+        assert (grade.auto_score, grade.needs_manual_grade) == (2, True)
+    chainrule("feedback", TINY, "--student", "ann", "--course", course)
+    page = (course / "feedback" / "ann" / TINY / f"{TINY}.html").read_text()
+    assert "this check itself stopped with an error: a person is looking at it and gives its points" in page
+    assert "has no len()" not in page
+    assert "squares 0.5" not in page  # disclosed never, as before

@@ -169,3 +169,15 @@ def test_what_no_file_can_hold_does_not_leave() -> None:
     assert str(judged.cells[0].outputs).encode()
     assert judged.cells[0].outputs[0].data["application/json"] == {"?": ["?", 5, None]}
     assert "widgets" not in judged.metadata
+
+
+def test_a_package_that_the_cell_imports_and_that_is_missing_is_no_fault_of_the_students() -> None:
+    missing = new_output(
+        "error", ename="ModuleNotFoundError", evalue="No module named 'sklearn'", traceback=[]
+    )
+    with pytest.raises(
+        GraderError, match="it imports sklearn, which is not installed where notebooks run: install"
+    ):
+        verdict("t", 2, [missing], imports={"sklearn"})
+    result = verdict("t", 2, [missing], imports={"numpy"})  # the student's own import
+    assert (result.score, result.checks[0].message) == (0, "raised ModuleNotFoundError")

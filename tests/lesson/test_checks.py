@@ -338,15 +338,21 @@ def test_random_states_are_untouched(namespace: dict[str, Any]) -> None:
     assert states() == before
 
 
-def test_an_unexpected_error_is_a_failed_check_with_a_trace_for_the_author() -> None:
+def test_a_check_that_crashes_costs_nothing_by_itself_and_has_a_trace_for_its_author() -> None:
     result = score((1, lambda student: 1 / 0), (1, right))
     failed, passed = result.checks
     assert result.score == 1
     assert not failed.passed
-    assert "unexpected form (ZeroDivisionError)" in failed.message
+    assert failed.message == "this check itself stopped with an error (ZeroDivisionError)"
+    assert result.reviews == [
+        "its check 'a' stopped with an error of its own: ZeroDivisionError: division by zero"
+    ]
     assert "1 / 0" in failed.internal_error
     assert passed.passed
     assert "Traceback" not in result.table()
+    assert "tell your instructor" in result.table()
+    assert "a person is looking at it" in result.table(graded=True)
+    assert "not yet" not in result.table(graded=True)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ def kits(tmp_path_factory: pytest.TempPathFactory) -> Path:
             leave = shutil.ignore_patterns(".ipynb_checkpoints")
             shutil.copytree(ROOT / "source" / assignment, root / "source" / assignment, ignore=leave)
         for assignment in [TINY, *ASSIGNMENTS]:
-            type_command(root, "chainrule", "release", assignment)
+            # that the course's own are sound is proven in tests/course
+            type_command(root, "chainrule", "release", assignment, *["--unchecked"] * (assignment != TINY))
 
     return once(tmp_path_factory, "kits", make)
 

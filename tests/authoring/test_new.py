@@ -1,0 +1,138 @@
+"""`chainrule new`, and the walks of CONTRIBUTING.md: every command in them is typed here, in a course elsewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from command_line import Typed
+from nbformat import NotebookNode
+from tiny_course import PLAIN, ROOT, plain_notebook
+
+from chainrule.authoring.slips import slips
+from chainrule.course import CONFIG, CourseFolder
+from chainrule.grading.classroom import scores
+from chainrule.release.points_table import with_row
+
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+WALK = PAGE.partition("## A course of your own in an hour")[2].partition("## Style")[0]
+QUESTION = PAGE.partition("## Add a question in ten minutes")[2].partition("What makes a question good")[0]
+
+
+def commands(text: str) -> list[list[str]]:
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [shlex.split(line) for block in blocks for line in block.splitlines()]
+
+
+def write_course(root: Path, more: str = "") -> None:
+    (config,) = re.findall(r"```python\n(.*?)```", WALK, re.DOTALL)
+    (root / CONFIG).write_text(config + more, encoding="utf-8")
+
+
+def edit(path: Path, **sources: str) -> None:
+    """What an author writes: by a cell's grade_id, with _ for -."""
+    nb = nbformat.read(path, as_version=4)
+    for cell in nb.cells:
+        name = cell.metadata.get("nbgrader", {}).get("grade_id", "").replace("-", "_")
+        cell.source = sources.get(name, cell.source)
+    nbformat.write(nb, path)
+
+
+def cell(path: Path, grade_id: str) -> NotebookNode:
+    cells = nbformat.read(path, as_version=4).cells
+    return next(each for each in cells if each.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
+
+
+@pytest.fixture
+def here(tmp_path: Path, chainrule: Callable[..., Typed], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder outside of this repository, in which commands are typed."""
+    (tmp_path / "my-course").mkdir()
+    monkeypatch.chdir(tmp_path / "my-course")
+    return tmp_path / "my-course"
+
+
+def test_a_course_elsewhere_from_new_to_marks(here: Path, chainrule: Callable[..., Typed]) -> None:
+    write_course(here, 'c.Course.judging = "right_values"\n')
+    notebook = here / "source" / "hw1" / "hw1.ipynb"
+    for words in commands(WALK):
+        if words[1] == "intake":  # a hand-in: right code, the other notebook blank
+            blank = here / "release" / "hw1"
+            assert "NotImplementedError" in cell(blank / f"{PLAIN}.ipynb", "square-write").source
+            assert "todo()" in cell(blank / "hw1.ipynb", "q1_1-double-code").source
+            (here / "inbox" / "ada").mkdir(parents=True)
+            for path in blank.glob("*.ipynb"):
+                (here / "inbox" / "ada" / path.name).write_bytes(path.read_bytes())
+            edit(here / "inbox" / "ada" / "hw1.ipynb", q1_1_double_code="def double(x): return x + x")
+        code, out, err = chainrule(*words[1:])
+        if words[1] == "try" and code:  # the question is not written yet, and that is said
+            assert "reference: 0 of 1 – it should earn every point" in out
+            assert "'TODO: what is checked': your code raised NotImplementedError: TODO" in out
+            edit(
+                notebook,
+                q1_1_double_code="def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION",
+            )
+            answers = here / "right_values" / "hw1" / "answers" / "q1_1_double.py"
+            text = answers.read_text().replace("def double(x): ...", "def double(x): return x + x")
+            answers.write_text(text.replace("words of its message", "double(3) is 3, off by 3"))
+            nbformat.write(plain_notebook(), notebook.with_name(f"{PLAIN}.ipynb"))
+            code, out, err = chainrule(*words[1:])
+        assert (code, err) == (0, ""), (words, out, err)
+    assert scores(CourseFolder(here), "hw1", "ada") == {
+        "q1_1-double": 1.0,
+        "q1_1-double-why": 0.0,
+        "square-asserts": 0.0,
+    }
+    assert (here / "marks" / "hw1.csv").is_file()
+    assert (here / "feedback" / "ada" / "hw1" / "hw1.html").is_file()
+
+
+def test_the_walk_of_a_question(here: Path, chainrule: Callable[..., Typed]) -> None:
+    write_course(here)
+    assert chainrule("new", "assignment", "hw1")[0] == 0
+    new, *others = commands(QUESTION)
+    assert chainrule(*new[1:])[0] == 0
+    path = here / "source" / "hw1" / "hw1.ipynb"
+    assert (
+        cell(path, "q1_1-double").metadata.nbgrader.points,
+        cell(path, "q1_1-double-why").metadata.nbgrader.points,
+    ) == (2, 1)
+    assert "| q1_1-double | 3 |\n| **Total** | **3** |" in cell(path, "title").source
+    assert slips(CourseFolder(here), "hw1") == []  # only a run shows that it is not written yet
+    assert [words[1] for words in others] == ["try", "check"]  # typed in the other walk
+    code, _, err = chainrule("new", "question", path, "q1_1-double")
+    assert (code, "has a cell q1_1-double" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["assignment", "hw 1"], "cannot be an assignment's name"),
+        (["assignment", "hw1"], "there is an assignment hw1"),
+        (["question", "source/hw1/hw1.ipynb", "q 1"], "cannot be a question's name"),
+        (["question", "elsewhere.ipynb", "q1"], "is no notebook of"),
+        (
+            ["question", "source/hw1/hw1.ipynb", "q1", "--points", "0", "--written", "0"],
+            "a question has points",
+        ),
+    ],
+)
+def test_what_cannot_be_made(
+    here: Path, chainrule: Callable[..., Typed], words: list[str], said: str
+) -> None:
+    write_course(here)
+    chainrule("new", "assignment", "hw1")
+    code, _, err = chainrule("new", *words)
+    assert code == 2
+    assert said in err
+
+
+def test_a_row_in_a_table_of_points() -> None:
+    table = "# T\n\n| Q | Topic | Points |\n|:--|:--|--:|\n| a | x | 1 |\n| | **Total** | **1.5** |\n\nMore."
+    assert with_row(table, "q2", 2.5) == table.replace(
+        "| | **Total** | **1.5** |", "| q2 |  | 2.5 |\n|  | **Total** | **4** |"
+    )
+    assert with_row("no table", "q2", 1) is None

@@ -489,7 +489,7 @@ class MarkingRoom:
 
 def _mark(row: Row[Any]) -> Mark:
     """A mark from a row of `ITEM_MARKS`."""
-    _, answer, ids, *values = list(row)
+    _, answer, ids, *values = tuple(row)
     return Mark(answer, ticked(ids), *values)
 
 

@@ -182,6 +182,10 @@ def test_another_items_file_is_refused(room: MarkingRoom) -> None:
         row["item"] = SOFTMAX
     with pytest.raises(MarkingError, match=f"the file is of {SOFTMAX}"):
         taken(room, rows)
+    for row in rows:
+        row |= {"item": VARIANCE, "notebook": "part2"}
+    with pytest.raises(MarkingError, match=f"{VARIANCE} in part2, not in {NOTEBOOK}"):
+        taken(room, rows)
     with pytest.raises(MarkingError, match="export it here first"):
         taken(room, [{"a": "1"}])
 

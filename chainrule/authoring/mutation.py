@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import torch
 
 from chainrule.authoring.answers import Exercise, Problem, problems
@@ -272,7 +273,7 @@ class Mutation:
             right, found = (
                 self.rehearsal.run([*before, cell], changed) for changed in ({}, {cell: mutant.source})
             )
-            return all(bool(found[name] == right[name]) for name in names)
+            return all(np.array_equal(found[name], right[name]) for name in names)
         except Exception:  # a cell that needs more than this, or values that cannot be compared
             return False
 

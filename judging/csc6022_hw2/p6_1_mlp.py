@@ -1297,7 +1297,9 @@ class Loop:
     def expect_steps(self) -> None:
         """As many steps as epochs, each from where the one before ended, with the given rate and momentum."""
         taken = [[params, *given[-2:]] for params, _, *given in self.calls["step"]]
-        if not agree(taken, [[params, RATE, MOMENTUM] for params, _ in self.states[:-1]]):
+        due: list[list[Any]] = [[params, RATE, MOMENTUM] for params, _ in self.states[:-1]]
+        due[0][0] = taken[0][0]  # `expect_arguments` judges the start
+        if not agree(taken, due):
             raise CheckFailed("each epoch should be a step from where the one before ended")
         if not agree(self.params, self.states[-1][0]):
             raise CheckFailed("`fit` does not return the parameters of the last step")

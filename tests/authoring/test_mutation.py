@@ -85,6 +85,19 @@ def test_a_slip_that_changes_no_value_is_excused(tmp_path: Path, classroom: Path
     assert not outcome.same
 
 
+def test_values_of_several_entries_are_compared(tmp_path: Path) -> None:
+    network = Mutation(COURSE, "cs480-a2", "assignment2", tmp_path / "kept")
+    cell = "q2_2a-answers"
+    source = network.rehearsal.sources[cell]
+
+    def same(change: str) -> bool:
+        assert "U @ h" in source
+        return network._gives_the_same(cell, Mutant("name", 1, change, source.replace("U @ h", change)))
+
+    assert same("U @ z")  # the neuron that is off has no weights
+    assert not same("U @ h + 1")
+
+
 def test_a_cell_of_values_that_stops_is_no_slip_at_other_parts(tmp_path: Path, classroom: Path) -> None:
     counts = Mutation(COURSE, "cs480-a2", "assignment2", tmp_path / "kept")
     (outcome,) = counts.run(classroom, 1, some("q1_2-count-table", "sum(layer_parameters) → pass"))

@@ -158,7 +158,7 @@ def test_a_file_that_was_not_sent_again_counts(course: Path, nb: bytes) -> None:
     assert set(listed(report).values()) == {"taken"}
     assert report.students["1"].late == 180
     assert not report.students["1"].missing
-    assert "late 1: by 3 min, earns nothing" in reasons(report)
+    assert "late 1: by 3 minutes, earns nothing" in reasons(report)
 
 
 def test_canvas_tells_only_that_somebody_is_late(course: Path, nb: bytes) -> None:

@@ -29,7 +29,6 @@ WRONG = {
     ),
     "nothing graded": (["feedback", TINY], "nothing is graded yet: run `chainrule grade tiny` first"),
     "no marks yet": (["marks", TINY], "nothing is graded yet: run `chainrule grade tiny` first"),
-    "an unknown student": (["feedback", TINY, "--student", "zoe"], "not graded yet: zoe"),
     "no inbox": (["intake", TINY, "inbox"], "inbox is no folder"),
     "no such data": (["data", "imagenet"], "unknown data set imagenet. Known: fashion-mnist, cifar-10."),
     "an unknown option": (["grade", TINY, "--jbos", "2"], "--jbos"),
@@ -195,8 +194,14 @@ def test_the_course_is_found_from_below(
 
 def test_feedback_and_marks(chainrule: Callable[..., Typed], graded_course: Path) -> None:
     code, out, _ = chainrule("feedback", TINY, "--course", graded_course)
-    assert (code, out) == (0, f"5 pages in {graded_course / 'feedback'}\n")
-    assert len(list(graded_course.glob("feedback/*/tiny/tiny.html"))) == 5
+    one_line = "without a graded notebook, so that their page is one line: di"
+    assert (code, out) == (0, f"6 pages in {graded_course / 'feedback'}\n{one_line}\n")
+    pages = {path.parts[-3]: path.read_text() for path in graded_course.glob("feedback/*/tiny/tiny.html")}
+    assert sorted(pages) == ["ann", "bo", "cy", "di", "ed", "fay"]
+    assert "What was handed in could not be graded: not a readable notebook" in pages["di"]
+    result = chainrule("feedback", TINY, "--course", graded_course, "--student", "zoe")
+    assert is_one_line(result)
+    assert "nobody in this course has the id zoe" in result[2]
     code, out, _ = chainrule("marks", TINY, "--course", graded_course)
     assert (code, out) == (0, f"marks written to {graded_course / 'marks' / 'tiny.csv'}\n")
     assert chainrule("marks", TINY, "--course", graded_course, "-o", graded_course / "a" / "b.csv")[0] == 0
@@ -211,7 +216,7 @@ def test_one_page_that_cannot_be_made_does_not_keep_the_others(
     broken.write_text("no notebook")
     code, out, err = chainrule("feedback", TINY, "--course", graded_course)
     assert code == 2
-    assert out.startswith("4 pages in ")
+    assert out.startswith("5 pages in ")
     assert err.startswith("chainrule: feedback for bo failed:")
 
 

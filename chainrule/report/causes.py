@@ -11,22 +11,24 @@ import re
 NUMBER = re.compile(r"(?<![\w.\[^_{])[-−+]?\d+(?:,\d{3})*(?:\.\d+)?(?:e[-+]?\d+)?(?![\w\]])")
 SEVERAL = re.compile(r"(?:…\s*(?:[,x×]\s*)?){2,}")
 
-# The first that fits names the kind. A cause that none fits is a kind of its own.
+# The first that fits names the kind; they are narrow, so that what is put together is one mistake. A cause that none
+# fits is a kind of its own.
 KINDS = {
     "not written yet": r"not written|no `\w+` yet|there is no .* yet|finish the cell",
-    "the code raises an error": r"\braises?d?\b|exception|did not answer",
-    "transposed": r"transpos|height and width come first|H and W|rows and columns",
-    "the sign is turned": r"\bsign\b|\bsigns\b|minus|negative of|of −",
-    "off by one": r"off by one|counted from 1|the next one|one too (?:many|few)|\bround(?:ed)? up\b",
-    "rounded too early": r"\bround",
-    "a bias or a constant is lost or counted wrongly": r"\bbias(?:es)?\b|γ and β",
-    "an activation or its derivative": r"relu|sigmoid|σ|tanh|softmax|derivative|activation|logarithm|logits",
-    "a factor too many or too few": (
-        r"\bfactor|\bdivided|\bdivides|\btwice|doubled|\bhalf\b|\bmean\b|averag|\btimes\b|1/|\bnorm\b|squared?\b"
+    "the code raises an error": r"\b(?:code|it) raise[sd]\b|did not answer",
+    "entries of a batch or a picture are mixed up": r"\bflatten|\bmixes the\b|\bget mixed\b",
+    "transposed": r"transpos|height and width (?:come first|are exchanged)|rows and columns are exchanged",
+    "the sign is turned": r"\bsigns? (?:is|are|of .*) (?:turned|lost)|the overall sign|wrong sign|\bminus sign\b",
+    "off by one": r"\boff by one\b|counted from 1|\bround(?:ed)? up\b",
+    "rounded too early": r"\brounded\b",
+    "a bias is missing": r"\bbias(?:es)?\b.* (?:missing|not added|forgotten)|leaves? out .*\bbias",
+    "averaged where it is a sum, or the other way round": r"\baverag|\b1/[Nn]\b|summed, not|not summed",
+    "the derivative of an activation is missing or misplaced": (
+        r"(?:derivative|σ′|g′).* (?:missing|taken|not)|without σ′"
     ),
-    "a sum or an axis": r"\bsum(?:med|s)?\b|\baxis\b|\bdimension\b|batch|flatten",
-    "gradients that pile up or get lost": r"zero_grad|pile up|no gradient|detach|backward\(\)",
-    "training and evaluation mode": r"eval(?:uation)? mode|train(?:ing)? mode|dropout|running statistics",
+    "over the wrong axis": r"\b(?:softmax|argmax|sum|summed|mean|normalised)\b.* over (?:the|both)\b|wrong axis",
+    "gradients pile up": r"pile up|gradients are cleared once",
+    "training and evaluation mode": r"\beval(?:uation)? mode|\btraining mode|running statistics",
     "another shape": r"\bshape",
     "another value, which no known mistake explains": r"no known mistake|does not follow|off by …",
 }

@@ -171,7 +171,7 @@ def source_notebooks(parent: Configurable, assignment: str) -> list[Path]:
 def head_of(parent: Configurable, assignment: str, paths: Sequence[Path]) -> Head:
     """What stands above all pages of an assignment."""
     return Head(
-        CourseDirectory(parent=parent).course_id,
+        Course(parent=parent).names.get(assignment) or CourseDirectory(parent=parent).course_id,
         assignment_title(paths, assignment),
         {path.stem: assignment_title([path], path.stem) for path in paths},
     )

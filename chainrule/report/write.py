@@ -35,7 +35,8 @@ def write_report(folder: CourseFolder, assignment: str, *, pdf: bool = True) -> 
     target = folder.root / "reports" / f"{assignment}.html"
     csv = target.with_suffix(".csv")
     title = assignment_title(folder.notebooks(assignment), assignment)
-    report = report_of(table, About(folder.directory.course_id, title, csv.name, now()))
+    course = folder.course.names.get(assignment) or folder.directory.course_id
+    report = report_of(table, About(course, title, csv.name, now()))
     write_atomically(csv, table.to_csv())
     write_atomically(target, page(report).encode())
     warnings: list[str] = []

@@ -85,6 +85,7 @@ class ClassReport:
         unprotected: items whose checks student code can reach.
         notes: sentences for the instructor about the whole class.
         crashes: checks that stopped with an error of their own.
+        notebooks: of the items.
     """
 
     assignment: str
@@ -99,6 +100,7 @@ class ClassReport:
     unprotected: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     crashes: list[Crash] = field(default_factory=list)
+    notebooks: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -184,6 +186,7 @@ def grade(
             run_all(writer, chosen, backend, say)
     with Gradebook(folder.directory.db_url) as gradebook:
         people = class_list(folder, gradebook)
+        named = gradebook_items(gradebook.find_assignment(assignment))
         recorded = {submission.student_id for submission in gradebook.assignment_submissions(assignment)}
     absent = [id for id in people if not folder.folder("submitted", id, assignment).exists()]
     return ClassReport(
@@ -199,6 +202,7 @@ def grade(
         unprotected(folder, assignment),
         [*writer.notes(), *(f"{id}: {GONE}" for id in absent if id in recorded and not students)],
         [*writer.crashes.values()],
+        {name: notebook for (notebook, _), name in named.items()},
     )
 
 

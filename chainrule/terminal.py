@@ -111,8 +111,8 @@ def few(columns: dict[str, list[str]]) -> list[dict[str, list[str]]]:
 def column_title(name: str, letters: int) -> str:
     """A name in lines of at most so many letters, cut after - and _ where possible.
 
-    >>> column_title("q2_2b-logits", 10), column_title("cell-3f2a9c8b7d6e", 6)
-    ('q2_2b\\nlogits', 'cell\\n3f2a9c\\n8b7d6e')
+    >>> column_title("q9_2b-logits", 10), column_title("cell-3f2a9c8b7d6e", 6)
+    ('q9_2b\\nlogits', 'cell\\n3f2a9c\\n8b7d6e')
     """
     lines: list[str] = []
     for part in name.split("-", 1):

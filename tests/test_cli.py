@@ -250,6 +250,24 @@ def row(text: str, student: str) -> list[str]:
     return line.split()[1:-2]  # without time
 
 
+@pytest.mark.parametrize("width", [80, 140])
+@pytest.mark.parametrize("named", [True, False])
+def test_any_ids_in_seven_notebooks_fit_the_terminal(width: int, named: bool) -> None:
+    items = [f"cell-{number:02}3f2a9c8b7d6e5f4a{letter}" for number in range(7) for letter in "abc"]
+    notebooks = {item: f"problem-set-{item[5:7]}-optimisation" for item in items}
+    scores: dict[str, float | None] = {**dict.fromkeys(items, 1.0), items[0]: None}
+    report = ClassReport("hw", "quick", dict.fromkeys(items, 1.0), [Graded("20815123", scores)], {})
+    report.notebooks = notebooks
+    report.names = {"20815123": "Ada Augusta King of Lovelace"} if named else {}
+    with StringIO() as written:
+        Console(file=written, width=width).print(class_table(report, width))
+        text = written.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    line = next(line for line in text.splitlines() if "20815123" in line)
+    assert line.split()[-10:] == ["2+", "3", "3", "3", "3", "3", "3", "20", "0", "s"]
+
+
 def test_few_items_have_a_column_each() -> None:
     text = drawn(["q1-a", "q1-b", "q2-a"], ann={"q1-a": 1.0, "q1-b": None, "q2-a": 0.5}, bo={})
     assert row(text, "ann") == ["1", "wait", "0.5", "1.5"]

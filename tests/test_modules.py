@@ -216,7 +216,7 @@ def test_a_changed_judging_module_judges_all_again_and_diff_says_so(course: Path
     nb = notebook(cells)
     (course / "source" / "judged").mkdir()
     nbformat.write(nb, course / "source" / "judged" / "judged.ipynb")
-    type_command(course, "chainrule", "release", "judged")
+    type_command(course, "chainrule", "release", "judged", "--unchecked")
     for student in ("ann", "bo"):
         submit(course, student, nb, "judged")
     grade = ("chainrule", "grade", "judged", "--diff", "--jobs", "1")

@@ -87,6 +87,7 @@ class ClassReport:
         unprotected: items whose checks student code can reach.
         notes: sentences for the instructor about the whole class.
         crashes: checks that stopped with an error of their own.
+        notebooks: of the items.
     """
 
     assignment: str
@@ -101,6 +102,7 @@ class ClassReport:
     unprotected: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     crashes: list[Crash] = field(default_factory=list)
+    notebooks: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -186,6 +188,7 @@ def grade(
             run_all(writer, chosen, backend, say)
     with Gradebook(folder.directory.db_url) as gradebook:
         people = class_list(folder, gradebook)
+        named = gradebook_items(gradebook.find_assignment(assignment))
         recorded = {submission.student_id for submission in gradebook.assignment_submissions(assignment)}
         free = excused(gradebook.db.connection(), assignment)
     absent = [
@@ -204,6 +207,7 @@ def grade(
         unprotected(folder, assignment),
         [*writer.notes(), *(f"{id}: {GONE}" for id in absent if id in recorded and not students)],
         [*writer.crashes.values()],
+        {name: notebook for (notebook, _), name in named.items()},
     )
 
 

@@ -186,6 +186,6 @@ def test_nbformats_warnings_are_not_for_instructors(root: Path) -> None:
     del cells[0]["id"]
     cells[3]["id"] = cells[2]["id"]
     write(root, *cells)
-    said = type_command(root, "chainrule", "release", "x")
+    said = type_command(root, "chainrule", "release", "x", "--unchecked")
     assert "Warning" not in said
     assert len(said.splitlines()) == 2

@@ -600,7 +600,7 @@ def typed(
     monkeypatch.setenv("PATH", os.environ["PATH"])  # `main` changes it
 
     def run(*options: str, assignment: str = VARYING, code: int = 0) -> str:
-        words = ["chainrule", "release", assignment, "--course", str(fresh), *options]
+        words = ["chainrule", "release", assignment, "--unchecked", "--course", str(fresh), *options]
         monkeypatch.setattr(sys, "argv", words)
         ended = 0
         try:
@@ -635,7 +635,7 @@ def test_the_command(fresh: Path, typed: Callable[..., str]) -> None:
 
 def test_the_module_that_draws_may_lie_in_the_course_folder(fresh: Path) -> None:
     """In a process of its own, which has imported no module of that name."""
-    words = ["chainrule", "release", VARYING, "--variants", "--student", "ann", "--seed", str(SEED)]
+    words = ["chainrule", "release", VARYING, "--unchecked", "--variants", "--student", "ann", "--seed", str(SEED)]
     assert f"drawn with seed {SEED}" in type_command(fresh, *words)
     assert numbers(fresh, "ann")["a"] == "815207"
 

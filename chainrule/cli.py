@@ -129,16 +129,26 @@ def check(
     run: Annotated[
         bool, typer.Option("--run/--no-run", help="Also grade the reference solution and the blank release.")
     ] = True,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Bring dates, names and points that the source states up to date with the configuration.",
+        ),
+    ] = False,
     course: CourseOption = None,
 ) -> None:
     """Say what is wrong with an assignment before students get it: notebook, cell, and what to do."""
     from chainrule.authoring.check import check as check_assignment
+    from chainrule.release.facts import write_facts
 
     folder = open_course(course)
     for assignment in assignments or folder.assignments:
         folder.require(assignment)
     wrong = 0
     for assignment in assignments or folder.assignments:
+        for path in write_facts(folder, assignment) if write else []:
+            print(f"written: {path.relative_to(folder.root)}")
         for line in (found := check_assignment(folder, assignment, run=run)):
             print(printable(line))
         print(f"{assignment}: {len(found) or 'nothing'} to mend")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chainrule.authoring.slips import slips
 from chainrule.course import CourseError, CourseFolder
+from chainrule.release.facts import fact_slips
 
 UNCHECKED = "nothing is released; with --unchecked it is, in spite of this"
 
@@ -17,14 +18,20 @@ def check(folder: CourseFolder, assignment: str, *, run: bool = True) -> list[st
         run: whether anything is run.
     """
     found = slips(folder, assignment)
-    if found or not run:
-        return found
-    from chainrule.authoring.proof import unproven  # grading takes seconds to import
-
-    return unproven(folder, assignment)
+    found = found or fact_slips(folder, assignment)
+    return found or (unproven(folder, assignment) if run else [])
 
 
 def require_checked(folder: CourseFolder, assignment: str) -> None:
-    """Raise CourseError with everything that is wrong with an assignment, a sentence each."""
-    if found := check(folder, assignment):
+    """Raise CourseError with everything that would be wrong with a release, a sentence each.
+
+    A fact that the source states differently is not: a release says what the configuration says.
+    """
+    if found := slips(folder, assignment) or unproven(folder, assignment):
         raise CourseError("\n".join([*found, UNCHECKED]))
+
+
+def unproven(folder: CourseFolder, assignment: str) -> list[str]:
+    from chainrule.authoring import proof  # grading takes seconds to import
+
+    return proof.unproven(folder, assignment)

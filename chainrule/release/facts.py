@@ -25,8 +25,6 @@ from chainrule.course import CONFIG, Course, CourseError, CourseFolder
 from chainrule.handin.file_names import FilePattern, StudentName
 from chainrule.intake.notebook import read_source
 from chainrule.metadata import cell_name, source_cell
-from chainrule.release.points_table import misfits
-from chainrule.release.source import problems
 
 FACT = re.compile(r"@(course|due|late|lms|total|file:\d+|points:[\w+-]+)@")
 LIKE_A_FACT = re.compile(r"@(\w+(?::[\w+-]*)?)@")
@@ -155,18 +153,11 @@ def forget(cell: NotebookNode) -> None:
 # ---- checking a source ------------------------------------------------------------------------------------------
 
 
-def check(folder: CourseFolder, assignment: str) -> list[str]:
-    """What is wrong with an assignment's notebooks and texts before a release, a sentence each."""
-    folder.require(assignment)
+def fact_slips(folder: CourseFolder, assignment: str) -> list[str]:
+    """What an assignment's texts say of facts, and should not, a sentence each."""
     found = []
     for path in folder.notebooks(assignment):
-        try:
-            nb = read_source(path)
-        except CourseError as error:
-            found.append(str(error))
-            continue
-        wrong = list(problems(nb, path.name, Configurable(config=folder.config)))
-        found += wrong or fact_problems(folder.course, assignment, nb, path.name)
+        found += fact_problems(folder.course, assignment, read_source(path), path.name)
     for path in sorted(folder.folder("source", ".", assignment).glob("*.md")):
         text = path.read_text(encoding="utf-8")
         try:
@@ -174,7 +165,7 @@ def check(folder: CourseFolder, assignment: str) -> list[str]:
         except CourseError as error:
             found.append(f"{path.name}: {error}")
         found += [f"{path.name}: {stray}" for stray in stray_dates(text)]
-    return found + misfits(folder, assignment)
+    return found
 
 
 def fact_problems(course: Course, assignment: str, nb: NotebookNode, name: str) -> list[str]:

@@ -37,39 +37,6 @@ def status(
 
 
 @app.command()
-def check(
-    assignments: Annotated[
-        list[str] | None, typer.Argument(metavar="[ASSIGNMENT]...", help="All assignments by default.")
-    ] = None,
-    write: Annotated[
-        bool,
-        typer.Option(
-            "--write",
-            help="Bring dates, names and points that the source states up to date with the configuration.",
-        ),
-    ] = False,
-    course: CourseOption = None,
-) -> None:
-    """Say what is wrong in source/ before a release; exit with 1 if something is."""
-    from chainrule.release.facts import check as problems_of
-    from chainrule.release.facts import write_facts
-
-    folder, wrong = open_course(course), False
-    for assignment in assignments or folder.assignments:
-        folder.require(assignment)
-        if write:
-            for path in write_facts(folder, assignment):
-                print(f"written: {path.relative_to(folder.root)}")
-        for line in (found := problems_of(folder, assignment)):
-            print(printable(line))
-        wrong = wrong or bool(found)
-        if not found:
-            print(f"{assignment}: nothing is wrong")
-    if wrong:
-        raise typer.Exit(1)
-
-
-@app.command()
 def init(
     target: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that is new or empty.")],
     old: Annotated[

@@ -35,7 +35,7 @@ def test_the_course_that_comes_with_the_package(tmp_path: Path) -> None:
     assert (
         "Due Wednesday 2 January 2030" in (new.root / "source" / "cs480-a2" / "assignment2.ipynb").read_text()
     )
-    assert "nothing is wrong" in type_command(new.root, "chainrule", "check")
+    assert "nothing to mend" in type_command(new.root, "chainrule", "check", "--no-run")
 
 
 def test_a_new_term_has_no_students(course: Path, tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def unproven(folder: CourseFolder, assignment: str, say: Say = print) -> list[st
     """
     options = deepcopy(folder.config)
     options.Run.profile = "quick"
+    data = folder.root / folder.course.data_folder  # before the keys of the runs are made: they depend on it
+    folder.data_sets.prepare(folder.course.data.get(assignment, []), data, "quick")
     with TemporaryDirectory(prefix="chainrule-") as root:
         options.CourseDirectory.submitted_directory = root
         course = CourseFolder(folder.root, options)

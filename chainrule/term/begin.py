@@ -151,7 +151,7 @@ def begin_from(old: CourseFolder, target: Path, due: Mapping[str, str], *, grade
         after = due.get(assignment, before)
         if after != before:
             quoted = re.compile(rf"([\"'])({re.escape(assignment)})\1(\s*:\s*)([\"']){re.escape(before)}\4")
-            text, count = quoted.subn(rf"\1\2\1\3\4{after}\4", text)
+            text, count = quoted.subn(rf"\g<1>\g<2>\g<1>\g<3>\g<4>{after}\g<4>", text)
             if count != 1:
                 remarks.append(f"write the due date of {assignment} into {CONFIG} yourself: {after}")
     if gradebook:

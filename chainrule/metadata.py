@@ -44,7 +44,7 @@ class SourceCell(TypedDict, total=False):
     facts: dict[Snippet, str]
     """For facts of the course: snippets of the cell's source, and the template that replaces each at release. In a
     template, `@course@`, `@due@`, `@late@`, `@lms@` and `@file:1@` are what nbgrader_config.py says, and `@total@` and
-    `@points:q1_1@` the points of the notebook and of its items of that name."""
+    `@points:intro@` the points of the notebook and of its items of that name."""
 
 
 class Repair(TypedDict):

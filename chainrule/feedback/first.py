@@ -74,7 +74,7 @@ def _of_item(notebook: str, item: ItemPoints, result: Result | None, due: bool) 
     place = Place(notebook, item.name, item.title or item.name)
     checks = [check for check in result.checks if not check.passed and check.points > 0] if result else []
     if not checks:
-        text = "points are missing in this answer: read its marking and its comment"
+        text = "this answer did not get all its points: read its marking and its comment"
         return [Advice(lost, (place,), text, key=f"{notebook}/{item.name}")]
     share = min(1.0, lost / sum(check.points for check in checks))  # a person may have given some of them back
     return [_of_check(place, check, check.points * share, due) for check in checks]

@@ -206,7 +206,7 @@ class Student:
         """In the block, names of the notebook stand for stubs, so that what uses them is judged apart from them.
 
         Args:
-            stubs: by the notebook's name, the kind of stub: a key of `stubs.STUBS`.
+            stubs: by the notebook's name, the kind of stub: a key of `chainrule.worker.stubs.STUBS`.
 
         >>> from chainrule.lesson.verbs import Worker
         >>> names = {}

@@ -37,7 +37,7 @@ def fact(course: Course, assignment: str, name: str, nb: NotebookNode | None = N
 
     Args:
         name: `course`, `due`, `late`, `lms`; `file:1` for the first file of c.Course.handin; with a notebook also `total`
-            and `points:q1_1`, the points of the items whose names begin so (`points:q1_1+q1_2` for several).
+            and `points:intro`, the points of the items whose names begin so (`points:intro+end` for several).
     Raises:
         CourseError: nbgrader_config.py doesn't say it, or there is no such fact.
     """

@@ -11,6 +11,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from chainrule.feedback.pdf import plain
 from chainrule.handin.pdf import write_pdf
+from chainrule.lesson.results import counted
 from chainrule.report.page import Report, name
 
 
@@ -55,7 +56,7 @@ def sections(report: Report) -> list[str]:
             ]
             head = (
                 f"## {plain(mistake.name)}\n\n{len(mistake.students)} of {report.handed_in} students, "
-                f"{mistake.lost:.4g} points lost in all: {plain(where)}."
+                f"{counted(f'{mistake.lost:.4g}')} lost in all: {plain(where)}."
             )
             parts.append("\n\n".join([head, "\n".join(said)]))
     rows = [

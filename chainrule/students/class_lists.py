@@ -233,7 +233,7 @@ def update(
     if dry_run:
         return [*lines, f"nothing written; {path.name} would have {len(people)} students"]
     if path.exists():
-        kept = folder.root / "rosters" / f"{datetime.now():%Y-%m-%d %H.%M.%S} {path.name}"
+        kept = folder.root / "rosters" / f"{datetime.now():%Y-%m-%d %H.%M.%S.%f} {path.name}"
         write_atomically(kept, path.read_bytes())
         lines.append(f"the roster before is kept in {kept.relative_to(folder.root)}")
     write_roster(path, people)

@@ -12,6 +12,7 @@ from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedAssignment
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.roster import class_list
 from chainrule.items import gradebook_items
+from chainrule.lesson.results import counted
 from chainrule.marks.totals import decimal_text, rounded_score
 from chainrule.one_writer import one_writer
 from chainrule.students.decisions import TAKEN_BACK, Decision, Kind, in_force, opened, record
@@ -142,7 +143,7 @@ def override(
             raise CourseError(f"there is no item {item!r} in {assignment}. Items: {', '.join(grades)}.")
         grade = grades[item]
         if points is not None and not 0 <= points <= grade.max_score:
-            raise CourseError(f"{item} has 0 to {grade.max_score:g} points: {points:g} is not possible")
+            raise CourseError(f"{item} has 0 to {counted(grade.max_score)}: {points:g} is not possible")
         connection = gradebook.db.connection()
         standing = next(
             (

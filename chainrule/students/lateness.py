@@ -12,6 +12,7 @@ from sqlalchemy import Connection, create_engine
 
 from chainrule.course import Course, CourseError, CourseFolder
 from chainrule.items import gradebook_items
+from chainrule.lesson.results import counted
 from chainrule.students.decisions import Decision, Kind, history, in_force, latest
 from chainrule.students.late_rules import duration
 
@@ -198,9 +199,9 @@ def told(course: Course, gradebook: Gradebook, assignment: str, student: str) ->
     for one in own:
         if one.kind is Kind.penalty:
             points = taken_off([one], submission.max_score)
-            sentences.append(f"{points:g} points were taken off: {one.why}.")
+            sentences.append(f"{counted(points)} taken off: {one.why}.")
         elif one.kind is Kind.override and scores.get(one.item) == float(one.value):
-            sentences.append(f"{one.item}: {float(one.value):g} points, set by an instructor: {one.why}.")
+            sentences.append(f"{one.item}: {counted(float(one.value))}, set by an instructor: {one.why}.")
     return sentences
 
 
@@ -209,10 +210,10 @@ def _cost(time: Lateness, submission: SubmittedAssignment) -> str:
     used = days if time.grace_days else ""
     if time.share is None:
         penalty = submission.late_submission_penalty or 0.0
-        return f"{used}That costs {penalty:g} points." if penalty else f"{used}That costs nothing."
+        return f"{used}That costs {counted(penalty)}." if penalty else f"{used}That costs nothing."
     if not time.share:
         return f"{used}That costs nothing."
-    return f"{used}That costs {time.share * submission.max_score:.4g} of {submission.max_score:g} points."
+    return f"{used}That costs {time.share * submission.max_score:.4g} of {counted(submission.max_score)}."
 
 
 def item_scores(submission: SubmittedAssignment) -> dict[str, float | None]:

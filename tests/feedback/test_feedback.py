@@ -188,6 +188,7 @@ def test_plain_asserts_tell_nothing_hidden() -> None:
     cell = marked(new_code_cell(ASSERTS.strip()), "square-asserts", 2)
     shown = ["> 3 assert square(-3) == 9, 'HIDDEN-ASSERT'"]
     cell.outputs = [new_output("error", ename="AssertionError", evalue="HIDDEN-ASSERT", traceback=shown)]
-    nb, _ = Redact().preprocess(new_notebook(cells=[cell]), {"nbgrader": {"assignment": "plain"}})
+    where = {"assignment": "plain", "student": "ann", "db_url": "sqlite://"}
+    nb, _ = Redact().preprocess(new_notebook(cells=[cell]), {"nbgrader": where})
     assert "HIDDEN" not in str(nb)
     assert nb.cells[0].outputs[0].text == "The checks stopped with: AssertionError"

@@ -52,7 +52,7 @@ def test_the_head_says_whose_and_what(written: Path) -> None:
     head = words(page(written, LATE).header)
     for text in ("deep-learning", "Feedback: Homework 3", "First02 Last02 (student02)", "of 8 points"):
         assert text in head
-    assert "Handed in 2 March 2026, 13:30 (UTC), 1 h 30 min late" in head
+    assert "Handed in Mon 2 March 2026, 13:30 (UTC), 1 hour 30 minutes late: it was due" in head
     assert "Part 1: by hand" in words(page(written, LATE, PART_1).header)
 
 

@@ -101,7 +101,8 @@ def test_students_get_lesson_and_hand_in_and_no_other_part_of_the_package(fresh:
     package = {name for name in files(fresh) if name.startswith("chainrule/")}
     folders = [ROOT / "chainrule" / name for name in ("lesson", "datasets", "handin")]
     theirs = {f"chainrule/{folder.name}/{path.name}" for folder in folders for path in folder.glob("*.py")}
-    assert package == {"chainrule/__init__.py", "chainrule/errors.py"} | theirs
+    alone = {f"chainrule/{name}.py" for name in ("__init__", "errors", "on_demand")}
+    assert package == alone | theirs
     for name in package:
         text = (fresh / name).read_text()
         assert not re.search(r"(?:from|import) chainrule\.(?!lesson|datasets|handin|errors)", text)

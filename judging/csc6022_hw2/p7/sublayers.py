@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from chainrule.lesson.checks import expect, numbers
-from chainrule.lesson.stubs import SHARE
 from chainrule.lesson.student import CheckFailed, Model, Student
+from chainrule.worker.stubs import SHARE
 from judging.csc6022_hw2.p7.probes import (
     MODULE_RTOL,
     agree,

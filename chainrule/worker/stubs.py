@@ -1,0 +1,114 @@
+"""Stubs: what a check puts in place of a part of the student's, so that what builds on it is judged apart from it.
+
+They take what the parts take, and what they give is easy to predict. Students don't get them: some look like answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+SLOPE: Final = 0.3  # of the scores in `stub_attention`, whatever the sizes
+SHARE: Final = 0.7  # of the input that `StubConnection` hands on
+
+
+def stub_attention(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    dropout: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention whose scores are `SLOPE` times the products of queries and keys: output and weights.
+
+    >>> x = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])  # (B, n, d)
+    >>> output, weights = stub_attention(0 * x, x, x)
+    >>> output.tolist(), weights.tolist()
+    ([[[2.0, 3.0], [2.0, 3.0]]], [[[0.5, 0.5], [0.5, 0.5]]])
+    """
+    scores = SLOPE * query @ key.mT
+    weights = (scores if mask is None else scores.masked_fill(~mask, -1e9)).softmax(-1)
+    return (weights if dropout is None else dropout(weights)) @ value, weights
+
+
+class StubConnection(nn.Module):
+    """A residual connection around a sublayer, which gets `SHARE` times the input. What it gives goes through dropout.
+
+    >>> StubConnection(2, 0.0)(torch.ones(1, 2), lambda y: 10 * y).tolist()
+    [[8.0, 8.0]]
+    """
+
+    def __init__(self, size: int, dropout: float) -> None:
+        super().__init__()
+        # a parameter, so that it shows in the state of a module that keeps the stub
+        self.share = nn.Parameter(torch.full((size,), SHARE))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: torch.Tensor, sublayer: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """(…, size) -> the same shape."""
+        result: torch.Tensor = x + self.dropout(sublayer(self.share * x))
+        return result
+
+
+def stub_window(n: int) -> torch.Tensor:
+    """A mask (1, n, n): each position sees itself and the one before.
+
+    >>> stub_window(3).int().tolist()
+    [[[1, 0, 0], [1, 1, 0], [0, 1, 1]]]
+    """
+    return torch.ones(1, n, n, dtype=torch.bool).tril().triu(-1)
+
+
+def stub_words(tokens: torch.Tensor, pad: int = 0) -> torch.Tensor:
+    """A mask (B, 1, n) of tokens (B, n): two numbers in three are open.
+
+    >>> stub_words(torch.tensor([[3, 4, 5]])).tolist()
+    [[[False, True, True]]]
+    """
+    return (tokens % 3 != pad % 3)[:, None]
+
+
+def stub_words_in_window(tokens: torch.Tensor, pad: int = 0) -> torch.Tensor:
+    """Both masks at once, (B, n, n).
+
+    >>> stub_words_in_window(torch.tensor([[4, 3]])).int().tolist()
+    [[[1, 0], [1, 0]]]
+    """
+    return stub_words(tokens, pad) & stub_window(tokens.shape[1]).to(tokens.device)
+
+
+def stub_pair(tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two tensors (B, n - 1) of tokens (B, n): without the first one, and backwards without the last one.
+
+    >>> [part.tolist() for part in stub_pair(torch.tensor([[1, 2, 3]]))]
+    [[[2, 3]], [[2, 1]]]
+    """
+    return tokens[:, 1:], tokens.flip(1)[:, 1:]
+
+
+def stub_loss(
+    log_probs: torch.Tensor, labels: torch.Tensor, smoothing: float = 0.1, pad: int = 0
+) -> torch.Tensor:
+    """PyTorch's cross-entropy with its own kind of smoothing, per label that is not padding.
+
+    >>> loss = stub_loss(torch.tensor([[[0.25, 0.75]]]).log(), torch.tensor([[1]]), smoothing=0.0)
+    >>> f"{loss:.4f} = -log 3/4"
+    '0.2877 = -log 3/4'
+    """
+    return nn.functional.cross_entropy(log_probs.mT, labels, ignore_index=pad, label_smoothing=smoothing)
+
+
+# by the kinds that `Student.with_stubs` knows
+STUBS: Final[dict[str, Callable[..., Any]]] = {
+    "attention": stub_attention,
+    "connection": StubConnection,
+    "layer norm": nn.LayerNorm,
+    "window": stub_window,
+    "words": stub_words,
+    "words in window": stub_words_in_window,
+    "pair": stub_pair,
+    "loss": stub_loss,
+}

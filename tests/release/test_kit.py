@@ -111,6 +111,7 @@ def test_a_kit_has_no_secrets(kits: Path, assignment: str) -> None:
     assert {name.split("/")[2] for name in modules} == {
         "__init__.py",
         "errors.py",
+        "on_demand.py",
         "lesson",
         "datasets",
         "handin",

@@ -50,6 +50,10 @@ ClusterOption = Annotated[
 GpuOption = Annotated[bool, typer.Option("--gpu", help="Let the notebooks use a GPU.")]
 
 
+PortOption = Annotated[int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; another if it is taken.")]
+BrowserOption = Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")]
+
+
 @app.callback()
 def root(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     """A graded deep-learning course: release, intake, grade, feedback, marks."""
@@ -456,10 +460,8 @@ def mark(
         bool,
         typer.Option("--overwrite", help="With --import: replace marks that were given since, and say so."),
     ] = False,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; another if it is taken.")
-    ] = 8890,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    port: PortOption = 8890,
+    browser: BrowserOption = True,
     course: CourseOption = None,
 ) -> None:
     """Mark written answers by question, with the keyboard: opens a page on this machine."""
@@ -497,10 +499,8 @@ def requests(
     marker: Annotated[
         str, typer.Option("--as", metavar="NAME", help="Who answers; else the page asks.")
     ] = "",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; another if it is taken.")
-    ] = 8890,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    port: PortOption = 8890,
+    browser: BrowserOption = True,
     course: CourseOption = None,
 ) -> None:
     """Collect regrade requests, and answer them on a page of the marking room."""

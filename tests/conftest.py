@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import tiny_course
+from chromium import chromium  # noqa: F401 (a fixture)
 from command_line import chainrule  # noqa: F401 (a fixture)
 from filelock import FileLock
 from postgres import Postgres, postgres  # noqa: F401 (a fixture)

@@ -25,6 +25,8 @@ from chainrule.course import CONFIG, Course, CourseError, CourseFolder
 from chainrule.handin.file_names import FilePattern, StudentName
 from chainrule.intake.notebook import read_source
 from chainrule.metadata import cell_name, source_cell
+from chainrule.release.numbers import remove_marks
+
 
 FACT = re.compile(r"@(course|due|late|lms|total|file:\d+|points:[\w+-]+)@")
 LIKE_A_FACT = re.compile(r"@(\w+(?::[\w+-]*)?)@")
@@ -129,7 +131,7 @@ class FillFacts(NbGraderPreprocessor):
         course, assignment = Course(parent=self), resources["nbgrader"]["assignment"]
         for cell in nb.cells:
             cell.source = replaced(cell.source, filled_cell(course, assignment, cell, nb))
-            forget(cell)
+            remove_marks(cell, "facts")
         directory = CourseDirectory(parent=self)
         folder = Path(directory.root, directory.format_path(directory.source_directory, ".", assignment))
         for path in sorted(folder.glob("*.md")):
@@ -139,15 +141,6 @@ class FillFacts(NbGraderPreprocessor):
                 outputs = resources.setdefault("outputs", {})
                 outputs[path.name] = filled(course, assignment, text).encode()
         return nb, resources
-
-
-def forget(cell: NotebookNode) -> None:
-    """Remove the templates: they are for authors."""
-    about = cell.metadata.get("chainrule")
-    if isinstance(about, dict):
-        about.pop("facts", None)
-        if not about:
-            del cell.metadata["chainrule"]
 
 
 # ---- checking a source ------------------------------------------------------------------------------------------

@@ -101,11 +101,15 @@ def templates(cell: NotebookNode) -> dict[str, str]:
     return source_cell(cell).get("varies", {})
 
 
-def remove_marks(cell: NotebookNode) -> None:
-    """Remove the marks, because templates of mark schemes and hidden checks are not for students."""
+def remove_marks(cell: NotebookNode, marks: str = "varies") -> None:
+    """Remove the marks, because templates of mark schemes and hidden checks are not for students.
+
+    Args:
+        marks: the key of the cell's metadata that has them.
+    """
     about = cell.metadata.get("chainrule")
     if isinstance(about, dict):
-        about.pop("varies", None)
+        about.pop(marks, None)
         if not about:
             del cell.metadata["chainrule"]
 

@@ -43,27 +43,24 @@ def points(nb: NotebookNode) -> Iterator[float]:
 
 def stated_total(nb: NotebookNode) -> float | None:
     """The number in the row "Total" and the column "Points" of the first such table; None if there is none."""
-    for cell in nb.cells:
-        if cell.cell_type != "markdown":
-            continue
-        column = None
-        for line in visible(cell.source).splitlines():
-            if not line.lstrip().startswith("|"):
-                column = None
-                continue
-            fields = [field.strip() for field in line.strip().strip("|").split("|")]
-            if column is None:
-                column = next((i for i, field in enumerate(fields) if POINTS.fullmatch(field)), -1)
-            elif 0 <= column < len(fields) and any(map(TOTAL.fullmatch, fields)):
-                if number := NUMBER.search(fields[column]):
-                    return float(number.group())
-    return None
-
+    texts = (visible(cell.source) for cell in nb.cells if cell.cell_type == "markdown")
+    return next((float(number) for text in texts for _, _, _, number in totals(text.splitlines())), None)
 
 
 def with_row(text: str, name: str, worth: float) -> str | None:
     """A text with one more row above the total of its first table of points; None if it has no such table."""
     lines = text.splitlines()
+    for index, fields, column, before in totals(lines):
+        row = [name, *[""] * (len(fields) - 1)]
+        row[column] = f"{worth:g}"
+        fields[column] = fields[column].replace(before, f"{float(before) + worth:g}", 1)
+        lines[index : index + 1] = [f"| {' | '.join(row)} |", f"| {' | '.join(fields)} |"]
+        return "\n".join(lines)
+    return None
+
+
+def totals(lines: list[str]) -> Iterator[tuple[int, list[str], int, str]]:
+    """The rows "Total" of tables with a column "Points": line, fields, column, and the number there."""
     column = None
     for index, line in enumerate(lines):
         if not line.lstrip().startswith("|"):
@@ -73,13 +70,5 @@ def with_row(text: str, name: str, worth: float) -> str | None:
         if column is None:
             column = next((i for i, field in enumerate(fields) if POINTS.fullmatch(field)), -1)
         elif 0 <= column < len(fields) and any(map(TOTAL.fullmatch, fields)):
-            before = NUMBER.search(fields[column])
-            if before is None:
-                continue
-            row = [name, *[""] * (len(fields) - 1)]
-            row[column] = f"{worth:g}"
-            total = f"{float(before.group()) + worth:g}"
-            fields[column] = fields[column].replace(before.group(), total, 1)
-            lines[index : index + 1] = [f"| {' | '.join(row)} |", f"| {' | '.join(fields)} |"]
-            return "\n".join(lines)
-    return None
+            if number := NUMBER.search(fields[column]):
+                yield index, fields, column, number.group()

@@ -28,7 +28,6 @@ from chainrule.feedback import Disarm
 from chainrule.feedback.page import index
 from chainrule.feedback.page import page as page_of
 from chainrule.feedback.points import ItemPoints, Points, question
-from chainrule.handin.browser import BrowserError, find_browser
 
 SOME = Points(
     "work",
@@ -279,21 +278,6 @@ def test_control_characters_are_marked() -> None:
 
 
 # ---- for everybody -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A Chromium that is on this machine."""
-    try:
-        browser = find_browser()
-    except BrowserError as error:
-        pytest.skip(str(error))
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 MESS = r"""

@@ -22,7 +22,6 @@ from sqlalchemy import update
 from tiny_course import ROOT
 
 from chainrule.course import CourseFolder
-from chainrule.handin.browser import BrowserError, find_browser
 from chainrule.marking import states
 from chainrule.marking.room import MarkingRoom
 from chainrule.marking.rows import RowChange, change_row
@@ -88,20 +87,6 @@ def server(small_class: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     shutil.copytree(once(tmp_path_factory, "marked-assignments", make), root)
     with served(root) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    try:
-        browser = find_browser()
-    except BrowserError:
-        pytest.fail("install Chromium (./setup.sh does)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 class Markers:

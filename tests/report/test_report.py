@@ -8,7 +8,6 @@ import shutil
 import statistics as python_statistics
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +21,6 @@ from nbgrader.api import Gradebook
 from read_pdf import text_of
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.handin.browser import BrowserError, find_browser
 from chainrule.report import statistics
 from chainrule.report.causes import kind_of
 from chainrule.report.page import About, Report, now, page, report_of
@@ -231,21 +229,6 @@ def test_an_ordinary_item_is_not() -> None:
 
 
 # ---- pages ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """A Chromium that is on this machine."""
-    try:
-        browser = find_browser()
-    except BrowserError as error:
-        pytest.skip(str(error))
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

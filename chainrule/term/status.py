@@ -186,7 +186,7 @@ def lines(folder: CourseFolder, found: list[AssignmentStatus]) -> list[str]:
         if one.by_marker:
             text.append(f"  by marker: {', '.join(f'{who} {count}' for who, count in one.by_marker.items())}")
         if one.feedback_due and len(one.feedback_due) < one.graded:
-            text.append(f"  feedback to be made again: {_names(one.feedback_due)}")
+            text.append(f"  feedback to be made: {_names(one.feedback_due)}")
         elif one.feedback_due:
             text.append("  feedback not made yet, or older than the marks")
         if one.export_due:

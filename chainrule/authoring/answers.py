@@ -22,6 +22,8 @@ mistake costs one check; and the message of one of them says what was wrong, in 
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -141,18 +143,30 @@ class Problem:
 def problems(course: CourseFolder, assignment: str) -> dict[str, Problem]:
     """The problems of an assignment, by the names of their modules in `judging/<assignment>/answers/`.
 
-    In the package's name an assignment is spelt with _ for -, as Python asks for.
+    In the package's name an assignment is spelt as `identifier` does.
 
     Raises:
         ImportError: it has no answers.
     """
-    package = f"{course.course.judging}.{assignment.replace('-', '_')}.answers"
+    package = f"{course.course.judging}.{identifier(assignment)}.answers"
     with importable(course.modules(assignment)):
         modules = {
             found.name: import_module(f"{package}.{found.name}")
             for found in iter_modules(import_module(package).__path__)
         }
     return {name: module.PROBLEM for name, module in modules.items()}
+
+
+def identifier(name: str) -> str:
+    """A name as Python can import it or define it.
+
+    >>> identifier("cs480-a2"), identifier("1st"), identifier("lambda")
+    ('cs480_a2', '_1st', 'lambda_')
+    """
+    known = re.sub(r"\W", "_", name)
+    if keyword.iskeyword(known):
+        return f"{known}_"
+    return known if not known[:1].isdigit() else f"_{known}"
 
 
 def change(source: str, *changes: str) -> str:

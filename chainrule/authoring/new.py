@@ -6,6 +6,7 @@ an error, and so fails the check of its item.
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from textwrap import dedent
@@ -14,6 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from chainrule.authoring.answers import identifier
 from chainrule.course import CONFIG, CourseError, CourseFolder
 from chainrule.lesson.results import counted
 from chainrule.release.points_table import with_row
@@ -127,8 +129,9 @@ def new_assignment(folder: CourseFolder, name: str) -> list[Path]:
     written = [notebook]
     if judging := judging_folder(folder, name):
         notes = judging / "notes.md"
-        notes.write_text(f"# {name}\n\nWhat its checks accept, and why.\n", encoding="utf-8")
-        written.append(notes)
+        if not notes.exists():  # of an assignment that was here before
+            notes.write_text(f"# {name}\n\nWhat its checks accept, and why.\n", encoding="utf-8")
+            written.append(notes)
     return written
 
 
@@ -154,12 +157,16 @@ def new_question(
         raise CourseError(
             f"{grade_id!r} cannot be a question's name: write letters, digits, - and _: q1_1-double"
         )
-    if points < 0 or written < 0 or not points + written:
+    if not (0 <= points < math.inf and 0 <= written < math.inf and points + written):
         raise CourseError("a question has points: write --points, --written, or both, as numbers above 0")
     nb = nbformat.read(notebook, as_version=4)
     known = {cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in nb.cells}
     if taken := sorted(name for name in known if name == grade_id or name.startswith(f"{grade_id}-")):
         raise CourseError(f"{notebook.name} has a cell {taken[0]}: choose another name for the question")
+    judging = judging_folder(folder, assignment) if points else None
+    answers = judging / "answers" / f"{identifier(grade_id)}.py" if judging else None
+    if answers and answers.exists():
+        raise CourseError(f"there are answers in {answers}: choose another name, or move them away")
     number = re.match(r"[a-z](\d+)(?:_(\d+[a-z]?))?", grade_id)
     label = f"{'.'.join(filter(None, number.groups()))} · " if number else ""
     function = identifier(grade_id.partition("-")[2] or grade_id)
@@ -194,9 +201,7 @@ def new_question(
     nb.cells += cells
     nbformat.write(nb, notebook)
     files = [notebook]
-    judging = judging_folder(folder, assignment) if points else None
-    if judging:
-        answers = judging / "answers" / f"{identifier(grade_id)}.py"
+    if answers:
         answers.write_text(
             ANSWERS.format(
                 grade_id=grade_id,
@@ -221,12 +226,6 @@ def judging_folder(folder: CourseFolder, assignment: str) -> Path | None:
     for place in (judging.parent, judging, judging / "answers"):
         (place / "__init__.py").touch()
     return judging
-
-
-def identifier(name: str) -> str:
-    """A name as Python can import it or define it."""
-    known = re.sub(r"\W|-", "_", name)
-    return known if not known[:1].isdigit() else f"_{known}"
 
 
 def marked(

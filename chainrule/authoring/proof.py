@@ -17,6 +17,7 @@ import nbformat
 from nbformat import NotebookNode
 
 import chainrule
+from chainrule.authoring.answers import identifier
 from chainrule.course import CourseFolder
 from chainrule.grading.classroom import open_backend, sanitised_tasks
 from chainrule.grading.store import Store, digest, key
@@ -72,7 +73,7 @@ def hand_in(course: CourseFolder, assignment: str, student: str) -> None:
         if student == BLANK:
             nb, _ = ClearSolutions(config=course.config).preprocess(nb, {})
         else:
-            judging = course.root / course.course.judging / assignment.replace("-", "_")
+            judging = course.root / course.course.judging / identifier(assignment)
             for name in declared(nb, path.name):
                 if (judging / name).is_file():
                     shutil.copy(judging / name, target / name)

@@ -17,7 +17,7 @@ import nbformat
 import torch
 from nbformat import NotebookNode
 
-from chainrule.authoring.answers import Answer, Exercise, Problem, problems
+from chainrule.authoring.answers import Answer, Exercise, Problem, identifier, problems
 from chainrule.authoring.rehearse import rehearse
 from chainrule.course import CourseError, CourseFolder
 from chainrule.lesson.results import CheckResult, Result
@@ -211,7 +211,7 @@ class Notebook:
 
 def known_problems(course: CourseFolder, assignment: str) -> dict[str, Problem]:
     """The catalogue's problems; none if the assignment has no catalogue."""
-    answers = course.root / course.course.judging / assignment.replace("-", "_") / "answers"
+    answers = course.root / course.course.judging / identifier(assignment) / "answers"
     return problems(course, assignment) if answers.is_dir() else {}
 
 

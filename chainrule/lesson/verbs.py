@@ -131,12 +131,17 @@ class Worker:
         """From now on these names of the notebook, and no others, stand for stubs: kinds by name, of `STUBS`."""
         # only hidden checks ask for these: students have no such module
         kinds = import_module("chainrule.worker.stubs").STUBS
-        for name in self._stubbed:
-            self.namespace.pop(name, None)
-        self.namespace.update(self._before)
+        self.unstub()
         self._before = {name: self.namespace[name] for name in stubs if name in self.namespace}
         self._stubbed = [*stubs]
         self.namespace.update({name: kinds[kind] for name, kind in stubs.items()})
+
+    def unstub(self) -> None:
+        """The names that stand for stubs are the notebook's own again."""
+        for name in self._stubbed:
+            self.namespace.pop(name, None)
+        self.namespace.update(self._before)
+        self._stubbed, self._before = [], {}
 
     def do_autograd(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
         """Signs that a function of the student's leaves the differentiation to a library: see `by_hand.watch`."""
@@ -321,14 +326,17 @@ def attend(namespace: MutableMapping[str, Any], descriptor: int, token: str) -> 
         while line.recv(len(said), socket.MSG_WAITALL) != said:
             line.close()
             line, _ = listener.accept()
-    with line:
-        line.sendall(said)
-        while (received := receive_request(line)) is not None:
-            try:
-                reply = worker.serve(*received)
-            except KeyboardInterrupt:  # by the referee, which kills this process if that does not help
-                reply = pack({"error": {"type": "TimeLimit", "message": "interrupted", "where": ""}})
-            send_reply(line, reply)
+    try:
+        with line:
+            line.sendall(said)
+            while (received := receive_request(line)) is not None:
+                try:
+                    reply = worker.serve(*received)
+                except KeyboardInterrupt:  # by the referee, which kills this process if that does not help
+                    reply = pack({"error": {"type": "TimeLimit", "message": "interrupted", "where": ""}})
+                send_reply(line, reply)
+    finally:
+        worker.unstub()  # the referee may have stopped within a block with stubs
 
 
 def in_order(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:

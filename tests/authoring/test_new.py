@@ -14,6 +14,7 @@ from nbformat import NotebookNode
 from tiny_course import PLAIN, ROOT, plain_notebook
 
 from chainrule.authoring.slips import slips
+from chainrule.authoring.trial import known_problems
 from chainrule.course import CONFIG, CourseFolder
 from chainrule.grading.classroom import scores
 from chainrule.release.points_table import with_row
@@ -118,6 +119,8 @@ def test_the_walk_of_a_question(here: Path, chainrule: Callable[..., Typed]) -> 
             ["question", "source/hw1/hw1.ipynb", "q1", "--points", "0", "--written", "0"],
             "a question has points",
         ),
+        (["question", "source/hw1/hw1.ipynb", "q1", "--points", "nan"], "a question has points"),
+        (["question", "source/hw1/hw1.ipynb", "q1", "--written", "inf"], "a question has points"),
     ],
 )
 def test_what_cannot_be_made(
@@ -128,6 +131,32 @@ def test_what_cannot_be_made(
     code, _, err = chainrule("new", *words)
     assert code == 2
     assert said in err
+
+
+def test_a_name_that_python_cannot_have(here: Path, chainrule: Callable[..., Typed]) -> None:
+    """Of a function and of the answers' package, which is found again."""
+    write_course(here, 'c.Course.judging = "right_values"\n')
+    chainrule("new", "assignment", "1st")
+    notebook = here / "source" / "1st" / "1st.ipynb"
+    assert chainrule("new", "question", str(notebook), "q1-lambda")[0] == 0
+    assert cell(notebook, "q1-lambda-code").source.startswith("def lambda_(x)")
+    assert [*known_problems(CourseFolder(here), "1st")] == ["q1_lambda"]
+
+
+def test_what_an_author_wrote_is_kept(here: Path, chainrule: Callable[..., Typed]) -> None:
+    """The judging package of an assignment that was removed, or is spelt with - for _."""
+    write_course(here, 'c.Course.judging = "right_values"\n')
+    notes, answers = (here / "right_values" / "hw_1" / name for name in ("notes.md", "answers/q1.py"))
+    answers.parent.mkdir(parents=True)
+    notes.write_text("why")
+    answers.write_text("PROBLEM = ...")
+    chainrule("new", "assignment", "hw-1")
+    notebook = here / "source" / "hw-1" / "hw-1.ipynb"
+    before = notebook.read_text()
+    code, _, err = chainrule("new", "question", str(notebook), "q1")
+    assert code == 2
+    assert "there are answers in" in err
+    assert (notes.read_text(), answers.read_text(), notebook.read_text()) == ("why", "PROBLEM = ...", before)
 
 
 def test_a_row_in_a_table_of_points() -> None:

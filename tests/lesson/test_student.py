@@ -1,7 +1,10 @@
 """What a check sees of a student: data, errors with the student's own line, models that stay as they were."""
 
 import contextlib
+import socket
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,10 +14,10 @@ import pytest
 import torch
 from torch import nn
 
-from chainrule.lesson.student import CheckFailed, Function, Student, StudentError
+from chainrule.lesson.student import CheckFailed, Function, Student, StudentError, TimeLimit
 from chainrule.lesson.todo import todo
-from chainrule.lesson.verbs import Worker
-from chainrule.lesson.wire import pack
+from chainrule.lesson.verbs import Worker, attend
+from chainrule.lesson.wire import pack, receive_reply, send_request
 
 
 def student(seconds: float = 30.0, **names: Any) -> Student:
@@ -485,3 +488,39 @@ def test_layers_in_plain_containers_are_adopted_once() -> None:
     assert len([name for name in named if name.startswith("known")]) == 2
     assert sorted(model.adopt().state()) == named
     assert "weight" in model.layers(torch.ones(1, 2))[1].parameters
+
+
+def test_a_class_called_like_our_verb_that_never_ends_leaves_no_stubs() -> None:
+    names: dict[str, Any] = {}
+    source = "class stub(Module):\n    def forward(self, x):\n        while True: pass"
+    exec(
+        f"from torch.nn import Module\n{source}\nclass LayerNorm(Module): pass\ndef make(): return stub()",
+        names,
+    )
+    before = dict(names)
+    worker = Worker(names)
+    someone = Student(lambda request, _: worker.serve(request, 0.2))
+    with pytest.raises(TimeLimit), someone.with_stubs(LayerNorm="layer norm"):
+        someone.make().forward(torch.ones(1, 2))
+    assert names == before
+
+
+def test_stubs_end_with_the_connection() -> None:
+    names: dict[str, Any] = {"LayerNorm": None}
+    line, listening = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+    with tempfile.TemporaryDirectory() as folder, line, listening:
+        listening.bind(f"{folder}/worker")
+        listening.listen()
+        thread = threading.Thread(target=attend, args=(names, listening.fileno(), "token"))
+        thread.start()
+        line.connect(f"{folder}/worker")
+        line.sendall(b"token")
+        assert line.recv(5) == b"token"
+        send_request(
+            line, pack({"verb": "stub", "args": {"stubs": {"LayerNorm": "layer norm"}}}), seconds=5.0
+        )
+        receive_reply(line, seconds=5.0)
+        assert names == {"LayerNorm": nn.LayerNorm}
+        line.close()  # the referee was stopped within the block
+        thread.join()
+    assert names == {"LayerNorm": None}

@@ -58,6 +58,11 @@ def notebook_slips(
         if cell.cell_type == "code":
             where = place(name, number, cell)
             yield from (f"{where}: {slip}" for slip in code_slips(cell, modules, parent))
+        elif cell.cell_type == "raw" and (utils.is_grade(cell) or utils.is_solution(cell)):
+            yield (
+                f"{place(name, number, cell)}: it is a raw cell, which is neither run nor shown for marking: make it "
+                "Code or Markdown"
+            )
         elif utils.is_grade(cell):
             yield from (f"{place(name, number, cell)}: {slip}" for slip in scheme_slips(nb, cell, parent))
     if slip := misfit(nb):

@@ -195,6 +195,20 @@ def compared(roster: Sequence[Person], listed: Sequence[Person], source: str) ->
     return result
 
 
+def require_unique(people: Sequence[Person], source: str) -> None:
+    """Raise CourseError if two students have the same id or username: such a roster cannot be read."""
+    for name in ("id", "username"):
+        seen: dict[str, Person] = {}
+        for person in people:
+            value = getattr(person, name).casefold()
+            if value and value in seen:
+                raise CourseError(
+                    f"{source}: {_name(seen[value])} and {_name(person)} would have the same {name}: correct one of "
+                    "them, choose another column by --id, or take those off who are gone by --drop"
+                )
+            seen[value] = person
+
+
 def update(
     folder: CourseFolder, export: Path, *, id_column: str = "", drop: bool = False, dry_run: bool = False
 ) -> list[str]:
@@ -228,16 +242,17 @@ def update(
     gone = {person.id for person in changes.gone} if drop else set()
     people = [person for person in changes.people if person.id not in gone]
     lines += remarks
+    require_unique(people, str(export))
     if people == before:
         return [*lines, f"{path.name} is up to date: {len(people)} students"]
     if dry_run:
         return [*lines, f"nothing written; {path.name} would have {len(people)} students"]
-    if path.exists():
-        kept = folder.root / "rosters" / f"{datetime.now():%Y-%m-%d %H.%M.%S.%f} {path.name}"
-        write_atomically(kept, path.read_bytes())
-        lines.append(f"the roster before is kept in {kept.relative_to(folder.root)}")
-    write_roster(path, people)
     with one_writer(folder.root), Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
+        if path.exists():
+            kept = folder.root / "rosters" / f"{datetime.now():%Y-%m-%d %H.%M.%S.%f} {path.name}"
+            write_atomically(kept, path.read_bytes())
+            lines.append(f"the roster before is kept in {kept.relative_to(folder.root)}")
+        write_roster(path, people)
         save_people(gradebook, people)
     return [*lines, f"{path.name} has {len(people)} students"]
 

@@ -18,7 +18,8 @@ from chainrule.one_writer import one_writer
 from chainrule.students.decisions import TAKEN_BACK, Decision, Kind, in_force, opened, record
 from chainrule.students.lateness import decision_text, settle, taken_off, time_text
 
-LENGTH = re.compile(r"\+?(\d+(?:\.\d+)?) ?(m|min|h|d|w)")
+LENGTH = re.compile(r"\+?(\d{1,5}(?:\.\d+)?) ?(m|min|h|d|w)", re.ASCII)
+PENALTY = re.compile(r"\d{1,6}(\.\d+)?%?", re.ASCII)
 UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -39,17 +40,20 @@ def extend(
 
 def extended_date(folder: CourseFolder, assignment: str, until: str, due: datetime) -> datetime:
     """The end of an extension, in UTC. A date without a time is that day's last minute."""
-    if found := LENGTH.fullmatch(until.strip().lower()):
-        return due + timedelta(**{UNITS[found[2]]: float(found[1])})
+    until = until.strip()
     try:
-        local = datetime.fromisoformat(until.strip())
-    except ValueError:
+        if found := LENGTH.fullmatch(until.lower()):
+            end = due + timedelta(**{UNITS[found[2]]: float(found[1])})
+        else:
+            local = datetime.fromisoformat(until)
+            if re.fullmatch(r"[\dW-]+", until):  # no time of day
+                local = local.replace(hour=23, minute=59, second=59)
+            zone = local.tzinfo or folder.course.zone(assignment)
+            end = local.replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CourseError(
             f"{until!r} is no length and no date: write 3d, 12h, 90min, 2026-07-16 or '2026-07-16 12:00'"
         ) from None
-    if ":" not in until:
-        local = local.replace(hour=23, minute=59, second=59)
-    end = (local if local.tzinfo else local.replace(tzinfo=folder.course.zone(assignment))).astimezone(UTC)
     if end <= due:
         raise CourseError(
             f"{time_text(folder.course, assignment, end)} is not after the due date, "
@@ -62,7 +66,7 @@ def penalise(
     folder: CourseFolder, assignment: str, students: Sequence[str], points: str, why: str, who: str
 ) -> list[str]:
     """Take points off: a number of points, or "10%" of the maximum. It replaces the student's earlier penalty."""
-    if not re.fullmatch(r"\d+(\.\d+)?%?", points) or (points.endswith("%") and float(points[:-1]) > 100):
+    if not PENALTY.fullmatch(points) or (points.endswith("%") and float(points[:-1]) > 100):
         raise CourseError(f"{points!r} is no penalty: write points to take off, such as 2.5, or 10%")
     return decide(folder, assignment, students, Kind.penalty, points, why, who)
 
@@ -165,7 +169,7 @@ def override(
         )
         grade.manual_score = first if points is None else points
         grade.needs_manual_grade = grade.manual_score is None and grade.auto_score is None
-        value = TAKEN_BACK if points is None else f"{points:g}"
+        value = TAKEN_BACK if points is None else repr(float(points)).removesuffix(".0")
         one = Decision(assignment, student, Kind.override, value, why, who, time.time(), item, first)
         record(connection, one)
         gradebook.db.commit()

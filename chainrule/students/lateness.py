@@ -250,7 +250,7 @@ def decision_text(course: Course, one: Decision) -> str:
         case Kind.override:
             what = f"{one.item} set to {one.value}" if one.value else f"{one.item}: set points taken back"
         case Kind.withdrawal:
-            what = f"withdrawn, kept in {one.value}"
+            what = f"withdrawn, kept in {one.value}" if one.value else "put back"
     return f"{one.student} {what} ({by})"
 
 

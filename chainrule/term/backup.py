@@ -9,12 +9,13 @@ import shutil
 import sqlite3
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from nbgrader.api import Base, Gradebook
@@ -78,6 +79,8 @@ def backup(folder: CourseFolder, target: Path | None = None) -> Path:
             has_gradebook = copy_gradebook(folder.directory.db_url, copy)
             own = {GRADEBOOK: copy} if has_gradebook else {}
             for name, path in {**dict(course_files(folder)), **own}.items():
+                if not name.isprintable() and name != name.encode("utf-8", "replace").decode():
+                    raise CourseError(f"{name!r} is no name in UTF-8: give the file another one")
                 data = path.read_bytes()
                 files[name] = (hashlib.sha256(data).hexdigest(), path.stat().st_mtime)
                 archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
@@ -111,7 +114,9 @@ def course_files(folder: CourseFolder) -> Iterator[tuple[str, Path]]:
     folders = [root / name for name in dict.fromkeys([source, judging, *PARTS]) if name]
     found = [path for each in folders if each.is_dir() for path in each.rglob("*")]
     for path in sorted({*singles, *found}):
-        made = {"__pycache__", ".ipynb_checkpoints"} & set(path.parts) or path.name.endswith(".part")
+        made = {"__pycache__", ".ipynb_checkpoints"} & set(path.parts) or (
+            path.name.startswith(".") and path.name.endswith(".part")
+        )
         if path.is_file() and not path.is_symlink() and not made and path.is_relative_to(root):
             yield path.relative_to(root).as_posix(), path
 
@@ -132,7 +137,7 @@ def contents(path: Path) -> Contents:
         files = {name: (str(digest), float(time)) for name, (digest, time) in told["files"].items()}
         names = ("course", "made", "chainrule", "nbgrader", "gradebook")
         return Contents(**{name: told[name] for name in names}, files=files)
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError) as error:
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, AttributeError) as error:
         raise CourseError(f"{path} is no backup of a course: {error}") from None
 
 
@@ -152,7 +157,7 @@ def check(path: Path) -> Contents:
             for name, (digest, _) in about.files.items():
                 if hashlib.sha256(archive.read(name)).hexdigest() != digest:
                     raise CourseError(f"{path} is damaged: {name} is not what was put in")
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError) as error:
         raise CourseError(f"{path} is damaged: {error}") from None
     return about
 
@@ -166,11 +171,11 @@ def restore(path: Path, target: Path, gradebook: str = "") -> CourseFolder:
     Raises:
         CourseError: the backup is damaged, or the folder or the database is not empty. Then nothing was restored.
     """
-    about = check(path)
+    about, target = check(path), target.resolve()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise CourseError(f"{target} is there and not empty: restore into a new folder")
     for name in about.files:
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
+        if Path(name).anchor or ".." in Path(name).parts:
             raise CourseError(f"{path} has a file outside the course: {name}")
     if gradebook:
         require_empty(gradebook)
@@ -196,9 +201,9 @@ def restore(path: Path, target: Path, gradebook: str = "") -> CourseFolder:
             require_empty(url.render_as_string(hide_password=False))
             fill_gradebook(copy, url.render_as_string(hide_password=False))
             copy.unlink()
-        if target.exists():
-            target.rmdir()
-        partial.rename(target)
+        target.mkdir(exist_ok=True)  # it may be where a shell is: its contents are moved, not the folder
+        for each in partial.iterdir():
+            each.rename(target / each.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return CourseFolder(target)

@@ -67,7 +67,7 @@ __pycache__/
 .ipynb_checkpoints/
 """
 LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", ".ipynb_checkpoints", ".DS_Store")
-DAYS = re.compile(r"([+-]?\d+) ?(d|w)")
+DAYS = re.compile(r"([+-]?\d{1,5}) ?(d|w)")
 
 
 @dataclass

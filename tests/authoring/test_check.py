@@ -50,6 +50,10 @@ def mark(cell: str, **values: object) -> Change:
     return lambda cells: cells[cell].metadata.nbgrader.update(values)
 
 
+def to_raw(cells: dict[str, NotebookNode]) -> None:
+    cells["why"].cell_type = "raw"
+
+
 CHECK, ANSWER = "square-check", "square-write"
 SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is named, what is said
     "a marker for tests misspelt": (
@@ -113,6 +117,7 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
         "",
         "its table of points has a total of 6, and its items add up to 5: correct the table",
     ),
+    "a raw cell with points": (to_raw, "why", "it is a raw cell, which is neither run nor shown"),
     "a mark scheme with other points": (
         replace("why-intro", "| 0.5 | the reason", "| 1 | the reason"),
         "why",

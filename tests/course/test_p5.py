@@ -141,8 +141,8 @@ def test_points_of_the_problem() -> None:
         points[cell.cell_type].append(known.points)
         number = known.grade_id.split("-")[0]
         parts[number] = parts.get(number, 0) + known.points
-    assert sum(points["code"]) == 13.75
-    assert sum(points["markdown"]) == 6.25
+    assert sum(points["code"]) == 13.25
+    assert sum(points["markdown"]) == 6.75
     assert list(parts.values()) == [2, 2.5, 3, 3.75, 2.25, 3.5, 1.5, 1.5]
 
 

@@ -43,7 +43,7 @@ MODEL_WRONG = MODEL_RIGHT.replace("self.layer(x)", "self.layer(x * 0)")  # passe
 MODEL_CHECKS = f"""
 import torch
 from chainrule.lesson import Item, expect
-from chainrule.lesson.student import Student
+from chainrule.lesson.student import Student, expect_registered
 
 item = Item("model-check", points=4)
 
@@ -62,7 +62,10 @@ Student._ask.__kwdefaults__["seconds"] = {CALL_SECONDS}
 def _(student):
     model, x = student.Model(), torch.randn(7, 5)
     w, b = torch.randn(3, 5), torch.randn(3)
-    names = {{layer.kind: layer.parameters for layer in model.layers(x)}}["linear"]
+    layers = [layer for layer in model.layers(x) if layer.kind == "linear"]
+    expect(len(layers), "the number of linear layers").equals(1)
+    expect_registered(layers)
+    names = layers[0].parameters
     model.load({{names["weight"]: w, names["bias"]: b}})
     expect(model.logits(x, classes=3)).close_to(x.double() @ w.double().T + b.double())
 

@@ -239,3 +239,38 @@ def test_the_command_lists_requests_and_the_page_answers_them(
             client.session.get(f"{server.url}/marking/requests").text.split()
         )
     assert given(course) == 1.75
+
+
+# ---- mails written by hand -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "sender", ["<", '"', "a@[", "(" * 10_000], ids=["angle", "quote", "bracket", "nested"]
+)
+def test_a_mail_with_a_broken_sender_is_read_and_told(
+    course: CourseFolder, found: Requests, tmp_path: Path, sender: str
+) -> None:
+    (course.root / "roster.csv").write_text("id,username,last,first,email\nada,ada,L,A,ada@example.org\n")
+    (tmp_path / "odd.eml").write_bytes(f"From: {sender}\n\n{LINE}why\n".encode())
+    done = collect(course, found, [tmp_path / "odd.eml"])
+    assert (done.new, len(done.remarks)) == (1, 1)
+    assert "came from nobody, not from ada@example.org" in done.remarks[0]
+
+
+def test_a_mail_that_cannot_be_read_stops_no_other(
+    course: CourseFolder, found: Requests, tmp_path: Path
+) -> None:
+    box = mailbox.mbox(tmp_path / "all.mbox")
+    box.add(b"From: a@b\n" + b"Content-Type: message/rfc822\n\n" * 2000)
+    box.add(f'From: a@b\nContent-Type: text/plain; charset="unicode_escape"\n\n{LINE}\\ud800 why\n'.encode())
+    box.close()
+    done = collect(course, found, [tmp_path / "all.mbox"])
+    assert (done.new, len(done.refused)) == (1, 1)
+    assert "cannot be read" in done.refused[0]
+
+
+def test_an_archived_course_collects_nothing(course: CourseFolder, tmp_path: Path) -> None:
+    type_command(course.root, "chainrule", "archive")
+    (tmp_path / "asked.txt").write_text(f"{LINE}why")
+    type_command(course.root, "chainrule", "requests", str(tmp_path / "asked.txt"), "--list", code=2)
+    assert "there are no" in type_command(course.root, "chainrule", "requests", "--list")

@@ -159,3 +159,20 @@ def test_what_was_decided_since_the_last_grading_is_in_the_differences(root: Pat
     assert line.endswith("(Europe/Zurich): copied a figure)")
     assert not decided_since(folder, ESSAYS, "ada", 9e9)
     assert not decided_since(folder, ESSAYS, "bob", 0)
+
+
+def test_a_set_mark_of_many_digits_is_taken_back(root: Path) -> None:
+    before = row(root, "ada")["score"]
+    for points in ("0.33333333333", "0.5"):
+        type_command(root, "chainrule", "override", ESSAYS, "ada", SOFTMAX, points, "--why", "x")
+    type_command(root, "chainrule", "override", ESSAYS, "ada", SOFTMAX, "--undo")
+    assert row(root, "ada")["score"] == before
+
+
+@pytest.mark.parametrize("until", ["99999999999999d", "2026-03-02 1100"])
+def test_an_impossible_extension_is_refused(root: Path, until: str) -> None:
+    type_command(root, "chainrule", "extend", ESSAYS, "ada", until, "--why", "ill", code=2)
+
+
+def test_a_penalty_without_end_is_refused(root: Path) -> None:
+    type_command(root, "chainrule", "penalty", ESSAYS, "ada", "9" * 400, "--why", "x", code=2)

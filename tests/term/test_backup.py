@@ -137,3 +137,15 @@ def test_an_older_gradebook_is_upgraded(course: Path) -> None:
     assert "handed in 0 of 0" in type_command(course, "chainrule", "status", TINY)
     assert "is up to date" in type_command(course, "chainrule", "upgrade")
     assert os.listdir(course / "backups")
+
+
+def test_odd_file_names_come_back_into_the_folder_where_one_is(folder: CourseFolder, tmp_path: Path) -> None:
+    handed_in = folder.root / "submitted" / "ada" / ESSAYS
+    handed_in.mkdir(parents=True, exist_ok=True)
+    for name in ("a\\b.txt", "data.part"):
+        (handed_in / name).write_text("x")
+    type_command(folder.root, "chainrule", "backup")
+    there = tmp_path / "there"
+    there.mkdir()
+    type_command(there, "chainrule", "restore", str(the_backup(folder.root)), ".")
+    assert files(there) == files(folder.root)

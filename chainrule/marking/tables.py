@@ -209,6 +209,7 @@ class Database:
             except BaseException as error:
                 self.version += 1
                 if isinstance(error, OperationalError) and _is_busy(error):
+                    connection.invalidate()  # SQLite leaves the transaction open if its end had to wait for a reader
                     raise BusyError(BUSY) from error
                 raise
 

@@ -254,6 +254,10 @@ def update(
             lines.append(f"the roster before is kept in {kept.relative_to(folder.root)}")
         write_roster(path, people)
         save_people(gradebook, people)
+        for student in [known for known in gradebook.students if known.id in gone and not known.submissions]:
+            gradebook.remove_student(
+                student.id
+            )  # else marks would have a row for somebody who was never there
     return [*lines, f"{path.name} has {len(people)} students"]
 
 

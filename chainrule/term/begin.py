@@ -146,14 +146,16 @@ def begin_from(old: CourseFolder, target: Path, due: Mapping[str, str], *, grade
         raise CourseError(
             f"{old.root / CONFIG} sets c.CourseDirectory.root: take that line out, and begin again"
         )
-    remarks = []
-    for assignment, before in old.course.due.items():
-        after = due.get(assignment, before)
+    remarks, added = [], {}
+    for assignment, after in due.items():
+        before = old.course.due.get(assignment, "")
         if after != before:
             quoted = re.compile(rf"([\"'])({re.escape(assignment)})\1(\s*:\s*)([\"']){re.escape(before)}\4")
             text, count = quoted.subn(rf"\g<1>\g<2>\g<1>\g<3>\g<4>{after}\g<4>", text)
             if count != 1:
-                remarks.append(f"write the due date of {assignment} into {CONFIG} yourself: {after}")
+                added[assignment] = after
+    if added:
+        text += f"\nc.Course.due.update({added!r})\n"
     if gradebook:
         text += f"\nc.CourseDirectory.db_url = {gradebook!r}\n"
     _make(target)

@@ -468,6 +468,19 @@ def test_a_locked_gradebook_says_so_soon_and_saves_nothing(small_class: Path, tm
     assert mark(room, "ada", Draft((1,))).points == 0.2
 
 
+def test_a_reader_that_holds_up_a_save_holds_up_no_later_one(small_class: Path, tmp_path: Path) -> None:
+    folder = copied(small_class, tmp_path / "course")
+    room = MarkingRoom(folder, ESSAYS)
+    with closing(sqlite3.connect(folder.root / "gradebook.db", isolation_level=None)) as other:
+        reading = other.execute("SELECT * FROM grade")
+        reading.fetchone()
+        for _ in range(2):
+            with pytest.raises(BusyError, match="another program"):
+                mark(room, "ada", Draft((1,)))
+        reading.close()
+    assert mark(room, "ada", Draft((1,))).points == 0.2
+
+
 @pytest.mark.parametrize("place", ["write_score", "MarkingRoom.note"])
 def test_killed_between_two_writes_leaves_nothing(room: MarkingRoom, place: str) -> None:
     """A child process is killed by `kill -9` after our row, or after the score, was written."""

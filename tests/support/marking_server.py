@@ -30,9 +30,9 @@ class Server:
         self.root, self.port = root, free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
-    def page(self, item: str = VARIANCE, assignment: str = ESSAYS) -> str:
+    def page(self, item: str = VARIANCE, assignment: str = ESSAYS, notebook: str = NOTEBOOK) -> str:
         """The address of an item's page."""
-        return f"{self.url}/marking/a/{assignment}/{NOTEBOOK}/{item}"
+        return f"{self.url}/marking/a/{assignment}/{notebook}/{item}"
 
     def with_token(self, address: str) -> str:
         return f"{address}{'&' if '?' in address else '?'}token={TOKEN}"
@@ -61,12 +61,18 @@ class Client:
     """A marker's browser, without a browser."""
 
     def __init__(
-        self, server: Server, tab: str, item: str = VARIANCE, marker: str = "", assignment: str = ESSAYS
+        self,
+        server: Server,
+        tab: str,
+        item: str = VARIANCE,
+        marker: str = "",
+        assignment: str = ESSAYS,
+        notebook: str = NOTEBOOK,
     ) -> None:
-        self.server, self.tab, self.page = server, tab, server.page(item, assignment)
+        self.server, self.tab, self.page = server, tab, server.page(item, assignment, notebook)
         self.session = requests.Session()
         self.session.get(server.with_token(f"{server.url}/marking"), timeout=60)
-        page = self.session.get(f"{server.url}/marking/a/{ESSAYS}", timeout=60)
+        page = self.session.get(f"{server.url}/marking/a/{assignment}", timeout=60)
         found = re.search(r'data-xsrf="([^"]+)"', page.text)
         assert found, page.text
         self.session.headers["X-XSRFToken"] = found[1]

@@ -38,6 +38,7 @@ from chainrule.grading.classroom import grade, points, scores
 from chainrule.grading.given_marks import ANSWERS
 from chainrule.grading.options import DROPPED, FIXED, refuse_options_without_effect
 from chainrule.items import item_names
+from chainrule.release.generate import generate
 
 ASSERTED = "square-asserts"
 AUTOTESTS = Path(nbgrader.__file__).parent / "tests" / "apps" / "files" / "autotests.yml"
@@ -55,7 +56,7 @@ def write_source(root: Path, nb: NotebookNode, name: str = PLAIN) -> None:
 
 
 def release(folder: CourseFolder) -> None:
-    folder.succeed(folder.api.generate_assignment(PLAIN, force=True), "releasing")
+    generate(folder, PLAIN)
 
 
 def quiet(line: str) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
-from functools import cache, lru_cache
 from html import escape
-from typing import Any
 
 from chainrule.handin.formulas import (
     MAX_ALL,
@@ -17,7 +15,6 @@ from chainrule.handin.formulas import (
     MaskedMarkdown,
     MathJax,
     TooManyFormulas,
-    new_engine,
 )
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -32,30 +29,6 @@ SAFE_VALUE = re.compile(r"(?!.*url)[\w\s.,#()%+-]*", re.IGNORECASE | re.DOTALL)
 MAX_WIDTH = 16  # em that fit on any screen; a wider formula can be scrolled
 
 
-# Commands that change MathJax for the formulas after them, also those of the next student.
-CHANGES_ENGINE = re.compile(
-    r"\\(?:[a-z]*def|(?:future)?let|global|long|new|renew|provide|Declare|define|require|label|csname|catcode"
-    r"|begingroup|endgroup|char)(?![a-z]*(?:line|eq)\b)"
-)
-
-
-class KeptEngine:
-    """MathJax for many pages: it starts once, and remembers what it has typeset."""
-
-    def __init__(self) -> None:
-        self.render = lru_cache(8192)(new_engine().render)
-
-
-@cache
-def _kept_engine() -> KeptEngine:
-    return KeptEngine()
-
-
-def engine_for(formulas: Iterable[str]) -> Any:
-    """An engine for these formulas: the common one, or a new one if they define something."""
-    return new_engine() if any(map(CHANGES_ENGINE.search, formulas)) else _kept_engine()
-
-
 class FormulaRenderer:
     r"""Renders a notebook's formulas as SVG. The shapes of letters are stored once for the whole page, in `glyphs()`.
 
@@ -63,14 +36,14 @@ class FormulaRenderer:
 
     Args:
         formulas: the TeX of all formulas, for their numbers.
-        budget, engine: see `MathJax`.
+        budget: see `MathJax`.
         prefix: of the ids of letters, for a page with several notebooks' formulas.
     """
 
     def __init__(
-        self, formulas: Iterable[str], *, budget: int = MAX_ALL, engine: Any = None, prefix: str = "glyph"
+        self, formulas: Iterable[str], *, budget: int = MAX_ALL, prefix: str = "glyph"
     ) -> None:
-        self._mathjax = MathJax(Labels(formulas), budget=budget, engine=engine)
+        self._mathjax = MathJax(Labels(formulas), budget=budget)
         self._prefix = prefix
         self._glyphs: dict[str, str] = {}
         self._told = False  # that there are too many

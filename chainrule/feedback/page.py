@@ -10,7 +10,7 @@ import base64
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ SVG_PAGE = """
 """
 ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 ENVIRONMENT.globals.update(points_text=points_text, counted=counted)
+template = cache(ENVIRONMENT.from_string)  # compiling one takes longer than filling it
 INDEX_NAME = "index.html"
 
 
@@ -128,7 +129,7 @@ def page(nb: NotebookNode, context: Mapping[str, Any], folder: Path) -> str:
     body = Markup("".join(cells.rendered()))
     items = {cell.metadata.nbgrader.grade_id for cell in nb.cells if is_item(cell)}
     return clean(
-        ENVIRONMENT.from_string(PAGE).render(
+        template(PAGE).render(
             context=context,
             heading=heading_of(context, context["notebook"]),
             points=context["points"],
@@ -151,7 +152,7 @@ def index(context: Mapping[str, Any], folder: Path) -> str:
     head = context.get("head")
     graded = {path.stem for path in folder.glob("*.ipynb")}
     return clean(
-        ENVIRONMENT.from_string(INDEX).render(
+        template(INDEX).render(
             context=context,
             heading=head.assignment if head else context["assignment"],
             notebooks=notebooks,
@@ -170,7 +171,7 @@ def index(context: Mapping[str, Any], folder: Path) -> str:
 def nothing_page(head: Head, student: str, name: str, reason: str) -> str:
     """The page of a student without a graded notebook."""
     return clean(
-        ENVIRONMENT.from_string(NOTHING).render(
+        template(NOTHING).render(
             head=head, student=student, name=name, reason=reason, style=Markup(STYLE)
         )
     )

@@ -178,14 +178,14 @@ def _markdown(exporter: HTMLExporter, draws: bool) -> Callable[[Context, str], s
 
 def drawn(source: str, render: Callable[[str], str]) -> str:
     """Markdown as HTML with its formulas as shapes."""
-    from chainrule.feedback.formulas import FormulaRenderer, engine_for, with_formulas
+    from chainrule.feedback.formulas import FormulaRenderer, with_formulas
 
     masked = MaskedMarkdown(source)
     sources = [piece.tex for piece in masked.split(masked.text) if isinstance(piece, FormulaSource)]
     if not sources:
         return render(source)
     prefix = f"g{hashlib.sha256(source.encode(errors='replace')).hexdigest()[:16]}"
-    formulas = FormulaRenderer(sources, engine=engine_for(sources), prefix=prefix)
+    formulas = FormulaRenderer(sources, prefix=prefix)
     body = with_formulas(render(masked.text), masked, formulas)
     return STYLES + formulas.glyphs() + body
 

@@ -39,7 +39,7 @@ from chainrule.lesson.results import CheckResult
 from chainrule.metadata import GradedNotebook, Repair, graded_notebook, judged_cell, result_of
 from chainrule.one_writer import one_writer
 from chainrule.release.generate import generate
-from chainrule.release.master import masters
+from chainrule.release.master import kept_masters, masters
 from chainrule.release.points_table import misfits
 from chainrule.release.source import require_sound
 from chainrule.release.versions import keep_version, kept_versions
@@ -174,7 +174,7 @@ def grade(
         if options.Run.get("require_sandbox"):
             raise CourseError(f"{confinement().warning} Nothing was run, because a sandbox is required.")
         say(confinement().warning)
-    with one_writer(folder.root, say):
+    with one_writer(folder.root, say), kept_masters():
         ensure_assignment(folder, assignment)
         origins = folder.data_sets.prepare(
             folder.course.data.get(assignment, []), folder.root / folder.course.data_folder, profile

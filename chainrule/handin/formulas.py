@@ -9,10 +9,11 @@ import html
 import itertools
 import math
 import re
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 from chainrule.errors import ChainruleError
 
@@ -148,14 +149,56 @@ class Labels:
         yield "", labels, tag
 
 
-def new_engine() -> Any:
-    """Start MathJax, which takes half a second. Raises `ImportError` if quickjax is not installed."""
-    from quickjax import MathJaxRenderer  # here, so that printing by a browser works without it
+# Commands that change MathJax for the formulas after them, also those of the next student.
+_CHANGES_ENGINE = re.compile(
+    r"\\(?:[a-z]*def|(?:future)?let|global|long|[nN]ew|renew|provide|Declare|define|require|label|csname|catcode"
+    r"|begingroup|endgroup|char|usetagform|mathtoolsset|setOptions)(?![a-z]*(?:line|eq)\b)"
+)
+
+
+class Engine:
+    """MathJax, which takes half a second to start, and is started for the first formula.
+
+    All formulas of a process share one, which remembers what it has typeset. An engine of its own follows with the
+    first formula that defines something, so that no macro gets into another student's notebook, or at which MathJax
+    gives up.
+
+    Raises `ImportError` if quickjax is not installed.
+    """
+
+    def __init__(self) -> None:
+        import quickjax  # noqa: F401  # here, so that printing by a browser works without it
+
+        self._own: Callable[..., str] | None = None
+
+    def render(self, tex: str, display: bool) -> str:
+        """The formula as SVG. Raises what quickjax or its JavaScript engine raises."""
+        if self._own is None and _CHANGES_ENGINE.search(tex):
+            self._own = _start()
+        if self._own is not None:
+            return self._own(tex, display=display)
+        if not hasattr(_of_thread, "render"):
+            _of_thread.render = lru_cache(8192)(_start())
+        try:
+            return str(_of_thread.render(tex, display=display))
+        except Exception:  # nobody knows what state it is in
+            del _of_thread.render
+            self._own = _start()
+            return self._own(tex, display=display)
+
+
+_of_thread = threading.local()  # a JavaScript engine works in the thread that has started it
+
+
+def _start() -> Callable[..., str]:
+    """Start MathJax; returns the function that typesets a formula."""
+    from quickjax import MathJaxRenderer
 
     engine = MathJaxRenderer()
     for definition in _DEFINITIONS:
         engine.render(definition)
-    return engine
+    render: Callable[..., str] = engine.render
+    return render
 
 
 class MathJax:
@@ -163,15 +206,14 @@ class MathJax:
 
     Args:
         budget: how much is typeset in all: the characters of the formulas, and a few for each.
-        engine: one that `new_engine` has made; by default one of its own. Macros stay in it.
 
     Raises `ImportError` if quickjax is not installed.
     """
 
-    def __init__(self, labels: Labels | None = None, *, budget: int = MAX_ALL, engine: Any = None) -> None:
+    def __init__(self, labels: Labels | None = None, *, budget: int = MAX_ALL) -> None:
         self._labels = labels or Labels()
         self._left = budget
-        self._renderer = engine or new_engine()
+        self._engine = Engine()
 
     def to_fit(self, tex: str, display: bool, max_width: float) -> TypesetFormula:
         """As `to_svg`, but in several lines if the formula is much wider than `max_width` (in em) and can be broken."""
@@ -196,7 +238,7 @@ class MathJax:
         tex = self._labels.resolved(tex)
         tex = _MULTLINE.sub(r"\\\1{gathered}", tex)  # MathJax would make it as wide as a page
         try:
-            svg = self._renderer.render(tex, display=display)
+            svg = self._engine.render(tex, display)
         except Exception as error:  # from quickjax or from its JavaScript engine
             raise FormulaError(f"MathJax gives up ({error.__cause__ or error})") from error
         if problem := _problem(svg):

@@ -64,7 +64,7 @@ SHOWN = ("cell_type", "source", "metadata", "attachments", "outputs", "execution
 
 def draw(drawing: Drawing) -> list[str]:
     """The HTML of a drawing: of all cells in one piece, or of each text."""
-    from chainrule.feedback.formulas import FormulaRenderer, engine_for
+    from chainrule.feedback.formulas import FormulaRenderer
     from chainrule.feedback.page import Cells, clean, is_item
     from chainrule.feedback.preprocessors import Disarm, is_result, rendered_result
     from chainrule.handin.notebook import formulas_of
@@ -81,9 +81,7 @@ def draw(drawing: Drawing) -> list[str]:
             cell.outputs = [rendered_result(cell, due=True)]
         if is_item(cell):  # its points are in the gradebook, not here
             cell.metadata.nbgrader.update(grade=False, task=False)
-    sources = list(formulas_of(nb))
-    prefix = f"g{drawing.key}"
-    formulas = FormulaRenderer(sources, budget=BUDGET, engine=engine_for(sources), prefix=prefix)
+    formulas = FormulaRenderer(formulas_of(nb), budget=BUDGET, prefix=f"g{drawing.key}")
     drawn = Cells(nb, Path(drawing.folder), formulas).rendered()
     if drawing.texts and len(drawn) < len(drawing.texts):
         return as_text(drawing)  # one of them shows nothing

@@ -10,6 +10,7 @@ from nbgrader.api import Gradebook, MissingEntry, Notebook
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.release.master import masters
+from chainrule.term.schema import ensure_tables
 
 KINDS = {
     "grade": utils.is_grade,
@@ -25,6 +26,7 @@ def generate(folder: CourseFolder, assignment: str) -> None:
     Raises:
         CourseError: nbgrader's reason; or which cells have other names than in the hand-ins that were graded.
     """
+    ensure_tables(folder.directory.db_url)
     done = folder.api.generate_assignment(assignment, force=True)
     if not done["success"] and (found := "\n".join(renamed(folder, assignment))):
         raise CourseError(found)

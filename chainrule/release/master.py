@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -42,13 +42,32 @@ def master_of(source: NotebookNode, assignment: str, notebook: str, config: Conf
             "notebook has all its graded cells; without it the gradebook knows none of them"
         )
     require_python(source, f"{notebook}.ipynb")
+    made = (assignment, notebook, nbformat.writes(source), repr(config))
+    if _kept is not None and made in _kept:
+        return deepcopy(_kept[made])
     nb = deepcopy(source)
     directory = CourseDirectory(config=config)
     with contextlib.chdir(directory.root):  # as nbgrader does: paths in options are relative to it
         resources = resources_for(directory, assignment, notebook)
         for step in steps[: saving[0]]:
             nb, resources = (step(config=config) if isinstance(step, type) else step)(nb, resources)
+    if _kept is not None:
+        _kept[made] = deepcopy(nb)
     return nb
+
+
+_kept: dict[tuple[str, str, str, str], NotebookNode] | None = None  # by all that they are made from
+
+
+@contextlib.contextmanager
+def kept_masters() -> Iterator[None]:
+    """In this block, what the release's steps make of a notebook is made once: files that they read must not change."""
+    global _kept
+    before, _kept = _kept, {}
+    try:
+        yield
+    finally:
+        _kept = before
 
 
 def masters(folder: CourseFolder, assignment: str) -> dict[str, NotebookNode]:

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 from nbconvert.filters.markdown_mistune import MarkdownWithMath
 
-from chainrule.feedback.formulas import FormulaRenderer, engine_for, with_formulas
+from chainrule.feedback.formulas import FormulaRenderer, with_formulas
 from chainrule.feedback.page import clean
 from chainrule.feedback.preprocessors import SafeRenderer
 from chainrule.handin.formulas import FormulaSource, MaskedMarkdown
@@ -173,7 +173,7 @@ class Texts:
         masked = [MaskedMarkdown(source) for source in sources]
         pieces = [piece for each in masked for piece in each.split(each.text)]
         tex = [piece.tex for piece in pieces if isinstance(piece, FormulaSource)]
-        formulas = FormulaRenderer(tex, engine=engine_for(tex)) if tex else None
+        formulas = FormulaRenderer(tex) if tex else None
         self.html = []
         for each in masked:
             body = MarkdownWithMath(renderer=SafeRenderer({})).render(each.text)

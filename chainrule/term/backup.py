@@ -28,6 +28,7 @@ from chainrule.grading.given_marks import ANSWERS
 from chainrule.marking import tables
 from chainrule.one_writer import one_writer
 from chainrule.students.decisions import DECISIONS
+from chainrule.term.schema import newest_revision, revision
 
 MANIFEST = "backup.json"
 GRADEBOOK = "gradebook.db"
@@ -299,25 +300,11 @@ def require_empty(db_url: str) -> None:
         engine.dispose()
 
 
-def revision(db_url: str) -> str | None:
-    """The version of nbgrader's tables in a gradebook; None without one."""
-    engine = create_engine(db_url)
-    try:
-        if not inspect(engine).has_table("alembic_version"):
-            return None
-        with engine.connect() as connection:
-            found: str = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
-            return found
-    finally:
-        engine.dispose()
-
-
 def upgrade(folder: CourseFolder) -> list[str]:
     """Bring a gradebook of an earlier nbgrader up to date, after a backup. Returns what was done."""
     from nbgrader import dbutil
-    from nbgrader.api import get_alembic_version
 
-    url, newest = folder.directory.db_url, get_alembic_version()
+    url, newest = folder.directory.db_url, newest_revision()
     before = revision(url)
     if before is None:
         return ["there is no gradebook yet: nothing to do"]

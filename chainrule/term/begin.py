@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from nbgrader.api import Gradebook
 from sqlalchemy import create_engine, insert, inspect, select
 
 import chainrule
@@ -17,6 +16,7 @@ from chainrule.course import CONFIG, CourseError, CourseFolder
 from chainrule.intake.roster import COLUMNS
 from chainrule.marking.tables import ROWS, Database
 from chainrule.release.facts import write_facts
+from chainrule.term.schema import ensure_tables
 
 EMPTY_CONFIG = '''"""The course. nbgrader and chainrule both read this file: dates and names are written here alone."""
 
@@ -203,8 +203,7 @@ def _copy_rubrics(old: CourseFolder, new: CourseFolder) -> list[str]:
         engine.dispose()
     if not rows:
         return []
-    with Gradebook(new.directory.db_url, new.directory.course_id):
-        pass  # nbgrader notes its version only in a database without tables
+    ensure_tables(new.directory.db_url)  # nbgrader notes its version only in a database without tables
     database = Database(new.directory.db_url)
     try:
         with database.transaction(wait=10.0) as connection:

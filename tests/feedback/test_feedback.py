@@ -12,6 +12,7 @@ from tiny_course import ASSERTS, FUTURE, PAST, TINY, marked, set_due
 from chainrule.course import CourseFolder
 from chainrule.feedback import Disarm, Redact
 from chainrule.lesson.results import RESULT_TYPE
+from chainrule.term.schema import ensure_tables
 
 
 def page(course: Path, student: str) -> BeautifulSoup:
@@ -183,12 +184,13 @@ def test_a_record_in_a_cell_without_points_is_no_result(record: object) -> None:
     assert nb.cells[0].outputs[0].data == {"text/plain": "4.0"}
 
 
-def test_plain_asserts_tell_nothing_hidden() -> None:
+def test_plain_asserts_tell_nothing_hidden(tmp_path: Path) -> None:
     """A traceback has the failing line in it, and those around it."""
     cell = marked(new_code_cell(ASSERTS.strip()), "square-asserts", 2)
     shown = ["> 3 assert square(-3) == 9, 'HIDDEN-ASSERT'"]
     cell.outputs = [new_output("error", ename="AssertionError", evalue="HIDDEN-ASSERT", traceback=shown)]
-    where = {"assignment": "plain", "student": "ann", "db_url": "sqlite://"}
+    where = {"assignment": "plain", "student": "ann", "db_url": f"sqlite:///{tmp_path / 'gradebook.db'}"}
+    ensure_tables(where["db_url"])
     nb, _ = Redact().preprocess(new_notebook(cells=[cell]), {"nbgrader": where})
     assert "HIDDEN" not in str(nb)
     assert nb.cells[0].outputs[0].text == "The checks stopped with: AssertionError"

@@ -52,6 +52,7 @@ from chainrule.grading.rejudge import valid_outputs
 from chainrule.grading.sandbox import WorkerError
 from chainrule.grading.store import Store, load_notebook
 from chainrule.grading.task import RefereeEnded, RunQueue, Task
+from chainrule.release.generate import generate
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
 
@@ -239,7 +240,7 @@ def test_a_notebook_that_cannot_be_read_costs_itself_alone(course: Path, second:
         cell.metadata.nbgrader.grade_id = f"second-{cell.metadata.nbgrader.grade_id}"
     nbformat.write(nb, source / "second.ipynb")
     folder = CourseFolder(course)
-    folder.succeed(folder.api.generate_assignment(PLAIN, force=True), "releasing")
+    generate(folder, PLAIN)
     submit(course, "ann", filled(course, {SQUARE: RIGHT}, PLAIN), PLAIN)
     handed_in = course / "submitted" / "ann" / PLAIN
     if second is not None:

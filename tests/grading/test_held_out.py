@@ -12,6 +12,7 @@ from chainrule.course import CourseFolder
 from chainrule.datasets import cifar_10
 from chainrule.grading.classroom import grade
 from chainrule.grading.sandbox import confinement
+from chainrule.release.generate import generate
 
 NAME = "thief"
 
@@ -69,7 +70,7 @@ def test_only_the_referee_has_the_labels(tmp_path: Path) -> None:
     lines = ["c.Course.due = {}", "c.Course.variants = {}", f"c.Course.data = {{{NAME!r}: ['cifar-10']}}"]
     (tmp_path / CONFIG).write_text("\n".join([(ROOT / CONFIG).read_text(), *lines, ""]))
     course = CourseFolder(tmp_path)
-    course.succeed(course.api.generate_assignment(NAME, force=True), "releasing")
+    generate(course, NAME)
     submit(tmp_path, "ann", nb, NAME)
     report = grade(course, NAME, jobs=1, say=lambda line: None)
     hidden = not confinement().lacks  # otherwise the search may find the file, but not read it

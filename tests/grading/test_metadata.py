@@ -15,6 +15,7 @@ from chainrule.grading.classroom import grade
 from chainrule.grading.store import load_notebook
 from chainrule.intake.report import DownloadReport
 from chainrule.metadata import graded_notebook, judged_cell, judged_record, source_cell, source_notebook
+from chainrule.release.generate import generate
 from chainrule.validation import RecordError, validated_json
 
 CHECK = "square-check"
@@ -63,7 +64,7 @@ def test_an_authors_slip_is_one_sentence(course: Path, cell: str, content: Any, 
     write_slip(course, cell, content)
     folder = CourseFolder(course)
     with pytest.raises(CourseError, match=said) as error:
-        folder.succeed(folder.api.generate_assignment(TINY, force=True), "releasing")
+        generate(folder, TINY)
     assert len(str(error.value).splitlines()) == 1
     with pytest.raises(CourseError, match=said):
         grade(folder, TINY, jobs=1, say=lambda line: None)

@@ -31,6 +31,7 @@ from chainrule.handin.pack import EARLIER, KEPT, PACKED, RECEIPT, NotReadyError,
 from chainrule.handin.spec import SPEC_FILE, HandInSpec, identify_student, read_spec
 from chainrule.intake.expected_files import ExpectedFiles
 from chainrule.intake.roster import Person
+from chainrule.release.generate import generate
 
 LIMITS = {".ipynb": 50, ".pdf": 100, ".py": 20}
 STUBS = ["todo()", "*Write your answer here.*"]
@@ -507,7 +508,7 @@ def released_with_handin(course: Path) -> Path:
             '\nc.Course.handin = {"tiny": ["{last}_{first}_tiny.pdf", "{last}_{first}_tiny.ipynb"]}\n'
         )
     folder = CourseFolder(course)
-    folder.succeed(folder.api.generate_assignment(TINY, force=True), "releasing")
+    generate(folder, TINY)
     return course
 
 
@@ -580,4 +581,4 @@ def test_a_course_cannot_ask_for_what_cannot_be_made(course: Path, files: list[s
     with pytest.raises(
         CourseError, match=r"c\.Course\.handin\['tiny'\] in nbgrader_config\.py: .* cannot be made"
     ):
-        folder.succeed(folder.api.generate_assignment(TINY, force=True), "releasing")
+        generate(folder, TINY)

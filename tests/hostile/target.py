@@ -18,6 +18,7 @@ from nbgrader.api import Gradebook
 from tiny_course import DOUBLES, RIGHT, SQUARE, TINY, marked, notebook, tiny_notebook
 
 from chainrule.course import CONFIG, CourseFolder
+from chainrule.release.generate import generate
 
 LINEAR, MODEL = "linear", "model-write"
 LIMITS = (
@@ -150,7 +151,7 @@ def write(root: Path) -> None:
         config.write(f"c.Run.iopub_timeout = 3\n{LIMITS}# password: {canaries['config']}\n")
     course = CourseFolder(root)
     for assignment in (TINY, LINEAR):
-        course.succeed(course.api.generate_assignment(assignment, force=True), "releasing")
+        generate(course, assignment)
         (root / "runs" / assignment).mkdir(parents=True)
         (root / "runs" / assignment / "notes.txt").write_text(canaries["runs"])
     with Gradebook(course.directory.db_url) as gradebook:

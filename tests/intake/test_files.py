@@ -13,6 +13,7 @@ from chainrule.course import CourseFolder
 from chainrule.grading.audit import audit
 from chainrule.grading.classroom import grade, sanitised_tasks
 from chainrule.intake.folder import intake
+from chainrule.release.generate import generate
 
 NAME, FILE = "trained", "weights.txt"
 
@@ -62,7 +63,7 @@ def trained(tmp_path: Path) -> Path:
     lines = [(ROOT / CONFIG).read_text(), "c.Course.due = {}", "c.Course.data = {}", "c.Course.variants = {}"]
     (tmp_path / CONFIG).write_text("\n".join(lines) + "\n")
     course = CourseFolder(tmp_path)
-    course.succeed(course.api.generate_assignment(NAME, force=True), "releasing")
+    generate(course, NAME)
     return tmp_path
 
 

@@ -26,6 +26,7 @@ from tiny_course import (
 )
 from traitlets.config import Config
 
+from chainrule.release.generate import generate
 from chainrule.course import CONFIG, Course, CourseError, CourseFolder
 from chainrule.release import ClearSolutions
 
@@ -37,7 +38,7 @@ GONE = ["BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "judgin
 def release(root: Path, assignment: str) -> Path:
     """The release of an assignment of a course, made now."""
     course = CourseFolder(root)
-    course.succeed(course.api.generate_assignment(assignment, force=True), "releasing")
+    generate(course, assignment)
     return root / "release" / assignment
 
 

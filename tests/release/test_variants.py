@@ -33,6 +33,7 @@ from tiny_course import (
     varying_notebook,
 )
 
+from chainrule.release.generate import generate
 from chainrule import cli
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.classroom import scores
@@ -55,7 +56,7 @@ EVERYONE = ["ann", "bo", "cy", "di", "fay"]
 def release(root: Path, students: list[str] | None = None, seed: int | None = SEED) -> Manifest:
     """Release `varying` and variants of it."""
     folder = CourseFolder(root)
-    folder.succeed(folder.api.generate_assignment(VARYING, force=True), "releasing")
+    generate(folder, VARYING)
     return release_variants(folder, VARYING, seed=seed, students=students, say=lambda line: None)
 
 
@@ -155,7 +156,7 @@ def test_with_the_handouts_numbers_a_variant_is_the_release(variants: Path) -> N
 
 def test_the_release_and_the_gradebook_are_the_same_with_variants(fresh: Path) -> None:
     folder = CourseFolder(fresh)
-    folder.succeed(folder.api.generate_assignment(VARYING, force=True), "releasing")
+    generate(folder, VARYING)
     before = files(fresh / "release")
     release(fresh, ["ann"])
     assert files(fresh / "release") == before

@@ -19,6 +19,7 @@ from chainrule.course import CONFIG, CourseFolder
 from chainrule.grading.given_marks import ANSWERS, answers, keep_marks
 from chainrule.lesson.results import RESULT_TYPE, CheckResult, Result
 from chainrule.marking.tables import MARKS, ROWS, Database
+from chainrule.term.schema import ensure_tables
 
 HOMEWORK, PART_1, PART_2 = "homework", "part1", "part2"
 DUE = datetime(2026, 3, 2, 12, 0)
@@ -170,6 +171,7 @@ def write(root: Path) -> CourseFolder:
     )
     (root / "roster.csv").write_text(f"id,username,last,first,email\n{roster}", encoding="utf-8")
     folder = CourseFolder(root)
+    ensure_tables(folder.directory.db_url)
     with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
         ANSWERS.create(gradebook.engine, checkfirst=True)
         gradebook.add_assignment(HOMEWORK, duedate=DUE)

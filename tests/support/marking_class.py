@@ -22,6 +22,7 @@ from tiny_course import marked, notebook
 
 from chainrule.course import CONFIG, CourseFolder
 from chainrule.grading.given_marks import ANSWERS, answers, keep_marks
+from chainrule.term.schema import ensure_tables
 
 ESSAYS, NOTEBOOK = "essays", "part1"
 VARIANCE, SOFTMAX, CHECKED = "q1_1-variance", "q1_1-softmax", "q1_1-values"
@@ -176,6 +177,7 @@ def write(
     if not (root / CONFIG).exists():
         _write_config(root, assignment, db_url)
     folder = CourseFolder(root)
+    ensure_tables(folder.directory.db_url)
     with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
         ANSWERS.create(gradebook.engine, checkfirst=True)
         gradebook.add_assignment(assignment)

@@ -22,6 +22,7 @@ from tiny_course import ROOT, marked, notebook
 
 from chainrule.course import CONFIG, CourseFolder
 from chainrule.modules import load
+from chainrule.release.generate import generate
 
 ALIKE = "alike"
 
@@ -67,7 +68,7 @@ def write_course(root: Path) -> Path:
     nbformat.write(notebook(cells), folder / f"{ALIKE}.ipynb")
     (root / CONFIG).write_text((ROOT / CONFIG).read_text(encoding="utf-8"), encoding="utf-8")
     course = CourseFolder(root)
-    course.succeed(course.api.generate_assignment(ALIKE, force=True), "releasing")
+    generate(course, ALIKE)
     return root
 
 

@@ -24,6 +24,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from chainrule import cli
 from chainrule.course import CONFIG, CourseFolder
+from chainrule.release.generate import generate
 
 ROOT = Path(__file__).parents[2]
 TINY, PLAIN = "tiny", "plain"
@@ -232,7 +233,7 @@ def write(root: Path, due: str = FUTURE) -> Path:
     set_due(root, due)
     course = CourseFolder(root)
     for assignment in (TINY, PLAIN):
-        course.succeed(course.api.generate_assignment(assignment, force=True), "releasing")
+        generate(course, assignment)
     return root
 
 

@@ -14,7 +14,7 @@ own earlier values. So a mistake loses the points of the step where it is made, 
 same beyond chains of steps: where a check fails because of a mistake that another check finds, it passes.
 
 Nothing follows from nothing: zeros follow from zeros, and within a tolerance from everything tiny. So a wrong value
-carries on only if it is `telling`.
+carries on only if it is `telling`. Where it has NaN or infinity, so have the later ones; they are judged by the rest.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any
 
 import torch
 
-from chainrule.lesson.checks import differ, expect, numbers
+from chainrule.lesson.checks import differ, exact, expect, numbers, stacked
 from chainrule.lesson.student import CheckFailed
 
 Answers = Callable[[str], Any]  # the student's value of a name; raises CheckFailed if there is none
@@ -160,7 +160,12 @@ class Derivation:
             CheckFailed: it is neither; a known mistake is named.
         """
         step, right, called = self.steps[name], self.values[name], called or name
-        got = alike(numbers(answers(name), called), right)
+        try:
+            got = alike(numbers(answers(name), called), right)
+        except CheckFailed:
+            if self.hands_on_gaps(answers, name, rtol, atol):
+                return
+            raise
         sources = list(self.sources(answers, name, rtol, atol))
         if any(
             self.follows(got, step.rule, source, rtol, atol) and self.takes_work(name, source, rtol, atol)
@@ -211,6 +216,31 @@ class Derivation:
             raise CheckFailed(
                 f"no points for {called} without a derivation: your other values are zero, one number, or copied"
             )
+
+    def hands_on_gaps(self, answers: Answers, name: str, rtol: float, atol: float) -> bool:
+        """Whether the student's value has NaN or infinity exactly where an earlier value's puts them, and is right
+        elsewhere, but for that earlier value."""
+        step = self.steps[name]
+        own = [self._unbounded(answers, need) if need in self.steps else None for need in step.needs]
+        got = self._unbounded(answers, name)
+        if got is None or all(value is None or bool(value.isfinite().all()) for value in own):
+            return False
+        right = [self.values[need] for need in step.needs]
+        spoilt = [want if value is None else value for value, want in zip(own, right, strict=True)]
+        mended = [value.where(value.isfinite(), want) for value, want in zip(spoilt, right, strict=True)]
+        reached, want = torch.as_tensor(step.rule(*spoilt)), applied(step.rule, tuple(mended))
+        rest = got.isfinite()
+        if want is None or not want[rest].any() or not torch.equal(rest, reached.isfinite()):
+            return False
+        return self.agree(got[rest], want[rest], rtol, atol) and all(
+            self.agree(value, self.values[need], rtol, atol)
+            or (
+                need in self.steps
+                and self.steps[need].plausible(value)
+                and telling(value, self.given, rtol, atol)
+            )
+            for need, value in zip(step.needs, mended, strict=True)
+        )
 
     def takes_work(self, name: str, source: tuple[torch.Tensor, ...], rtol: float, atol: float) -> bool:
         """Whether what follows from a source can't be had without it: it is the right value, differs from zero and from
@@ -276,6 +306,15 @@ class Derivation:
             return alike(numbers(answers(name), name), self.values[name])
         except CheckFailed:
             return None
+
+    def _unbounded(self, answers: Answers, name: str) -> torch.Tensor | None:
+        """The student's value of a step, which may have NaN and infinity; None if it is nothing of the right shape."""
+        try:
+            value = torch.as_tensor(stacked(exact(answers(name), name)), dtype=torch.float64)
+        except (CheckFailed, TypeError, ValueError, RuntimeError, OverflowError):
+            return None
+        value = alike(value, self.values[name])
+        return value if value.shape == self.values[name].shape else None
 
     def _explained(self, answers: Answers, own: torch.Tensor, name: str, rtol: float, atol: float) -> bool:
         """Whether a known mistake explains a value, so that it is no matter if it repeats one number."""

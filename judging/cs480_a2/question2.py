@@ -60,7 +60,7 @@ def softmax_step(logits: str) -> Step:
             ROUNDED: lambda v: v.softmax(0).mul(100).round() / 100,
             f"{ROUNDED} (three are given)": lambda v: v.softmax(0).mul(1000).round() / 1000,
         },
-        plausible=lambda p: bool((p > 0).all()),
+        plausible=lambda p: bool((p > 0).all() or (p < 0).all()),  # or their logarithms
     )
 
 
@@ -131,6 +131,7 @@ def forward_steps() -> dict[str, Step]:
             {
                 "the bias b1 is missing": lambda W, x, b1: W @ x,
                 "the bias b1 is subtracted": lambda W, x, b1: W @ x - b1,
+                "this is b1: W x is missing": lambda W, x, b1: b1,
                 "the input is forgotten: these are row sums of W plus b1": lambda W, x, b1: W.sum(1) + b1,
                 "the entries of x are exchanged": lambda W, x, b1: W @ x.flip(0) + b1,
                 "this is already ReLU(z)": lambda W, x, b1: (W @ x + b1).relu(),
@@ -409,6 +410,8 @@ FORWARD_MISTAKES: dict[str, Forward] = {
     "the forward pass leaves out b1": lambda x, W, b1, U, b2: forward(x, W, 0 * b1, U, b2),
     "the forward pass leaves out b2": lambda x, W, b1, U, b2: forward(x, W, b1, U, 0 * b2),
     "the forward pass leaves out both biases": lambda x, W, b1, U, b2: forward(x, W, 0 * b1, U, 0 * b2),
+    "the forward pass leaves out W x": lambda x, W, b1, U, b2: forward(x, 0 * W, b1, U, b2),
+    "the forward pass leaves out U h": lambda x, W, b1, U, b2: forward(x, W, b1, 0 * U, b2),
     "the forward pass has no ReLU": lambda x, W, b1, U, b2: forward(x, W, b1, U, b2, lambda z: z),
     "the forward pass has |z| in place of ReLU": lambda x, W, b1, U, b2: forward(x, W, b1, U, b2, torch.abs),
     "the forward pass has the sigmoid in place of ReLU": lambda x, W, b1, U, b2: forward(

@@ -124,6 +124,22 @@ def test_nothing_follows_from_what_tells_nothing(nothing: torch.Tensor) -> None:
     chain.expect((other | {"u": other["z"]}).__getitem__, "u")
 
 
+def test_what_is_not_finite_costs_the_step_it_comes_from() -> None:
+    nan, inf = float("nan"), float("inf")
+    gaps = {"h": [1.0, nan, 0.0], "G": [[2.0, 0.5], [nan, nan], [0.0, 0.0]]}
+    assert set(judged(**gaps, n=nan)) == {"h", "n"}  # nothing is left of a single number
+    assert set(judged(**gaps | {"G": [[2.0, 0.5], [inf, inf], [0.0, 0.0]]})) == {"h"}
+    for slip in (
+        [[2.0, 0.5], [nan, nan], [nan, 0.0]],
+        [[2.0, 0.6], [nan, nan], [0.0, 0.0]],
+        [[nan, nan]] * 3,
+    ):
+        assert set(judged(**gaps | {"G": slip})) == {"h", "G"}
+    assert set(judged(h=[nan] * 3, G=[[nan, nan]] * 3)) == {"h", "G"}  # nothing follows from nothing
+    assert set(judged(h=[0.7, nan, 0.7], G=[[1.4, 0.35], [nan, nan], [1.4, 0.35]])) == {"h"}
+    assert set(judged(G=[[2.0, nan], [5.0, 1.25], [0.0, 0.0]])) == {"G"}  # it comes from no earlier step
+
+
 def test_zeros_are_no_product_of_small_values() -> None:
     steps = {"z": Step(("x",), lambda x: torch.cat([1000 * x, x[:1]])), "G": Step(("z", "x"), torch.outer)}
     answers = {"z": [0.01, -0.003, 0.0], "G": torch.zeros(3, 2)}

@@ -101,6 +101,12 @@ WRONG_VALUES = {
     ),
     # (a)
     "z without bias": Wrong({"z"}, "bias b1 is missing", "z = W @ x"),
+    "z is the bias, carried on": Wrong(
+        {"z"},
+        "W x is missing",
+        "z = h = b1; dead = 1; theta = U @ h; dU = torch.outer(dtheta, h); U_new = U - 0.1 * dU",
+        unnoticed="consistent in itself: only the right z would tell",
+    ),
     "z without input": Wrong({"z"}, "input is forgotten", "z = W.sum(1) + b1"),
     "z with x exchanged": Wrong({"z"}, "exchanged", "z = W @ x.flip(0) + b1"),
     "z after ReLU": Wrong({"z"}, "already ReLU", "z = h"),
@@ -135,6 +141,13 @@ WRONG_VALUES = {
         "off by",
         "z = torch.tensor([0.5, 0.05, 0.5]); h = z; dead = []; dz = dh = torch.tensor([-0.25, 0, 0.25])",
     ),
+    "logarithms of p, carried on": Wrong(
+        {"p_hat"},
+        "logarithm of the softmax",
+        "p_hat = theta.log_softmax(0); dtheta = p_hat - torch.tensor([1.0, 0.0]); db2 = dtheta; "
+        "dU = torch.outer(dtheta, h); dh = U.T @ dtheta; dz = dh * (z > 0); db1 = dz; dW = torch.outer(dz, x); "
+        "W_new = W - 0.1 * dW; U_new = U - 0.1 * dU",
+    ),
     # (b)
     "dtheta turned round": Wrong({"dtheta"}, "turned round", "dtheta = [0.5, -0.5]"),
     "dtheta is p": Wrong({"dtheta"}, "not subtracted", "dtheta = p_hat"),
@@ -163,6 +176,11 @@ WRONG_VALUES = {
     "dh negative": Wrong({"dh"}, "minus sign", "dh = -dh"),
     "dz by the upstream sign": Wrong({"dz"}, "not the sign of", "dz = dh * (dh > 0)"),
     "dz times h": Wrong({"dz"}, "multiplied by ReLU(z)", "dz = dh * h"),
+    "dz divided by the mask, NaN carried on": Wrong(
+        {"dz"},
+        "NaN",
+        "dz = dh / (z > 0); db1 = dz; dW = torch.outer(dz, x); W_new = W - 0.1 * dW",
+    ),
     "dz is the mask": Wrong({"dz"}, "mask alone", "dz = (z > 0).double()"),
     "dz through a sigmoid": Wrong({"dz"}, "sigmoid", "dz = dh * z.sigmoid() * (1 - z.sigmoid())"),
     "the mask turned round": Wrong({"dz"}, "turned round", "dz = [0, 0, 0]"),
@@ -281,6 +299,9 @@ WRONG_CODE = {
     ),
     "b1 left out": Wrong(code_loses("dtheta"), "leaves out b1", code("W @ x + b1 → W @ x")),
     "b2 left out": Wrong(code_loses("dtheta"), "leaves out b2", code("U @ h + b2 → U @ h")),
+    "W x left out": Wrong(code_loses("dtheta"), "leaves out W x", code("W @ x + b1 → b1")),
+    "U h left out": Wrong(code_loses("dtheta"), "leaves out U h", code("U @ h + b2 → b2")),
+    "divided by the mask": Wrong(code_loses("dz"), "NaN", code("dh * (z > 0) → dh / (z > 0)")),
     "no ReLU forward": Wrong(code_loses("dtheta"), "has no ReLU", code("torch.relu(z) → z")),
     "no ReLU at all": Wrong(
         code_loses("dtheta", "dz"), "derivative is lost", code("torch.relu(z) → z", "dh * (z > 0) → dh")
@@ -348,4 +369,11 @@ PROBLEM = Problem(
         Exercise(VALUES, "q2-answer", RIGHT_VALUES, WRONG_VALUES),
         Exercise(("q2_2-code",), "q2-answer", RIGHT_CODE, WRONG_CODE),
     ),
+    equivalent={
+        "q2_2-backward": {
+            "….softmax(0) → ….softmax((-1))": "logits have one dimension",
+            "dz = dh * (z > 0) → dz = dh * ((z >= 0))": "no z is exactly 0, where ReLU has no derivative",
+            "dz = dh * (z > 0) → dz = dh * (h > 0)": "h is positive where z is",
+        },
+    },
 )

@@ -551,8 +551,7 @@ def marks(
     course: CourseOption = None,
 ) -> None:
     """Write the marks of an assignment: as CSV with every item, or as the table that an LMS imports."""
-    from nbgrader.api import Gradebook
-
+    from chainrule.gradebook import open_gradebook
     from chainrule.marks import MarksCsv, fill_for_lms, write_atomically
 
     folder = open_course(course)
@@ -563,7 +562,7 @@ def marks(
                 "--export, --column, --missing, --dry-run and --allow-waiting are about --lms: name it"
             )
         target = output or folder.root / "marks" / f"{assignment}.csv"
-        with Gradebook(folder.directory.db_url) as gradebook:
+        with open_gradebook(folder.directory.db_url) as gradebook:
             if not gradebook.students:
                 raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
             MarksCsv(to=str(target), assignment=[assignment], config=folder.config).export(gradebook)
@@ -648,8 +647,7 @@ def similar(
     course: CourseOption = None,
 ) -> None:
     """Rank pairs of students by what only they share: evidence to read, not a verdict."""
-    from nbgrader.api import Gradebook
-
+    from chainrule.gradebook import open_gradebook
     from chainrule.intake.roster import class_list
     from chainrule.similar.compare import compare
     from chainrule.similar.handins import collect, term_names
@@ -658,7 +656,7 @@ def similar(
     folder = open_course(course)
     corpus = collect(folder, assignment, past or [])
     comparison = compare(corpus, top)
-    with Gradebook(folder.directory.db_url) as gradebook:
+    with open_gradebook(folder.directory.db_url) as gradebook:
         people = {id: person.full_name for id, person in class_list(folder, gradebook).items()}
     text = page(corpus, comparison, assignment, term_names(past or []), people)
     output.write_text(text, encoding="utf-8")

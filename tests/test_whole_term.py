@@ -216,7 +216,7 @@ def in_the_csv(root: Path, assignment: str) -> dict[str, str]:
 def in_feedback(root: Path, assignment: str, student: str) -> str:
     """The words above a student's work."""
     page = root / "feedback" / student / assignment / f"{assignment}.html"
-    head = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").find("main")
+    head = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").body
     assert head
     return " ".join(head.get_text(" ").split())
 

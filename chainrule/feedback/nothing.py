@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
+from chainrule.gradebook import open_gradebook
 from traitlets.config import Configurable
 
 from chainrule.course import CourseFolder
@@ -21,7 +22,7 @@ def students_without_a_graded_notebook(
     folder: CourseFolder, assignment: str, graded: set[str]
 ) -> dict[str, str]:
     """The names of all students of the class who have none, by id."""
-    with Gradebook(folder.directory.db_url) as gradebook:
+    with open_gradebook(folder.directory.db_url) as gradebook:
         people = class_list(folder, gradebook)
     return {id: person.full_name for id, person in people.items() if id not in graded}
 
@@ -35,7 +36,7 @@ def write_nothing_pages(folder: CourseFolder, assignment: str, students: dict[st
     notebooks = folder.notebooks(assignment)
     page_name = INDEX_NAME if len(notebooks) > 1 else f"{notebooks[0].stem}.html"
     head = head_of(Configurable(config=folder.config), assignment, notebooks)
-    with Gradebook(folder.directory.db_url) as gradebook:
+    with open_gradebook(folder.directory.db_url) as gradebook:
         for student, name in students.items():
             text = nothing_page(head, student, name, reason(folder, gradebook, assignment, student))
             write_atomically(folder.folder("feedback", student, assignment) / page_name, text.encode())

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook, SubmittedNotebook
+from nbgrader.api import SubmittedNotebook
+from chainrule.gradebook import open_gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades
 from traitlets.config import Configurable
@@ -208,7 +209,7 @@ class GetPoints(GetGrades):
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         nb, resources = super().preprocess(nb, resources)
         context = resources["nbgrader"]
-        with Gradebook(context["db_url"]) as gradebook:
+        with open_gradebook(context["db_url"]) as gradebook:
             submission = gradebook.find_submission(context["assignment"], context["student"])
             student = submission.student
             known = " ".join(filter(None, (student.first_name, student.last_name)))

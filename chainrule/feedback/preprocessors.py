@@ -17,7 +17,7 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from nbgrader import utils
-from nbgrader.api import Gradebook
+from chainrule.gradebook import open_gradebook
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPreprocessor
 from traitlets import Bool
 
@@ -103,7 +103,7 @@ class Redact(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
-        with Gradebook(where["db_url"]) as gradebook:
+        with open_gradebook(where["db_url"]) as gradebook:
             due = is_due(
                 Course(parent=self), gradebook.db.connection(), where["assignment"], where["student"]
             )

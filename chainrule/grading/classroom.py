@@ -16,10 +16,11 @@ from tempfile import TemporaryDirectory
 import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import MissingEntry
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.grading.changes import Snapshot, changes, snapshot
 from chainrule.grading.given_marks import GivenMark, above_maximum, changed_marks, given_marks
 from chainrule.grading.processes import Processes
@@ -186,7 +187,7 @@ def grade(
         with open_backend(folder, jobs, cluster, gpu=gpu) as backend:
             options.Run.threads = backend.threads
             run_all(writer, chosen, backend, say)
-    with Gradebook(folder.directory.db_url) as gradebook:
+    with open_gradebook(folder.directory.db_url) as gradebook:
         people = class_list(folder, gradebook)
         named = gradebook_items(gradebook.find_assignment(assignment))
         recorded = {submission.student_id for submission in gradebook.assignment_submissions(assignment)}
@@ -568,7 +569,7 @@ def points(folder: CourseFolder, assignment: str) -> dict[str, float]:
 
 def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, float | None]:
     """A student's scores in the gradebook, by the names of `chainrule.items`; None for what a person has to mark."""
-    with Gradebook(folder.directory.db_url) as gradebook:
+    with open_gradebook(folder.directory.db_url) as gradebook:
         try:
             submission = gradebook.find_submission(assignment, student)
         except MissingEntry:

@@ -24,6 +24,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, delete, insert, select, update
 
+from chainrule.gradebook import open_gradebook
 from chainrule.grading.record import MARKED_BEFORE, set_comment, was_for_earlier
 from chainrule.items import gradebook_items
 from chainrule.metadata import is_added
@@ -61,7 +62,7 @@ class KeepMarks(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         where = resources["nbgrader"]
-        with Gradebook(where["db_url"]) as gradebook:
+        with open_gradebook(where["db_url"]) as gradebook:
             ANSWERS.create(gradebook.engine, checkfirst=True)
             submission = gradebook.find_submission(where["assignment"], where["student"])
             for notebook in submission.notebooks:
@@ -261,7 +262,7 @@ class GivenMark:
 
 def given_marks(db_url: str, assignment: str, student: str) -> dict[str, GivenMark]:
     """The marks that people gave a student and that stand in the gradebook, by the names of `chainrule.items`."""
-    with Gradebook(db_url) as gradebook:
+    with open_gradebook(db_url) as gradebook:
         ANSWERS.create(gradebook.engine, checkfirst=True)
         try:
             submission = gradebook.find_submission(assignment, student)

@@ -12,11 +12,12 @@ from typing import Any
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Comment, Gradebook, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Comment, SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict, List, Unicode
 
 from chainrule.course import CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.grading.repairs import sentences, without
 from chainrule.metadata import Repair, graded_notebook, judged_cell, result_of
 from chainrule.release.master import masters
@@ -39,7 +40,7 @@ class WaitForPeople(NbGraderPreprocessor):
         where = resources["nbgrader"]
         waiting = [cell for cell in nb.cells if review_reasons(cell)]
         if waiting:
-            with Gradebook(where["db_url"]) as gradebook:
+            with open_gradebook(where["db_url"]) as gradebook:
                 for cell in waiting:
                     grade = gradebook.find_grade(
                         cell.metadata.nbgrader.grade_id,
@@ -80,7 +81,7 @@ class TellRepairs(NbGraderPreprocessor):
         where = resources["nbgrader"]
         shared = self.shared.get(where["notebook"], [])
         repairs = without(graded_notebook(nb).get("repaired", []), shared)
-        with Gradebook(where["db_url"]) as gradebook:
+        with open_gradebook(where["db_url"]) as gradebook:
             submission = gradebook.find_submission_notebook(
                 where["notebook"], where["assignment"], where["student"]
             )
@@ -103,7 +104,7 @@ def record_ungraded(folder: CourseFolder, assignment: str, student: str, reason:
         Whether the student keeps the scores of an earlier hand-in.
     """
     directory = folder.directory
-    with Gradebook(directory.db_url, directory.course_id) as gradebook:
+    with open_gradebook(directory.db_url, directory.course_id) as gradebook:
         gradebook.update_or_create_student(student)
         submission = gradebook.update_or_create_submission(assignment, student)
         keeps = was_graded(folder, assignment, student, submission)
@@ -128,7 +129,7 @@ def comment_unreadable(
         reasons: by the notebook's name.
     """
     directory = folder.directory
-    with Gradebook(directory.db_url, directory.course_id) as gradebook:
+    with open_gradebook(directory.db_url, directory.course_id) as gradebook:
         submission = gradebook.find_submission(assignment, student)
         text = "; ".join(f"{name}: {why}" for name, why in reasons.items())
         for comment in first_comment(folder, assignment, submission, without=reasons):

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from nbformat import NotebookNode
-from nbgrader.api import Gradebook
 from nbgrader.plugins import LateSubmissionPlugin
 from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import default
 
 from chainrule.course import Course
+from chainrule.gradebook import open_gradebook
 from chainrule.students.lateness import apply_dates, settle
 
 
@@ -45,10 +45,10 @@ class LatePenalties(AssignLatePenalties):
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         where = resources["nbgrader"]
-        with Gradebook(where["db_url"]) as gradebook:
+        with open_gradebook(where["db_url"]) as gradebook:
             apply_dates(Course(parent=self), gradebook, where["student"])
         nb, resources = super().preprocess(nb, resources)
-        with Gradebook(where["db_url"]) as gradebook:
+        with open_gradebook(where["db_url"]) as gradebook:
             fresh = (where["assignment"], where["notebook"])
             settle(Course(parent=self), gradebook, where["student"], fresh=fresh)
         return nb, resources

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import MissingEntry
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.intake.lms import LmsName
 from chainrule.intake.roster import Person
 from chainrule.marks.lms import TABLE_FORMATS, TableFormat, is_points_row, parse_decimal
@@ -110,7 +111,7 @@ def fill_for_lms(
     """
     folder.require(assignment)
     lms = TABLE_FORMATS[name]
-    with Gradebook(folder.directory.db_url) as gradebook:
+    with open_gradebook(folder.directory.db_url) as gradebook:
         try:
             maximum, class_totals = totals(folder, gradebook, assignment)
         except MissingEntry:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Gradebook, MissingEntry, Notebook
+from nbgrader.api import MissingEntry, Notebook
+from chainrule.gradebook import open_gradebook
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.release.master import masters
@@ -36,7 +37,7 @@ def generate(folder: CourseFolder, assignment: str) -> None:
 def renamed(folder: CourseFolder, assignment: str) -> Iterator[str]:
     """A sentence for each notebook whose marks hang on names that are no longer in source/."""
     now = masters(folder, assignment)
-    with Gradebook(folder.directory.db_url) as gradebook:
+    with open_gradebook(folder.directory.db_url) as gradebook:
         try:
             notebooks = gradebook.find_assignment(assignment).notebooks
         except MissingEntry:

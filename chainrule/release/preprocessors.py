@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader import preprocessors
-from nbgrader.api import Gradebook
+from chainrule.gradebook import open_gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 
@@ -279,7 +279,7 @@ class SaveDueDate(NbGraderPreprocessor):
         assignment = resources["nbgrader"]["assignment"]
         due = Course(parent=self).due_date(assignment)
         if due is not None:
-            with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
+            with open_gradebook(resources["nbgrader"]["db_url"]) as gradebook:
                 # the gradebook keeps UTC without a zone
                 gradebook.update_or_create_assignment(assignment, duedate=due.replace(tzinfo=None))
         return nb, resources
@@ -291,7 +291,7 @@ class SaveRoster(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         path = Path(CourseDirectory(parent=self).root, Course(parent=self).roster)
         if path.exists():
-            with Gradebook(resources["nbgrader"]["db_url"]) as gradebook:
+            with open_gradebook(resources["nbgrader"]["db_url"]) as gradebook:
                 save_people(gradebook, read_roster(path))
         return nb, resources
 

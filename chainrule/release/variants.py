@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook
+from chainrule.gradebook import open_gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import SaveCells
 
@@ -88,7 +88,7 @@ def chosen_students(folder: CourseFolder, manifest: Manifest, ids: Sequence[str]
     """
     chosen = set(ids or ())
     if ids is None:
-        with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
+        with open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
             chosen = {student.id for student in gradebook.students} | set(manifest.students)
     if not chosen:
         raise CourseError(

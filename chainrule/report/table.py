@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nbformat import NotebookNode
-from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedAssignment, SubmittedNotebook
+from nbgrader.api import Grade, MissingEntry, SubmittedAssignment, SubmittedNotebook
 from sqlalchemy import Connection, inspect, select
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.grading.repairs import sentence
 from chainrule.grading.store import load_notebook
 from chainrule.intake.roster import Person, class_list
@@ -118,7 +119,7 @@ def class_table(folder: CourseFolder, assignment: str) -> ClassTable:
     """
     folder.require(assignment)
     titles = item_titles(folder.notebooks(assignment), folder.config)
-    with Gradebook(folder.directory.db_url) as gradebook:
+    with open_gradebook(folder.directory.db_url) as gradebook:
         try:
             maximum = float(gradebook.find_assignment(assignment).max_score)
         except MissingEntry:

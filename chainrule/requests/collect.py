@@ -16,6 +16,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook, MissingEntry
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.intake.roster import class_list
 from chainrule.one_writer import one_writer
 from chainrule.requests.line import RequestLine, requests_in
@@ -84,7 +85,7 @@ def collect(folder: CourseFolder, requests: Requests, paths: Iterable[Path]) -> 
         CourseError: a file cannot be read, or has no request in it.
     """
     done = Collected()
-    with one_writer(folder.root), Gradebook(folder.directory.db_url) as gradebook:
+    with one_writer(folder.root), open_gradebook(folder.directory.db_url) as gradebook:
         people = class_list(folder, gradebook)
         for path in paths:
             read = list(letters(path))

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from nbgrader.api import Gradebook
-
 from chainrule.course import CourseError, CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.intake.roster import COLUMNS, STUDENT_ID, Person, read_roster, save_people
 from chainrule.marks.lms import is_points_row
 from chainrule.marks.sheet import Sheet, read_sheet, write_atomically
@@ -249,7 +248,10 @@ def update(
     if dry_run:
         return [*lines, f"nothing written; {path.name} would have {len(people)} students"]
     ensure_tables(folder.directory.db_url)
-    with one_writer(folder.root), Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
+    with (
+        one_writer(folder.root),
+        open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook,
+    ):
         if path.exists():
             kept = folder.root / "rosters" / f"{datetime.now():%Y-%m-%d %H.%M.%S.%f} {path.name}"
             write_atomically(kept, path.read_bytes())

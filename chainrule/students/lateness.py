@@ -11,6 +11,7 @@ from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from sqlalchemy import Connection, create_engine
 
 from chainrule.course import Course, CourseError, CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.items import gradebook_items
 from chainrule.lesson.results import counted
 from chainrule.students.decisions import Decision, Kind, history, in_force, latest
@@ -256,6 +257,6 @@ def decision_text(course: Course, one: Decision) -> str:
 
 def decided_since(folder: CourseFolder, assignment: str, student: str, since: float) -> list[str]:
     """The decisions about a student's assignment after a time (seconds since 1970), for staff, in a line each."""
-    with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
+    with open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
         lines = history(gradebook.db.connection(), assignment, student)
     return [decision_text(folder.course, one) for one in lines if one.at > since]

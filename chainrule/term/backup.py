@@ -18,12 +18,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Base, Gradebook
+from nbgrader.api import Base
 from sqlalchemy import Engine, MetaData, Table, create_engine, func, insert, inspect, select
 from sqlalchemy.engine import make_url
 
 from chainrule import __version__
 from chainrule.course import CONFIG, CourseError, CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.grading.given_marks import ANSWERS
 from chainrule.marking import tables
 from chainrule.one_writer import one_writer
@@ -312,6 +313,6 @@ def upgrade(folder: CourseFolder) -> list[str]:
         return [f"the gradebook is up to date (nbgrader's tables {newest})"]
     kept = backup(folder)
     dbutil.upgrade(url)
-    with Gradebook(url, folder.directory.course_id):
+    with open_gradebook(url, folder.directory.course_id):
         pass  # adds tables that are new
     return [f"a backup of what was there is in {kept}", f"the gradebook is up to date: {before} → {newest}"]

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nbgrader.api import Gradebook
 from sqlalchemy import Connection, and_, func, inspect, select
 
 from chainrule.course import CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.grading.record import REPAIRED
 from chainrule.intake.roster import class_list
 from chainrule.items import item_names
@@ -84,7 +84,7 @@ def status(folder: CourseFolder, only: str | None = None) -> list[AssignmentStat
         folder.require(only)
     names = [only] if only else folder.assignments
     ensure_tables(folder.directory.db_url)
-    with Gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
+    with open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
         people = list(class_list(folder, gradebook))
         connection = gradebook.db.connection()
         found = [_status(folder, connection, name, people) for name in names]

@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 import torch
+import trained_transformers
 from course_modules import A2, COURSE, ROOT, a2
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
@@ -229,14 +230,18 @@ def test_reference_gets_every_point(
     path: Path,
     classroom: Path,
     prepared: Callable[[Rehearsal, Exercise], Path],
+    request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("MPLBACKEND", "Agg")
-    folder, loaded = classroom, {}
-    if path.stem == "assignment2":  # its training cells have run when the folder was prepared
+    folder, loaded = classroom, dict[str, str]()
+    # these notebooks' training cells have run when the folder was made
+    if path.stem == "assignment2":
         answers = load(A2, "judging.cs480_a2.answers.question3")
         (table,) = (exercise for exercise in answers.PROBLEM.exercises if exercise.prepare)
         folder, loaded = prepared(a2("question3"), table), answers.LOADED
+    elif path.stem == "p7_attention":
+        folder, loaded = request.getfixturevalue("transformers"), trained_transformers.LOADED
     for grade_id, result in results(path.parent.name, read(path), folder, loaded).items():
         failed = [
             (check.name, check.message, check.internal_error) for check in result.checks if not check.passed

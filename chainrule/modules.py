@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -99,12 +100,23 @@ class CourseModules:
             *(self.beside / name for name in self.shipped),
             *self.beside.glob("*.py"),
         ]
-        files = (file for place in places for file in [place, *place.rglob("*")] if file.is_file())
         return {
-            str(file): (file.stat().st_size, file.stat().st_mtime_ns)
-            for file in files
-            if file.suffix != ".pyc"
+            file: (about.st_size, about.st_mtime_ns)
+            for place in places
+            for file, about in files_of(str(place))
+            if not file.endswith(".pyc")
         }
+
+
+def files_of(place: str) -> Iterator[tuple[str, os.stat_result]]:
+    """A file, or all files in a folder and below, with what the system knows of each; nothing if it is not there."""
+    if os.path.isfile(place):
+        yield place, os.stat(place)
+    for folder, below, names in os.walk(place):
+        below[:] = [name for name in below if name != "__pycache__"]
+        for name in names:
+            if os.path.isfile(file := os.path.join(folder, name)):
+                yield file, os.stat(file)
 
 
 _loaded: tuple[CourseModules, dict[str, tuple[int, int]]] | None = None  # that modules in memory are of

@@ -141,6 +141,14 @@ def classroom(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def transformers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what `trained_transformers.LOADED` loads; nobody changes it."""
+    from trained_transformers import train
+
+    return once(tmp_path_factory, "transformers", train)
+
+
+@pytest.fixture(scope="session")
 def prepared(
     classroom: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Rehearsal, Exercise], Path]:

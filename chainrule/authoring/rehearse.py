@@ -10,7 +10,9 @@ import ast
 import contextlib
 import io
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import nbformat
@@ -35,14 +37,30 @@ def code_cells(notebook: Path) -> dict[str, str]:
     return {cell.metadata.nbgrader.grade_id: cell.source for cell in known}
 
 
-def evaluate(source: str, namespace: dict[str, Any]) -> Any:
-    """Run a cell and return the value of its last expression, as IPython would show it."""
+@lru_cache(maxsize=1024)  # most cells of a notebook are the same for every answer that is tried
+def compiled(source: str, grade_id: str) -> CodeType:
+    """The code of a cell.
+
+    Raises:
+        SyntaxError: it is not Python.
+    """
+    return compile(plain(source), f"<{grade_id}>", "exec")
+
+
+@lru_cache(maxsize=256)
+def parted(source: str) -> tuple[CodeType, CodeType | None]:
+    """The code of a cell up to its last expression, and of that expression, if it ends with one."""
     tree = ast.parse(source)
     end = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-    exec(compile(tree, "<cell>", "exec"), namespace)
-    if not isinstance(end, ast.Expr):
-        return None
-    return eval(compile(ast.Expression(end.value), "<cell>", "eval"), namespace)
+    last = compile(ast.Expression(end.value), "<cell>", "eval") if isinstance(end, ast.Expr) else None
+    return compile(tree, "<cell>", "exec"), last
+
+
+def evaluate(source: str, namespace: dict[str, Any]) -> Any:
+    """Run a cell and return the value of its last expression, as IPython would show it."""
+    before, last = parted(source)
+    exec(before, namespace)
+    return eval(last, namespace) if last else None
 
 
 def rehearse(
@@ -72,7 +90,7 @@ def rehearse(
     with working_folder(folder), importable(modules):
         for grade_id in run:
             with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
-                exec(compile(plain(sources[grade_id]), f"<{grade_id}>", "exec"), namespace)
+                exec(compiled(sources[grade_id], grade_id), namespace)
         namespace.update(names)
         connect(Worker(namespace).serve, visible_checks=visible_checks)
         try:
@@ -90,7 +108,7 @@ def asserted(grade_id: str, points: float, source: str, namespace: dict[str, Any
     """The result of plain asserts, which see the student's names: all or nothing."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(plain(source), f"<{grade_id}>", "exec"), namespace)
+            exec(compiled(source, grade_id), namespace)
     except Exception as error:
         return Result(grade_id, points, [CheckResult("all checks", points, False, message=repr(error))])
     return Result(grade_id, points, [CheckResult("all checks", points, True)])
@@ -142,7 +160,7 @@ class Rehearsal:
         names: dict[str, Any] = {"__name__": "__main__"}
         with importable(self.modules):
             for cell in cells:
-                exec(compile(sources[cell], f"<{cell}>", "exec"), names)
+                exec(compiled(sources[cell], cell), names)
         return names
 
     def stopped(self, cells: Iterable[str], changed: Mapping[str, str]) -> set[str]:
@@ -157,7 +175,7 @@ class Rehearsal:
         with importable(self.modules), contextlib.redirect_stdout(io.StringIO()):
             for cell in cells:
                 try:
-                    exec(compile(sources[cell], f"<{cell}>", "exec"), names)
+                    exec(compiled(sources[cell], cell), names)
                 except Exception:
                     found.add(cell)
         return found

@@ -226,7 +226,9 @@ def untouched_seeds() -> Iterator[None]:
     >>> torch.equal(torch.get_rng_state(), before)
     True
     """
-    with torch.random.fork_rng():
+    # PyTorch would look for GPUs each time, and wake them
+    devices: list[int] | None = None if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices):
         before = np.random.get_state(), random.getstate()
         try:
             yield

@@ -125,11 +125,12 @@ class _Packer:
     def node(self, value: Any, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise WireError(f"nested more than {MAX_DEPTH} levels deep")
-        if value is None or value is True or value is False:
+        kind: type = type(value)
+        if value is None or kind is str or kind is int or kind is float or kind is bool:
             return value
 
         def is_a(*kinds: type) -> bool:
-            return issubclass(type(value), kinds)  # isinstance asks the object's __class__, which may lie
+            return issubclass(kind, kinds)  # isinstance asks the object's __class__, which may lie
 
         if is_a(Handle):
             return {"handle": [value.id, value.kind, value.label]}
@@ -148,8 +149,8 @@ class _Packer:
         if is_a(tuple):
             return {"tuple": [self.node(v, depth + 1) for v in tuple.__iter__(value)]}
         if is_a(set, frozenset):
-            kind = set if is_a(set) else frozenset
-            return {"set": [self.node(v, depth + 1) for v in kind.__iter__(value)]}
+            base = set if is_a(set) else frozenset
+            return {"set": [self.node(v, depth + 1) for v in base.__iter__(value)]}
         if is_a(dict):
             items = dict.items(value)
             return {"dict": [[self.node(k, depth + 1), self.node(v, depth + 1)] for k, v in items]}

@@ -11,7 +11,9 @@ import pytest
 import torch
 from course_modules import HW2, ROOT, hw2
 from IPython.display import Image
+from trained_transformers import LOADED
 
+from chainrule.grading.referee import working_folder
 from chainrule.lesson import figures as plots
 from chainrule.lesson.results import CheckResult
 from chainrule.modules import load
@@ -44,9 +46,10 @@ def judge(item: str, folder: Path, changed: dict[str, str], **names: Any) -> dic
 
 
 @pytest.fixture(scope="session")
-def learnt(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def learnt(transformers: Path) -> dict[str, Any]:
     """The names of the notebook once the reference has learnt both tasks."""
-    return REHEARSAL.run([*RUN, *TRAINING])
+    with working_folder(transformers):
+        return REHEARSAL.run([*RUN, *TRAINING], LOADED)
 
 
 TRAINED = ("copy_model", "dates_model")

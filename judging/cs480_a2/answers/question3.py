@@ -1268,23 +1268,27 @@ def train_networks(cells: Mapping[str, str], folder: Path) -> None:
         for cell in ("q3_0-imports", "q3_0-data", "q3_1-mlp", "q3_1-train", "q3_2-cnn"):
             exec(cells[cell], names)
         names["torch"].manual_seed(1)
+        for cell in LOADED:
+            exec(cells[cell], names)
         saved = {}
-        for name, network in (("mlp", "MLP"), ("cnn", "CNN")):
-            model = names[network]()
-            history = names["train"](model, names["train_loader"], names["test_loader"])
-            saved[name] = model.state_dict()
-            saved[f"{name}_history"] = {what: values[-2:] for what, values in history.items()}
+        for name in ("mlp", "cnn"):
+            saved[name] = names[name].state_dict()
+            saved[f"{name}_history"] = {
+                what: values[-2:] for what, values in names[f"{name}_history"].items()
+            }
         names["torch"].save(saved, "trained.pt")
 
 
-# What the notebook's training leaves.
-TRAINED = """
-saved = torch.load("trained.pt")
-mlp, cnn = MLP(), CNN()
-mlp.load_state_dict(saved["mlp"])
-cnn.load_state_dict(saved["cnn"])
-mlp_history, cnn_history = saved["mlp_history"], saved["cnn_history"]
+# The cells that train, with what loads what they leave.
+LOADED = {
+    f"{question}-run": f"""
+{name} = {name.upper()}()
+{name}.load_state_dict(torch.load("trained.pt")["{name}"])
+{name}_history = torch.load("trained.pt")["{name}_history"]
 """
+    for question, name in (("q3_1", "mlp"), ("q3_2", "cnn"))
+}
+TRAINED = "".join(LOADED.values())
 
 PROBLEM = Problem(
     notebook="assignment2",

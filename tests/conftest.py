@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,16 +50,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What takes long to make is made first, by one process, while the others run what doesn't need it."""
+    """What takes long to make is made first, each by one process, while the others make or run something else."""
     if wanted := tuple(f"[{item}" for item in config.getoption("--answers") or ()):
         items[:] = [
             item
             for item in items
             if item.path.name != "test_answers.py" or any(word in item.nodeid for word in wanted)
         ]
-    for name in ("graded", "demo"):
-        users = [item for item in items if name in getattr(item, "fixturenames", ())]
-        items[:] = users[:1] + [item for item in items if item not in users] + users[1:]
+    items[:] = spread(items, [*first_users(items)], int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def first_users(items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
+    """The tests that make what takes long to make and others use, dearest first."""
+    made: set[tuple[str, str]] = set()
+    for name in ("played", "tier", "graded", "demo"):
+        for item in items:
+            if name not in getattr(item, "fixturenames", ()):
+                continue
+            of = getattr(item, "callspec", None)
+            given = of.params if of else {}
+            attack = given.get("attack")  # each family of them has a class of its own
+            made_for = attack.family if attack else given.get("tier", "")
+            if (name, made_for) not in made and (made_for or name not in ("played", "tier")):
+                made.add((name, made_for))
+                yield item
+
+
+def spread(items: Sequence[pytest.Item], dear: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
+    """The tests in an order in which each of the processes, which get equal parts of it, begins with dear ones."""
+    rest = [item for item in items if item not in {*dear}]
+    ordered: list[pytest.Item] = []
+    for process in range(processes):
+        own = dear[process::processes]
+        part = (len(items) - len(ordered)) // (processes - process) - len(own)
+        ordered += [*own, *rest[:part]]
+        rest = rest[part:]
+    return ordered
 
 
 @pytest.fixture(scope="session")

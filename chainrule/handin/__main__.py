@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+import chainrule.handin._startup  # noqa: F401
 from chainrule.handin.errors import HandInError
 from chainrule.handin.pack import NotReadyError, hand_in
 

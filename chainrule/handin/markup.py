@@ -164,6 +164,11 @@ def printable(html: str, *, formulas: bool = False) -> Printable:
     return _Reduction(html, formulas).result
 
 
+def is_gone(element: Tag) -> bool:
+    """Whether an element is no longer in its page. (bs4's `decomposed` searches all that is in the element.)"""
+    return vars(element).get("parent") is None
+
+
 class _Reduction:
     def __init__(self, html: str, formulas: bool) -> None:
         self.result = Printable()
@@ -185,7 +190,7 @@ class _Reduction:
         self._hidden()
         self._images()
         for element in list(soup.find_all(True)):
-            if not element.decomposed and element.name in EMBEDDED:
+            if not is_gone(element) and element.name in EMBEDDED:
                 self._embedded(element)
         for element in soup.find_all(NO_TEXT):
             element.decompose()
@@ -226,7 +231,7 @@ class _Reduction:
 
     def _images(self) -> None:
         for element in self._soup.find_all("svg"):
-            if element.decomposed or element.find_parent("svg"):
+            if is_gone(element) or element.find_parent("svg"):
                 continue
             if element.find("foreignobject"):
                 self._box(element, "a drawing with parts that are a page of their own", "svg")
@@ -253,7 +258,7 @@ class _Reduction:
 
     def _hidden(self) -> None:
         for element in list(self._soup.find_all(True)):
-            if element.decomposed or element.name in ("input", "svg", *NO_TEXT):
+            if is_gone(element) or element.name in ("input", "svg", *NO_TEXT):
                 continue
             style = _style(element)
             hidden = style.get("display") == "none" or style.get("visibility") == "hidden"
@@ -314,7 +319,7 @@ class _Reduction:
         script = " ".join(self._scripts)
         name, advice = tool(script[:2_000_000]) or ("a drawing made by a script", ALWAYS)
         for element in list(self._soup.find_all(True)):
-            if element.decomposed or element.find(True) or element.get_text(strip=True):
+            if is_gone(element) or element.find(True) or element.get_text(strip=True):
                 continue
             if not MAY_BE_EMPTY.fullmatch(element.name):
                 self._box(element, "an element that draws itself", element.name)

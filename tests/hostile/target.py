@@ -24,7 +24,7 @@ LINEAR, MODEL = "linear", "model-write"
 LIMITS = (
     "c.Run.memory = 2048\nc.Run.disk = 200\nc.Run.processes = 200\n"  # so that exhausting them takes seconds
 )
-CALL_SECONDS = 3  # for one call of a check, so that endless ones cost little
+CALL_SECONDS = 2  # for one call of a check, so that endless ones cost little
 
 MODEL_RIGHT = """
 import torch

@@ -53,7 +53,7 @@ def attacks_on(tier: Tier) -> list[attacks.Attack]:
 
 
 @pytest.fixture(scope="module", params=TIERS, ids=lambda name: name.replace(" ", "-"))
-def graded(request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
+def tier(request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
     """The name of a tier, and the course that was graded there."""
     root = Path(tempfile.mkdtemp(prefix="tier-", dir="/tmp"))  # where other users get to
     root.chmod(0o711)
@@ -62,13 +62,13 @@ def graded(request: pytest.FixtureRequest) -> Iterator[tuple[str, Path]]:
     shutil.rmtree(root)
 
 
-def test_attacks_gain_nothing_on_this_tier(graded: tuple[str, Path]) -> None:
-    tier, root = graded
+def test_attacks_gain_nothing_on_this_tier(tier: tuple[str, Path]) -> None:
+    name, root = tier
     said = (root / "said.txt").read_text(errors="surrogateescape")
-    assert ("NO SANDBOX" in said) == (not TIERS[tier].bubblewrap), said
-    assert ("root's own account" in said) == ("own account" in tier and arena.closed_folder() is not None)
+    assert ("NO SANDBOX" in said) == (not TIERS[name].bubblewrap), said
+    assert ("root's own account" in said) == ("own account" in name and arena.closed_folder() is not None)
     assert "exit code 0" in said, said
-    for attack in attacks_on(TIERS[tier]):
+    for attack in attacks_on(TIERS[name]):
         printed = arena.printed(root, attack.student)
         assert attack.says in printed, f"{attack.name} has not been tried:\n{printed[-3000:]}"
         assert "canary-" not in printed, f"{attack.name}:\n{printed[-3000:]}"

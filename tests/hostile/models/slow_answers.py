@@ -10,7 +10,7 @@ linear = Model.forward
 
 
 def forward(self, x):
-    time.sleep(2)
+    time.sleep(1.3)
     return linear(self, x)
 
 

@@ -53,6 +53,79 @@ class StubConnection(nn.Module):
         return result
 
 
+class StubHeads(nn.Module):
+    """PyTorch's own attention by several heads, for masks (B, 1 or n_q, n_k) of what may be seen.
+
+    >>> x = torch.ones(2, 3, 4)
+    >>> StubHeads(2, 4, 0.0)(x, x, x, torch.ones(2, 1, 3, dtype=torch.bool)).shape
+    torch.Size([2, 3, 4])
+    """
+
+    def __init__(self, heads: int, d_model: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.heads = heads
+        self.inner = nn.MultiheadAttention(d_model, heads, dropout, batch_first=True)
+        self.weights: torch.Tensor | None = None
+
+    def forward(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """(B, n_q, d_model) from (B, n_q, d_model) and twice (B, n_k, d_model)."""
+        closed = None
+        if mask is not None:
+            closed = ~mask.expand(len(query), query.shape[1], key.shape[1]).repeat_interleave(self.heads, 0)
+        output, self.weights = self.inner(query, key, value, attn_mask=closed, average_attn_weights=False)
+        return output
+
+
+class StubPositions(nn.Module):
+    """Adds a learnt vector for each position, then drops out.
+
+    >>> StubPositions(4, 0.0)(torch.ones(2, 3, 4)).shape
+    torch.Size([2, 3, 4])
+    """
+
+    def __init__(self, d_model: int, dropout: float, max_len: int = 512) -> None:
+        super().__init__()
+        self.places, self.dropout = nn.Embedding(max_len, d_model), nn.Dropout(dropout)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, n, d_model) to the same shape."""
+        result: torch.Tensor = self.dropout(x + self.places.weight[: x.shape[1]])
+        return result
+
+
+class StubDecoderLayer(nn.Module):
+    """Both attentions and the feed-forward net, each behind a `StubConnection`."""
+
+    def __init__(
+        self,
+        d_model: int,
+        self_attention: nn.Module,
+        memory_attention: nn.Module,
+        feed_forward: nn.Module,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.inner = nn.ModuleList([self_attention, memory_attention, feed_forward])
+        self.connections = nn.ModuleList([StubConnection(d_model, dropout) for _ in range(3)])
+
+    def forward(
+        self, x: torch.Tensor, memory: torch.Tensor, source_mask: torch.Tensor, target_mask: torch.Tensor
+    ) -> torch.Tensor:
+        """(B, n, d_model) from x (B, n, d_model) and memory (B, m, d_model)."""
+        own, other, feed = self.inner
+        first, second, third = self.connections
+        x = first(x, lambda y: own(y, y, y, target_mask))
+        x = second(x, lambda y: other(y, memory, memory, source_mask))
+        result: torch.Tensor = third(x, feed)
+        return result
+
+
 def stub_window(n: int) -> torch.Tensor:
     """A mask (1, n, n): each position sees itself and the one before.
 
@@ -106,6 +179,10 @@ STUBS: Final[dict[str, Callable[..., Any]]] = {
     "attention": stub_attention,
     "connection": StubConnection,
     "layer norm": nn.LayerNorm,
+    "heads": StubHeads,
+    "embeddings": nn.Embedding,
+    "positions": StubPositions,
+    "decoder layer": StubDecoderLayer,
     "window": stub_window,
     "words": stub_words,
     "words in window": stub_words_in_window,

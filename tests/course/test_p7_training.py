@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,42 @@ def test_no_training_is_not_made_good(tmp_path: Path, learnt: dict[str, Any]) ->
     changed = {"p7_10-epoch-code": answers.WRONG_EPOCH["no backward"].source}
     fresh = learnt["make_model"](*tasks.COPY.sizes)
     assert set(judge("p7_11-copy", tmp_path, changed, copy_model=fresh)) == {"learnt"}
+
+
+def short(monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    """The referee trains on fewer batches, and asks for less: guessing gives 0.1 of the symbols."""
+    first = list(itertools.islice(tasks.copying(), batches))
+    monkeypatch.setattr(tasks, "COPY", replace(tasks.COPY, batches=lambda: first, warmup=20, low=0.13))
+
+
+# Cells with which no model can be trained, or none that learns, and whether the copy task is lost with them.
+BROKEN = {
+    "attention raises": ({"p7_1-code": "def attention(*args, **more):\n    raise ValueError"}, False),
+    "no heads": ({"p7_3-code": "MultiHeadAttention = None"}, False),
+    "no positions": ({"p7_4-code": "Embeddings = PositionalEncoding = None"}, False),
+    "no residual sublayer": ({"p7_5-code": "LayerNorm = Sublayer = None"}, False),
+    "no decoder layer": ({"p7_6-code": "DecoderLayer = None"}, False),
+    "no shift": ({"p7_8-shift-code": "def shift(tokens):\n    todo()"}, False),
+    "attention and heads": (
+        {"p7_1-code": "attention = None", "p7_3-code": "MultiHeadAttention = None"},
+        True,
+    ),
+    "attention and loop": ({"p7_1-code": "attention = None", "p7_10-epoch-code": "train_epoch = None"}, True),
+    "nothing": ({}, True),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_part_without_which_nothing_is_trained_costs_once(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed, costs = BROKEN[name]
+    torch.manual_seed(0)  # models begin at random weights
+    short(monkeypatch, 40)
+    lost = judge("p7_11-copy", tmp_path, changed, copy_model=None)
+    assert set(lost) == ({"learnt"} if costs else set())
+    if costs:
+        assert lost["learnt"].message == "there is no trained model yet: run the cell that trains it"
 
 
 def test_thresholds_are_those_of_the_notebook() -> None:

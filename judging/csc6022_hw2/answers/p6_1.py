@@ -555,6 +555,14 @@ RIGHT_TRAINING = {
     "history as arrays": change(
         TRAINING, "return params, history → return params, {k: np.array(v) for k, v in history.items()}"
     ),
+    "history to two decimals": change(
+        TRAINING, "return params, history → return params, {k: np.round(v, 2) for k, v in history.items()}"
+    ),
+    "history to three decimals, in float32": change(
+        TRAINING,
+        "return params, history → "
+        "return params, {k: np.round(np.array(v, np.float32), 3) for k, v in history.items()}",
+    ),
     "own optimiser: Adam": change(
         TRAINING,
         """        params, velocity = step(params, velocity, X, y, lam, LEARNING_RATE, MOMENTUM)
@@ -646,6 +654,33 @@ WRONG_TRAINING = {
     ),
     "history of the training set twice": Wrong(
         {"history"}, "on the training set", change(TRAINING, "(y_test, f_test) → (y, f)")
+    ),
+    "history to whole numbers": Wrong(
+        {"history"},
+        "ends at",
+        change(
+            TRAINING, "return params, history → return params, {k: np.round(v) for k, v in history.items()}"
+        ),
+    ),
+    "history of squared errors to two decimals": Wrong(
+        {"history"},
+        "ends at",
+        change(
+            TRAINING,
+            "normalised_error(y_test, f_test)) → ((f_test - y_test) ** 2).mean())",
+            "return params, history → return params, {k: np.round(v, 2) for k, v in history.items()}",
+        ),
+    ),
+    "history of the epoch before, to three decimals": Wrong(
+        {"history"},
+        "ends at",
+        change(
+            TRAINING,
+            "        params, velocity = step( →         before = params\n        params, velocity = step(",
+            "forward(params → forward(before",
+            "return params, history → return params, {k: np.round(v, 3) for k, v in history.items()}",
+        ),
+        unnoticed="after 300 epochs one more changes little",
     ),
     "history exchanged": Wrong(
         {"history"},

@@ -6,7 +6,7 @@ costs none here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from functools import wraps
 
 import torch
@@ -15,11 +15,11 @@ from torch import Tensor
 from chainrule.lesson.checks import expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p7 import attention, decoder, heads, masks, positions, sublayers
-from judging.csc6022_hw2.p7.probes import Judge, expect_module, generator, normal
+from judging.csc6022_hw2.p7.probes import Judge, expect_module, fails, generator, normal
 from judging.csc6022_hw2.p7.reference import causal_mask, padding_mask
 
-PARTS: tuple[Sequence[Callable[[Student], None]], ...] = (
-    (
+PARTS: Mapping[str, Sequence[Judge]] = {
+    "attention": (
         attention.expect_scale,
         attention.expect_softmax,
         attention.expect_output,
@@ -28,8 +28,8 @@ PARTS: tuple[Sequence[Callable[[Student], None]], ...] = (
         attention.expect_dropout,
         attention.expect_gradients,
     ),
-    (masks.expect_padding, masks.expect_any_pad, masks.expect_causal, masks.expect_target),
-    (
+    "masks": (masks.expect_padding, masks.expect_any_pad, masks.expect_causal, masks.expect_target),
+    "heads": (
         heads.expect_heads,
         heads.expect_cross,
         heads.expect_mask_in_heads,
@@ -37,7 +37,7 @@ PARTS: tuple[Sequence[Callable[[Student], None]], ...] = (
         heads.expect_learnt,
         heads.expect_eval_without_dropout,
     ),
-    (
+    "positional encoding": (
         positions.expect_lookup,
         positions.expect_embedding_scale,
         positions.expect_encoding,
@@ -45,30 +45,25 @@ PARTS: tuple[Sequence[Callable[[Student], None]], ...] = (
         positions.expect_fixed,
         positions.expect_positions_dropped,
     ),
-    (
+    "residual sublayer": (
         sublayers.expect_normalised,
         sublayers.expect_gain_and_bias,
         sublayers.expect_connected,
         sublayers.expect_sublayer_dropped,
     ),
-    (
+    "decoder layer": (
         lambda student: decoder.expect_decoding(student, 0),
         lambda student: decoder.expect_decoding(student, 1),
         lambda student: decoder.expect_decoding(student, 2),
         decoder.expect_all_registered,
         decoder.expect_dropout_in_each,
     ),
-)
+}
 
 
-def wrong(part: Sequence[Callable[[Student], None]], student: Student) -> bool:
-    """Whether a part of the student's is wrong."""
-    try:
-        for judge in part:
-            judge(student)
-    except CheckFailed:
-        return True
-    return False
+def wrong_parts(student: Student) -> list[str]:
+    """Names of those parts of the student's model that are wrong."""
+    return [name for name, part in PARTS.items() if fails(part, student)]
 
 
 def unless_paid(judge: Judge) -> Judge:
@@ -79,7 +74,7 @@ def unless_paid(judge: Judge) -> Judge:
         try:
             judge(student)
         except CheckFailed:
-            if sum(wrong(part, student) for part in PARTS) != 1:
+            if len(wrong_parts(student)) != 1:
                 raise
 
     return either

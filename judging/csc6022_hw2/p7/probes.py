@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
@@ -57,6 +57,20 @@ def apart_from(**stubs: str) -> Callable[[Judge], Judge]:
         return either
 
     return decorate
+
+
+def fails(judges: Iterable[Judge], student: Student) -> bool:
+    """Whether one of these judges finds fault, be it that something else stands where a function is expected."""
+    try:
+        try:
+            for judge in judges:
+                judge(student)
+        except TypeError as error:
+            student.expect_callable(error)
+            raise
+    except CheckFailed:
+        return True
+    return False
 
 
 def expect_module(made: Any, name: str) -> Model:

@@ -160,8 +160,8 @@ def problems(course: CourseFolder, assignment: str) -> dict[str, Problem]:
 def identifier(name: str) -> str:
     """A name as Python can import it or define it.
 
-    >>> identifier("cs480-a2"), identifier("1st"), identifier("lambda")
-    ('cs480_a2', '_1st', 'lambda_')
+    >>> identifier("part-a2"), identifier("1st"), identifier("lambda")
+    ('part_a2', '_1st', 'lambda_')
     """
     known = re.sub(r"\W", "_", name)
     if keyword.iskeyword(known):

@@ -135,10 +135,11 @@ def judged(notebook: str, kind: str, folder: Path, seed: int = 0) -> dict[str, R
 
 
 def only_draws(source: str) -> bool:
-    """Whether a cell is no answer and ends with a figure. No check asks for what it defines."""
+    """Whether a cell is no answer, ends with a figure and defines nothing that a check could ask for."""
     end = (ast.parse(source).body or [ast.Pass()])[-1]
     return (
         "### BEGIN SOLUTION" not in source
+        and not defined(source)
         and isinstance(end, ast.Expr)
         and isinstance(end.value, ast.Call)
         and ast.unparse(end.value.func).startswith("figures.")

@@ -154,25 +154,31 @@ class Mutation:
         """
         known = self.read()
         waiting = []
-        for cell, items in self.cells.items():
-            chosen = [mutant for mutant in mutants(self.rehearsal.sources[cell]) if wanted(cell, mutant)]
-            others = self._dependents(cell, folder) if chosen and across else ()
-            for mutant in chosen:
-                name = self._name(cell, mutant, (*items, *others))
+        for cell in self.cells:
+            parts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
+            for mutant in mutants(self.rehearsal.sources[cell]):
+                if not wanted(cell, mutant):
+                    continue
+                rest = without(self.rehearsal.sources[cell], mutant.line)
+                if rest not in parts:
+                    parts[rest] = self._judges(cell, rest, folder, across)
+                own, others = parts[rest]
+                name = self._name(cell, mutant, (*own, *others))
                 if name in known:
                     yield known[name]
                 else:
-                    waiting.append((name, cell, mutant, others))
-        judged = {item for _, cell, _, others in waiting for item in (*self.cells[cell], *others)}
+                    waiting.append((name, cell, mutant, own, others))
+        judged = {item for _, _, _, own, others in waiting for item in (*own, *others)}
         whole = partial(self._reference, [item for item in self.items if item in judged], folder)
         for found in dict(in_processes({"": whole}, 1)).values():
             if isinstance(found, str):
                 raise RuntimeError(f"{self.name}: the reference itself cannot be judged: {found}")
             self.unjudged = {*found}
         work = {
-            name: partial(self._judge, cell, mutant, others, folder) for name, cell, mutant, others in waiting
+            name: partial(self._judge, cell, mutant, own, others, folder)
+            for name, cell, mutant, own, others in waiting
         }
-        about = {name: (cell, mutant) for name, cell, mutant, _ in waiting}
+        about = {name: (cell, mutant) for name, cell, mutant, *_ in waiting}
         for name, found in in_processes(work, jobs):
             cell, mutant = about[name]
             changes = {"stopped": found} if isinstance(found, str) else found
@@ -212,14 +218,25 @@ class Mutation:
         with self.kept.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"key": self.key, "name": name, "outcome": asdict(outcome)}) + "\n")
 
-    def _dependents(self, cell: str, folder: Path) -> tuple[str, ...]:
-        """Items of other cells that lose points if the cell is empty."""
-        others = [item for item in self.items if item not in self.cells[cell] and cell in self.run_for[item]]
-        if not others:
-            return ()
-        empty = partial(self._results, others, {cell: ""}, folder)
-        ((_, lost),) = in_processes({cell: lambda: points_lost(failed(empty()))}, 1)
-        return tuple(item for item in others if isinstance(lost, str) or lost.get(item))
+    def _judges(
+        self, cell: str, rest: str, folder: Path, across: bool
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Items of a cell, and items of others, that can judge what is in it beside the rest: they lose points if it
+        is missing. If none of its own does, they all judge it.
+
+        Args:
+            rest: the cell without the function or class in question; nothing if all of the cell is.
+            across: whether items of other cells are wanted.
+        """
+        own = self.cells[cell]
+        others = [item for item in self.items if item not in own and cell in self.run_for[item]]
+        asked = [*(own if rest and own[1:] else ()), *(others if across else ())]
+        if not asked:
+            return own, ()
+        missing = partial(self._results, asked, {cell: rest}, folder)
+        ((_, lost),) = in_processes({cell: lambda: points_lost(failed(missing()))}, 1)
+        hit = asked if isinstance(lost, str) else [item for item in asked if lost.get(item)]
+        return tuple(item for item in own if item in hit) or own, tuple(i for i in hit if i not in own)
 
     def _results(
         self, items: Iterable[str], changed: Mapping[str, str], folder: Path, released: bool = False
@@ -237,9 +254,11 @@ class Mutation:
         """Items and the checks that failed there, but not on the reference."""
         return [(item, check) for item, check in failed(results) if (item, check.name) not in self.unjudged]
 
-    def _judge(self, cell: str, mutant: Mutant, others: tuple[str, ...], folder: Path) -> dict[str, Any]:
+    def _judge(
+        self, cell: str, mutant: Mutant, own: Sequence[str], others: Sequence[str], folder: Path
+    ) -> dict[str, Any]:
         """What the checks say, as attributes of `Outcome`."""
-        own, changed = self.cells[cell], {cell: mutant.source}
+        changed = {cell: mutant.source}
         with tempfile.TemporaryDirectory() as place:  # a mutant may write into its folder
             for entry in folder.iterdir():
                 Path(place, entry.name).symlink_to(entry)
@@ -285,6 +304,22 @@ class Mutation:
         run = [name for name in self.rehearsal.sources if name in needed]
         right, found = (self.rehearsal.stopped(run, changed) for changed in ({}, {cell: mutant.source}))
         return bool(found - right)
+
+
+def without(source: str, line: int) -> str:
+    """A cell without the function or class of its top level that is at a line; "" if there is nothing else in it that
+    could be judged apart.
+
+    >>> without("def f(x):\\n    return x\\n\\n\\ndef g(x):\\n    return f(x)", 2)
+    'def g(x):\\n    return f(x)'
+    """
+    kinds = ast.FunctionDef | ast.ClassDef
+    nodes = ast.parse(source).body
+    rest = [node for node in nodes if not node.lineno <= line <= (node.end_lineno or 0)]
+    inside = [node for node in nodes if node not in rest]
+    if not any(isinstance(node, kinds) for node in rest) or not any(isinstance(n, kinds) for n in inside):
+        return ""
+    return ast.unparse(ast.Module(rest, []))
 
 
 def _defines(tree: ast.Module) -> bool:

@@ -12,7 +12,7 @@ from course_modules import COURSE
 
 from chainrule.authoring import mutation
 from chainrule.authoring.mutants import Mutant
-from chainrule.authoring.mutation import Mutation, Outcome, in_processes
+from chainrule.authoring.mutation import Mutation, Outcome, in_processes, without
 
 
 @pytest.fixture
@@ -116,6 +116,20 @@ def test_exercises_with_one_cell_judge_it_together(tmp_path: Path) -> None:
     cells = Mutation(COURSE, "csc6022-hw2", "p6_2_cnn_pytorch", tmp_path).cells
     assert {"p6_2e-network", "p6_2e-training"} in map(set, cells.values())
     assert {"p6_2d-network", "p6_2d-optimizer"} in map(set, cells.values())
+
+
+@pytest.mark.parametrize(
+    ("function", "item"), [("sequential_net", "p6_2d-network"), ("nesterov", "p6_2d-optimizer")]
+)
+def test_a_function_is_judged_by_the_items_that_need_it(
+    function: str, item: str, tmp_path: Path, classroom: Path
+) -> None:
+    networks = Mutation(COURSE, "csc6022-hw2", "p6_2_cnn_pytorch", tmp_path / "kept")
+    source = networks.rehearsal.sources["p6_2d-code"]
+    line = next(i for i, text in enumerate(source.splitlines(), 1) if text.startswith(f"def {function}"))
+    rest = without(source, line + 1)
+    assert f"def {function}" not in rest
+    assert networks._judges("p6_2d-code", rest, classroom, across=False) == ((item,), ())
 
 
 def busy() -> None:

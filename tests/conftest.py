@@ -77,13 +77,21 @@ def first_users(items: Sequence[pytest.Item]) -> Iterator[pytest.Item]:
 
 
 def spread(items: Sequence[pytest.Item], dear: Sequence[pytest.Item], processes: int) -> list[pytest.Item]:
-    """The tests in an order in which each of the processes, which get equal parts of it, begins with dear ones."""
+    """The tests in an order in which each of the processes, which get equal parts of it, begins with dear ones.
+
+    Classes of attackers are graded by one process, one after the other: they keep a machine as busy as they can.
+    """
+    attackers = [item for item in dear if "hostile" in item.path.parts]
+    others = [item for item in dear if item not in {*attackers}]
+    if processes == 1:
+        own = [[*attackers, *others]]
+    else:
+        own = [attackers, *(others[process :: processes - 1] for process in range(processes - 1))]
     rest = [item for item in items if item not in {*dear}]
     ordered: list[pytest.Item] = []
-    for process in range(processes):
-        own = dear[process::processes]
-        part = (len(items) - len(ordered)) // (processes - process) - len(own)
-        ordered += [*own, *rest[:part]]
+    for process, first in enumerate(own):
+        part = (len(items) - len(ordered)) // (processes - process) - len(first)
+        ordered += [*first, *rest[:part]]
         rest = rest[part:]
     return ordered
 

@@ -403,7 +403,7 @@ def played(folder: Path, gradebook: str = "") -> Term:
     assert "square-check" in term.type("grade", ONE, "--diff")
 
     # somebody asks for another look
-    term.type("feedback", ONE)
+    term.type("feedback", ONE, "--student", at(17))
     page = term.root / "feedback" / at(17) / ONE / f"{ONE}.html"
     line = next(
         found.get_text()

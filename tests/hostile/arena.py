@@ -36,7 +36,7 @@ from chainrule.worker.confine import SYSTEM_CALLS
 MARK = "hostile-was-here"  # in the name or content of whatever an attack leaves behind
 SHOWN = ("forging", "breaking", "escaping")  # families whose feedback is written, too
 TRACE = f"/tmp/{MARK}-without-a-sandbox"
-SECONDS = 4  # of its own time, for one cell
+SECONDS = 6  # of its own time, for one cell
 JOBS = 4  # most attacks wait for something
 PATIENCE = 1500  # seconds for a class, however busy the machine is
 MEMORY = 6 << 30  # of each of the grader's processes: a hole must not cost the machine these tests run on

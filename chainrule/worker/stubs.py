@@ -78,6 +78,7 @@ class StubHeads(nn.Module):
         closed = None
         if mask is not None:
             closed = ~mask.expand(len(query), query.shape[1], key.shape[1]).repeat_interleave(self.heads, 0)
+        output: torch.Tensor
         output, self.weights = self.inner(query, key, value, attn_mask=closed, average_attn_weights=False)
         return output
 

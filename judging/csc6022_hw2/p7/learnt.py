@@ -125,13 +125,13 @@ def expect_learnt(student: Student, model: Any, source: Tensor, target: Tensor, 
     def right(model: Any) -> Tensor:
         return (written(student, model, source, target.shape[1], int(target[0, 0])) == target)[:, 1:]
 
-    none: CheckFailed | None = None
+    unusable: CheckFailed | None = None
     try:
         hits = right(model)
     except TimeLimit:  # each try would take as long
         raise
     except CheckFailed as failure:
-        hits, none = torch.zeros_like(target[:, 1:]), failure
+        hits, unusable = torch.zeros_like(target[:, 1:]), failure
     share = float(hits.double().amin(1).mean())
     if share >= task.threshold:
         return
@@ -143,8 +143,8 @@ def expect_learnt(student: Student, model: Any, source: Tensor, target: Tensor, 
         with student.with_stubs(**{name: kind for part in in_model for name, kind in IN_PLACE[part].items()}):
             if float(right(trained_by_us(student, task)).double().mean()) >= task.low:
                 return
-    if none is not None:
-        raise none
+    if unusable is not None:
+        raise unusable
     listed = f" (wrong parts: {', '.join(wrong[:3])}{', …' * (len(wrong) > 3)})" if wrong else ""
     expect(share, f"the share of whole sequences that are right{listed}").at_least(task.threshold)
 

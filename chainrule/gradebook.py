@@ -8,6 +8,8 @@ from nbgrader.api import Gradebook
 from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.orm import scoped_session, sessionmaker
 
+from chainrule.term.schema import ensure_tables
+
 DEFAULT_COURSE = "default_course"  # nbgrader's own name for a course that has none
 
 
@@ -17,7 +19,8 @@ def open_gradebook(db_url: str, course_id: str = DEFAULT_COURSE) -> Gradebook:
     A command opens it several times for each hand-in. nbgrader's own class translates its queries to SQL again each
     time, which takes longer than asking them.
 
-    >>> with open_gradebook("sqlite://") as gradebook:
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder, open_gradebook(f"sqlite:///{folder}/gradebook.db") as gradebook:
     ...     gradebook.students
     []
     """
@@ -30,9 +33,7 @@ class Reopened(Gradebook):
     def __init__(self, db_url: str, course_id: str) -> None:
         engine = _engine(db_url)
         if not inspect(engine).has_table("alembic_version"):
-            engine.dispose()
-            super().__init__(db_url, course_id)  # makes the tables
-            return
+            ensure_tables(db_url)
         self.engine, self.course_id, self.authenticator = engine, course_id, None
         self.db = scoped_session(sessionmaker(autoflush=True, bind=engine, future=True))
         self.check_course(course_id=course_id)

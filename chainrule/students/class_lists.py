@@ -16,7 +16,6 @@ from chainrule.intake.roster import COLUMNS, STUDENT_ID, Person, read_roster, sa
 from chainrule.marks.lms import is_points_row
 from chainrule.marks.sheet import Sheet, read_sheet, write_atomically
 from chainrule.one_writer import one_writer
-from chainrule.term.schema import ensure_tables
 
 # Headers in English, German, French, Spanish, Italian and Dutch, folded: what a column says about a student. Of several
 # columns that say the same, the one named first here counts.
@@ -247,7 +246,6 @@ def update(
         return [*lines, f"{path.name} is up to date: {len(people)} students"]
     if dry_run:
         return [*lines, f"nothing written; {path.name} would have {len(people)} students"]
-    ensure_tables(folder.directory.db_url)
     with (
         one_writer(folder.root),
         open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook,

@@ -30,7 +30,6 @@ from sqlalchemy import (
 
 from chainrule.course import CourseFolder
 from chainrule.gradebook import open_gradebook
-from chainrule.term.schema import ensure_tables
 
 TAKEN_BACK = ""
 
@@ -91,7 +90,6 @@ def login_name() -> str:
 @contextmanager
 def opened(folder: CourseFolder) -> Iterator[Gradebook]:
     """The course's gradebook, with the table of decisions."""
-    ensure_tables(folder.directory.db_url)
     with open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
         DECISIONS.create(gradebook.engine, checkfirst=True)
         yield gradebook

@@ -29,7 +29,6 @@ from chainrule.marking.tables import MARKS, SHARES
 from chainrule.students.decisions import Kind, history, in_force
 from chainrule.students.late_rules import duration
 from chainrule.students.lateness import time_text
-from chainrule.term.schema import ensure_tables
 
 
 @dataclass
@@ -83,7 +82,6 @@ def status(folder: CourseFolder, only: str | None = None) -> list[AssignmentStat
     if only:
         folder.require(only)
     names = [only] if only else folder.assignments
-    ensure_tables(folder.directory.db_url)
     with open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
         people = list(class_list(folder, gradebook))
         connection = gradebook.db.connection()

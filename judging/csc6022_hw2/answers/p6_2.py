@@ -1282,6 +1282,26 @@ PROBLEM = Problem(
         "p6_2d-code": {
             "… → …, padding=1), nn.Flatten(), nn.ReLU(), nn.Linear(…": "ReLU takes each number by itself",
         },
+        "p6_2e-code": {
+            # what survives here is another network, or another training, of those that the question leaves open
+            **dict.fromkeys(
+                (
+                    *(
+                        "return [nn.Conv2d(… → …",
+                        "nn.MaxPool2d(2), → …",
+                        "self.features = … → …",
+                        "*block(… → …",
+                    ),
+                    *("optimizer = optim.SGD(… → …", "schedule = … → …", "steps = … → …"),
+                    *("mirrored = … → …", "padded = … → …", "down, right = … → …", "rows = … → …"),
+                    *("columns = … → …", "which = … → …", "return padded[… → …"),
+                ),
+                "the question leaves the network and its training open; their accuracy is measured",
+            ),
+            "epochs, device = 10, … → epochs, device = 9, …": "at most ten epochs",
+            "for epoch in range(epochs): → for epoch in list(range(epochs))[…]:": "at most ten epochs",
+            "model.train() ⏎ total = hits = seen = 0 → …": "neither needs the other",
+        },
     },
     exercises=(
         Exercise(("p6_2a-warm-up",), "p6_2a-code", RIGHT_WARM_UP, WRONG_WARM_UP),

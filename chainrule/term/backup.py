@@ -198,13 +198,13 @@ def restore(path: Path, target: Path, gradebook: str = "") -> CourseFolder:
                 )
         copy = partial / GRADEBOOK
         url = make_url(CourseFolder(partial).directory.db_url)
-        own = url.get_backend_name() == "sqlite" and Path(url.database or "").resolve() == copy.resolve()
-        if about.gradebook and not own:
+        file = Path(url.database or "").resolve() if url.get_backend_name() == "sqlite" else None
+        target.mkdir(exist_ok=True)  # the new gradebook may lie in it
+        if about.gradebook and file not in (copy.resolve(), target / GRADEBOOK):
             require_empty(url.render_as_string(hide_password=False))
             fill_gradebook(copy, url.render_as_string(hide_password=False))
             copy.unlink()
-        target.mkdir(exist_ok=True)  # it may be where a shell is: its contents are moved, not the folder
-        for each in partial.iterdir():
+        for each in partial.iterdir():  # not the folder itself: the target may be where a shell is
             each.rename(target / each.name)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -290,6 +290,9 @@ def renumber(connection: Any, table: Table) -> None:
 
 def require_empty(db_url: str) -> None:
     """Raise CourseError unless a database has no tables yet."""
+    url = make_url(db_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        return  # it will be made, perhaps in a folder that is made first
     engine = create_engine(db_url)
     try:
         if inspect(engine).get_table_names():

@@ -1,16 +1,16 @@
-"""nbgrader's gradebook, opened many times by one command."""
+"""nbgrader's gradebook: made, opened many times by one command, and the version of its tables."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Base, Gradebook
+from nbgrader.dbutil import ALEMBIC_DIR
 from sqlalchemy import Engine, create_engine, inspect
 from sqlalchemy.orm import scoped_session, sessionmaker
 
-from chainrule.term.schema import ensure_tables
-
 DEFAULT_COURSE = "default_course"  # nbgrader's own name for a course that has none
+VERSION_TABLE = "alembic_version"
 
 
 def open_gradebook(db_url: str, course_id: str = DEFAULT_COURSE) -> Gradebook:
@@ -24,15 +24,15 @@ def open_gradebook(db_url: str, course_id: str = DEFAULT_COURSE) -> Gradebook:
     ...     gradebook.students
     []
     """
-    return Reopened(db_url, course_id)
+    return QuickGradebook(db_url, course_id)
 
 
-class Reopened(Gradebook):
-    """nbgrader's gradebook, whose connections are new and whose translated queries are those of the process."""
+class QuickGradebook(Gradebook):
+    """nbgrader's gradebook with a connection of its own, and with translated queries that the whole process shares."""
 
     def __init__(self, db_url: str, course_id: str) -> None:
         engine = _engine(db_url)
-        if not inspect(engine).has_table("alembic_version"):
+        if not inspect(engine).has_table(VERSION_TABLE):
             ensure_tables(db_url)
         self.engine, self.course_id, self.authenticator = engine, course_id, None
         self.db = scoped_session(sessionmaker(autoflush=True, bind=engine, future=True))
@@ -41,5 +41,43 @@ class Reopened(Gradebook):
 
 @lru_cache(maxsize=8)
 def _engine(db_url: str) -> Engine:
-    """An engine without open connections: a closed gradebook has given them back and closed them."""
+    """The engine of a database. Who closes a gradebook closes its connections, so the file may be replaced then."""
     return create_engine(db_url)
+
+
+def ensure_tables(db_url: str) -> None:
+    """Make nbgrader's tables in an empty database, as nbgrader does.
+
+    nbgrader itself starts the program `alembic` for their version, which takes five seconds of processor time.
+    """
+    from alembic.migration import MigrationContext  # only for a new gradebook
+    from alembic.script import ScriptDirectory
+
+    engine = _engine(db_url)
+    try:
+        with engine.begin() as connection:
+            if not inspect(connection).get_table_names():
+                Base.metadata.create_all(connection)
+                MigrationContext.configure(connection).stamp(ScriptDirectory(ALEMBIC_DIR), "head")
+    finally:
+        engine.dispose()
+
+
+def revision(db_url: str) -> str | None:
+    """The version of nbgrader's tables in a gradebook; None without one."""
+    engine = _engine(db_url)
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table(VERSION_TABLE):
+                return None
+            found: str = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar_one()
+            return found
+    finally:
+        engine.dispose()
+
+
+def newest_revision() -> str:
+    """The version of this nbgrader's tables."""
+    from alembic.script import ScriptDirectory
+
+    return str(ScriptDirectory(ALEMBIC_DIR).get_current_head())

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import MissingEntry, Notebook
-from chainrule.gradebook import open_gradebook
+from chainrule.gradebook import ensure_tables, open_gradebook
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.release.master import masters
-from chainrule.term.schema import ensure_tables
 
 KINDS = {
     "grade": utils.is_grade,

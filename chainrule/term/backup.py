@@ -24,12 +24,11 @@ from sqlalchemy.engine import make_url
 
 from chainrule import __version__
 from chainrule.course import CONFIG, CourseError, CourseFolder
-from chainrule.gradebook import open_gradebook
+from chainrule.gradebook import newest_revision, open_gradebook, revision
 from chainrule.grading.given_marks import ANSWERS
 from chainrule.marking import tables
 from chainrule.one_writer import one_writer
 from chainrule.students.decisions import DECISIONS
-from chainrule.term.schema import newest_revision, revision
 
 MANIFEST = "backup.json"
 GRADEBOOK = "gradebook.db"

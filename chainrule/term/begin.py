@@ -13,10 +13,10 @@ from sqlalchemy import create_engine, insert, inspect, select
 
 import chainrule
 from chainrule.course import CONFIG, CourseError, CourseFolder
+from chainrule.gradebook import ensure_tables
 from chainrule.intake.roster import COLUMNS
 from chainrule.marking.tables import ROWS, Database
 from chainrule.release.facts import write_facts
-from chainrule.term.schema import ensure_tables
 
 EMPTY_CONFIG = '''"""The course. nbgrader and chainrule both read this file: dates and names are written here alone."""
 

@@ -12,7 +12,7 @@ from tiny_course import ASSERTS, FUTURE, PAST, TINY, marked, set_due
 from chainrule.course import CourseFolder
 from chainrule.feedback import Disarm, Redact
 from chainrule.lesson.results import RESULT_TYPE
-from chainrule.term.schema import ensure_tables
+from chainrule.gradebook import ensure_tables
 
 
 def page(course: Path, student: str) -> BeautifulSoup:

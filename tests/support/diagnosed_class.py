@@ -16,10 +16,10 @@ from nbgrader.api import Gradebook
 from tiny_course import marked, notebook
 
 from chainrule.course import CONFIG, CourseFolder
+from chainrule.gradebook import ensure_tables
 from chainrule.grading.given_marks import ANSWERS, answers, keep_marks
 from chainrule.lesson.results import RESULT_TYPE, CheckResult, Result
 from chainrule.marking.tables import MARKS, ROWS, Database
-from chainrule.term.schema import ensure_tables
 
 HOMEWORK, PART_1, PART_2 = "homework", "part1", "part2"
 DUE = datetime(2026, 3, 2, 12, 0)

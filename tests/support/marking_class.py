@@ -21,8 +21,8 @@ from nbgrader.api import Gradebook
 from tiny_course import marked, notebook
 
 from chainrule.course import CONFIG, CourseFolder
+from chainrule.gradebook import ensure_tables
 from chainrule.grading.given_marks import ANSWERS, answers, keep_marks
-from chainrule.term.schema import ensure_tables
 
 ESSAYS, NOTEBOOK = "essays", "part1"
 VARIANCE, SOFTMAX, CHECKED = "q1_1-variance", "q1_1-softmax", "q1_1-values"

@@ -387,7 +387,9 @@ def evidence_section(each: Evidence) -> Iterator[str]:
         yield ""
     if each.equivalent:
         yield "Mutants that no check can tell from the reference (… stands for what is left out):\n"
-        yield from (f"- {code(change)}: {escaped(reason)}" for change, reason in each.equivalent.items())
+        for reason in dict.fromkeys(each.equivalent.values()):
+            changes = [code(change) for change, why in each.equivalent.items() if why == reason]
+            yield f"- {escaped(reason)}: {', '.join(changes)}"
         yield ""
 
 

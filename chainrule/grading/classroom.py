@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import MissingEntry
+from nbgrader.api import Gradebook, MissingEntry
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
@@ -26,6 +26,13 @@ from chainrule.grading.given_marks import GivenMark, above_maximum, changed_mark
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.record import comment_unreadable, record_ungraded, review_reasons
+from chainrule.grading.recorded import (
+    depends_on,
+    fingerprint,
+    has_only_known_steps,
+    is_recorded,
+    keep_recorded,
+)
 from chainrule.grading.rejudge import is_check, is_refereed, valid_outputs
 from chainrule.grading.repairs import sentence, sentences, shared, without
 from chainrule.grading.run import Run
@@ -353,14 +360,18 @@ class GradebookWriter:
         outcome.notes.append(outcome.internal_error)
 
     def record(self, student: str) -> None:
-        """Write a student's results into the gradebook and autograded/."""
+        """Write a student's results into the gradebook and autograded/, if they do not stand there already."""
         outcome, tasks = self.graded[student], self.tasks[student]
+        for task in tasks if not outcome.internal_error else []:
+            self._add_notes(task)
+        if self._stands(student):
+            outcome.scores = scores(self.folder, self.assignment, student)
+            outcome.notes += above_maximum(self._given_marks(student))
+            return
         before = self._snapshot(student) if self.diff else None
         since = self._graded_at(student)
         marks = self._given_marks(student)
         if tasks and not outcome.internal_error:
-            for task in tasks:
-                self._add_notes(task)
             try:
                 with self._without_unreadable(student) as recorder:
                     done = recorder.api.autograde(self.assignment, student, force=True)
@@ -380,6 +391,31 @@ class GradebookWriter:
         if before:
             self.changes += changes(student, before, self._snapshot(student), told)
             self.changes += decided_since(self.folder, self.assignment, student, since)
+        if tasks and not outcome.internal_error and self._is_remembered:
+            with open_gradebook(self.folder.directory.db_url) as gradebook:
+                keep_recorded(gradebook, self._fingerprint(gradebook, student))
+
+    def _stands(self, student: str) -> bool:
+        """Whether nothing has changed since a student was recorded last."""
+        if not self.tasks[student] or self.graded[student].internal_error or not self._is_remembered:
+            return False
+        with open_gradebook(self.folder.directory.db_url) as gradebook:
+            if not is_recorded(gradebook, self._fingerprint(gradebook, student)):
+                return False
+        return not decided_since(self.folder, self.assignment, student, self._graded_at(student))
+
+    @cached_property
+    def _is_remembered(self) -> bool:
+        return has_only_known_steps(self.options)
+
+    @cached_property
+    def _common(self) -> str:
+        return depends_on(self.folder, self.assignment, self.options, self.shared)
+
+    def _fingerprint(self, gradebook: Gradebook, student: str) -> tuple[str, str] | None:
+        runs = [[task.key, self.about[student, task.notebook]] for task in self.tasks[student]]
+        about = [self._common, runs, self.unreadable[student]]
+        return fingerprint(gradebook, self.folder, self.assignment, student, about)
 
     def notes(self) -> list[str]:
         """Sentences about the whole class."""

@@ -1,7 +1,8 @@
 """Hand-ins of a sample class, made from the release by filling in what each student wrote.
 
 A file of cs480-a2/ is one student: `# %% grade_id` starts the text of a cell. `# base:` names the student
-whose answers it starts from ("release" for none), `# loses:` the items in which the student must lose points.
+whose answers it starts from ("release" for none), `# without:` cells that it leaves as they were released, and
+`# loses:` the items in which the student must lose points.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def read(path: Path) -> HandIn:
             kinds[current], answers[current] = kind or "code", []
         elif current is not None:
             answers[current].append(line)
-        elif remark := re.match(r"# (base|loses):(.*)", line):
+        elif remark := re.match(r"# (base|without|loses):(.*)", line):
             remarks[remark[1]] = remark[2].strip()
     texts = {
         name: "\n".join(re.sub("^# ?", "", line) for line in lines)
@@ -47,6 +48,8 @@ def read(path: Path) -> HandIn:
     }
     base = remarks["base"]
     inherited = {} if base == "release" else read(path.with_name(f"{base}.py")).answers
+    for left_out in remarks.get("without", "").split():
+        del inherited[left_out]
     return HandIn(
         path.stem, inherited | {k: v.strip() for k, v in texts.items()}, set(remarks["loses"].split())
     )

@@ -1,6 +1,8 @@
 # The MLP ends in a softmax, and the loss takes the softmax of that.
+# The CNN is missing.
 # base: perfect
-# loses: q3_1-network
+# without: q3_2-cnn
+# loses: q3_1-network q3_2-network q3_2-accuracy q3_3-table-check
 
 # %% q3_1-mlp
 class MLP(nn.Module):

@@ -1,7 +1,8 @@
 """What items, questions and assignments are called for people: "2.2 c · The output layer" rather than a cell's id.
 
-Titles come from the headings of the instructor's notebooks. Two items below the same heading are told apart by the
-last words of their ids; an author can write `chainrule.title` into an item's metadata instead.
+Titles come from the headings of the instructor's notebooks, with the course's facts in them. Two items below the same
+heading are told apart by the last words of their ids; an author can write `chainrule.title` into an item's metadata
+instead.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearMarkScheme
 from traitlets.config import Config
 
+from chainrule.course import Course, CourseError
 from chainrule.handin.places import HEADING, places
 from chainrule.metadata import source_cell
+from chainrule.release.facts import filled_cell, replaced
 
 POINTS = re.compile(r"\s*\([^()]*\bpoints?\)\s*$")  # at the end of a heading
 LABEL = re.compile(r"^[\s(]*(?:[A-Z][a-z]+\s+)?(?:\d[\d.–-]*\s?[a-z]?|[a-z])\)?\s*(?:[·:.)—–]\s*|\s+)")
@@ -54,6 +57,28 @@ class _Found:
     own: str
 
 
+@dataclass(frozen=True)
+class _Facts:
+    """What texts say that comes from the configuration; equal if nothing differs that a text may say."""
+
+    key: str
+    course: Course = field(compare=False)
+
+    @classmethod
+    def of(cls, config: Config | None) -> _Facts:
+        return cls(repr((config or Config()).get("Course")), Course(config=config or Config()))
+
+    def read(self, path: Path) -> NotebookNode:
+        """An instructor's notebook as it is released: with facts in its texts, where they are known."""
+        nb: NotebookNode = nbformat.read(path, as_version=4)
+        for cell in nb.cells:
+            try:
+                cell.source = replaced(cell.source, filled_cell(self.course, path.parent.name, cell, nb))
+            except CourseError:  # `chainrule check` and `release` tell it
+                continue
+        return nb
+
+
 def item_titles(paths: Iterable[Path], config: Config | None = None) -> Titles:
     """The titles of all items of an assignment.
 
@@ -63,14 +88,13 @@ def item_titles(paths: Iterable[Path], config: Config | None = None) -> Titles:
     """
     step = ClearMarkScheme(config=config or Config())
     delimiters = step.begin_mark_scheme_delimeter, step.end_mark_scheme_delimeter
-    return _titles(tuple((path, path.stat().st_mtime_ns) for path in sorted(paths)), delimiters)
+    files = tuple((path, path.stat().st_mtime_ns) for path in sorted(paths))
+    return _titles(files, delimiters, _Facts.of(config))
 
 
 @lru_cache(32)
-def _titles(files: tuple[tuple[Path, int], ...], delimiters: tuple[str, str]) -> Titles:
-    found = [
-        each for path, _ in files for each in _found(path.stem, nbformat.read(path, as_version=4), delimiters)
-    ]
+def _titles(files: tuple[tuple[Path, int], ...], delimiters: tuple[str, str], facts: _Facts) -> Titles:
+    found = [each for path, _ in files for each in _found(path.stem, facts.read(path), delimiters)]
     headed = Counter((each.label, each.words) for each in found)
     titles: dict[tuple[str, str], Title] = {}
     for order, each in enumerate(found):
@@ -145,15 +169,15 @@ def _last_words(name: str) -> str:
     return QUESTION.sub("", name).replace("-", " ").replace("_", " ")
 
 
-def assignment_title(paths: Iterable[Path], assignment: str) -> str:
+def assignment_title(paths: Iterable[Path], assignment: str, config: Config | None = None) -> str:
     """The assignment's title: the first heading of its notebook, or what the headings of several begin with.
 
     >>> assignment_title([], "hw1")
     'hw1'
     """
-    headings = [
-        heading for path in sorted(paths) if (heading := _first_heading(path, path.stat().st_mtime_ns))
-    ]
+    facts = _Facts.of(config)
+    found = (_first_heading(path, path.stat().st_mtime_ns, facts) for path in sorted(paths))
+    headings = [heading for heading in found if heading]
     if not headings:
         return assignment
     if len(headings) == 1:
@@ -164,8 +188,8 @@ def assignment_title(paths: Iterable[Path], assignment: str) -> str:
 
 
 @lru_cache(64)
-def _first_heading(path: Path, _: int) -> str:
-    for cell in nbformat.read(path, as_version=4).cells:
+def _first_heading(path: Path, _: int, facts: _Facts) -> str:
+    for cell in facts.read(path).cells:
         if cell.cell_type == "markdown" and not cell.metadata.get("nbgrader", {}).get("solution"):
             for line in cell.source.splitlines():
                 if match := HEADING.match(line):

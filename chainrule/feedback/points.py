@@ -173,8 +173,8 @@ def head_of(parent: Configurable, assignment: str, paths: Sequence[Path]) -> Hea
     """What stands above all pages of an assignment."""
     return Head(
         Course(parent=parent).names.get(assignment) or CourseDirectory(parent=parent).course_id,
-        assignment_title(paths, assignment),
-        {path.stem: assignment_title([path], path.stem) for path in paths},
+        assignment_title(paths, assignment, parent.config),
+        {path.stem: assignment_title([path], path.stem, parent.config) for path in paths},
     )
 
 

@@ -34,7 +34,7 @@ def write_report(folder: CourseFolder, assignment: str, *, pdf: bool = True) -> 
     table = class_table(folder, assignment)
     target = folder.root / "reports" / f"{assignment}.html"
     csv = target.with_suffix(".csv")
-    title = assignment_title(folder.notebooks(assignment), assignment)
+    title = assignment_title(folder.notebooks(assignment), assignment, folder.config)
     course = folder.course.names.get(assignment) or folder.directory.course_id
     report = report_of(table, About(course, title, csv.name, now()))
     write_atomically(csv, table.to_csv())

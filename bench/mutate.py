@@ -89,6 +89,7 @@ def main() -> None:
         import_module(module)
     rows: list[Mapping[str, object]] = []
     survivors: list[str] = []
+    silent: list[str] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for module in DATA_SETS.values():
@@ -104,6 +105,7 @@ def main() -> None:
                 outcomes = tried(mutation, folder, chosen.jobs, chosen.cell, chosen.own)
                 rows.append(row(mutation, outcomes))
                 print(rows[-1], flush=True)
+                silent += mutation.silent
                 left = [each for each in outcomes if each.survives and not mutation.excuse(each)]
                 survivors += [f"{mutation.name}: {each}" for each in left]
                 if chosen.show:
@@ -118,8 +120,8 @@ def main() -> None:
         listed = "".join(f"\n- {each}" for each in survivors)
         note = (
             "Mutants of the reference solutions, judged by all checks of the notebook but those that need a training "
-            "run. A mutant survives if it keeps every point of its own items. One that stops a cell of values, or a "
-            "later one, with an error leaves no values to judge, and is not counted at other parts. These survive and "
+            f"run, or a person; no other check judges what is in these cells: {', '.join(silent) or 'none'}. A mutant "
+            "survives if it keeps every point of its own items. One that stops a cell of values, or a later one, with an error leaves no values to judge, and is not counted at other parts. These survive and "
             f"are not known to be equivalent to the reference:\n{listed}"
         )
         record("Mutants", rows, note)

@@ -94,6 +94,7 @@ class Mutation:
         kept: a folder for results.
     Attributes:
         cells: the items that judge each solution cell.
+        silent: cells about which the checks say nothing here, because they speak only after a training run.
         equivalent: why some mutants cannot be told from the reference; see `Problem`.
     """
 
@@ -110,6 +111,8 @@ class Mutation:
             for part in parts
             for item in part.checks
         }
+        self.before = {each.cell: each.before for each in self.exercises if each.before}
+        self.silent: list[str] = []
         self.equivalent = dict(chain.from_iterable(part.equivalent.items() for part in parts))
         source = course.folder("source", ".", assignment) / f"{notebook}.ipynb"
         self.cells = judged_by(source, self.exercises)
@@ -121,8 +124,9 @@ class Mutation:
         self.items = tuple(item for item in self.rehearsal.sources if item in checks)
         self.released = code_cells(course.folder("release", ".", assignment) / f"{notebook}.ipynb")
         self.kept = kept / f"{assignment}-{notebook}.jsonl"
-        # item and name of the checks that the reference itself fails here, because they need a training run
-        self.unjudged: set[tuple[str, str]] = set()
+        # item and name of the checks that the reference itself fails here, because they need a training run: without
+        # what is put before any cell, and by the cell, with that
+        self.unjudged: dict[str, set[tuple[str, str]]] = {}
 
     @cached_property
     def key(self) -> str:
@@ -154,11 +158,27 @@ class Mutation:
         """
         known = self.read()
         waiting = []
-        for cell in self.cells:
+        chosen = {
+            cell: found
+            for cell in self.cells
+            if (found := [each for each in mutants(self.rehearsal.sources[cell]) if wanted(cell, each)])
+        }
+        if not chosen:
+            return
+        references = {
+            cell: partial(self._reference, cell, folder)
+            for cell in ("", *(self.before.keys() & chosen.keys()))
+        }
+        for cell, found in in_processes(references, jobs):
+            if isinstance(found, str):
+                raise RuntimeError(f"{self.name}: the reference itself cannot be judged: {found}")
+            self.unjudged[cell] = {*found}
+        for cell, its_mutants in chosen.items():
+            if not self._is_judged(cell, folder):
+                self.silent.append(cell)
+                continue
             parts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
-            for mutant in mutants(self.rehearsal.sources[cell]):
-                if not wanted(cell, mutant):
-                    continue
+            for mutant in its_mutants:
                 rest = without(self.rehearsal.sources[cell], mutant.line)
                 if rest not in parts:
                     parts[rest] = self._judges(cell, rest, folder, across)
@@ -168,12 +188,6 @@ class Mutation:
                     yield known[name]
                 else:
                     waiting.append((name, cell, mutant, own, others))
-        judged = {item for _, _, _, own, others in waiting for item in (*own, *others)}
-        whole = partial(self._reference, [item for item in self.items if item in judged], folder)
-        for found in dict(in_processes({"": whole}, 1)).values():
-            if isinstance(found, str):
-                raise RuntimeError(f"{self.name}: the reference itself cannot be judged: {found}")
-            self.unjudged = {*found}
         work = {
             name: partial(self._judge, cell, mutant, own, others, folder)
             for name, cell, mutant, own, others in waiting
@@ -233,10 +247,26 @@ class Mutation:
         asked = [*(own if rest and own[1:] else ()), *(others if across else ())]
         if not asked:
             return own, ()
-        missing = partial(self._results, asked, {cell: rest}, folder)
-        ((_, lost),) = in_processes({cell: lambda: points_lost(failed(missing()))}, 1)
+        lost = self._lost_without(cell, rest, asked, folder)
         hit = asked if isinstance(lost, str) else [item for item in asked if lost.get(item)]
         return tuple(item for item in own if item in hit) or own, tuple(i for i in hit if i not in own)
+
+    def _is_judged(self, cell: str, folder: Path) -> bool:
+        """Whether a cell's own items lose points if all of it is missing."""
+        lost = self._lost_without(cell, "pass", self.cells[cell], folder)
+        return isinstance(lost, str) or any(lost.values())
+
+    def _lost_without(
+        self, cell: str, rest: str, items: Sequence[str], folder: Path
+    ) -> dict[str, float] | str:
+        """By item, the points lost if a cell has only this; or why that is not known."""
+        left = partial(self._results, items, self._with_before(cell, rest), folder)
+        ((_, lost),) = in_processes({cell: lambda: points_lost(self._failed(left(), cell))}, 1)
+        found: dict[str, float] | str = lost
+        return found
+
+    def _with_before(self, cell: str, source: str) -> dict[str, str]:
+        return {cell: self.before.get(cell, "") + source}
 
     def _results(
         self, items: Iterable[str], changed: Mapping[str, str], folder: Path, released: bool = False
@@ -245,32 +275,38 @@ class Mutation:
         judges = {item: self.released[item] for item in items} if released else None
         return self.rehearsal.results(items, changed, folder, judges=judges)
 
-    def _reference(self, items: Sequence[str], folder: Path) -> list[tuple[str, str]]:
-        """Item and name of the checks that the reference fails, visible ones among them."""
-        every = self._results(items, {}, folder), self._results(items, {}, folder, released=True)
+    def _reference(self, cell: str, folder: Path) -> list[tuple[str, str]]:
+        """Item and name of the checks that the reference fails, visible ones among them.
+
+        Args:
+            cell: what is put before it stands there; "" for no cell.
+        """
+        own = self._with_before(cell, self.rehearsal.sources[cell]) if cell else {}
+        every = [self._results(self.items, own, folder, released=visible) for visible in (False, True)]
         return [(item, check.name) for results in every for item, check in failed(results)]
 
-    def _failed(self, results: Mapping[str, Result]) -> list[tuple[str, CheckResult]]:
-        """Items and the checks that failed there, but not on the reference."""
-        return [(item, check) for item, check in failed(results) if (item, check.name) not in self.unjudged]
+    def _failed(self, results: Mapping[str, Result], cell: str) -> list[tuple[str, CheckResult]]:
+        """Items and the checks that failed there for a changed cell, but not on the reference."""
+        unjudged = self.unjudged[cell if cell in self.before else ""]
+        return [(item, check) for item, check in failed(results) if (item, check.name) not in unjudged]
 
     def _judge(
         self, cell: str, mutant: Mutant, own: Sequence[str], others: Sequence[str], folder: Path
     ) -> dict[str, Any]:
         """What the checks say, as attributes of `Outcome`."""
-        changed = {cell: mutant.source}
+        changed = self._with_before(cell, mutant.source)
         with tempfile.TemporaryDirectory() as place:  # a mutant may write into its folder
             for entry in folder.iterdir():
                 Path(place, entry.name).symlink_to(entry)
             results = self._results([*own, *others], changed, Path(place))
             seen = self._results(own, changed, Path(place), released=True)
-        missed = self._failed(results)
+        missed = self._failed(results, cell)
         lost = points_lost(missed)
         return {
             "own": round(sum(lost.get(item, 0.0) for item in own), 6),
             "others": {item: lost[item] for item in others if lost.get(item)},
             "said": [f"{check.name}: {check.message}" for _, check in missed if check.points],
-            "noticed": bool(self._failed(seen)),
+            "noticed": bool(self._failed(seen, cell)),
             "crashed": any(check.internal_error for _, check in missed),
             "same": not any(lost.values()) and self._gives_the_same(cell, mutant),
             "stops": self._stops(cell, mutant, [item for item in others if lost.get(item)]),

@@ -448,6 +448,11 @@ PROBLEM = Problem(
     ),
     checks=CHECKS,
     equivalent={
+        "q1_1-counts": {"k_convex = 1000 → k_convex = 1001": "a bound with < in place of ≤ gives one more"},
+        "q1_3-functions": {
+            "…q.shape[1]… → …k.shape[1]…": "keys are as long as queries",
+            "…dim=1… → …dim=(-1)…": "the last of two axes",
+        },
         "q1_2-net": {"…": "the network earns nothing: a visible check compares it with the student's tables"},
     },
     exercises=(

@@ -1274,7 +1274,7 @@ def train_networks(cells: Mapping[str, str], folder: Path) -> None:
         for name in ("mlp", "cnn"):
             saved[name] = names[name].state_dict()
             saved[f"{name}_history"] = {
-                what: values[-2:] for what, values in names[f"{name}_history"].items()
+                what: values[-3:] for what, values in names[f"{name}_history"].items()
             }
         names["torch"].save(saved, "trained.pt")
 
@@ -1299,6 +1299,7 @@ PROBLEM = Problem(
         },
         "q3_2-cnn": {
             "…nn.ReLU(), nn.MaxPool2d(2)… → …nn.MaxPool2d(2), nn.ReLU()…": "ReLU is monotone: the largest comes out",
+            "…nn.Flatten(), nn.Dropout(0.2)… → …nn.Dropout(0.2), nn.Flatten()…": "dropout drops single numbers",
         },
     },
     given=("q3_0-imports",),

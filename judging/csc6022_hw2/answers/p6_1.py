@@ -870,9 +870,23 @@ PROBLEM = Problem(
     ),
     checks=CHECKS,
     equivalent={
+        "p6_1a-functions": {
+            "t2 = 3 * X[:, 0] - 3 * X[:, 1] → t2 = (3 * X[:, 1] - 3 * X[:, 0])": "t2 is squared",
+            "…conditional_mean(X) + 0.30… → …conditional_mean(X) - 0.3…": "the noise is symmetric",
+        },
         "p6_1c-functions": {
-            '"c": delta.sum(0).reshape(1), → "c": delta.sum((-1)).reshape(1),': "delta has one axis",
+            '"c": delta.sum(0).reshape(1), → "c": delta.sum(…).reshape(1),': "delta has one axis",
             "…len(X) → …len(y)": "every input has a target",
+        },
+        "p6_1d-functions": {
+            "…= grads[name] + … → …= data[name] + …": "until then `grads` holds what `data` holds",
+        },
+        "p6_1e-functions": {
+            "…(f - y)… → …(y - f)…": "it is squared",
+            "…for name in params}… → …for name in velocity}…": "both have the same names",
+            "velocity = {name: 0 * value… → velocity = {name: 0 for…": "a number that is added to an array",
+            "if epoch % EVERY == 0: → if True:": "more entries than asked are right, too",
+            'history["train"]… ⏎ history["test"]… → history[\'test\']… ⏎ …': "two lists of their own",
         },
     },
     mixes=False,  # lists in one cell and tensors in the next don't

@@ -1206,6 +1206,72 @@ RIGHT_OPEN_TRAINING = {
         "return history → return {name: torch.tensor(values).numpy() for name, values in history.items()}"
     ),
     "more lists": open_training("history = { → history = {'learning rate': [0.001], "),
+    "by part c's train": """
+def train_open(model, train_loader, val_loader):
+    optimizer = nesterov(model, 0.02)
+    history = {"loss": [], "validation accuracy": []}
+    for epoch in range(6):
+        losses = train(model, optimizer, train_loader)
+        history["loss"].append(sum(losses) / len(losses))
+        history["validation accuracy"].append(accuracy(model, val_loader))
+    return history
+""",
+    "the best weights are kept": open_training(
+        "    return history → "
+        "        if epoch == 0 or accuracy(model, val_loader) > best:\n"
+        "            best, kept = accuracy(model, val_loader), {k: v.clone() for k, v in model.state_dict().items()}\n"
+        "    model.load_state_dict(kept)\n    return history"
+    ),
+    "mixed pictures, one cycle, groups, per cent": """
+def train_open(model, train_loader, val_loader):
+    criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
+    decay = [p for p in model.parameters() if p.ndim > 1]
+    rest = [p for p in model.parameters() if p.ndim <= 1]
+    optimizer = optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}])
+    cycle = optim.lr_scheduler.OneCycleLR(optimizer, 1e-2, epochs=4, steps_per_epoch=len(train_loader))
+    history = {"loss": [], "validation accuracy": []}
+    for epoch in range(4):
+        model.train()
+        losses = []
+        for x, y in train_loader:
+            share, order = float(torch.distributions.Beta(0.4, 0.4).sample()), torch.randperm(len(x))
+            scores = model(share * x + (1 - share) * x[order])
+            loss = share * criterion(scores, y) + (1 - share) * criterion(scores, y[order])
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            cycle.step()
+            optimizer.zero_grad()
+            losses.append(loss.detach())
+        history["loss"].append(torch.stack(losses).mean().item())
+        model.eval()
+        with torch.no_grad():
+            hits = sum((model(x).argmax(-1) == y).sum().item() for x, y in val_loader)
+        history["validation accuracy"].append(100 * hits / len(val_loader.dataset))
+    return history
+""",
+    "batches of its own": """
+def train_open(model, train_loader, val_loader):
+    x, y = (torch.cat(parts) for parts in zip(*train_loader))
+    optimizer = optim.RMSprop(model.parameters(), lr=1e-3)
+    history = {"loss": [], "validation accuracy": []}
+    for epoch in range(6):
+        model.train()
+        total = 0.0
+        for rows in torch.randperm(len(x)).split(64):
+            mirrored = torch.rand(len(rows), 1, 1, 1) < 0.5
+            loss = F.cross_entropy(model(torch.where(mirrored, x[rows].flip(3), x[rows])), y[rows])
+            optimizer.zero_grad(), loss.backward(), optimizer.step()
+            total += loss.item() * len(rows)
+        history["loss"].append(total / len(x))
+        history["validation accuracy"].append(accuracy(model, val_loader))
+    return history
+""",
+    "groups by the layers' names": open_training(
+        "optim.Adam(model.parameters(), lr=1e-3)"
+        " → optim.SGD([{'params': model.conv1.parameters(), 'lr': 0.01}, {'params': [p for n, p in "
+        "model.named_parameters() if not n.startswith('conv1')]}], lr=0.02)"
+    ),
 }
 
 WRONG_OPEN_TRAINING = {
@@ -1225,6 +1291,108 @@ WRONG_OPEN_TRAINING = {
         {"trains"},
         "what they were before",
         open_training("            optimizer.step()\n → ").replace("model.train()", "model.eval()"),
+    ),
+    "37 no zero_grad": Wrong(
+        {"trains"}, "add to the new ones", open_training("            optimizer.zero_grad()\n → ")
+    ),
+    "38 step before backward": Wrong(
+        {"trains"},
+        "no batch changes the weights",
+        open_training(
+            "            loss.backward()\n            optimizer.step()"
+            " →             optimizer.step()\n            loss.backward()"
+        ),
+    ),
+    "39 train mode not switched on": Wrong(
+        {"trains"}, "comes in evaluation mode is trained in it", open_training("        model.train()\n → ")
+    ),
+    "39 evaluation mode after the first epoch": Wrong(
+        {"trains"},
+        "some batches are trained on in evaluation mode",
+        open_training("train() → train(epoch == 0)"),
+    ),
+    "trains on val_loader": Wrong(
+        {"trains"}, "trained on val_loader", open_training("in train_loader → in val_loader")
+    ),
+    "the step after the epoch": Wrong(
+        {"trains"},
+        "some change no weight (number 1, 2, 3, …)",
+        open_training(
+            "            loss.backward()\n            optimizer.step()"
+            " →         loss.backward()\n        optimizer.step()"
+        ),
+    ),
+    "half of the batches": Wrong(
+        {"trains"},
+        "some change no weight (number 2, 4, 6, …)",
+        open_training("for x, y in train_loader → for x, y in list(train_loader)[::2]"),
+    ),
+    "the last batches never": Wrong(
+        {"trains"},
+        "some change no weight (number 11, 12)",
+        open_training(
+            "for x, y in train_loader → for x, y in list(train_loader)[: max(1, len(train_loader) - 2)]"
+        ),
+    ),
+    "44 labels shuffled apart": Wrong(
+        {"trains"}, "has not learnt the labels", open_training("model(x), y → model(x), y.roll(1)")
+    ),
+    "uphill": Wrong({"trains"}, "made larger", open_training("loss.backward() → (-loss).backward()")),
+    "27 softmax before cross-entropy": Wrong(
+        {"trains"}, "softmax taken twice", open_training("model(x), y → model(x).softmax(1), y")
+    ),
+    "27 softmax over the batch": Wrong(
+        {"trains"},
+        "cross-entropy of raw scores is large",
+        open_training("model(x), y → model(x).softmax(0), y"),
+    ),
+    "the last layer only": Wrong(
+        {"trains"},
+        "`conv1.weight` is what it was",
+        open_training("model.parameters() → model.fc.parameters()"),
+    ),
+    "another network's weights": Wrong(
+        {"trains"},
+        "no batch changes the weights",
+        open_training("model.parameters() → OpenNetwork().parameters()"),
+    ),
+    "learning rate 0": Wrong({"trains"}, "a learning rate of 0", open_training("lr=1e-3 → lr=0.0")),
+    "a constant loss": Wrong(
+        {"trains"}, "is 0.7 after every epoch", open_training("append(loss.item()) → append(0.7)")
+    ),
+    "losses summed up": Wrong(
+        {"trains"},
+        "the sum over the batches",
+        open_training(
+            "        model.train()\n →         model.train()\n        total = 0\n",
+            "            optimizer.step()\n →             optimizer.step()\n            total += loss.item()\n",
+            "append(loss.item()) → append(total)",
+        ),
+    ),
+    "measured once, at the start": Wrong(
+        {"trains"},
+        "validation accuracy is 0:",
+        open_training(
+            "    for epoch →     first = accuracy(model, val_loader)\n    for epoch",
+            "append(accuracy(model, val_loader)) → append(first)",
+        ),
+    ),
+    "43 unequal batches averaged": Wrong(
+        {"trains"},
+        "validation accuracy is 0.25",
+        open_training(
+            "append(accuracy(model, val_loader))"
+            " → append(sum((model.eval()(x).argmax(1) == y).double().mean().item() for x, y in val_loader)"
+            " / len(val_loader))"
+        ),
+    ),
+    "one number for all epochs": Wrong(
+        {"trains"},
+        "one for each epoch",
+        open_training(
+            '        history["loss"] →     history["loss"]',
+            '        history["validation →     history["validation',
+        ),
     ),
     "45 trains on the global loader": Wrong(
         {"trains"}, "NameError", open_training("in train_loader → in test_loader")
@@ -1296,7 +1464,8 @@ PROBLEM = Problem(
                     *("mirrored = … → …", "padded = … → …", "down, right = … → …", "rows = … → …"),
                     *("columns = … → …", "which = … → …", "return padded[… → …"),
                 ),
-                "the question leaves the network and its training open; their accuracy is measured",
+                "the question leaves the network, its rates and how pictures are changed open; the accuracy that they "
+                "lead to is measured",
             ),
             "epochs, device = 10, … → epochs, device = 9, …": "at most ten epochs",
             "for epoch in range(epochs): → for epoch in list(range(epochs))[…]:": "at most ten epochs",

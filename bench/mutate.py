@@ -121,7 +121,8 @@ def main() -> None:
         note = (
             "Mutants of the reference solutions, judged by all checks of the notebook but those that need a training "
             f"run, or a person; no other check judges what is in these cells: {', '.join(silent) or 'none'}. A mutant "
-            "survives if it keeps every point of its own items. One that stops a cell of values, or a later one, with an error leaves no values to judge, and is not counted at other parts. These survive and "
+            "survives if it keeps every point of its own items. One that stops a cell of values, or a later one, with "
+            "an error leaves no values to judge, and is not counted at other parts. These survive and "
             f"are not known to be equivalent to the reference:\n{listed}"
         )
         record("Mutants", rows, note)

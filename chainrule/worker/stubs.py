@@ -5,7 +5,8 @@ They take what the parts take, and what they give is easy to predict. Students d
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import torch
@@ -175,6 +176,41 @@ def stub_loss(
     return nn.functional.cross_entropy(log_probs.mT, labels, ignore_index=pad, label_smoothing=smoothing)
 
 
+def stub_rows(x: torch.Tensor) -> torch.Tensor:
+    """Each of N pictures or feature maps as a row: (N, …) → (N, all others).
+
+    >>> stub_rows(torch.zeros(2, 3, 4, 5)).shape
+    torch.Size([2, 60])
+    """
+    return x.flatten(1)
+
+
+def stub_weight(shape: Sequence[int]) -> torch.Tensor:
+    """Normal numbers of variance 2 / fan-in, float32: He et al., arXiv 1502.01852, equation 10.
+
+    >>> stub_weight((1000, 3, 5, 5)).var().mul(75 / 2).round().item()
+    1.0
+    """
+    return torch.randn(*shape) * math.sqrt(2 / math.prod(shape[1:]))
+
+
+def stub_share_right(model: nn.Module, loader: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> float:
+    """The share of the loader's inputs whose largest score is at their label; the model is left in its mode.
+
+    >>> stub_share_right(nn.Identity(), [(torch.eye(2), torch.tensor([0, 0]))])
+    0.5
+    """
+    was_training, hits, seen = model.training, 0, 0
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    model.eval()
+    with torch.no_grad():
+        for x, y in loader:
+            hits += int((model(x.to(device)).argmax(1).cpu() == y.cpu()).sum())
+            seen += len(y)
+    model.train(was_training)
+    return hits / seen
+
+
 # by the kinds that `Student.with_stubs` knows
 STUBS: Final[dict[str, Callable[..., Any]]] = {
     "attention": stub_attention,
@@ -189,4 +225,8 @@ STUBS: Final[dict[str, Callable[..., Any]]] = {
     "words in window": stub_words_in_window,
     "pair": stub_pair,
     "loss": stub_loss,
+    "rows": stub_rows,
+    "weight": stub_weight,
+    "zeros": torch.zeros,
+    "share right": stub_share_right,
 }

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 
 from chainrule.datasets.cifar_10 import CIFAR10, normalised
 from chainrule.judging import held_out
+from chainrule.judging.apart import apart_from
 from chainrule.judging.networks import softmax_regression_by_sgd
 from chainrule.lesson.checks import differ, expect, numbers, shorten
 from chainrule.lesson.student import CheckFailed, Model, Opaque, Student, printable, returned
@@ -26,6 +27,10 @@ from chainrule.lesson.student import CheckFailed, Model, Opaque, Student, printa
 Tensor = torch.Tensor
 Map = Callable[[Tensor], Tensor]
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+# a judge of what builds on the functions of parts a and c: with the student's own, or with right ones
+upon_warm_up = apart_from(flatten="rows", random_weight="weight", zero_bias="zeros")
+upon_accuracy = apart_from(accuracy="share right")
 
 UNREGISTERED = (
     "the network does not know its layers' weights, so they won't be trained: make layers in __init__ and assign "

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 
 from chainrule.lesson.checks import differ, expect, numbers
-from chainrule.lesson.student import CheckFailed, Layer, Model, expect_registered
+from chainrule.lesson.student import CheckFailed, Layer, Model, expect_registered, printable
 
 WEIGHTED = ("linear", "conv2d")
 POOLS = ("max_pool2d", "avg_pool2d")
@@ -269,6 +269,26 @@ def expect_forward(model: Model, layers: Sequence[Layer], x: torch.Tensor) -> No
         expect(got, "the output").close_to(
             feed_forward(layers, x), rtol=1e-3, mistakes=known_mistakes(layers, x)
         )
+
+
+def expect_gradients(model: Model, layers: Sequence[Layer], x: torch.Tensor) -> None:
+    """Gradients reach the weights of all convolutions and Linear layers that run, and the last one has a bias.
+
+    Args:
+        layers: what `reinitialized` returned.
+        x: a few images.
+    """
+    if "bias" not in layers[-1].parameters and layers[-1].kind == "linear":
+        raise CheckFailed("the last Linear layer has no bias")
+    upstream = torch.ones(numbers(model.logits(x, dropout=False), "the output").shape)
+    reached = model.gradients(x, upstream=upstream).parameters
+    for layer in layers:
+        for role in ("weight", "bias"):
+            name = layer.parameters.get(role) if layer.kind in ("linear", "conv2d") else None
+            expect(name not in reached or reached[name] is not None).is_true(
+                f"no gradient reaches `{printable(name, 60)}`, so training leaves it as it is: no torch.no_grad, "
+                "detach or .data in forward"
+            )
 
 
 # -- dropout ---------------------------------------------------------------------------------------------

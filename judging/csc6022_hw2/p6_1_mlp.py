@@ -10,7 +10,7 @@ are (H,), c is (1,), X is (N, D), a and s are (N, H), f, y and δ are (N,).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, cached_property, partial
@@ -117,6 +117,15 @@ def expect_inputs(student: Student) -> None:
         raise CheckFailed("X has the right mean and spread, but is not normally distributed")
 
 
+def drawn_again(noise: Tensor, X: Tensor) -> bool:
+    """Whether the noise (n,) is made of numbers that are in X (n, 2) already, as a second generator from the same seed
+    gives them."""
+    z, known = noise / NOISE, X.flatten().sort().values
+    place = torch.searchsorted(known, z).clamp(1, len(known) - 1)
+    near = torch.minimum((z - known[place]).abs(), (z - known[place - 1]).abs())
+    return float((near < 1e-9).double().mean()) > 0.5
+
+
 def expect_noise(student: Student) -> None:
     """y is the conditional mean, right or the student's own, plus noise 0.30 Z."""
     n = 4000
@@ -144,6 +153,10 @@ def expect_noise(student: Student) -> None:
             message = message or "the noise has the right spread, but is not normally distributed"
         elif abs(float(torch.corrcoef(torch.stack([r, X[:, 0]]))[0, 1])) > 0.1:
             message = message or "the noise depends on X"
+        elif drawn_again(r, X):
+            message = (
+                message or "the noise is made of the numbers that X has: one generator draws both, in turn"
+            )
         else:
             return
     raise CheckFailed(message)
@@ -1335,6 +1348,7 @@ def loop(student: Student) -> Loop:
     return Loop(student)
 
 
+MANY = 120  # epochs, twelve entries of the history
 FEW = 3  # epochs, after which a wrong step has not run away yet
 
 
@@ -1356,9 +1370,9 @@ def expect_own_arguments(student: Student) -> None:
     other_test = data_set(76, 40)[2:]
 
     def trained(
-        test: tuple[Tensor, Tensor] = (X_test, y_test), lam: float = LAM, seed: int = 9
+        test: tuple[Tensor, Tensor] = (X_test, y_test), lam: float = LAM, seed: int = 9, epochs: int = FEW
     ) -> dict[str, Tensor]:
-        pair = call(student.fit, X, y, *test, 4, lam, FEW, seed)
+        pair = call(student.fit, X, y, *test, 4, lam, epochs, seed)
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             raise CheckFailed("`fit` should return the parameters and a history")
         return {name: numbers(entry(pair[0], name, "fit"), f'after training "{name}"') for name in PARAMETERS}
@@ -1379,6 +1393,48 @@ def expect_own_arguments(student: Student) -> None:
     resting = steps(student, X, y, keep=False)
     if resting and equal(base, resting) and not equal(base, steps(student, X, y)):
         raise CheckFailed("the velocity is 0 again in every step: hand on the one that `step` returned")
+    # on the second test set errors rise while the network learns, so whoever looks at them ends early
+    long, rising = trained(epochs=MANY), trained(test=(X_test, -y_test), epochs=MANY)
+    if not equal(long, rising):
+        raise CheckFailed(
+            "which weights come back depends on the test set: train and choose on X and y alone"
+        )
+    if not calls_step(student, (X, y, X_test, y_test)) or any(same_steps(student, X, y, long, MANY)):
+        return
+    for judge in (expect_own_history, expect_own_accuracy):  # what they find costs no points here
+        try:
+            judge(student)
+        except CheckFailed:
+            return
+    if any(same_steps(student, X, y, base, FEW)):
+        raise CheckFailed(
+            f"the first {FEW} epochs are right, and not all of {MANY}: every epoch is the same step, on all of X and "
+            "y, with the velocity handed on"
+        )
+    raise CheckFailed(
+        f"{FEW} epochs are not {FEW} steps on all of X and y with `LEARNING_RATE` and `MOMENTUM` from "
+        "`initial(hidden, seed)`"
+    )
+
+
+def calls_step(student: Student, data: Sequence[Tensor]) -> bool:
+    """Whether `fit` leaves its steps to the student's `step`; it may have an optimiser of its own."""
+    start = student.initial(4, 9)
+    try:
+        _, calls = call(student.fit.call_with, {"step": [[start, start]]}, *data, 4, LAM, FEW, 9)
+    except CheckFailed:
+        return False
+    return bool(calls["step"])
+
+
+def same_steps(student: Student, X: Tensor, y: Tensor, got: Params, count: int) -> Iterator[bool]:
+    """Whether a training ended where the student's own steps do, and where right ones do."""
+    yield equal(got, steps(student, X, y, count=count))
+    params = {name: numbers(value, name) for name, value in student.initial(4, 9).items()}
+    velocity = {name: torch.zeros_like(value) for name, value in params.items()}
+    for _ in range(count):
+        params, velocity = step(params, velocity, gradients(params, X, y, LAM), RATE, MOMENTUM)
+    yield all(differ(alike(got[name], params[name]), params[name], 1e-6, 1e-9) == 0 for name in params)
 
 
 def equal(one: Params, other: Params) -> bool:

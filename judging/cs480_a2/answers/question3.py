@@ -297,6 +297,14 @@ RIGHT_MLP = {
 _NETWORK = {"sizes", "arguments", "forward", "dropout", "norm"}  # all that look inside
 
 WRONG_MLP = {
+    "the first layer gets no gradient": Wrong(
+        {"forward"},
+        "no gradient reaches `fc1.weight`",
+        mlp("self.bn2(self.fc2(x)) → self.bn2(self.fc2(x.detach()))"),
+    ),
+    "no bias at the end": Wrong(
+        {"forward"}, "last Linear layer has no bias", mlp("output_dim) → output_dim, bias=False)")
+    ),
     # layers and sizes
     "hidden sizes exchanged": Wrong(
         {"sizes"}, "784, 128, 256", mlp("hidden1=256, hidden2=128 → hidden1=128, hidden2=256")
@@ -629,6 +637,9 @@ class CNN(nn.Module):
 """
 
 WRONG_CNN = {
+    "the first convolution gets no gradient": Wrong(
+        {"sizes"}, "no gradient reaches `conv1.weight`", cnn("self.conv2(x) → self.conv2(x.detach())")
+    ),
     # layers and sizes
     "padding added": Wrong(
         {"sizes"},
@@ -986,6 +997,28 @@ RIGHT_TRAIN = {
 _EVERYTHING = {"learns", "sgd", "modes", "accuracy"}
 
 WRONG_TRAIN = {
+    "a hundred batches at most": Wrong(
+        {"sgd"},
+        "an epoch of 150 batches",
+        loop(
+            "for images, labels in train_loader:\n → for n, (images, labels) in enumerate(train_loader):\n"
+            "            if n >= 100:\n                break\n"
+        ),
+    ),
+    "pictures mirrored": Wrong(
+        {"learns", "sgd"},
+        "first step is wrong",
+        step(
+            _ZERO, "loss = criterion(model(images.flip(-1)), labels)", "loss.backward()", "optimizer.step()"
+        ),
+    ),
+    "the history's accuracies exchanged": Wrong(
+        {"accuracy"},
+        "that is the test accuracy",
+        TRAIN_WITH_HISTORY.replace("train_loader, device)", "TEST, device)")
+        .replace("test_loader, device)", "train_loader, device)")
+        .replace("TEST, device)", "test_loader, device)"),
+    ),
     # the step
     "no zero_grad": Wrong(
         {"sgd"}, "optimizer.zero_grad() is missing", step(_LOSS, "loss.backward()", "optimizer.step()")

@@ -87,6 +87,11 @@ def sample(n, seed):
 }
 
 WRONG_DATA = {
+    "a generator each, from the same seed": Wrong(
+        {"noise"},
+        "the numbers that X has",
+        change(DATA, "Z = rng.standard_normal → Z = np.random.default_rng(seed).standard_normal"),
+    ),
     "noise variance 0.30": Wrong(
         {"noise"}, "the variance of the noise is 0.30", change(DATA, "0.30 * Z → 0.30 ** 0.5 * Z")
     ),
@@ -601,6 +606,46 @@ EARLY = """    new, m = dict(params), {}
 """
 STEP = "params, velocity = step(params, velocity, X"
 WRONG_TRAINING = {
+    "half the rate": Wrong(
+        {"arguments"}, "are not 3 steps", change(TRAINING, "lam, LEARNING_RATE, → lam, LEARNING_RATE / 2,")
+    ),
+    "a momentum of its own": Wrong(
+        {"arguments"}, "are not 3 steps", change(TRAINING, "RATE, MOMENTUM → RATE, 0.8")
+    ),
+    "another seed": Wrong(
+        {"arguments"}, "are not 3 steps", change(TRAINING, "hidden, seed)\n    v → hidden, seed + 1)\n    v")
+    ),
+    "half the points, in turn": Wrong(
+        {"arguments"},
+        "are not 3 steps",
+        change(
+            TRAINING,
+            "= step(params, velocity, X, y, → = step(params, velocity, X[epoch % 2 :: 2], y[epoch % 2 :: 2],",
+        ),
+    ),
+    "λ in the first epochs only": Wrong(
+        {"arguments"},
+        "the first 3 epochs are right",
+        change(TRAINING, "y, lam, LEARN → y, lam if epoch < 10 else 0.0, LEARN"),
+    ),
+    "velocity cleared at every record": Wrong(
+        {"arguments"},
+        "the first 3 epochs are right",
+        change(
+            TRAINING,
+            "% EVERY == 0:\n → % EVERY == 0:\n            velocity = {k: np.zeros_like(params[k]) for k in params}\n",
+        ),
+    ),
+    "the best on test points": Wrong(
+        {"arguments"},
+        "depends on the test set",
+        change(
+            TRAINING,
+            "y_test, f_test))\n → y_test, f_test))\n"
+            "            if history['test'][-1] == min(history['test']):\n                best = params\n",
+            "return params, history → return best if history['test'] else params, history",
+        ),
+    ),
     "11: v updated before the delta propagates": Wrong(
         {"velocity"}, "with a v that has moved already", change(TRAINING, f"{MOVED} → {EARLY}")
     ),

@@ -95,6 +95,15 @@ def attention(query, key, value, mask=None, dropout=None):
 }
 
 WRONG_ATTENTION = {
+    "closed scores of −100": Wrong({"mask"}, "with large scores", attend("-1e9 → -1e2")),
+    "causal wherever it can be": Wrong(
+        {"mask"},
+        "where all scores are 0",
+        attend(
+            "mask == 0, -1e9)\n → mask == 0, -1e9)\n        if scores.shape[-1] == scores.shape[-2]:\n"
+            "            scores = scores.masked_fill(torch.ones_like(scores).triu(1) > 0, -1e9)\n"
+        ),
+    ),
     "no scale": Wrong({"scale"}, "not scaled", attend(" / math.sqrt(d_k) → ")),
     "√d_model": Wrong(
         {"scale"},
@@ -257,6 +266,11 @@ PAD, CAUSAL = "(tokens != pad).unsqueeze(-2)", "torch.triu(torch.ones(1, n, n), 
 BOTH = "padding_mask(tokens, pad) & causal_mask(tokens.shape[-1]).to(tokens.device)"
 
 WRONG_MASKS = {
+    "a table for 512 words": Wrong(
+        {"causal"},
+        "doesn't fit",
+        masks("torch.ones(1, n, n), diagonal=1) → torch.ones(1, 512, 512)[:, :n, :n], diagonal=1)"),
+    ),
     "a table for 16 words": Wrong(
         {"causal"},
         "(1, 16, 16)",
@@ -467,6 +481,11 @@ class MultiHeadAttention(nn.Module):
 }
 
 WRONG_HEADS = {
+    "what comes out is dropped, too": Wrong(
+        {"eval"},
+        "only the weights are dropped",
+        heads("return self.linears[-1](x) → return self.dropout(self.linears[-1](x))"),
+    ),
     "values from the key": Wrong(
         {"result"},
         "the values are projected from `key`",
@@ -659,6 +678,9 @@ RIGHT_POSITIONS = {
 }
 
 WRONG_POSITIONS = {
+    "max_len not used": Wrong(
+        {"values"}, "must match", positions("        pe = torch →         max_len = 512\n        pe = torch")
+    ),
     "missing √d": Wrong({"root"}, "is missing", positions(" * math.sqrt(self.d_model) → ")),
     "divided by √d": Wrong({"root"}, "divided", positions("* math.sqrt → / math.sqrt")),
     "times d": Wrong({"root"}, "take the root", positions("math.sqrt(self.d_model) → self.d_model")),
@@ -796,6 +818,10 @@ RIGHT_SUBLAYER = {
 }
 
 WRONG_SUBLAYER = {
+    "statistics detached": Wrong(
+        {"gain"}, "detach nothing", sublayer("unbiased=False) → unbiased=False).detach()")
+    ),
+    "mean detached": Wrong({"gain"}, "detach nothing", sublayer("mean = x.mean → mean = x.detach().mean")),
     "half the sublayer": Wrong(
         {"connected"},
         "0.5 · what the sublayer gives",
@@ -958,6 +984,9 @@ RIGHT_DECODER = {
 }
 
 WRONG_DECODER = {
+    "memory detached": Wrong(
+        {"registered"}, "no gradient reaches", decoder("m = memory → m = memory.detach()")
+    ),
     "no dropout": Wrong(
         {"dropout"}, "hand on the argument", decoder("Sublayer(d_model, dropout) → Sublayer(d_model, 0.0)")
     ),

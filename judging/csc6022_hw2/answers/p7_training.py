@@ -365,6 +365,14 @@ RIGHT_BATCHES = {
 }
 
 WRONG_BATCHES = {
+    "turned round by chance": Wrong(
+        {"pairs"},
+        "come right after the one before",
+        batches(
+            "order = torch.arange(len(source)).roll(int(torch.randint(1, len(source), ())))",
+            "return list(zip(source[order].split(size), target[order].split(size)))",
+        ),
+    ),
     "batches shuffled": Wrong(
         {"pairs"},
         "together each time",
@@ -485,6 +493,9 @@ def train_epoch(model, batches, optimizer, scheduler, smoothing=0.1):
 }
 
 WRONG_EPOCH = {
+    "fifty batches at most": Wrong(
+        {"report"}, "is each of them used?", epoch("in batches: → in batches[:50]:")
+    ),
     "37 no zero_grad": Wrong(
         {"steps"}, "zero_grad() is missing", epoch("        optimizer.zero_grad()\n → ")
     ),
@@ -623,6 +634,19 @@ def greedy_decode(model, source, source_mask, max_len, start):
 }
 
 WRONG_GREEDY = {
+    "eight tokens seen": Wrong(
+        {"path"},
+        "for max_len 30",
+        greedy("source_mask, tokens, mask) → source_mask, tokens[:, -8:], mask[:, -8:, -8:])"),
+    ),
+    "ends where only padding follows": Wrong(
+        {"path"},
+        "not (3, 30)",
+        greedy(
+            "            tokens = torch.cat"
+            " →             if not following.any():\n                break\n            tokens = torch.cat"
+        ),
+    ),
     "42 argmax over the batch": Wrong(
         {"path", "start", "mode"}, "Error", greedy("argmax(dim=-1) → argmax(dim=0)")
     ),
@@ -691,6 +715,13 @@ RIGHT_CHOICE = {
 }
 
 WRONG_CHOICE = {
+    "45 test and validation together": Wrong(
+        {"choice"},
+        "the epoch chosen",
+        choice(
+            "max(range(len(history['test'])), key=lambda i: history['validation'][i] + history['test'][i])"
+        ),
+    ),
     "45 tuned on test": Wrong(
         {"choice"}, "tuned on test", choice('history["test"].index(max(history["test"]))')
     ),

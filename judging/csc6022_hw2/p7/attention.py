@@ -200,10 +200,30 @@ def expect_mask(student: Student) -> None:
             ),
         },
     )
+    if asked.softmax and asked.softmax.slope > 0 and asked.softmax.axis == -1:  # other checks judge that
+        expect_closed(student)
     if differ(asked.output, unmasked @ asked.value, RTOL, ATOL) == 0:
         expect(output, "the output under a mask").close_to(
             weights @ asked.value, rtol=RTOL, mistakes={"it is computed from unmasked weights": asked.output}
         )
+
+
+def expect_closed(student: Student) -> None:
+    """What is closed gets no weight, however small the scores of what is open; and what is open gets some, also if
+    there are as many queries as keys."""
+    n = 5
+    query, value = 12 * torch.ones(n, 6).double(), normal(generator(90), n, 3)
+    key = torch.full((n, 6), -12.0).double()
+    key[1::2] = 12.0
+    mask = (torch.arange(n) % 2 == 0).expand(n, n)
+    _, weights = output_and_weights(student.attention(query, key, value, mask), [(n, 3), (n, n)])
+    expect(float(weights[~mask].max()), "the largest weight of a closed key with large scores").close_to(
+        0.0, atol=1e-6
+    )
+    _, weights = output_and_weights(student.attention(0 * query, key, value, mask), [(n, 3), (n, n)])
+    expect(weights / weights.sum(-1, keepdim=True), "the weights where all scores are 0").close_to(
+        mask / mask.sum(-1, keepdim=True), rtol=RTOL
+    )
 
 
 def expect_broadcast(student: Student) -> None:

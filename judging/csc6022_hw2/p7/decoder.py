@@ -257,8 +257,11 @@ def expect_all_registered(student: Student) -> None:
         return
     upstream = normal(generator(126), *x.shape).float()
     masks = torch.ones(2, 1, 4).bool(), causal_mask(4)
-    reached = layer.gradients(x, memory, *masks, upstream=upstream).parameters
-    unused = [name for name, gradient in reached.items() if gradient is None]
+    found = layer.gradients(x, memory, *masks, upstream=upstream)
+    expect(None not in found.inputs[:2]).is_true(
+        "no gradient reaches x or the memory, so what comes before is not trained: detach nothing"
+    )
+    unused = [name for name, gradient in found.parameters.items() if gradient is None]
     if unused:
         raise CheckFailed(
             f"`{unused[0]}` takes no part in the result: each of the three connections has a Sublayer of its own, and "

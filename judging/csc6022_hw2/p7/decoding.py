@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p7.loop import tiny_model
+from judging.csc6022_hw2.p7.masks import expect_causal
 from judging.csc6022_hw2.p7.probes import apart_from
 from judging.csc6022_hw2.p7.reference import causal_mask, padding_mask
 from judging.csc6022_hw2.p7.tiny import Tiny
@@ -19,6 +20,7 @@ from judging.csc6022_hw2.p7.tokens import as_tokens
 
 GREEDY = (13, 5)  # vocabulary and width
 LENGTH, FIRST = 8, 4
+LONG = 30
 Mask = Callable[[int], Tensor]  # (1, n, n) for n tokens
 upon_masks = apart_from(causal_mask="window", padding_mask="words", target_mask="words in window")
 
@@ -87,17 +89,17 @@ def decoding_task(seed: int) -> tuple[Tiny, Tensor, Tensor]:
 DECODING_SEEDS = (71, 187, 342)  # where right and wrong paths all differ
 
 
-def decoded(student: Student, model: Model, source: Tensor, mask: Tensor) -> Tensor:
+def decoded(student: Student, model: Model, source: Tensor, mask: Tensor, length: int = LENGTH) -> Tensor:
     """What the student's `greedy_decode` returns: tokens, a row for each source.
 
     Raises:
         CheckFailed: it returns something else.
     """
     tokens = as_tokens(
-        student.greedy_decode(model, source, mask, LENGTH, FIRST), "what `greedy_decode` returns"
+        student.greedy_decode(model, source, mask, length, FIRST), "what `greedy_decode` returns"
     )
     if tokens.ndim != 2 or len(tokens) != len(source) or tokens.shape[1] < 3:
-        raise CheckFailed(f"`greedy_decode` returns shape {tuple(tokens.shape)}, not {(len(source), LENGTH)}")
+        raise CheckFailed(f"`greedy_decode` returns shape {tuple(tokens.shape)}, not {(len(source), length)}")
     return tokens
 
 
@@ -145,6 +147,31 @@ def expect_path(student: Student) -> None:
         mistakes = {meaning: path(how) for meaning, how in PATHS.items()}
         expect(following(got), "a token after the start").close_to(
             path(Path()), rtol=0, atol=0.1, mistakes=mistakes
+        )
+
+
+def expect_tokens(student: Student) -> None:
+    """The tokens are right, in long sentences, too, unless the student's masks, which other parts judge, are wrong."""
+    expect_path(student)
+    try:
+        expect_causal(student)
+    except CheckFailed:
+        return
+    expect_long(student, *decoding_task(DECODING_SEEDS[0]))
+
+
+def expect_long(student: Student, tiny: Tiny, source: Tensor, mask: Tensor) -> None:
+    """The same up to a length that is not tried elsewhere, and where nothing but padding follows."""
+    silent = tiny.bias.clone()
+    silent[0] = 30.0
+    for some in (tiny, replace(tiny, bias=silent)):
+        right = greedy(some, source, mask, LONG, FIRST)
+        got = decoded(student, tiny_model(student, some, training=False), source, mask, LONG)
+        n = min(got.shape[1], LONG)  # `expect_start` judges how many there are
+        expect(n > LONG - 2).is_true(f"decoding stops at {n} tokens, and max_len is {LONG}")
+        kept = bool((got[:, 0] == FIRST).all())
+        expect(got[:, kept:][:, : LONG - 3], f"a token after the start, for max_len {LONG},").close_to(
+            right[:, 1:][:, : LONG - 3], rtol=0, atol=0.1
         )
 
 

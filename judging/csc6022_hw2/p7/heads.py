@@ -557,3 +557,7 @@ def expect_rate(layer: Model, rate: float) -> None:
             ),
         },
     )
+    expect(abs(single - share) < 0.1).is_true(
+        f"{single:.0%} of the numbers that `forward` gives are dropped, though only {share:.0%} of the queries lose "
+        "every head: only the weights are dropped"
+    )

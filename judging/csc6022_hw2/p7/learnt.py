@@ -222,6 +222,7 @@ def expect_choice(student: Student) -> None:
             "test": [0.1, 0.95, 0.8, 0.7, 0.6, 0.5, 0.9],
         },
         {"loss": [0.8, 0.6, 0.1, 0.3], "validation": [0.1, 0.7, 0.3, 0.5], "test": [0.5, 0.4, 0.2, 0.6]},
+        {"loss": [0.9, 0.8, 0.2, 0.3], "validation": [0.5, 0.6, 0.7, 0.8], "test": [0.9, 0.2, 0.8, 0.3]},
     ]
     for history in histories:
         answer = as_tokens(student.best_epoch(history), "`best_epoch`").reshape(-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -61,6 +62,10 @@ def expect_batches(student: Student) -> None:
     )
     expect(neighbours[0] != neighbours[1]).is_true(
         "the same pairs are in a batch together each time: shuffle the pairs, then cut them into batches"
+    )
+    follow = [sum((b - a) % n == 1 for a, b in pairwise(order)) for order in orders]
+    expect(min(follow) < n / 2).is_true(
+        f"of {n} pairs {max(follow)} come right after the one before, as in the data: shuffle the pairs"
     )
 
 
@@ -166,7 +171,9 @@ LOOPS = {
     "scheduler.step() comes once an epoch, not after every batch": LoopMistake(schedule="epoch"),
     "scheduler.step() comes before optimizer.step()": LoopMistake(schedule="early"),
     "the loss is made larger, not smaller": LoopMistake(sign=-1.0),
-    "only the last batch is used: the step is outside the loop": LoopMistake(only=slice(-1, None)),
+    "only the last batch changes the weights: is the step outside the loop?": LoopMistake(
+        only=slice(-1, None)
+    ),
     "only the first batch is used": LoopMistake(only=slice(1)),
     "every batch is used for two steps": LoopMistake(repeat=2),
     "the decoder sees later tokens: the target's mask is missing": LoopMistake(causal=False),
@@ -298,6 +305,7 @@ def expect_report(student: Student) -> None:
     mistakes: dict[str, Tensor] = {}
     for loss, tokens, places in known:
         if differ(value, loss @ tokens / tokens.sum(), RTOL, ATOL) == 0:
+            expect_every_batch(student, model, batches)
             return
         mistakes |= {
             "the batches' means are averaged, though they have different numbers of tokens": loss.mean(),
@@ -316,3 +324,14 @@ def expect_report(student: Student) -> None:
         }
     loss, tokens, _ = known[-1]
     expect(value, "the mean loss").close_to(loss @ tokens / tokens.sum(), mistakes=mistakes)
+
+
+def expect_every_batch(student: Student, model: Model, batches: Batches) -> None:
+    """Of a hundred batches and more, the mean loss is that over all of them."""
+    few, many = (
+        numbers(run_epochs(student, model, [some], smoothing=0.2, rate=0.0, decay=1.0), "the mean loss")
+        for some in (batches[:2], 60 * batches[:1] + 60 * batches[1:2])
+    )
+    expect(differ(many, few, RTOL, ATOL) == 0).is_true(
+        "with 120 batches the mean loss is not that over all of them: is each of them used?"
+    )

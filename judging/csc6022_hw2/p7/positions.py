@@ -108,6 +108,11 @@ def expect_encoding(student: Student) -> None:
         expect(added(positional(student, d), x)[0], "what is added to a sequence").close_to(
             right, rtol=1e-3, atol=1e-4, mistakes=mistakes
         )
+    long = student.PositionalEncoding(6, 0.0, 620)  # `max_len` is an argument
+    got = added(expect_module(long, "PositionalEncoding(d_model, dropout, max_len)"), torch.zeros(1, 600, 6))
+    expect(got[0], "what is added to a sequence of 600, with max_len=620,").close_to(
+        encoding(600, 6), rtol=1e-3, atol=1e-3
+    )
 
 
 def expect_same_for_all(student: Student) -> None:

@@ -122,6 +122,7 @@ def expect_gain_and_bias(student: Student) -> None:
             expect(bool((value == start).all())).is_true(
                 f"the {role} starts at {value.tolist()[0]:.3g}, …: it should start at {start} for every feature"
             )
+    expect_all_reached(student, x)
     draw = generator(113)
     gain, bias = normal(draw, FEATURES) + 2, normal(draw, FEATURES)
     shapes = [layer.state()[name].shape for name in names]
@@ -133,6 +134,21 @@ def expect_gain_and_bias(student: Student) -> None:
                 return
     raise CheckFailed(
         "with another gain and bias the result is not gain · normalised + bias, for each feature"
+    )
+
+
+def expect_all_reached(student: Student, x: Tensor) -> None:
+    """The gradient with respect to x (B, n, features) goes through mean and variance, too, if the result is right."""
+    layer = from_the_start(student, norm_of(student))
+    watched = x.double().requires_grad_()
+    right = normalised(watched, 1e-6)
+    if not agree(numbers(layer.forward(x), "the result"), right.detach()):
+        return  # `expect_normalised` judges that
+    upstream = normal(generator(118), *x.shape)
+    wanted = torch.autograd.grad(right, watched, upstream)[0]
+    got = layer.gradients(x, upstream=upstream.float()).inputs[0]
+    expect(got is not None and agree(got, wanted)).is_true(
+        "the result is right, its gradient with respect to x is not: mean and variance depend on x, so detach nothing"
     )
 
 

@@ -460,6 +460,12 @@ def training(item: Item) -> None:
         student.train(model, ours, others, epochs=3, device="cpu")
         weight = model.state()["0.weight"]
         expect(bool(weight.any())).is_true("after three epochs the weights are what they were")
+        if weight[
+            :, 4:
+        ].any():  # inputs may be moved on the way: then this is so with black test pictures, too
+            model.load({"0.weight": torch.zeros(4, 6), "0.bias": torch.zeros(4)})
+            student.train(model, ours, student.make_loader(0 * x, y, batch=4), epochs=3, device="cpu")
+            weight = weight * ~model.state()["0.weight"].any(0)
         expect(not weight[:, 4:].any()).is_true(
             "the weights follow the pictures of test_loader: train on those of train_loader, test_loader only measures"
         )

@@ -20,6 +20,7 @@ from chainrule.lesson import CheckFailed, Item, expect
 from chainrule.lesson.calls import about
 from chainrule.lesson.checks import differ, numbers
 from chainrule.lesson.student import Model, Student, printable, returned
+from checks import p6_2_open
 from checks.differences import central_differences, expect_differences, expect_parts
 from checks.slopes import wave
 
@@ -1058,36 +1059,36 @@ def own_training(item: Item) -> None:
         hint="see the rules above",
     )
     def _(student: Student) -> None:
-        draw = torch.Generator().manual_seed(5)
-        x, y = torch.randn(12, 3, 32, 32, generator=draw), torch.arange(12) % 10
-        model = student.OpenNetwork()
-        model.forward(x)
-        before = model.state()
-        ten = torch.arange(
-            10
-        )  # the validation picture has every label once, so every network is right for one in ten
-        loader = student.make_loader(x, y, batch=6)
-        val_loader = student.make_loader(x[:1].expand(10, -1, -1, -1), ten, batch=5)
-        history = student.train_open(model, loader, val_loader)
-        expect(isinstance(history, dict)).is_true("train_open should return a dict of lists, its history")
-        for name in ("loss", "validation accuracy"):
-            expect(name in history).is_true(f'the history has no list "{name}"')
-            epochs = len(numbers(history[name], f'history["{name}"]').reshape(-1))
-            expect(1 <= epochs <= 10).is_true(f'history["{name}"] has {epochs} numbers: one to ten epochs')
-        after = model.state()
-        moved = any(not torch.equal(before[name], after[name]) for name in before)
-        expect(moved).is_true("the network's weights are what they were before")
-        if (
-            abs(float(numbers(student.accuracy(model, val_loader), "the accuracy")) - 0.1) < 1e-6
-        ):  # judged in part c
-            told = numbers(history["validation accuracy"], "a validation accuracy").reshape(-1)
-            wrong = [
-                value for value in told.tolist() if min(abs(value - 0.1), abs(value - 10)) > 1e-6
-            ]  # or per cent
-            expect(not wrong).is_true(
-                "on a val_loader where every network has accuracy 0.1, the history's validation accuracy is "
-                f"{(wrong or [0.1])[0]:.3g}: measure it after every epoch, on val_loader"
-            )
+        with p6_2_open.judged_in_part_c(student):
+            expect_open_training(student)
+
+
+def expect_open_training(student: Student) -> None:
+    """`train_open` trains the student's own network, then tiny ones that show how."""
+    draw = torch.Generator().manual_seed(5)
+    x, y = torch.randn(12, 3, 32, 32, generator=draw), torch.arange(12) % 10
+    model = student.OpenNetwork()
+    model.forward(x)
+    before = model.state()
+    loader = student.make_loader(x, y, batch=6)
+    # the validation picture has every label once, so every network is right for one in ten
+    val_loader = student.make_loader(x[:1].expand(10, -1, -1, -1), torch.arange(10), batch=5)
+    history = p6_2_open.history(student, model, (loader, val_loader), 0.1)
+    p6_2_open.expect_form(history)
+    after = model.state()
+    moved = any(not torch.equal(before[name], after[name]) for name in before)
+    expect(moved).is_true("the network's weights are what they were before")
+    p6_2_open.expect_all_move(model, x, before, after)
+    own = p6_2_open.accuracy(student, model, val_loader)  # judged in part c
+    if own is None or abs(own - 0.1) < 1e-6:
+        told = numbers(history["validation accuracy"], "a validation accuracy").reshape(-1)
+        # per cent will do, too
+        wrong = [value for value in told.tolist() if min(abs(value - 0.1), abs(value - 10)) > 1e-6]
+        expect(not wrong).is_true(
+            "on a val_loader where every network has accuracy 0.1, the history's validation accuracy is "
+            f"{(wrong or [0.1])[0]:.3g}: measure it after every epoch, on val_loader"
+        )
+    p6_2_open.expect_trained(student)
 
 
 def own_accuracy(item: Item) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from chainrule.judging.apart import apart_from
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p7.probes import (
     MODULE_RTOL,
-    apart_from,
     expect_module,
     generator,
     normal,

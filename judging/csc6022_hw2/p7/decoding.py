@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from chainrule.judging.apart import apart_from
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p7.loop import tiny_model
 from judging.csc6022_hw2.p7.masks import expect_causal
-from judging.csc6022_hw2.p7.probes import apart_from
 from judging.csc6022_hw2.p7.reference import causal_mask, padding_mask
 from judging.csc6022_hw2.p7.tiny import Tiny
 from judging.csc6022_hw2.p7.tokens import as_tokens

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.judging.apart import apart_from
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p7.attention import expect_dropout, output_and_weights, queries_keys_values
@@ -18,7 +19,6 @@ from judging.csc6022_hw2.p7.probes import (
     MODULE_ATOL,
     MODULE_RTOL,
     agree,
-    apart_from,
     expect_module,
     generator,
     normal,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from chainrule.judging.apart import Judge
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student, TimeLimit
 from given import dates
@@ -26,7 +27,7 @@ from judging.csc6022_hw2.p7.loop import (
     upon_parts,
 )
 from judging.csc6022_hw2.p7.model import wrong_parts as wrong_in_model
-from judging.csc6022_hw2.p7.probes import Judge, fails
+from judging.csc6022_hw2.p7.probes import fails
 from judging.csc6022_hw2.p7.reference import padding_mask, target_mask
 from judging.csc6022_hw2.p7.schedule import expect_scale, expect_schedule, learning_rate
 from judging.csc6022_hw2.p7.targets import (

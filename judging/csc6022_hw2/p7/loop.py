@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from chainrule.judging.apart import apart_from
 from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Opaque, Student
-from judging.csc6022_hw2.p7.probes import ATOL, RTOL, apart_from
+from judging.csc6022_hw2.p7.probes import ATOL, RTOL
 from judging.csc6022_hw2.p7.reference import padding_mask, target_mask
 from judging.csc6022_hw2.p7.targets import loss_gradient, shift, shifted, smoothed_loss
 from judging.csc6022_hw2.p7.tiny import Tiny

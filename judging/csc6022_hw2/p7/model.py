@@ -12,10 +12,11 @@ from functools import wraps
 import torch
 from torch import Tensor
 
+from chainrule.judging.apart import Judge
 from chainrule.lesson.checks import expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p7 import attention, decoder, heads, masks, positions, sublayers
-from judging.csc6022_hw2.p7.probes import Judge, expect_module, fails, generator, normal
+from judging.csc6022_hw2.p7.probes import expect_module, fails, generator, normal
 from judging.csc6022_hw2.p7.reference import causal_mask, padding_mask
 
 PARTS: Mapping[str, Sequence[Judge]] = {

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import wraps
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from chainrule.judging.apart import Judge
 from chainrule.lesson.checks import differ, expect, numbers
-from chainrule.lesson.student import CheckFailed, Model, Student, TimeLimit
+from chainrule.lesson.student import CheckFailed, Model, Student
 
 RTOL, ATOL = 1e-4, 1e-6  # for functions, which may compute in float32
-Judge = Callable[..., None]  # of the student, and more
 MODULE_RTOL, MODULE_ATOL = 1e-3, 1e-5  # for modules, which do
 
 
@@ -34,29 +33,6 @@ def open_mask(seed: int, *shape: int) -> Tensor:
         counts = [mask.any(-1), mask.any(-2), ~mask.all(-1), ~mask.all(-2)]
         if all(bool(c.all()) for c in counts):
             return mask
-
-
-def apart_from(**stubs: str) -> Callable[[Judge], Judge]:
-    """A judge of what builds on other parts: with these, or with stubs in their place, see `Student.with_stubs`. So an
-    earlier part that raises or gives nonsense, which has cost its points, costs nothing further on."""
-
-    def decorate(judge: Judge) -> Judge:
-        @wraps(judge)
-        def either(student: Student, *args: Any) -> None:
-            try:
-                judge(student, *args)
-            except TimeLimit:  # it would take as long again
-                raise
-            except CheckFailed as failure:
-                with student.with_stubs(**stubs):
-                    try:
-                        judge(student, *args)
-                    except CheckFailed:
-                        raise failure from None
-
-        return either
-
-    return decorate
 
 
 def fails(judges: Iterable[Judge], student: Student) -> bool:

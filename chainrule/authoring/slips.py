@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 from collections.abc import Iterator
 from copy import deepcopy
@@ -30,6 +31,7 @@ from chainrule.release.points_table import misfit
 from chainrule.release.source import place, problems
 
 SHIPS = ("lesson", "datasets", "handin", "errors")  # parts of our package that students get
+MODULE_FILE = re.compile(r"(?:^|[\s/])(\w+)/(\w+)")  # such as judging/hw1
 IN_JUPYTER = {"get_ipython", "display", "In", "Out"}  # names that need no definition
 BETWEEN = "between ### BEGIN HIDDEN TESTS and ### END HIDDEN TESTS"
 
@@ -58,7 +60,9 @@ def notebook_slips(
         if cell.cell_type == "code":
             where = place(name, number, cell)
             yield from (f"{where}: {slip}" for slip in code_slips(cell, modules, parent))
-        elif cell.cell_type == "raw" and (utils.is_grade(cell) or utils.is_solution(cell)):
+        elif cell.cell_type == "raw" and any(
+            is_kind(cell) for is_kind in (utils.is_grade, utils.is_solution, utils.is_locked, utils.is_task)
+        ):
             yield (
                 f"{place(name, number, cell)}: it is a raw cell, which is neither run nor shown for marking: make it "
                 "Code or Markdown"
@@ -77,6 +81,8 @@ def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable)
         yield f"it is not Python ({error.msg}, line {error.lineno}): correct that line"
         return
     yield from missing_packages(tree, modules)
+    if utils.is_grade(cell) and not utils.is_solution(cell):
+        yield from idle_statements(tree)
     shown = as_students_get_it(cell, parent)
     yield from instructors_imports(shown, modules.judging)
     items = item_calls(tree)
@@ -84,6 +90,7 @@ def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable)
         return
     if items:
         yield from item_slips(cell, tree, items)
+        yield from score_slips(cell, shown, item_names(tree))
     if "chainrule.lesson" in cell.source or items:
         free = free_names(plain(cell.source))
         for free_name in sorted(free):
@@ -123,10 +130,18 @@ def item_slips(cell: NotebookNode, tree: ast.Module, items: list[ast.Call]) -> I
             "the shares of its checks"
         )
     names = item_names(tree)
-    if not ends_with_score(tree, names):
-        last = f"{min(names, default='item')}.score()"
-        yield f"it does not end with `{last}`, so that it has no score: add this as its last line"
     yield from misspelt_methods(tree, names)
+
+
+def score_slips(cell: NotebookNode, shown: str, names: set[str]) -> Iterator[str]:
+    """Whether the cell's value is its score, for the graders and, as `shown`, for students."""
+    last = f"{min(names, default='item')}.score()"
+    if not ends_with_score(ast.parse(plain(cell.source))):
+        yield f"it does not end with `{last}`, so that it has no score: add this as its last line"
+    elif cell.source.rstrip().endswith(";"):
+        yield f"it ends with a semicolon, which hides its score from nbgrader: end it with `{last}`"
+    elif not ends_with_score(ast.parse(plain(shown))):
+        yield f"students get a cell without `{last}`: move it below ### END HIDDEN TESTS"
 
 
 def scheme_slips(nb: NotebookNode, cell: NotebookNode, parent: Configurable) -> Iterator[str]:
@@ -179,12 +194,35 @@ def as_students_get_it(cell: NotebookNode, parent: Configurable) -> str:
 
 def instructors_imports(source: str, judging: str) -> Iterator[str]:
     """What students get imports, and do not get."""
-    for name in sorted(imports_in(plain(source), "", judging)):
+    for name in sorted({*imports_in(plain(source), "", judging), *spelt(plain(source))}):
         top, *rest = name.split(".")
         if top in {judging, "judging"} - {""} or (top == OURS and rest and not ships(rest)):
             known = judging if top in {judging, "judging"} else f"{top}.{rest[0]}"
             yield f"students get it, and it imports {known}, which no student has: move the import {BETWEEN}"
             return
+
+
+def spelt(source: str) -> Iterator[str]:
+    """Dotted names of modules in the text that some code hands to a call, as `exec` and magics do, and those that it
+    reaches through our package."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == OURS:
+            yield f"{OURS}.{node.attr}"
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        for text in (each.value for each in node.args if isinstance(each, ast.Constant)):
+            if not isinstance(text, str):
+                continue
+            if called in ("__import__", "import_module"):
+                yield text
+            elif called in ("exec", "eval", "run_cell_magic"):
+                yield from imports_in(text, "", "")
+            yield from (f"{folder}.{name}" for folder, name in MODULE_FILE.findall(text))
 
 
 def ships(rest: list[str]) -> bool:
@@ -325,13 +363,33 @@ def counted_value(value: str | float) -> str:
     return counted(f"{value:g}" if isinstance(value, int | float) else value)
 
 
-def ends_with_score(tree: ast.Module, names: set[str]) -> bool:
+def ends_with_score(tree: ast.Module) -> bool:
     """Whether the cell's value is that of `item.score()`."""
     last = tree.body[-1] if tree.body else None
     return isinstance(last, ast.Expr) and any(
         isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "score"
         for node in ast.walk(last)
     )
+
+
+def idle_statements(tree: ast.Module) -> Iterator[str]:
+    """Statements that are meant as a check and pass whatever students write."""
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and node is not tree.body[-1]]
+    for value in (node.value for node in statements):
+        if isinstance(value, ast.Compare):
+            yield (
+                f"line {value.lineno} compares and says nothing of the answer: write assert before it, or "
+                "expect(…).equals(…)"
+            )
+        elif is_expect(value):
+            yield f"line {value.lineno}: expect(…) asks for nothing: add what is expected, such as .equals(…)"
+        elif isinstance(value, ast.Attribute) and is_expect(value.value):
+            yield f"line {value.lineno}: expect(…).{value.attr} is not called: write ( ) after it"
+
+
+def is_expect(node: ast.AST) -> bool:
+    """Whether a node calls `expect` by its name."""
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "expect"
 
 
 def misspelt_methods(tree: ast.Module, names: set[str]) -> Iterator[str]:
@@ -341,11 +399,7 @@ def misspelt_methods(tree: ast.Module, names: set[str]) -> Iterator[str]:
             continue
         if isinstance(node.value, ast.Name) and node.value.id in names:
             of, known = node.value.id, methods("checks", "Item")
-        elif (
-            isinstance(node.value, ast.Call)
-            and isinstance(node.value.func, ast.Name)
-            and node.value.func.id == "expect"
-        ):
+        elif is_expect(node.value):
             of, known = "expect(…)", methods("checks", "Expectation")
         else:
             continue

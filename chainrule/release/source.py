@@ -30,9 +30,7 @@ REGIONS = {
     ClearHiddenTests: ("begin_test_delimeter", "end_test_delimeter"),
     ClearMarkScheme: ("begin_mark_scheme_delimeter", "end_mark_scheme_delimeter"),
 }
-# a line that is meant as a marker: a comment, or words in capitals
-COMMENT = re.compile(r"^\s*(?:#+|//|%+|<!--)\s*(\w[\w\s-]*?)\W*$")
-CAPITALS = re.compile(r"^\s*([A-Z][A-Z\s_-]{5,})\W*$")
+COMMENT = re.compile(r"(?:^|\s)#+")  # begins a comment, or a heading
 ALIKE = 0.85  # of the letters of a marker and of what is meant as one
 # what to do about a value in nbgrader's metadata that its schema refuses
 FORMS = {
@@ -173,18 +171,34 @@ def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> I
 def meant_marker(line: str, markers: Iterable[str]) -> str | None:
     """The marker that a line spells wrongly; None if it has one, or is none.
 
+    In capitals, words may follow it, and one of its words may be left out; in a comment, two words may follow it.
+
     >>> meant_marker("### BEGIN HIDEN TEST", ["BEGIN SOLUTION", "BEGIN HIDDEN TESTS"])
     'BEGIN HIDDEN TESTS'
+    >>> meant_marker("x = 1  # --- begin solution ---", ["BEGIN SOLUTION"])
+    'BEGIN SOLUTION'
     >>> meant_marker("# the solution begins here", ["BEGIN SOLUTION"])
     """
-    if any(marker in line for marker in markers) or not (found := COMMENT.match(line) or CAPITALS.match(line)):
+    *code, text = COMMENT.split(re.sub(r"\W+$", "", line))
+    if any(marker in line for marker in markers) or (not code and set("=(") & set(text)):
         return None
-    words = letters(found[1])
-    if words[:1] not in {letters(marker)[:1] for marker in markers}:  # "# hidden tests" is a comment
-        return None
-    near = {marker: SequenceMatcher(None, words, letters(marker)).ratio() for marker in markers}
-    best = max(near, key=lambda marker: near[marker])
-    return best if near[best] >= ALIKE else None
+    words = re.findall(r"[^\W_]+", text)
+    for number in range(1, min(len(words), 4) + 1):
+        begins, follow = "".join(words[:number]), len(words) - number
+        capitals = begins.isupper() and (number > 1 or bool(code) or not follow)
+        if not (capitals or (code and follow <= 2) or (not follow and "_" not in text)):
+            continue
+        for marker in markers:
+            first, *others = marker.split()
+            meant = [marker, *(f"{first} {other}" for other in others if capitals)]
+            if begins[0].upper() == first[:1] and any(alike(begins, letters(each)) for each in meant):
+                return marker
+    return None
+
+
+def alike(text: str, other: str) -> bool:
+    """Whether a text has nearly the letters of another, which is in capitals."""
+    return SequenceMatcher(None, text.upper(), other).ratio() >= ALIKE
 
 
 def letters(text: str) -> str:

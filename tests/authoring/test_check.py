@@ -15,6 +15,7 @@ from tiny_course import TINY, set_due, tiny_notebook, type_command
 
 from chainrule.authoring.slips import free_names, slips
 from chainrule.course import CourseFolder
+from chainrule.release.source import meant_marker
 
 CASES = Path(__file__).parents[1] / "cases" / "author"
 TABLE = "# Tiny\n\n| Question | Points |\n|:--|--:|\n| squares | 4 |\n| why | 1 |\n| **Total** | **5** |"
@@ -50,8 +51,8 @@ def mark(cell: str, **values: object) -> Change:
     return lambda cells: cells[cell].metadata.nbgrader.update(values)
 
 
-def to_raw(cells: dict[str, NotebookNode]) -> None:
-    cells["why"].cell_type = "raw"
+def to_raw(cell: str) -> Change:
+    return lambda cells: cells[cell].update(cell_type="raw")
 
 
 CHECK, ANSWER = "square-check", "square-write"
@@ -117,7 +118,8 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
         "",
         "its table of points has a total of 6, and its items add up to 5: correct the table",
     ),
-    "a raw cell with points": (to_raw, "why", "it is a raw cell, which is neither run nor shown"),
+    "a raw cell with points": (to_raw("why"), "why", "it is a raw cell, which is neither run nor shown"),
+    "a raw cell that is locked": (to_raw("why-intro"), "why-intro", "it is a raw cell, which is neither run"),
     "a mark scheme with other points": (
         replace("why-intro", "| 0.5 | the reason", "| 1 | the reason"),
         "why",
@@ -127,6 +129,16 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
         replace(CHECK, "item.score()", ""),
         CHECK,
         "does not end with `item.score()`, so that it has no score: add this",
+    ),
+    "a score that a semicolon hides": (
+        replace(CHECK, "item.score()", "item.score();"),
+        CHECK,
+        "it ends with a semicolon, which hides its score from nbgrader: end it with `item.score()`",
+    ),
+    "a score among the hidden tests": (
+        replace(CHECK, "### END HIDDEN TESTS\n\nitem.score()", "item.score()\n### END HIDDEN TESTS"),
+        CHECK,
+        "students get a cell without `item.score()`: move it below ### END HIDDEN TESTS",
     ),
     "a student's name without student": (
         replace(CHECK, "student.square(2)", "square(2)"),
@@ -153,6 +165,41 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
         CHECK,
         "imports judging.question9, and there is no such module",
     ),
+    "an instructor's module in a text that runs": (
+        replace(CHECK, "item = Item", 'exec("import judging")\n\nitem = Item'),
+        CHECK,
+        "it imports judging, which no student has",
+    ),
+    "an instructor's module by its bare name": (
+        replace("show", "print(", '__import__("judging")\nprint('),
+        "show",
+        "it imports judging, which no student has",
+    ),
+    "an instructor's file that a magic runs": (
+        replace("show", "print(", "%run ../../judging/tiny.py\nprint("),
+        "show",
+        "it imports judging, which no student has",
+    ),
+    "an engine's module as an attribute": (
+        replace("show", "print(", "import chainrule\nchainrule.judging.networks\nprint("),
+        "show",
+        "it imports chainrule.judging, which no student has",
+    ),
+    "an expectation without a verb": (
+        replace(CHECK, ".equals(4)", ""),
+        CHECK,
+        "expect(…) asks for nothing: add what is expected, such as .equals(…)",
+    ),
+    "a verb that is not called": (
+        replace(CHECK, ".equals(4)", ".equals"),
+        CHECK,
+        "expect(…).equals is not called: write ( ) after it",
+    ),
+    "a comparison without assert": (
+        replace(CHECK, 'expect(student.square(2), "square(2)").equals(4)', "student.square(2) == 4"),
+        CHECK,
+        "compares and says nothing of the answer: write assert before it",
+    ),
     "what students need is cut out": (
         replace(CHECK, "item.score()", "print(chainrule)\nitem.score()"),
         CHECK,
@@ -161,6 +208,41 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
     "an old schema": (mark(ANSWER, schema_version=1), ANSWER, "run `nbgrader update"),
     "code that is no Python": (replace("show", "print(", "print(("), "show", "it is not Python"),
 }
+
+
+FORMS = (
+    "# {}",
+    "###{}:",
+    "# --- {} ---",
+    "#### {} ####",
+    "### **{}**",
+    "### {} (hidden)",
+    "x = 1  # {}",
+    "- {}",
+    "`{}`",
+)
+WORDS = {
+    "HIDDEN TESTS": (
+        "HIDDEN TEST",
+        "Hidden Tests",
+        "hidden tests",
+        "HIDDEN_TESTS",
+        "HIDEN TESTS",
+        "TESTS",
+        "HIDDEN",
+    ),
+    "SOLUTION": ("SOLUTON", "Solution", "solution"),
+    "MARK SCHEME": ("MARKSCHEME", "mark scheme", "Mark Scheme", "MARK SHEME", "MARKING SCHEME"),
+}
+
+
+@pytest.mark.parametrize("right", WORDS)
+def test_a_marker_is_known_however_it_is_misspelt_and_adorned(right: str) -> None:
+    for wrong in WORDS[right]:
+        for form in FORMS:
+            begin = "begin" if wrong.islower() else "Begin" if wrong.istitle() else "BEGIN"
+            line = form.format(f"{begin} {wrong}")
+            assert meant_marker(line, [f"BEGIN {each}" for each in WORDS]) == f"BEGIN {right}", line
 
 
 @pytest.mark.parametrize("slip", SLIPS)
@@ -288,6 +370,12 @@ def test_the_inputs_of_author(tmp_path: Path, chainrule: Callable[..., Typed], c
     [
         ("imports", "%matplotlib inline\nfrom chainrule.lesson import todo"),
         ("imports", "try:\n    import tensorflaw\nexcept ImportError:\n    tensorflaw = None"),
+        (
+            "show",
+            "begin_solution = END_SOLUTIONS = 3\nprint(begin_solution)  # begins at the solution of the equation",
+        ),
+        ("show", "# begin the solution with a sketch of the parts\nprint('end-solution#1', 'judging')"),
+        ("show", "import chainrule\nprint(chainrule.__name__)"),
         ("show", "# the solution begins here\n# hidden tests come at the end\nprint(1)"),
         ("title", f"{TABLE}\n\n## Solutions\n\n## Mark scheme"),
     ],

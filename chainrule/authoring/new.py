@@ -217,15 +217,27 @@ def new_question(
 
 
 def judging_folder(folder: CourseFolder, assignment: str) -> Path | None:
-    """The assignment's folder in the course's judging package, made if there is none; None for an installed package."""
+    """The assignment's folder in the course's judging package, made if there is none; None if assignments of the course
+    are judged by an installed package."""
     package = folder.course.judging
-    if not package or (not (folder.root / package).is_dir() and folder.modules(assignment).locate(package)):
+    if not package or (not (folder.root / package).is_dir() and judged_elsewhere(folder)):
         return None
     judging = folder.root / package / identifier(assignment)
     (judging / "answers").mkdir(parents=True, exist_ok=True)
     for place in (judging.parent, judging, judging / "answers"):
         (place / "__init__.py").touch()
     return judging
+
+
+def judged_elsewhere(folder: CourseFolder) -> bool:
+    """Whether an installed judging package, which one of its name in the course folder would hide, has a module for one
+    of the assignments."""
+    package, sources = folder.course.judging, folder.folder("source", ".", ".")
+    return any(
+        folder.modules(path.name).locate(f"{package}.{identifier(path.name)}")
+        for path in (sources.iterdir() if sources.is_dir() else ())
+        if path.is_dir()
+    )
 
 
 def marked(

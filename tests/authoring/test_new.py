@@ -102,6 +102,9 @@ def test_the_walk_of_a_question(here: Path, chainrule: Callable[..., Typed]) -> 
         cell(path, "q1_1-double-why").metadata.nbgrader.points,
     ) == (2, 1)
     assert "| q1_1-double | 3 |\n| **Total** | **3** |" in cell(path, "title").source
+    assert (
+        here / "judging" / "hw1" / "answers" / "q1_1_double.py"
+    ).is_file()  # its own, whatever is installed
     assert slips(CourseFolder(here), "hw1") == []  # only a run shows that it is not written yet
     assert [words[1] for words in others] == ["try", "check"]  # typed in the other walk
     code, _, err = chainrule("new", "question", path, "q1_1-double")
@@ -141,6 +144,17 @@ def test_a_name_that_python_cannot_have(here: Path, chainrule: Callable[..., Typ
     assert chainrule("new", "question", str(notebook), "q1-lambda")[0] == 0
     assert cell(notebook, "q1-lambda-code").source.startswith("def lambda_(x)")
     assert [*known_problems(CourseFolder(here), "1st")] == ["q1_lambda"]
+
+
+def test_a_judging_package_that_is_installed_is_not_hidden(
+    here: Path, chainrule: Callable[..., Typed]
+) -> None:
+    """By a folder of its name in the course, where it has right values of another assignment."""
+    write_course(here)
+    (here / "source" / "cs480-a2").mkdir(parents=True)
+    chainrule("new", "assignment", "hw1")
+    assert chainrule("new", "question", "source/hw1/hw1.ipynb", "q1")[0] == 0
+    assert not (here / "judging").exists()
 
 
 def test_what_an_author_wrote_is_kept(here: Path, chainrule: Callable[..., Typed]) -> None:

@@ -88,7 +88,10 @@ class Report:
         if self.waiting:
             found[0] += f" For {self.waiting} of them something still waits for a marker."
         for mistake in self.known_mistakes[:3]:
-            found.append(f"{len(mistake.students)} students: {mistake.name} ({places_text(mistake, 6)}).")
+            made_by = len(mistake.students)
+            found.append(
+                f"{made_by} student{'s' * (made_by != 1)}: {mistake.name} ({places_text(mistake, 6)})."
+            )
         hard = [each for each in self.items if each.done]
         if hard:
             hardest = min(hard, key=lambda each: each.difficulty)

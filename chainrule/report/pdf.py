@@ -40,7 +40,8 @@ def sections(report: Report) -> list[str]:
     who = report.table.people
     parts = ["\n".join(f"- {plain(sentence)}" for sentence in report.sentences())]
     parts.append(
-        f"# Totals\n\n{_image(report, 'distribution')}\n\n{report.handed_in} students; mean {report.totals.mean:.2f}; "
+        f"# Totals\n\n{_image(report, 'distribution')}\n\n{report.handed_in} "
+        f"student{'s' * (report.handed_in != 1)}; mean {report.totals.mean:.2f}; "
         f"quartiles {low:.2f}, {middle:.2f}, {high:.2f}; out of {report.totals.maximum:g}."
     )
     if report.mistakes:

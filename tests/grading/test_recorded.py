@@ -38,10 +38,6 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], tuple[set[str]
     return again
 
 
-def note_of(report: ClassReport, student: str) -> list[str]:
-    return next(one.notes for one in report.students if one.student == student)
-
-
 def test_who_has_not_changed_is_not_recorded_again(
     graded_course: Path, recorded: Callable[[Path], tuple[set[str], ClassReport]]
 ) -> None:

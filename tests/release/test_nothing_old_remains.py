@@ -30,7 +30,7 @@ c.Course.handin = {
     "tiny": ["{last}-{first}-t.ipynb"],
 }
 """
-# Chainrule's own modules in a kit know every LMS, and one module of a data set has a date of its source.
+# Chainrule's own modules, which know every LMS
 OWN = "chainrule/"
 
 

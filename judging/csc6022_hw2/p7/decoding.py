@@ -109,13 +109,13 @@ def following(tokens: Tensor) -> Tensor:
     return tokens[:, kept:][:, : LENGTH - 2]
 
 
-def begun_otherwise(got: Tensor, task: tuple[Tiny, Tensor, Tensor]) -> bool:
+def begun_otherwise(got: Tensor, task: tuple[Tiny, Tensor, Tensor], length: int = LENGTH) -> bool:
     """Whether every row begins with the same other token than the start, and goes on rightly from there."""
     first = int(got[0, 0])
     if first == FIRST or not 0 <= first < GREEDY[0] or (got[:, 0] != first).any():
         return False
-    right = greedy(*task, LENGTH, first)
-    return torch.equal(got[:, : LENGTH - 1], right[:, : got.shape[1]][:, : LENGTH - 1])
+    right = greedy(*task, length, first)
+    return torch.equal(got[:, : length - 1], right[:, : got.shape[1]][:, : length - 1])
 
 
 def path_upon(student: Student, task: tuple[Tiny, Tensor, Tensor]) -> Tensor | None:
@@ -169,11 +169,8 @@ def expect_long(student: Student, tiny: Tiny, source: Tensor, mask: Tensor) -> N
         got = decoded(student, tiny_model(student, some, training=False), source, mask, LONG)
         n = min(got.shape[1], LONG)  # `expect_start` judges how many there are
         expect(n > LONG - 2).is_true(f"decoding stops at {n} tokens, and max_len is {LONG}")
-        first = int(got[0, 0])
-        if first != FIRST and 0 <= first < GREEDY[0] and bool((got[:, 0] == first).all()):
-            other = greedy(some, source, mask, LONG, first)
-            if torch.equal(got[:, : LONG - 2], other[:, : LONG - 2]):  # `expect_start` judges that
-                continue
+        if begun_otherwise(got, (some, source, mask), LONG):  # `expect_start` judges that, too
+            continue
         kept = bool((got[:, 0] == FIRST).all())
         expect(got[:, kept:][:, : LONG - 3], f"a token after the start, for max_len {LONG},").close_to(
             right[:, 1:][:, : LONG - 3], rtol=0, atol=0.1

@@ -413,7 +413,10 @@ class GradebookWriter:
         return depends_on(self.folder, self.assignment, self.options, self.shared)
 
     def _fingerprint(self, gradebook: Gradebook, student: str) -> tuple[str, str] | None:
-        runs = [[task.key, self.about[student, task.notebook]] for task in self.tasks[student]]
+        runs = [  # another run under the same key may end otherwise, as where an answer draws numbers
+            [task.key, self.store.content(task.key), self.about[student, task.notebook]]
+            for task in self.tasks[student]
+        ]
         about = [self._common, runs, self.unreadable[student]]
         return fingerprint(gradebook, self.folder, self.assignment, student, about)
 

@@ -39,6 +39,11 @@ class Store:
         partial.write_text(finished, encoding="utf-8")
         partial.replace(self._path(key))
 
+    def content(self, key: str) -> str:
+        """The digest of the finished run kept under this key; "" if there is none."""
+        path = self._path(key)
+        return file_digest(path, *stamp(path)) if path.exists() else ""
+
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.ipynb"
 

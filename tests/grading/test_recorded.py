@@ -80,6 +80,11 @@ def test_what_a_record_depends_on(
     assert len(report.changes) == 1
     assert recorded(course)[0] == set()
 
+    for kept in (course / "runs" / TINY).glob("*.ipynb"):
+        kept.unlink()
+    assert recorded(course)[0] == READABLE  # what runs again may end otherwise
+    assert recorded(course)[0] == set()
+
     submitted = course / "submitted" / "ann" / TINY / f"{TINY}.ipynb"
     good = submitted.read_text()
     submitted.write_text("")

@@ -158,23 +158,9 @@ class Mutation:
         """
         known = self.read()
         waiting = []
-        chosen = {
-            cell: found
-            for cell in self.cells
-            if (found := [each for each in mutants(self.rehearsal.sources[cell]) if wanted(cell, each)])
-        }
-        if not chosen:
-            return
-        references = {
-            cell: partial(self._reference, cell, folder)
-            for cell in ("", *(self.before.keys() & chosen.keys()))
-        }
-        for cell, found in in_processes(references, jobs):
-            if isinstance(found, str):
-                raise RuntimeError(f"{self.name}: the reference itself cannot be judged: {found}")
-            self.unjudged[cell] = {*found}
-        for cell, its_mutants in chosen.items():
-            if not self._is_judged(cell, folder):
+        for cell in self.cells:
+            its_mutants = [each for each in mutants(self.rehearsal.sources[cell]) if wanted(cell, each)]
+            if its_mutants and not self._is_judged(cell, folder):
                 self.silent.append(cell)
                 continue
             parts: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
@@ -260,6 +246,7 @@ class Mutation:
         self, cell: str, rest: str, items: Sequence[str], folder: Path
     ) -> dict[str, float] | str:
         """By item, the points lost if a cell has only this; or why that is not known."""
+        self._learn_unjudged(cell, folder)
         left = partial(self._results, items, self._with_before(cell, rest), folder)
         ((_, lost),) = in_processes({cell: lambda: points_lost(self._failed(left(), cell))}, 1)
         found: dict[str, float] | str = lost
@@ -274,6 +261,16 @@ class Mutation:
         torch.manual_seed(0)
         judges = {item: self.released[item] for item in items} if released else None
         return self.rehearsal.results(items, changed, folder, judges=judges)
+
+    def _learn_unjudged(self, cell: str, folder: Path) -> None:
+        """Find out what the reference itself fails where this cell is changed."""
+        place = cell if cell in self.before else ""
+        if place in self.unjudged:
+            return
+        ((_, found),) = in_processes({place: partial(self._reference, place, folder)}, 1)
+        if isinstance(found, str):
+            raise RuntimeError(f"{self.name}: the reference itself cannot be judged: {found}")
+        self.unjudged[place] = {*found}
 
     def _reference(self, cell: str, folder: Path) -> list[tuple[str, str]]:
         """Item and name of the checks that the reference fails, visible ones among them.

@@ -1287,7 +1287,7 @@ WRONG_TABLE = {
     "NaN": Wrong({"cnn test"}, "NaN", TABLE % (*_LAST[:3], 'float("nan")')),
     "negative": Wrong({"cnn test"}, "not between 0 and 1", TABLE % (*_LAST[:3], -0.9)),
     "120 per cent": Wrong({"cnn test"}, "not between 0 and 1", TABLE % (*_LAST[:3], 120)),
-    "the whole history": Wrong({"cnn test"}, "shape (2,)", TABLE % (*_LAST[:3], 'cnn_history["test"]')),
+    "the whole history": Wrong({"cnn test"}, "shape (3,)", TABLE % (*_LAST[:3], 'cnn_history["test"]')),
     "a list": Wrong(_ALL, "there is no", "accuracy = [0.9, 0.8, 0.9, 0.8]"),
     "a function": Wrong(_ALL, "there is no", "def accuracy(model, split):\n    return 0.9"),
     "no table": Wrong(_ALL, "there is no `accuracy` yet", ""),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.exceptions import TyperException
 
-import chainrule._startup  # before anything that imports jsonschema
+import chainrule._startup
 import chainrule.students.commands
 import chainrule.term.commands
 from chainrule import __version__

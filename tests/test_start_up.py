@@ -29,6 +29,11 @@ def imported(module: str) -> dict[str, list[str]]:
     return found
 
 
+def test_nbgrader_compiles_no_grammar_of_urls() -> None:
+    """jsonschema from 4.25 on does, for a second, if `rfc3987_syntax` is there, in every process and every kernel."""
+    assert "lark" not in imported("nbgrader.apps")
+
+
 @pytest.mark.parametrize(
     ("module", "spared"),
     [

@@ -1,4 +1,4 @@
-"""Import this before nbformat in each of our programs.
+"""Imported first where students work, on whatever their machine has.
 
 It makes the start seconds faster: nbformat imports jsonschema, which compiles a grammar of URLs if the package
 `rfc3987_syntax` is installed. It uses it only to check values with the format "uri", which no notebook's schema has.

@@ -5,7 +5,7 @@
 
 from typing import Any
 
-import chainrule._startup  # before anything that imports jsonschema  # noqa: F401
+import chainrule._startup  # noqa: F401
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:

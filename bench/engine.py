@@ -28,7 +28,7 @@ from results import record
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from chainrule.course import CourseFolder  # noqa: E402
+from chainrule.course import PRELOAD, CourseFolder  # noqa: E402
 from chainrule.grading import kernel  # noqa: E402
 from chainrule.grading.classroom import scores  # noqa: E402
 from chainrule.grading.sandbox import Limits, confinement, make_sandbox  # noqa: E402
@@ -181,7 +181,7 @@ def dask_cluster(processes: int) -> Iterator[str]:
 async def memory(count: int) -> list[dict[str, object]]:
     """Private memory of idle workers with torch imported, and how long they take to be ready."""
     rows: list[dict[str, object]] = []
-    with closing(kernel.Zygote(1)) as nursery:
+    with closing(kernel.Zygote(1, [*PRELOAD])) as nursery:
         took, private = [], []
         for _ in range(count):
             with tempfile.TemporaryDirectory() as name:

@@ -6,6 +6,7 @@ import keyword
 import re
 import sys
 import traceback
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,8 @@ DRIVER_PACKAGES = {
     "psycopg2": "psycopg2-binary",
     "MySQLdb": "mysqlclient",
 }  # by the module's name
-PRELOAD = ["matplotlib.pyplot", "numpy", "torch", "torchvision", "tqdm.auto", "chainrule.lesson.figures"]
+PRELOAD = ["matplotlib.pyplot", "numpy", "torch", "tqdm.auto", "chainrule.lesson.figures"]
+BY_OPTIMISERS = "torch._dynamo"  # the first optimiser imports it, for more than a second; so does torchvision
 
 
 class CourseError(ChainruleError, ValueError):
@@ -105,6 +107,19 @@ class Course(Configurable):
                     f"c.Course.preload names {name}: no worker may see the judging package; leave it out"
                 )
         return wanted
+
+    def imported_before(self, notebooks: Iterable[Path]) -> list[str]:
+        """The modules that workers have imported before an assignment's notebooks begin.
+
+        Args:
+            notebooks: the assignment's in source/.
+        """
+        if "torch" not in self.preload:
+            return [*self.preload]
+        optimises = any(
+            re.search(r"\boptim\b", path.read_text(encoding="utf-8", errors="replace")) for path in notebooks
+        )
+        return [*self.preload, BY_OPTIMISERS] if optimises else [*self.preload]
 
     roster = Unicode(
         "roster.csv",

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from command_line import Typed
+from tiny_course import ROOT
 
-from chainrule.course import CONFIG
+from chainrule.course import CONFIG, CourseFolder
 from chainrule.doctor import course_findings
 
 WRONG = {
@@ -78,3 +79,10 @@ def test_doctor_ends_with_1(chainrule: Callable[..., Typed], course: Path) -> No
     code, _, err = chainrule("release", "tiny", "--course", course)
     assert code == 2
     assert err.startswith("chainrule: c.Course.late in nbgrader_config.py is '10%': write ")
+
+
+def test_nobody_waits_for_what_optimisers_import_where_there_are_none(course: Path) -> None:
+    folder = CourseFolder(course)
+    assert "torch._dynamo" not in folder.course.imported_before(folder.notebooks("tiny"))
+    ours = CourseFolder(ROOT)
+    assert "torch._dynamo" in ours.course.imported_before(ours.notebooks("cs480-a2"))

@@ -92,7 +92,7 @@ def graded(
         return results
     names = ", ".join(dict.fromkeys(f"{task.notebook}.ipynb" for task in waiting))
     say(f"{assignment}: running the reference solution and the blank release ({names})")
-    with open_backend(course, None, "", gpu=False) as backend:
+    with open_backend(course, assignment, None, "", gpu=False) as backend:
         queue = RunQueue(backend, say)
         for task in waiting:
             queue.submit(task)

@@ -96,7 +96,7 @@ def audit(
         say(f"data: {name} is {origin}, {profile} profile")
     store = Store(folder.root / "runs" / assignment)
     results: dict[str, NotebookNode] = {}  # by the task's key
-    with open_backend(folder, jobs, cluster, gpu=gpu) as backend:
+    with open_backend(folder, assignment, jobs, cluster, gpu=gpu) as backend:
         options.Run.threads = backend.threads
         queue = RunQueue(backend, say)
         for task in tasks:

@@ -191,7 +191,7 @@ def grade(
             say(f"data: {name} is {origin}, {profile} profile")
         chosen = submitted(folder, assignment, students)
         writer = GradebookWriter(folder, assignment, options, diff=diff)
-        with open_backend(folder, jobs, cluster, gpu=gpu) as backend:
+        with open_backend(folder, assignment, jobs, cluster, gpu=gpu) as backend:
             options.Run.threads = backend.threads
             run_all(writer, chosen, backend, say)
     with open_gradebook(folder.directory.db_url) as gradebook:
@@ -220,14 +220,14 @@ def grade(
 
 
 def open_backend(
-    folder: CourseFolder, jobs: int | None, cluster: str, *, gpu: bool
+    folder: CourseFolder, assignment: str, jobs: int | None, cluster: str, *, gpu: bool
 ) -> AbstractContextManager[Backend]:
-    """What runs the notebooks: a cluster if there is an address of one, else processes of this machine."""
+    """What runs an assignment's notebooks: a cluster if there is an address of one, else processes of this machine."""
     if cluster:
         from chainrule.grading.cluster import Cluster  # Dask takes a second to import
 
         return Cluster(cluster, folder.root, gpu=gpu)
-    return Processes(jobs, folder.course.preload)
+    return Processes(jobs, folder.course.imported_before(folder.notebooks(assignment)))
 
 
 def run_all(writer: GradebookWriter, students: Sequence[str], backend: Backend, say: Say) -> None:

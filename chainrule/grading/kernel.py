@@ -35,7 +35,6 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Any as AnyTrait
 from traitlets import DottedObjectName, Type, default
 
-from chainrule.course import PRELOAD
 from chainrule.grading.sandbox import HOME, USER, Sandbox, WorkerError
 from chainrule.lesson.own_time import Usage, waited_seconds
 from chainrule.worker.confine import SandboxSpec
@@ -54,10 +53,10 @@ class Zygote:
 
     Args:
         threads: for numerical libraries in every worker; 0 leaves the number to them.
-        preload: modules that it imports before it forks the first worker: see `Course.preload`.
+        preload: modules that it imports before it forks the first worker: see `Course.imported_before`.
     """
 
-    def __init__(self, threads: int = 0, preload: Sequence[str] = PRELOAD) -> None:
+    def __init__(self, threads: int = 0, preload: Sequence[str] = ()) -> None:
         self.folder = tempfile.mkdtemp(prefix="chainrule-zygote-")
         self._ready = False
         copy_fonts(Path(self.folder))
@@ -124,7 +123,7 @@ def copy_fonts(home: Path) -> None:
             shutil.copyfile(fonts, home / ".cache" / "matplotlib" / fonts.name)
 
 
-def own_zygote(threads: int, preload: Sequence[str] = PRELOAD) -> Zygote:
+def own_zygote(threads: int, preload: Sequence[str] = ()) -> Zygote:
     """This process's own zygote, which is started if there is none. It ends with this process."""
     key = threads, tuple(preload)
     zygote = _zygotes.get(key)

@@ -24,7 +24,7 @@ from multiprocessing import connection, forkserver, get_context, parent_process
 from multiprocessing.reduction import recv_handle, send_handle
 from types import TracebackType
 
-from chainrule.course import PRELOAD, CourseError
+from chainrule.course import CourseError
 from chainrule.grading.kernel import BY_DESCRIPTOR, own_zygote
 from chainrule.grading.sandbox import WorkerError
 from chainrule.grading.task import RefereeEnded, Task, run_and_judge
@@ -57,7 +57,7 @@ class Processes:
         preload: modules that workers have imported before they begin.
     """
 
-    def __init__(self, slots: int | None = None, preload: Sequence[str] = PRELOAD) -> None:
+    def __init__(self, slots: int | None = None, preload: Sequence[str] = ()) -> None:
         cores = os.cpu_count() or 1
         self.slots = slots or cores
         self.preload = preload

@@ -312,10 +312,14 @@ class Run(Execute):
         line = (
             socket.socket(fileno=os.dup(self.zygote))
             if self.zygote >= 0
-            else own_zygote(self.threads, Course(parent=self).preload).line()
+            else own_zygote(self.threads, self._imported_before()).line()
         )
         self.km = WarmKernelManager(sandbox=self.sandbox, line=line, threads=self.threads, config=self.config)
         return self.km
+
+    def _imported_before(self) -> list[str]:
+        notebooks = self.source(self.resources["nbgrader"]["assignment"]).glob("*.ipynb")
+        return Course(parent=self).imported_before(notebooks)
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
         if self.sandbox is None:  # an ordinary kernel, which starts cold

@@ -136,10 +136,11 @@ def test_a_loop_is_stopped_and_the_next_cells_run(survived: dict[str, NotebookNo
 
 
 @pytest.fixture
-def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def scratch(course: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder for temporary files, with a name short enough for sockets; kernels are started from elsewhere."""
     if sys.platform == "linux":
-        own_zygote(Run().threads).line().close()
+        folder = CourseFolder(course)
+        own_zygote(Run().threads, folder.course.imported_before(folder.notebooks("tiny"))).line().close()
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from nbformat.v4 import new_code_cell
 from tiny_course import PLAIN, RIGHT, SQUARE, TINY, filled, notebook, submit, type_command
 from workers import clear, hide_bubblewrap, run, value
 
-from chainrule.course import CourseError, CourseFolder
+from chainrule.course import PRELOAD, CourseError, CourseFolder
 from chainrule.grading import kernel, sandbox
 from chainrule.grading import run as run_module
 from chainrule.grading.classroom import scores
@@ -163,7 +162,7 @@ def test_threads_processes_magics_and_plots_work(course: Path) -> None:
 
 
 def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> None:
-    nursery = kernel.Zygote(1)
+    nursery = kernel.Zygote(1, [*PRELOAD])
     try:
         nursery.line().close()  # it is ready now
         tasks = Path(f"/proc/{nursery.process.pid}/task")
@@ -184,9 +183,10 @@ def test_the_zygote_has_one_thread_and_forgets_its_children(course: Path) -> Non
     assert not Path(nursery.folder).exists()
 
 
-def test_a_killed_zygote_is_replaced(course: Path) -> None:
-    with closing(kernel.own_zygote(1).line()):
-        (nursery,) = [z for (threads, _), z in kernel._zygotes.items() if threads == 1]
+def test_a_killed_zygote_is_replaced(course: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernel, "_zygotes", {})
+    assert said(run(course, "print('here')")) == "here\n"
+    (nursery,) = kernel._zygotes.values()
     nursery.process.kill()
     nursery.process.wait()
     assert said(run(course, "print('still here')")) == "still here\n"

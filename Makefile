@@ -9,7 +9,7 @@ JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
-.PHONY: setup demo test check lint docs lock release bench bench-engine bench-loader bench-reference bench-notebook \
+.PHONY: setup demo test check lint docs screenshots lock release bench bench-engine bench-loader bench-reference bench-notebook \
         bench-student bench-visible bench-calibrate bench-open-network bench-pdf bench-marking nbgrader-suite \
         early mutate right-notebooks
 
@@ -37,6 +37,10 @@ lint: setup
 # Pages made from the code: docs/reference/.
 docs: setup
 	python docs/generate.py
+
+# The pictures in docs/images/, taken from running pages in Chromium.
+screenshots: setup
+	python docs/screenshots.py
 
 release: setup
 	chainrule release cs480-a2

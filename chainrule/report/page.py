@@ -26,6 +26,7 @@ TEMPLATES = Environment(
     loader=PackageLoader("chainrule.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
 )
 TEMPLATES.filters.update(
+    counted=counted,
     points=lambda value: f"{round(value, 2):g}".replace("-", "−"),
     hours=lambda value: f"{value / 24:.1f} days" if value >= 48 else f"{value:.1f} h",
     two=lambda value: "–" if value != value else f"{value:.2f}".replace("-", "−"),

@@ -18,6 +18,7 @@ from marking_class import NOTEBOOK, SMALL, SOFTMAX, VARIANCE, handout_of, in_gra
 from marking_server import TOKEN, Client, Server, served
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_notebook
+from postgres import Postgres
 from sqlalchemy import update
 from tiny_course import ROOT
 
@@ -118,6 +119,26 @@ def markers(chromium: Any, server: Server) -> Markers:
     return Markers(chromium, server)
 
 
+@pytest.fixture(scope="module")
+def markers_of_postgres(
+    chromium: Any, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Markers]:
+    """The same with the gradebook in PostgreSQL, for the tests of `on_both`."""
+    root = tmp_path_factory.mktemp("page-in-postgres") / "course"
+    marking_class.write(root, SMALL, postgres.new_database())
+    for assignment in (OF_40, RUBRIC, KILLED):
+        marking_class.write(root, MADE[assignment], handout=handout_of(assignment))
+    with served(root) as running:
+        yield Markers(chromium, running)
+
+
+@pytest.fixture(params=["markers", "markers_of_postgres"])
+def on_both(request: pytest.FixtureRequest) -> Markers:
+    """The markers of a course with its gradebook in SQLite, and of one with it in PostgreSQL."""
+    markers: Markers = request.getfixturevalue(request.param)
+    return markers
+
+
 class Marker:
     """A marker at the keyboard, whose presses are counted."""
 
@@ -154,10 +175,10 @@ class Marker:
         return bool(self.tab.evaluate("() => shown === null"))
 
 
-def test_an_item_is_marked_by_keyboard_alone(markers: Markers, server: Server) -> None:
-    marker = markers.open("ann", OF_40)
+def test_an_item_is_marked_by_keyboard_alone(on_both: Markers) -> None:
+    marker = on_both.open("ann", OF_40)
     presses, with_comment, given = [], [], {}
-    folder = CourseFolder(server.root)
+    folder = CourseFolder(on_both.server.root)
     room = MarkingRoom(folder, OF_40)
     while not marker.is_done:
         who, before = marker.tab.evaluate("() => shown.who"), marker.presses
@@ -184,7 +205,7 @@ def test_an_item_is_marked_by_keyboard_alone(markers: Markers, server: Server) -
         student: (points, comment or None) for student, (points, comment) in given.items()
     }
     assert marker.text("#note") == "Nothing waits here: done."
-    assert all(url.startswith((server.url, "data:")) for url in marker.heard)
+    assert all(url.startswith((on_both.server.url, "data:")) for url in marker.heard)
     marker.type("u")
     marker.wait("shown !== null")
     assert marker.text("#progress-text") == f"{len(CLASS) - 1} of {len(CLASS)} marked"
@@ -194,8 +215,8 @@ def test_an_item_is_marked_by_keyboard_alone(markers: Markers, server: Server) -
     marker.tab.close()
 
 
-def test_two_browsers_at_once_get_no_answer_twice_and_lose_none(markers: Markers, server: Server) -> None:
-    markers = [markers.open(name, OF_40, SOFTMAX) for name in ("ann", "bo")]
+def test_two_browsers_at_once_get_no_answer_twice_and_lose_none(on_both: Markers) -> None:
+    markers = [on_both.open(name, OF_40, SOFTMAX) for name in ("ann", "bo")]
     seen: list[str] = []
     while not all(marker.is_done for marker in markers):
         for marker in markers:
@@ -207,19 +228,19 @@ def test_two_browsers_at_once_get_no_answer_twice_and_lose_none(markers: Markers
                     marker.type("1")
                     marker.save("a" if marker.tab.evaluate("() => shown.equal") else "Enter")
     assert len(seen) == len(set(seen))
-    folder = CourseFolder(server.root)
+    folder = CourseFolder(on_both.server.root)
     marks = marks_in_gradebook(folder, CLASS, SOFTMAX, OF_40)
     assert {score for score, _ in marks.values()} == {0.5}
     page = markers[0].tab
-    page.goto(f"{server.url}/marking/a/{OF_40}")
+    page.goto(f"{on_both.server.url}/marking/a/{OF_40}")
     assert "ann: " in page.text_content("table")
     assert "bo: " in page.text_content("table")
     for marker in markers:
         marker.tab.close()
 
 
-def test_a_row_is_changed_after_a_preview_for_everybody_who_has_it(markers: Markers, server: Server) -> None:
-    marker = markers.open("ann", RUBRIC)
+def test_a_row_is_changed_after_a_preview_for_everybody_who_has_it(on_both: Markers) -> None:
+    marker = on_both.open("ann", RUBRIC)
     for _ in range(2):
         if not marker.text("#note").startswith("Filled in"):
             marker.type("1", "2")
@@ -232,7 +253,7 @@ def test_a_row_is_changed_after_a_preview_for_everybody_who_has_it(markers: Mark
     assert marker.text("#row-said") in ("2 answers, −0.1 each", "1 answer, −0.1")
     marker.tab.click("#row-agree")
     marker.wait("document.querySelector('#row-said').textContent.startsWith('Done')")
-    room = MarkingRoom(CourseFolder(server.root), RUBRIC)
+    room = MarkingRoom(CourseFolder(on_both.server.root), RUBRIC)
     with room.database.transaction() as connection:
         marks = room.marks(connection, room.item(NOTEBOOK, VARIANCE))
     assert {mark.points for mark in marks.values() if mark.points} == {0.4}
@@ -240,7 +261,7 @@ def test_a_row_is_changed_after_a_preview_for_everybody_who_has_it(markers: Mark
     marker.wait("document.querySelector('#scheme-said').textContent !== ''")
     assert "| 0.2 | the variance" in room.work.source_path(room.item(NOTEBOOK, VARIANCE)).read_text()
     marker.tab.close()
-    look_again(markers, room)
+    look_again(on_both, room)
 
 
 def look_again(markers: Markers, room: MarkingRoom) -> None:
@@ -262,15 +283,15 @@ def look_again(markers: Markers, room: MarkingRoom) -> None:
     other.tab.close()
 
 
-def test_a_killed_server_costs_no_tick(markers: Markers, server: Server) -> None:
-    marker = markers.open("ann", KILLED)
-    room = MarkingRoom(CourseFolder(server.root), KILLED)
+def test_a_killed_server_costs_no_tick(on_both: Markers) -> None:
+    marker = on_both.open("ann", KILLED)
+    room = MarkingRoom(CourseFolder(on_both.server.root), KILLED)
     student = room.student(marker.tab.evaluate("() => shown.who"))
     marker.type("2")
-    server.kill()
+    on_both.server.kill()
     marker.type("Enter")
     marker.wait("said.textContent.includes('Trying again')")
-    server.start(KILLED)
+    on_both.server.start(KILLED)
     marker.wait("said.textContent === ''")
     assert in_gradebook(room.folder, student, VARIANCE, KILLED)[0] == 0.3
     with room.database.transaction() as connection:

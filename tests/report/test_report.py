@@ -53,6 +53,11 @@ def html(report: Report) -> str:
 # ---- mistakes by name ----------------------------------------------------------------------------------------
 
 
+def test_one_point_is_not_points(html: str) -> None:
+    assert "1 point lost in all" in html
+    assert "students, 1 points" not in html
+
+
 @pytest.mark.parametrize("mistake", PLANTED, ids=[each[2] or "a value" for each in PLANTED])
 def test_a_planted_mistake_is_named_in_whom_it_is(report: Report, mistake: planted.Planted) -> None:
     item, _, cause, _, hint, students = mistake

@@ -165,10 +165,15 @@ class Marker:
         return str(self.tab.text_content(place)).strip()
 
     def save(self, key: str = "Enter") -> None:
-        before = self.tab.evaluate("() => token")
+        before, said = self.tab.evaluate(
+            "() => [token, said.textContent]"
+        )  # what was said stays until the reply
         self.type(key)
-        self.wait(f"(token !== {before!r} || shown === null) && !busy || said.textContent !== ''")
-        assert self.text("#said") == "" or "equal answers got the same" in self.text("#said")
+        replied = f"(token !== {before!r} || shown === null) && !busy"
+        self.wait(f"{replied} || !['', {said!r}].includes(said.textContent)")
+        self.wait("!busy")
+        now = self.text("#said")
+        assert now == "" or "equal answers got the same" in now
 
     @property
     def is_done(self) -> bool:

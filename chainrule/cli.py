@@ -332,8 +332,9 @@ def grade(
         print(printable(line))
     for crash in report.crashes:
         print("\n".join(map(printable, crash.lines())))
-    for name in report.unprotected:
-        print(f"{name}: plain asserts run inside the student's process, where its code can fool them")
+    if report.unprotected:
+        names = ", ".join(report.unprotected)
+        print(f"plain asserts run inside the student's process, where its code can fool them: {names}")
     if diff:
         print("\n".join(map(printable, report.changes)) or "no score has changed")
     if any(student.internal_error for student in report.students):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # torch takes seconds to import
 # output to a file has no window to fit into
 console = Console(width=None if sys.stdout.isatty() else 140)
 
-WIDE, NARROW = 10, 6  # letters in a line of a column's title
+WIDE, NARROW = 10, 6  # letters in a line of a column's title, at most and at least
 MAX_COLUMNS = 12  # of scores; with more items, the columns are sums by question or problem
 
 
@@ -36,11 +36,11 @@ def class_table(report: ClassReport, width: int | None = None) -> Table:
         width: characters of a line; those of the terminal by default. The finest columns that fit are taken. If need
             be, their titles have more lines, and the names of students are left out.
     """
-    wide = Console(width=10_000)
+    endless = Console(width=10_000)
     for columns in column_groups(list(report.points), report.notebooks):
-        for letters, named in ((WIDE, True), (NARROW, True), (NARROW, False)):
+        for letters, named in [*((wide, True) for wide in range(WIDE, NARROW - 1, -1)), (NARROW, False)]:
             table = table_of(report, columns, letters, named=named)
-            if Measurement.get(wide, wide.options, table).maximum <= (width or console.width):
+            if Measurement.get(endless, endless.options, table).maximum <= (width or console.width):
                 return table
     return table
 

@@ -1,15 +1,18 @@
-"""`chainrule new`, and the walks of CONTRIBUTING.md: every command in them is typed here, in a course elsewhere."""
+"""`chainrule new`, and the walks of CONTRIBUTING.md: every command in them is typed here, in a course elsewhere, and
+those of a whole course with the package as a wheel."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 import pytest
 from command_line import Typed
+from conftest import once
+from environments import make_with_wheel, python_of, run, typist
 from nbformat import NotebookNode
 from tiny_course import PLAIN, ROOT, plain_notebook
 
@@ -56,7 +59,35 @@ def here(tmp_path: Path, chainrule: Callable[..., Typed], monkeypatch: pytest.Mo
     return tmp_path / "my-course"
 
 
-def test_a_course_elsewhere_from_new_to_marks(here: Path, chainrule: Callable[..., Typed]) -> None:
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that has the package as a wheel."""
+    return python_of(once(tmp_path_factory, "wheel", make_with_wheel))
+
+
+def test_what_a_wheel_installs(wheel: Path, tmp_path: Path) -> None:
+    where = "import chainrule, judging; print(*chainrule.__path__, *judging.__path__, sep='\\n')"
+    code, out, err = run(wheel, tmp_path, "-c", where)
+    assert code == 0, err
+    for place in out.splitlines():  # and not in this repository
+        assert Path(place).is_relative_to(wheel.parents[1])
+    code, out, err = run(wheel, tmp_path, wheel.with_name("chainrule"), "--help")
+    assert (code, "new" in out) == (0, True), err
+
+
+@pytest.fixture
+def chainrule_of_wheel(wheel: Path, tmp_path: Path) -> Iterator[Callable[..., Typed]]:
+    """Type a command of the wheel's in a folder outside of this repository."""
+    (tmp_path / "my-course").mkdir()
+    with typist(wheel, tmp_path / "my-course") as typed:
+        yield typed
+
+
+def test_a_course_elsewhere_from_new_to_marks(
+    tmp_path: Path, chainrule_of_wheel: Callable[..., Typed]
+) -> None:
+    """By an author who has only the package."""
+    here = tmp_path / "my-course"
     write_course(here, 'c.Course.judging = "right_values"\n')
     notebook = here / "source" / "hw1" / "hw1.ipynb"
     for words in commands(WALK):
@@ -64,23 +95,18 @@ def test_a_course_elsewhere_from_new_to_marks(here: Path, chainrule: Callable[..
             blank = here / "release" / "hw1"
             assert "NotImplementedError" in cell(blank / f"{PLAIN}.ipynb", "square-write").source
             assert "todo()" in cell(blank / "hw1.ipynb", "q1_1-double-code").source
+            assert not [*blank.rglob("*right_values*")]
             (here / "inbox" / "ada").mkdir(parents=True)
             for path in blank.glob("*.ipynb"):
                 (here / "inbox" / "ada" / path.name).write_bytes(path.read_bytes())
             edit(here / "inbox" / "ada" / "hw1.ipynb", q1_1_double_code="def double(x): return x + x")
-        code, out, err = chainrule(*words[1:])
+        code, out, err = chainrule_of_wheel(*words[1:])
         if words[1] == "try" and code:  # the question is not written yet, and that is said
             assert "reference: 0 of 1 – it should earn every point" in out
             assert "'TODO: what is checked': your code raised NotImplementedError: TODO" in out
-            edit(
-                notebook,
-                q1_1_double_code="def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION",
-            )
-            answers = here / "right_values" / "hw1" / "answers" / "q1_1_double.py"
-            text = answers.read_text().replace("def double(x): ...", "def double(x): return x + x")
-            answers.write_text(text.replace("words of its message", "double(3) is 3, off by 3"))
+            write_question(notebook, here / "right_values" / "hw1")
             nbformat.write(plain_notebook(), notebook.with_name(f"{PLAIN}.ipynb"))
-            code, out, err = chainrule(*words[1:])
+            code, out, err = chainrule_of_wheel(*words[1:])
         assert (code, err) == (0, ""), (words, out, err)
     assert scores(CourseFolder(here), "hw1", "ada") == {
         "q1_1-double": 1.0,
@@ -89,6 +115,23 @@ def test_a_course_elsewhere_from_new_to_marks(here: Path, chainrule: Callable[..
     }
     assert (here / "marks" / "hw1.csv").is_file()
     assert (here / "feedback" / "ada" / "hw1" / "hw1.html").is_file()
+
+
+def write_question(notebook: Path, judging: Path) -> None:
+    """What an author writes where a new question says TODO, with the right value in the judging package."""
+    (judging / "q1_1.py").write_text("def twice(x):\n    return 2 * x\n", encoding="utf-8")
+    check = cell(notebook, "q1_1-double").source
+    check = check.replace(
+        "### BEGIN HIDDEN TESTS\n", "### BEGIN HIDDEN TESTS\nfrom right_values.hw1.q1_1 import twice\n\n"
+    )
+    edit(
+        notebook,
+        q1_1_double_code="def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION",
+        q1_1_double=check.replace("close_to(6.0)", "close_to(twice(3.0))"),
+    )
+    answers = judging / "answers" / "q1_1_double.py"
+    text = answers.read_text().replace("def double(x): ...", "def double(x): return x + x")
+    answers.write_text(text.replace("words of its message", "double(3) is 3, off by 3"))
 
 
 def test_the_walk_of_a_question(here: Path, chainrule: Callable[..., Typed]) -> None:

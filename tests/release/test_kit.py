@@ -12,9 +12,11 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import environments
 import nbformat
 import pytest
 from conftest import once
+from environments import make_without_chainrule, python_of
 from nbformat import NotebookNode
 from tiny_course import CONFIG, RIGHT, ROOT, SQUARE, TINY, type_command
 
@@ -160,35 +162,14 @@ def test_the_environment_of_a_kit_has_what_it_imports_and_the_versions_of_the_lo
 
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Python with the packages of this environment but for chainrule.
-
-    Its site-packages name ours by path, so that what is installed here as editable isn't seen.
-    """
-
-    def make(root: Path) -> None:
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", root], check=True)
-        (place,) = {path.resolve() for path in root.glob("[Ll]ib*/**/site-packages")}  # lib64 is a link
-        here = [path for path in sys.path if path.endswith("site-packages")]
-        (place / "ours.pth").write_text("\n".join(here), encoding="utf-8")
-
-    root = once(tmp_path_factory, "student", make)
-    (found,) = [path for path in (root / "bin" / "python", root / "Scripts" / "python.exe") if path.exists()]
-    return found
+    """A Python with the packages of this environment but for chainrule."""
+    return python_of(once(tmp_path_factory, "student", make_without_chainrule))
 
 
 def run(python: Path, folder: Path, *words: str, code: int = 0) -> str:
-    # without what this process says about its own Python
-    environment = {
-        "PATH": str(python.parent),
-        "HOME": str(folder.parent),
-        "LANG": "C.UTF-8",
-        "OMP_NUM_THREADS": "1",
-    }
-    done = subprocess.run(
-        [python, *words], cwd=folder, capture_output=True, text=True, timeout=300, env=environment
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    ended, out, err = environments.run(python, folder, *words)
+    assert ended == code, out + err
+    return out + err
 
 
 def answered(folder: Path, name: str, answers: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from command_line import Typed
 from nbformat import NotebookNode
 from tiny_course import PLAIN, ROOT, plain_notebook
 
+from chainrule.authoring.new import PLACEHOLDERS
 from chainrule.authoring.slips import slips
 from chainrule.authoring.trial import known_problems
 from chainrule.course import CONFIG, CourseFolder
@@ -40,6 +41,15 @@ def edit(path: Path, **sources: str) -> None:
     for cell in nb.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "").replace("-", "_")
         cell.source = sources.get(name, cell.source)
+    nbformat.write(nb, path)
+
+
+def write_texts(path: Path) -> None:
+    """Write something wherever `chainrule new` has left that to the author."""
+    nb = nbformat.read(path, as_version=4)
+    for each in nb.cells:
+        for phrase in PLACEHOLDERS:
+            each.source = each.source.replace(phrase, "A text")
     nbformat.write(nb, path)
 
 
@@ -76,6 +86,7 @@ def test_a_course_elsewhere_from_new_to_marks(here: Path, chainrule: Callable[..
                 notebook,
                 q1_1_double_code="def double(x):\n    ### BEGIN SOLUTION\n    return 2 * x\n    ### END SOLUTION",
             )
+            write_texts(notebook)
             answers = here / "right_values" / "hw1" / "answers" / "q1_1_double.py"
             text = answers.read_text().replace("def double(x): ...", "def double(x): return x + x")
             answers.write_text(text.replace("words of its message", "double(3) is 3, off by 3"))
@@ -105,7 +116,15 @@ def test_the_walk_of_a_question(here: Path, chainrule: Callable[..., Typed]) -> 
     assert (
         here / "judging" / "hw1" / "answers" / "q1_1_double.py"
     ).is_file()  # its own, whatever is installed
-    assert slips(CourseFolder(here), "hw1") == []  # only a run shows that it is not written yet
+    said = slips(CourseFolder(here), "hw1")
+    left = {
+        re.findall(r"cell (\S+) .*: it still says 'TODO: .*, as `chainrule new` left it: write", line)[0]
+        for line in said
+    }
+    parts = ("intro", "code", "why-intro", "why")
+    assert left == {"title", "q1_1-double", *(f"q1_1-double-{part}" for part in parts)}
+    write_texts(path)
+    assert slips(CourseFolder(here), "hw1") == []  # only a run shows that code and check are not right yet
     assert [words[1] for words in others] == ["try", "check"]  # typed in the other walk
     code, _, err = chainrule("new", "question", path, "q1_1-double")
     assert (code, "has a cell q1_1-double" in err) == (2, True)

@@ -326,6 +326,12 @@ class CourseFolder:
             raise CourseError(f"{doing} failed: {reason}")
 
 
+NO_TEMPLATES = (
+    "nbconvert's templates are in none of the folders that `jupyter --paths` calls data: install nbconvert anew, or "
+    "name the folder above its nbconvert/templates in JUPYTER_PATH"
+)
+
+
 def failure_cause(outcome: dict[str, Any]) -> str:
     """The line of the log that says why one of nbgrader's API calls failed."""
     log, error = outcome.get("log") or "", outcome.get("error") or ""
@@ -333,8 +339,11 @@ def failure_cause(outcome: dict[str, Any]) -> str:
     lines = (
         re.findall(r"^    (\S.*)$", frames, re.MULTILINE) if logged else []
     )  # frames have more indentation
+    _, raised, frames = error.rpartition("Traceback (most recent call last):\n")
+    lines += re.findall(r"^\S.*$", frames, re.MULTILINE) if raised else []  # a message may have more lines
     lines += [line for line in reversed((error or log).splitlines()) if line.strip()]
-    return lines[0] if lines else "no details"
+    reason = lines[0] if lines else "no details"
+    return NO_TEMPLATES if "No template sub-directory" in reason else reason
 
 
 def read_config(root: Path) -> Config:

@@ -19,10 +19,10 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearMarkScheme
 from traitlets.config import Config
 
-from chainrule.course import Course, CourseError
+from chainrule.course import Course
 from chainrule.handin.places import HEADING, places
 from chainrule.metadata import source_cell
-from chainrule.release.facts import filled_cell, replaced
+from chainrule.release.facts import fill_known
 
 POINTS = re.compile(r"\s*\([^()]*\bpoints?\)\s*$")  # at the end of a heading
 LABEL = re.compile(r"^[\s(]*(?:[A-Z][a-z]+\s+)?(?:\d[\d.–-]*\s?[a-z]?|[a-z])\)?\s*(?:[·:.)—–]\s*|\s+)")
@@ -71,11 +71,7 @@ class _Facts:
     def read(self, path: Path) -> NotebookNode:
         """An instructor's notebook as it is released: with facts in its texts, where they are known."""
         nb: NotebookNode = nbformat.read(path, as_version=4)
-        for cell in nb.cells:
-            try:
-                cell.source = replaced(cell.source, filled_cell(self.course, path.parent.name, cell, nb))
-            except CourseError:  # `chainrule check` and `release` tell it
-                continue
+        fill_known(self.course, path.parent.name, nb)
         return nb
 
 

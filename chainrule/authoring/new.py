@@ -60,6 +60,7 @@ def _(student):
 
 item.score()
 """
+MODEL_ANSWER = "TODO: the model answer."
 SCHEME = """\
 **Why?** TODO: what is to be explained.
 
@@ -67,13 +68,13 @@ SCHEME = """\
 
 ### BEGIN MARK SCHEME
 
-**Model answer.** TODO
+**Model answer.** TODO: what a right answer says.
 
 | Points | For |
 |--:|:--|
-| {points:g} | TODO |
+| {points:g} | TODO: what earns these points |
 
-**Common mistakes.** TODO: "a wrong sentence": 0.
+**Common mistakes.** TODO: what costs what, such as "a wrong sentence": 0.
 
 ### END MARK SCHEME
 """
@@ -101,6 +102,14 @@ PROBLEM = Problem(
     ),
 )
 '''
+
+
+# what an author replaces in a notebook
+PLACEHOLDERS = [
+    phrase.strip()
+    for text in (TITLE, STATEMENT, SOLUTION, ITEM, SCHEME, MODEL_ANSWER)
+    for phrase in re.findall(r"TODO: [^\n|\"{(:]+", text)
+]
 
 
 def new_assignment(folder: CourseFolder, name: str) -> list[Path]:
@@ -185,7 +194,7 @@ def new_question(
         scheme = SCHEME.format(points=written, counted=counted(f"{written:g}"))
         cells += [
             marked(new_markdown_cell(scheme), f"{grade_id}-why-intro"),
-            marked(new_markdown_cell("TODO: the model answer."), f"{grade_id}-why", written, solution=True),
+            marked(new_markdown_cell(MODEL_ANSWER), f"{grade_id}-why", written, solution=True),
         ]
     given = [
         cell.metadata.nbgrader.grade_id

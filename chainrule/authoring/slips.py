@@ -10,29 +10,34 @@ import ast
 import builtins
 import re
 import symtable
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions
 from traitlets.config import Configurable
 
+from chainrule.authoring.new import PLACEHOLDERS
+from chainrule.authoring.stated_points import heading_misfits, row_misfits, sections
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.notebook import read_source
 from chainrule.lesson.results import counted
 from chainrule.marking.rubric import Delimiters, read_scheme, scheme_cell
 from chainrule.modules import OURS, CourseModules, imports_in
-from chainrule.release.points_table import misfit
+from chainrule.release.facts import fill_known, item_points
+from chainrule.release.points_table import misfit, stated_rows
 from chainrule.release.source import place, problems
 
 SHIPS = ("lesson", "datasets", "handin", "errors")  # parts of our package that students get
 MODULE_FILE = re.compile(r"(?:^|[\s/])(\w+)/(\w+)")  # such as judging/hw1
 IN_JUPYTER = {"get_ipython", "display", "In", "Out"}  # names that need no definition
+ALIKE = "only in capital letters, which files on Windows and macOS and some tables do not tell apart"
 BETWEEN = "between ### BEGIN HIDDEN TESTS and ### END HIDDEN TESTS"
 
 
@@ -41,6 +46,7 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     parent = Configurable(config=folder.config)
     modules = folder.modules(assignment)
     found: list[str] = []
+    sound: dict[str, NotebookNode] = {}
     for path in folder.notebooks(assignment):
         try:
             nb = read_source(path)
@@ -48,8 +54,16 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
             found.append(str(error))
             continue
         unsound = list(problems(nb, path.name, parent))
-        found += unsound or notebook_slips(nb, path.name, modules, parent)
-    return found + list(shipped_slips(folder.folder("source", ".", assignment), modules))
+        found += unsound
+        if not unsound:
+            fill_known(folder.course, assignment, nb)  # as a release says it
+            sound[path.name] = nb
+    total = sum(points for nb in sound.values() for _, points in item_points(nb))
+    for name, nb in sound.items():
+        found += notebook_slips(nb, name, modules, parent)
+        found += points_slips(nb, name, total, parent)
+    source = folder.folder("source", ".", assignment)
+    return [*found, *names_alike(sound), *files_alike(source), *shipped_slips(source, modules)]
 
 
 def notebook_slips(
@@ -69,8 +83,53 @@ def notebook_slips(
             )
         elif utils.is_grade(cell):
             yield from (f"{place(name, number, cell)}: {slip}" for slip in scheme_slips(nb, cell, parent))
+        if left := [phrase for phrase in PLACEHOLDERS if phrase in cell.source]:
+            more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+            yield (
+                f"{place(name, number, cell)}: it still says {left[0]!r}{more}, as `chainrule new` left it: write your "
+                "own text there, or delete it"
+            )
+
+
+def points_slips(nb: NotebookNode, name: str, total: float, parent: Configurable) -> Iterator[str]:
+    """Points that a notebook's texts state and its items do not have.
+
+    Args:
+        total: of the assignment.
+    """
     if slip := misfit(nb):
         yield f"{name}: {slip}"
+    texts = [as_students_get_it(cell, parent) if cell.cell_type == "markdown" else "" for cell in nb.cells]
+    own = [dict(item_points(NotebookNode(nb, cells=[cell]))) for cell in nb.cells]
+    items = dict(item_points(nb))
+    found = sections(texts, own)
+    wrong = list(heading_misfits(found, (sum(items.values()), total)))
+    tables = ((number, table) for number, text in enumerate(texts) if (table := stated_rows(text)))
+    for number, (rows, worth) in islice(tables, 1):
+        wrong += [(number, slip) for slip in row_misfits(rows, worth, found, items)]
+    yield from (f"{place(name, number + 1, nb.cells[number])}: {slip}" for number, slip in wrong)
+
+
+def names_alike(notebooks: Mapping[str, NotebookNode]) -> Iterator[str]:
+    """Cells whose grade_ids differ only in capital letters."""
+    known: dict[str, tuple[str, str]] = {}
+    for name, nb in notebooks.items():
+        for number, cell in enumerate(nb.cells, start=1):
+            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+            notebook, other = known.setdefault(grade_id.casefold(), (name, grade_id))
+            if other != grade_id:
+                yield (
+                    f"{place(name, number, cell)}: its grade_id differs from {other} of {notebook} {ALIKE}: give one "
+                    "of them another name"
+                )
+
+
+def files_alike(source: Path) -> Iterator[str]:
+    """Files of an assignment whose names differ only in capital letters."""
+    known: dict[str, str] = {}
+    for path in sorted(path.relative_to(source).as_posix() for path in source.rglob("*")):
+        if (other := known.setdefault(path.casefold(), path)) != path:
+            yield f"{path}: its name differs from {other} {ALIKE}: rename one of them"
 
 
 def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable) -> Iterator[str]:
@@ -112,6 +171,16 @@ def item_slips(cell: NotebookNode, tree: ast.Module, items: list[ast.Call]) -> I
         yield "it makes more than one Item: give each a cell of its own, because a cell has one score"
         return
     said = {key: argument(items[0], index, key) for index, key in enumerate(("grade_id", "points"))}
+    texts = [
+        call for call in (items[0], *top_level_checks(tree)) if isinstance(argument(call, 1, "points"), str)
+    ]
+    for call in texts:
+        yield (
+            f"line {call.lineno}: its points are the text {argument(call, 1, 'points')!r}: write a number without "
+            "quotes, such as points=2"
+        )
+    if texts:
+        return
     if said["grade_id"] not in (None, marks.grade_id):
         yield (
             f"its Item is called {said['grade_id']!r} and the cell {marks.grade_id!r}: write "
@@ -185,9 +254,13 @@ def plain(source: str) -> str:
 
 
 def as_students_get_it(cell: NotebookNode, parent: Configurable) -> str:
-    """The source of a code cell without solutions and hidden tests."""
+    """The source of a cell without solutions, hidden tests and mark schemes."""
     shown = deepcopy(cell)
-    for step in (ClearSolutions(parent=parent), ClearHiddenTests(parent=parent)):
+    for step in (
+        ClearSolutions(parent=parent),
+        ClearHiddenTests(parent=parent),
+        ClearMarkScheme(parent=parent),
+    ):
         shown, _ = step.preprocess_cell(shown, {"language": "python"}, 0)
     return str(shown.source)
 

@@ -20,7 +20,6 @@ from bs4 import BeautifulSoup, Tag
 from bs4.element import NavigableString
 from jinja2 import Environment
 from markupsafe import Markup
-from nbconvert.exporters import HTMLExporter
 from nbconvert.exporters.exporter import Exporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
@@ -28,6 +27,8 @@ from nbgrader.coursedir import CourseDirectory
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
+from traitlets import default
+from traitlets.config import Config
 
 from chainrule.course import CourseError
 from chainrule.feedback.formulas import FormulaRenderer
@@ -82,14 +83,28 @@ template = cache(ENVIRONMENT.from_string)  # compiling one takes longer than fil
 INDEX_NAME = "index.html"
 
 
-class FeedbackExporter(HTMLExporter):
-    """nbconvert's exporter for `nbgrader generate_feedback`; for several notebooks there is an index, too."""
+class FeedbackExporter(Exporter):
+    """nbconvert's exporter for `nbgrader generate_feedback`; for several notebooks there is an index, too.
+
+    It is no `HTMLExporter`, which needs templates in Jupyter's folders that this page does not use.
+    """
+
+    output_mimetype = "text/html"
+
+    @default("file_extension")
+    def _file_extension_default(self) -> str:
+        return ".html"
+
+    @property
+    def default_config(self) -> Config:
+        """An author's steps that remove cells by tag or pattern, as in `HTMLExporter`."""
+        return Config(TagRemovePreprocessor={"enabled": True}, RegexRemovePreprocessor={"enabled": True})
 
     def from_notebook_node(  # type: ignore[override]  # nbconvert's HTML exporters break this promise, too
         self, nb: NotebookNode, resources: Any = None, **kwargs: Any
     ) -> tuple[str, dict[str, Any]]:
         """The page, and resources with the index in `outputs`."""
-        nb, resources = Exporter.from_notebook_node(self, nb, resources, **kwargs)
+        nb, resources = super().from_notebook_node(nb, resources, **kwargs)
         context = resources["nbgrader"]
         self._leave_only_feedback(context, Path(resources["metadata"]["path"]))
         if len(context["all_points"]) > 1:

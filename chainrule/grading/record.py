@@ -5,12 +5,14 @@ nbgrader writes the scores. This marks what a person has to look at, and writes 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from nbgrader import utils
 from nbgrader.api import Comment, SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -62,6 +64,33 @@ def review_reasons(cell: NotebookNode) -> list[str]:
     if "grader_error" in record:
         return [f"{record['grade_id']} waits for a person: {record['grader_error']}"]
     return [f"{record['grade_id']} waits for a person: {review}" for review in result_of(record).reviews]
+
+
+def graded_cells(
+    folder: Path, names: Iterable[tuple[str, str]]
+) -> Iterator[tuple[tuple[str, str], NotebookNode]]:
+    """The cells of these names in a student's folder of graded notebooks; a file that cannot be read has none.
+
+    Args:
+        names: notebook and grade_id.
+    """
+    wanted: dict[str, set[str]] = {}
+    for notebook, grade_id in names:
+        wanted.setdefault(notebook, set()).add(grade_id)
+    for notebook, ids in sorted(wanted.items()):
+        try:
+            cells = from_dict(json.loads((folder / f"{notebook}.ipynb").read_bytes())).cells
+        except (OSError, ValueError, AttributeError):
+            continue
+        for cell in cells:
+            if (grade_id := cell.metadata.get("nbgrader", {}).get("grade_id")) in ids:
+                yield (notebook, grade_id), cell
+
+
+def stopped(cell: NotebookNode) -> bool:
+    """Whether a check of a graded cell stopped with an error of its own, or the cell gave no possible score."""
+    record = judged_cell(cell)
+    return record is not None and ("grader_error" in record or bool(result_of(record).crashes))
 
 
 class TellRepairs(NbGraderPreprocessor):

@@ -59,8 +59,8 @@ def places(notebook: Mapping[str, Any]) -> list[Place]:
                 if match := HEADING.match(line):
                     level, heading, in_part = float(len(match[1])), match[2], False
                     labels = [entry for entry in labels if entry[0] < level]
-                    labels += [(level, label) for label in [_label(heading)] if label]
-                    if _label(heading):
+                    labels += [(level, label) for label in [label_of(heading)] if label]
+                    if label_of(heading):
                         headings[_together(_of_headings(labels))] = heading
                 elif (match := PART.match(line)) and labels:
                     # half a level below its section, so that a heading without a label goes on with it
@@ -78,7 +78,8 @@ def _of_headings(labels: list[tuple[float, str]]) -> list[str]:
     return [label for level, label in labels if level % 1 == 0]
 
 
-def _label(heading: str) -> str:
+def label_of(heading: str) -> str:
+    """The number or letter that a heading begins with, such as "2.2" or "(c)"; "" if it has none."""
     match = WHOLE.match(heading) or NUMBER.match(heading) or LETTER.match(heading)
     return match[1] if match else ""
 

@@ -11,6 +11,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExportPlugin
 
+from chainrule.grading.record import graded_cells, review_reasons
 from chainrule.items import gradebook_items
 from chainrule.marks.sheet import escape_formula, write_atomically
 from chainrule.marks.totals import final_score, waiting_items
@@ -26,7 +27,7 @@ class MarksCsv(ExportPlugin):
     """`nbgrader export` plug-in. Writes nbgrader's own columns, quoted where needed, then one per item.
 
     A student without a submission has 0 and a note; who is excused has a note and no score. Items that wait for a
-    person are empty, and `waiting` is their number.
+    person are empty, `waiting` is their number, and the note says why, unless it is that nobody has marked them yet.
     """
 
     def export(self, gradebook: Gradebook) -> None:
@@ -43,6 +44,8 @@ class MarksCsv(ExportPlugin):
                     row = _row(gradebook, assignment, student)
                     if "timestamp" not in row:
                         row["note"] = self._why_nothing(assignment.name, student.id)
+                    elif row["waiting"]:
+                        row["note"] = self._why_waiting(gradebook, assignment.name, student.id)
                     if student.id in free:
                         row |= {"score": "", "note": f"excused: {free[student.id].why}"}
                     rows.append(row)
@@ -54,11 +57,18 @@ class MarksCsv(ExportPlugin):
         self.log.info("Marks of %d students written to %s", len(rows), target)
 
     def _why_nothing(self, assignment: str, student: str) -> str:
-        directory = CourseDirectory(parent=self)
-        handed_in = Path(
-            directory.root, directory.format_path(directory.submitted_directory, student, assignment)
-        )
+        handed_in = self._folder("submitted", student, assignment)
         return "handed in, not graded yet" if handed_in.is_dir() else "handed in nothing"
+
+    def _why_waiting(self, gradebook: Gradebook, assignment: str, student: str) -> str:
+        waiting = waiting_items(gradebook.find_submission(assignment, student)).values()
+        cells = graded_cells(self._folder("autograded", student, assignment), waiting)
+        return "; ".join(reason for _, cell in cells for reason in review_reasons(cell))
+
+    def _folder(self, step: str, student: str, assignment: str) -> Path:
+        directory = CourseDirectory(parent=self)
+        folder = getattr(directory, f"{step}_directory")
+        return Path(directory.root, directory.format_path(folder, student, assignment))
 
 
 def _row(gradebook: Gradebook, assignment: Any, student: Any) -> dict[str, Any]:

@@ -89,15 +89,16 @@ def rounded_score(submission: SubmittedAssignment) -> Decimal:
     return rounded(final_score(submission), Decimal(repr(submission.max_score)))
 
 
-def waiting_items(submission: SubmittedAssignment) -> set[str]:
-    """Names of the items that wait for a person."""
+def waiting_items(submission: SubmittedAssignment) -> dict[str, tuple[str, str]]:
+    """The items that wait for a person, notebook and grade_id by the item's name."""
     names = gradebook_items(submission.assignment)
-    return {
-        names[notebook.name, grade.name]
+    waiting = (
+        (notebook.name, grade.name)
         for notebook in submission.notebooks
         for grade in notebook.grades
         if grade.needs_manual_grade and grade.manual_score is None
-    }
+    )
+    return {names[item]: item for item in waiting}
 
 
 def rounded(score: float, maximum: Decimal) -> Decimal:

@@ -10,10 +10,14 @@ from nbformat import NotebookNode
 
 from chainrule.course import CourseFolder
 from chainrule.grading.recognise import visible
+from chainrule.release.facts import item_points
 
 POINTS = re.compile(r"(?i)\W*(points?|marks?)\W*")
 TOTAL = re.compile(r"(?i)\W*(total|sum)\b.*")
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
+ONLY_NUMBER = re.compile(r"(?i)\W*(\d+(?:\.\d+)?)\W*(?:points?|pts?|marks?)?\W*")
+
+Row = tuple[str, float]  # what a row is called, and its points
 
 
 def misfits(folder: CourseFolder, assignment: str) -> list[str]:
@@ -24,21 +28,13 @@ def misfits(folder: CourseFolder, assignment: str) -> list[str]:
 
 def misfit(nb: NotebookNode) -> str:
     """A sentence if a notebook's items don't add up to the total in its first table of points; else ""."""
-    total, items = stated_total(nb), sum(points(nb))
+    total, items = stated_total(nb), sum(points for _, points in item_points(nb))
     if total is None or abs(total - items) <= 1e-6:
         return ""
     return (
         f"its table of points has a total of {total:g}, and its items add up to {items:g}: "
         "correct the table or the points, so that students read what counts"
     )
-
-
-def points(nb: NotebookNode) -> Iterator[float]:
-    """The maximum of each item and task."""
-    for cell in nb.cells:
-        marks = cell.metadata.get("nbgrader", {})
-        if marks.get("grade") or marks.get("task"):
-            yield float(marks.get("points", 0))
 
 
 def stated_total(nb: NotebookNode) -> float | None:
@@ -59,16 +55,39 @@ def with_row(text: str, name: str, worth: float) -> str | None:
     return None
 
 
+def stated_rows(text: str) -> tuple[list[Row], float] | None:
+    """The rows above the total of a text's first table of points, and the total; None if there is no such table, or a
+    row has more than a number."""
+    for column, rows in tables(text.splitlines()):
+        above: list[Row] = []
+        for _, fields in rows:
+            name = next((each for i, each in enumerate(fields) if each and i != column), "").strip("*` ")
+            points = ONLY_NUMBER.fullmatch(fields[column])
+            if any(map(TOTAL.fullmatch, fields)) and (total := NUMBER.search(fields[column])):
+                return above, float(total.group())
+            if fields[column].strip(":- ") and not points:
+                return None
+            if points:
+                above.append((name, float(points[1])))
+    return None
+
+
 def totals(lines: list[str]) -> Iterator[tuple[int, list[str], int, str]]:
     """The rows "Total" of tables with a column "Points": line, fields, column, and the number there."""
-    column = None
-    for index, line in enumerate(lines):
-        if not line.lstrip().startswith("|"):
-            column = None
-            continue
-        fields = [field.strip() for field in line.strip().strip("|").split("|")]
-        if column is None:
-            column = next((i for i, field in enumerate(fields) if POINTS.fullmatch(field)), -1)
-        elif 0 <= column < len(fields) and any(map(TOTAL.fullmatch, fields)):
-            if number := NUMBER.search(fields[column]):
+    for column, rows in tables(lines):
+        for index, fields in rows:
+            if any(map(TOTAL.fullmatch, fields)) and (number := NUMBER.search(fields[column])):
                 yield index, fields, column, number.group()
+
+
+def tables(lines: list[str]) -> Iterator[tuple[int, list[tuple[int, list[str]]]]]:
+    """Tables with a column "Points": the column, and line and fields of each row that reaches it."""
+    table: list[tuple[int, list[str]]] = []
+    for index, line in enumerate([*lines, ""]):
+        if line.lstrip().startswith("|"):
+            table.append((index, [field.strip() for field in line.strip().strip("|").split("|")]))
+            continue
+        heads = enumerate(table[0][1]) if table else ()
+        if (column := next((i for i, field in heads if POINTS.fullmatch(field)), None)) is not None:
+            yield column, [(number, fields) for number, fields in table[1:] if column < len(fields)]
+        table = []

@@ -34,7 +34,6 @@ COMMENT = re.compile(r"(?:^|\s)#+")  # begins a comment, or a heading
 ALIKE = 0.85  # of the letters of a marker and of what is meant as one
 # what to do about a value in nbgrader's metadata that its schema refuses
 FORMS = {
-    "points": "write a number that is 0 or more, without quotes",
     "grade_id": "write letters, digits, _ and - only",
     "cell_type": "delete this entry",
     "checksum": "delete this entry",
@@ -125,12 +124,32 @@ def metadata_problem(cell: NotebookNode, name: str) -> Iterator[str]:
     except ValidationError as error:
         key = str(error.path[0]) if error.path else ""
         reason = short(error.message, 200)
+        if key == "points":
+            yield points_problem(points)
+            return
         yield f"nbgrader's `{key}`: {reason}: {FORMS.get(key, IN_PANEL)}" if key else f"{reason}: {IN_PANEL}"
     except Exception as error:  # the validator expects a dictionary with a number as version
         yield f"nbgrader's metadata is damaged ({short(f'{type(error).__name__}: {error}', 100)}): {IN_PANEL}"
     else:
         if isinstance(points, float) and not math.isfinite(points):
-            yield f"nbgrader's `points` is {points}: {FORMS['points']}"
+            yield points_problem(points)
+
+
+def points_problem(points: object) -> str:
+    """What is wrong with an item's points, which are no number that is 0 or more.
+
+    >>> points_problem("4")
+    "nbgrader's `points` is the text '4': write 4 without quotes"
+    >>> points_problem(-1)
+    "nbgrader's `points` is -1: write a number that is 0 or more"
+    """
+    if isinstance(points, str):
+        number = re.fullmatch(r"\d+(\.\d+)?", points.strip())
+        return f"nbgrader's `points` is the text {short(points, 40)!r}: write " + (
+            f"{points.strip()} without quotes" if number else "a number that is 0 or more"
+        )
+    what = "empty" if points is None else short(repr(points), 40)
+    return f"nbgrader's `points` is {what}: write a number that is 0 or more"
 
 
 def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> Iterator[str]:

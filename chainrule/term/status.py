@@ -12,14 +12,15 @@ from sqlalchemy import Connection, and_, func, inspect, select
 
 from chainrule.course import CourseFolder
 from chainrule.gradebook import open_gradebook
-from chainrule.grading.record import REPAIRED
+from chainrule.grading.record import REPAIRED, graded_cells, stopped
 from chainrule.intake.roster import class_list
-from chainrule.items import item_names
+from chainrule.items import ItemNames, item_names
 from chainrule.marking.gradebook import (
     ASSIGNMENTS,
     CELLS,
     COMMENTS,
     GRADES,
+    MAXIMA,
     NOTEBOOKS,
     SOURCES,
     SUBMISSIONS,
@@ -40,6 +41,7 @@ class AssignmentStatus:
         handed_in: how many of them have.
         to_grade: ids of those whose hand-in is not graded, or newer than its grading.
         waiting: how many answers wait for a person, by item.
+        stopped: ids of those who wait because the checks themselves had an error, by item.
         by_marker: the same by marker, where items or students were shared out.
         late: ids of those whose hand-in came after their own due date.
         extended: ids of those whose own due date is still to come, after the course's.
@@ -60,6 +62,7 @@ class AssignmentStatus:
     excused: list[str] = field(default_factory=list)
     to_grade: list[str] = field(default_factory=list)
     waiting: dict[str, int] = field(default_factory=dict)
+    stopped: dict[str, list[str]] = field(default_factory=dict)
     by_marker: dict[str, int] = field(default_factory=dict)
     late: list[str] = field(default_factory=list)
     extended: list[str] = field(default_factory=list)
@@ -124,7 +127,7 @@ def _status(folder: CourseFolder, connection: Connection, name: str, people: lis
         received = graded.get(student) or (_received(handed_in[student]) if student in handed_in else None)
         if own and received and received > own:
             one.late.append(student)
-    _add_waiting(one, connection)
+    _add_waiting(one, folder, connection)
     one.repaired = _repaired(connection, name)
     last_change = _last_changes(connection, name, graded_at)
     one.feedback_due = sorted(
@@ -183,6 +186,12 @@ def lines(folder: CourseFolder, found: list[AssignmentStatus]) -> list[str]:
         if one.waiting:
             items = ", ".join(f"{item} {count}" for item, count in one.waiting.items())
             text.append(f"  waiting for a marker: {sum(one.waiting.values())} answers ({items})")
+        for item, who in one.stopped.items():
+            text.append(
+                f"  {item}: its checks themselves had an error for {_names(who)}, whose points wait for a person: "
+                f"correct them and run `chainrule grade {one.name}`, which names the error, or give the points by "
+                f"`chainrule mark {one.name}`"
+            )
         if one.by_marker:
             text.append(f"  by marker: {', '.join(f'{who} {count}' for who, count in one.by_marker.items())}")
         if one.feedback_due and len(one.feedback_due) < one.graded:
@@ -215,13 +224,16 @@ def _graded(connection: Connection, name: str) -> dict[str, datetime | None]:
     }
 
 
-def _add_waiting(one: AssignmentStatus, connection: Connection) -> None:
-    """Add how many answers wait for a person, by item and by marker."""
-    query = of_grades(SUBMISSIONS.c.student_id, SOURCES.c.name, CELLS.c.name).where(
-        ASSIGNMENTS.c.name == one.name, GRADES.c.needs_manual_grade, GRADES.c.manual_score.is_(None)
+def _add_waiting(one: AssignmentStatus, folder: CourseFolder, connection: Connection) -> None:
+    """Add how many answers wait for a person, by item and by marker, and at which a check stopped with an error."""
+    kind = MAXIMA.c.cell_type
+    query = (
+        of_grades(SUBMISSIONS.c.student_id, SOURCES.c.name, CELLS.c.name, kind)
+        .outerjoin(MAXIMA, MAXIMA.c.id == CELLS.c.id)  # a task has no row there
+        .where(ASSIGNMENTS.c.name == one.name, GRADES.c.needs_manual_grade, GRADES.c.manual_score.is_(None))
     )
-    waiting = [tuple(row) for row in connection.execute(query)]
-    waiting = [row for row in waiting if row[0] not in one.excused]
+    rows = [row for row in connection.execute(query) if row[0] not in one.excused]
+    waiting = [(student, notebook, item) for student, notebook, item, _ in rows]
     cells = (
         select(SOURCES.c.name, CELLS.c.name)
         .join(CELLS, CELLS.c.notebook_id == SOURCES.c.id)
@@ -231,6 +243,8 @@ def _add_waiting(one: AssignmentStatus, connection: Connection) -> None:
     names = item_names((notebook, item) for notebook, item in connection.execute(cells))
     counts = Counter(names[notebook, item] for _, notebook, item in waiting)
     one.waiting = dict(sorted(counts.items()))
+    code = [(student, notebook, item) for student, notebook, item, kind in rows if kind == "code"]
+    one.stopped = _stopped(folder, one.name, code, names)
     if waiting and inspect(connection).has_table(SHARES.name):
         shares: dict[str, tuple[set[str], set[str]]] = {}
         for row in connection.execute(select(SHARES).where(SHARES.c.assignment == one.name)):
@@ -242,6 +256,19 @@ def _add_waiting(one: AssignmentStatus, connection: Connection) -> None:
             )
             for marker, (items, students) in sorted(shares.items())
         }
+
+
+def _stopped(
+    folder: CourseFolder, name: str, waiting: list[tuple[str, str, str]], names: ItemNames
+) -> dict[str, list[str]]:
+    """At whose answers a check stopped with an error, by item, of those that wait: student, notebook, grade_id."""
+    found: dict[str, list[str]] = {}
+    for student in sorted({student for student, _, _ in waiting}):
+        own = [(notebook, item) for who, notebook, item in waiting if who == student]
+        for item, cell in graded_cells(folder.folder("autograded", student, name), own):
+            if stopped(cell):
+                found.setdefault(names[item], []).append(student)
+    return dict(sorted(found.items()))
 
 
 def _repaired(connection: Connection, name: str) -> list[str]:

@@ -51,6 +51,14 @@ def mark(cell: str, **values: object) -> Change:
     return lambda cells: cells[cell].metadata.nbgrader.update(values)
 
 
+def together(*changes: Change) -> Change:
+    def change(cells: dict[str, NotebookNode]) -> None:
+        for each in changes:
+            each(cells)
+
+    return change
+
+
 def to_raw(cell: str) -> Change:
     return lambda cells: cells[cell].update(cell_type="raw")
 
@@ -117,6 +125,65 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
         replace("title", "**5**", "**6**"),
         "",
         "its table of points has a total of 6, and its items add up to 5: correct the table",
+    ),
+    "a row of the table with other points": (
+        replace("title", "| why | 1 |", "| why | 2 |"),
+        "title",
+        "its table of points has 2 points for 'why', and the items there have 1 (why): correct the row, or the points",
+    ),
+    "a row of no item with other points": (
+        replace("title", "| squares | 4 |", "| Powers | 3 |"),
+        "title",
+        "the rows of its table of points add up to 4, and its total is 5: correct the row that is wrong",
+    ),
+    "a row of a question with other points": (
+        together(
+            replace("title", "| squares | 4 |\n| why | 1 |", "| 1.1 Squares | 3 |\n| 1.2 | 1 |"),
+            replace("imports", "from", "# ### 1.1\nfrom"),
+            lambda cells: cells["collaborators"].update(source="## 1.1 · Squares"),
+            replace("why-intro", "## Why", "## 1.2 · Why"),
+        ),
+        "title",
+        "its table of points has 3 points for '1.1', and the items there have 4 (square-check): correct the row",
+    ),
+    "a heading with other points": (
+        replace("why-intro", "## Why", "## Why (2 points)"),
+        "why-intro",
+        "its heading 'Why (2 points)' states 2 points, and the items below it have 1 (why): correct the heading, or",
+    ),
+    "a title with other points": (
+        replace("title", "# Tiny", "# Tiny: 6 points"),
+        "title",
+        "states 6 points, and the items below it have 5 (square-check 4, why 1): correct the heading, or the points",
+    ),
+    "ids that differ in capital letters": (
+        mark("show", grade_id="Square-Write"),
+        "Square-Write",
+        "its grade_id differs from square-write of tiny.ipynb only in capital letters, which files on Windows and "
+        "macOS and some tables do not tell apart: give one of them another name",
+    ),
+    "a text of the scaffold": (
+        replace("why-intro", "Why is $x^2 \\ge 0$?", "TODO: what is to be explained."),
+        "why-intro",
+        "it still says 'TODO: what is to be explained.', as `chainrule new` left it: write your own text there, or",
+    ),
+    "points as a text": (mark(CHECK, points="4"), CHECK, "`points` is the text '4': write 4 without quotes"),
+    "points as words": (
+        mark(CHECK, points="four"),
+        CHECK,
+        "is the text 'four': write a number that is 0 or more",
+    ),
+    "no points": (mark(CHECK, points=None), CHECK, "`points` is empty: write a number that is 0 or more"),
+    "points below zero": (mark(CHECK, points=-1), CHECK, "`points` is -1: write a number that is 0 or more"),
+    "an Item's points as a text": (
+        replace(CHECK, "points=4", 'points="4"'),
+        CHECK,
+        "line 3: its points are the text '4': write a number without quotes, such as points=2",
+    ),
+    "a check's points as a text": (
+        replace(CHECK, "points=2", 'points="2"'),
+        CHECK,
+        ": its points are the text '2': write a number without quotes, such as points=2",
     ),
     "a raw cell with points": (to_raw("why"), "why", "it is a raw cell, which is neither run nor shown"),
     "a raw cell that is locked": (to_raw("why-intro"), "why-intro", "it is a raw cell, which is neither run"),
@@ -392,6 +459,59 @@ def test_checks_in_a_loop_are_not_counted_by_their_text(tmp_path: Path) -> None:
     source = next(cell for cell in nb.cells if cell.id == CHECK).source
     loop = 'for x in (1, 2):\n\n    @item.check(f"squares {x}", points=0.5)\n    def _(student, x=x):\n        pass\n'
     nb.cells[5].source = source.replace("import chainrule.judging", loop).replace("points=2", "points=1")
+    assert slips(write(tmp_path, nb), TINY) == []
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "| 1.1 – 1.2 | 5 |",  # a row for two questions
+        "| Question 1 | 5 |\n| 1.1 | 4 |\n| 1.2 | 1 |",  # a sum above its parts
+        "| 1.1 (a) | 1 |\n| 1.1 (b) | 3 |\n| 1.2 | 1 |",
+        "| 1.1 a | 2.5 |\n| 1.1 b | 1.5 |\n| why | 1 |",
+        "| `square` | 4 |\n| **1.2** | 1 |",
+        "| squares and why | 4 + 1 |",
+        "| All | 5 |\n| Squares | 4 |\n| Reasons | 1 |",
+    ],
+)
+@pytest.mark.parametrize("parts", ["##", "#"])
+def test_tables_and_headings_that_fit(tmp_path: Path, table: str, parts: str) -> None:
+    """However the rows are called, and also where the parts are no deeper than their question."""
+    nb = sound()
+    cells = {cell.id: cell for cell in nb.cells}
+    head = "# Homework (25 points)\n\n| Question | Points |\n|:--|--:|\n"
+    cells["title"].source = f"{head}{table}\n| **Total** | **5** |\n\n# Question 1 (5 points)\n\nTwo."
+    cells["collaborators"].source = f"{parts} 1.1 · Squares (4 points)\n\n```\n# no heading (7 points)\n```"
+    cells[
+        "why-intro"
+    ].source = f"{parts} 1.2 [1 point]\n\n#### Bonus (2 points)\n\n{cells['why-intro'].source}"
+    cells["why"].source = "# An answer (3 points)"
+    folder = write(tmp_path, nb)
+    other = sound()
+    other.cells = [cell for cell in other.cells if cell.id in ("imports", "square-write", "square-check")]
+    other.cells[-1].source = other.cells[-1].source.replace("points=", "points=5 * ")
+    other.cells[-1].metadata.nbgrader.points = 20  # the title may state those of the assignment
+    nbformat.write(other, tmp_path / "source" / TINY / "other.ipynb")
+    assert slips(folder, TINY) == []
+
+
+def test_names_that_windows_does_not_tell_apart(tmp_path: Path) -> None:
+    """Of items in two notebooks, and of files. The same name in two notebooks is told apart by the notebook."""
+    folder = write(tmp_path, sound())
+    nb = sound()
+    nb.cells[-1].metadata.nbgrader.grade_id = "Why"
+    nbformat.write(nb, tmp_path / "source" / TINY / "Tiny.ipynb")
+    where = "tiny.ipynb, cell why (number 8 from the top): its grade_id differs from Why of Tiny.ipynb only in capital"
+    said = slips(folder, TINY)
+    assert next(line for line in said if "grade_id" in line).startswith(where)
+    assert "tiny.ipynb: its name differs from Tiny.ipynb only in capital letters" in said[-1]
+    assert len(said) == 2
+
+
+def test_a_fact_that_is_out_of_date_is_read_as_it_is_released(tmp_path: Path) -> None:
+    nb = sound()
+    nb.cells[0].source = TABLE.replace("**5**", "**6**")
+    nb.cells[0].metadata.chainrule = {"facts": {"**6**": "**@total@**"}}
     assert slips(write(tmp_path, nb), TINY) == []
 
 

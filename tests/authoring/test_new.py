@@ -16,6 +16,7 @@ from environments import make_with_wheel, python_of, run, typist
 from nbformat import NotebookNode
 from tiny_course import PLAIN, ROOT, plain_notebook
 
+from chainrule.authoring.new import PLACEHOLDERS
 from chainrule.authoring.slips import slips
 from chainrule.authoring.trial import known_problems
 from chainrule.course import CONFIG, CourseFolder
@@ -43,6 +44,15 @@ def edit(path: Path, **sources: str) -> None:
     for cell in nb.cells:
         name = cell.metadata.get("nbgrader", {}).get("grade_id", "").replace("-", "_")
         cell.source = sources.get(name, cell.source)
+    nbformat.write(nb, path)
+
+
+def write_texts(path: Path) -> None:
+    """Write something wherever `chainrule new` has left that to the author."""
+    nb = nbformat.read(path, as_version=4)
+    for each in nb.cells:
+        for phrase in PLACEHOLDERS:
+            each.source = each.source.replace(phrase, "A text")
     nbformat.write(nb, path)
 
 
@@ -105,6 +115,7 @@ def test_a_course_elsewhere_from_new_to_marks(
             assert "reference: 0 of 1 – it should earn every point" in out
             assert "'TODO: what is checked': your code raised NotImplementedError: TODO" in out
             write_question(notebook, here / "right_values" / "hw1")
+            write_texts(notebook)
             nbformat.write(plain_notebook(), notebook.with_name(f"{PLAIN}.ipynb"))
             code, out, err = chainrule_of_wheel(*words[1:])
         assert (code, err) == (0, ""), (words, out, err)
@@ -148,7 +159,15 @@ def test_the_walk_of_a_question(here: Path, chainrule: Callable[..., Typed]) -> 
     assert (
         here / "judging" / "hw1" / "answers" / "q1_1_double.py"
     ).is_file()  # its own, whatever is installed
-    assert slips(CourseFolder(here), "hw1") == []  # only a run shows that it is not written yet
+    said = slips(CourseFolder(here), "hw1")
+    left = {
+        re.findall(r"cell (\S+) .*: it still says 'TODO: .*, as `chainrule new` left it: write", line)[0]
+        for line in said
+    }
+    parts = ("intro", "code", "why-intro", "why")
+    assert left == {"title", "q1_1-double", *(f"q1_1-double-{part}" for part in parts)}
+    write_texts(path)
+    assert slips(CourseFolder(here), "hw1") == []  # only a run shows that code and check are not right yet
     assert [words[1] for words in others] == ["try", "check"]  # typed in the other walk
     code, _, err = chainrule("new", "question", path, "q1_1-double")
     assert (code, "has a cell q1_1-double" in err) == (2, True)

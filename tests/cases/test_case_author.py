@@ -47,7 +47,7 @@ SAID = {
     ],
     "hidden": ["cell 4 from the top", "Hidden test region detected in a non-grade cell", "Mark the cell"],
     "names": ["cell t 1 / é (number 2", "does not match", "write letters, digits, _ and - only"],
-    "strpoints": ["cell t2 (number 2", "'2' is not of type 'number'", "write a number that is 0 or more"],
+    "strpoints": ["cell t2 (number 2", "is the text '2'", "write 2 without quotes"],
 }
 
 

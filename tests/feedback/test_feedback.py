@@ -1,15 +1,17 @@
 """A page tells a student what is meant for students, shows what they wrote, and obeys nobody's script."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup, Tag
-from nbconvert.exporters import HTMLExporter
+from command_line import Typed, is_one_line
+from nbconvert.exporters import HTMLExporter, templateexporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from tiny_course import ASSERTS, FUTURE, PAST, TINY, marked, set_due
 
-from chainrule.course import CourseFolder
+from chainrule.course import CONFIG, CourseFolder, failure_cause
 from chainrule.feedback import Disarm, Redact
 from chainrule.lesson.results import RESULT_TYPE
 from chainrule.gradebook import ensure_tables
@@ -194,3 +196,32 @@ def test_plain_asserts_tell_nothing_hidden(tmp_path: Path) -> None:
     nb, _ = Redact().preprocess(new_notebook(cells=[cell]), {"nbgrader": where})
     assert "HIDDEN" not in str(nb)
     assert nb.cells[0].outputs[0].text == "The checks stopped with: AssertionError"
+
+
+@pytest.fixture
+def no_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Python whose Jupyter folders have no templates of nbconvert, as after `pip install --target`."""
+    monkeypatch.setattr(templateexporter, "jupyter_path", lambda *subfolders: ["/there/jupyter", "/here/jupyter"])
+
+
+@pytest.mark.usefixtures("no_templates")
+def test_pages_need_no_templates_of_nbconvert(graded_course: Path, chainrule: Callable[..., Typed]) -> None:
+    assert chainrule("feedback", TINY, "--student", "ann", "--course", graded_course)[0] == 0
+    assert "Feedback" in (graded_course / "feedback" / "ann" / TINY / f"{TINY}.html").read_text()
+
+
+@pytest.mark.usefixtures("no_templates")
+def test_an_exporter_without_its_templates_is_told_in_one_sentence(
+    graded_course: Path, chainrule: Callable[..., Typed]
+) -> None:
+    with (graded_course / CONFIG).open("a") as config:
+        config.write('c.GenerateFeedback.exporter_class = "nbconvert.exporters.HTMLExporter"\n')
+    said = chainrule("feedback", TINY, "--student", "ann", "--course", graded_course)
+    assert is_one_line(said)
+    assert "feedback for ann failed: nbconvert's templates are in none of the folders" in said[2]
+    assert "install nbconvert anew, or name the folder above its nbconvert/templates in JUPYTER_PATH" in said[2]
+
+
+def test_a_failure_is_told_by_the_first_line_of_its_reason() -> None:
+    error = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: not found in:\n\t/a\n\t/b\n'
+    assert failure_cause({"error": error}) == "ValueError: not found in:"

@@ -1,5 +1,6 @@
 """Grading a class: in parallel, once per notebook, and whatever one student hands in or an instructor interrupts."""
 
+import csv
 import json
 import math
 import os
@@ -706,8 +707,26 @@ def test_a_check_that_crashes_costs_no_points_and_is_told_to_staff(
     with Gradebook(CourseFolder(course).directory.db_url) as gradebook:
         grade = gradebook.find_grade("square-check", TINY, TINY, "ann")
         assert (grade.auto_score, grade.needs_manual_grade) == (2, True)
-    chainrule("feedback", TINY, "--student", "ann", "--course", course)
-    page = (course / "feedback" / "ann" / TINY / f"{TINY}.html").read_text()
+    status = chainrule("status", TINY, "--course", course)[1]
+    assert (
+        "square-check: its checks themselves had an error for 2 (ann, bo), whose points wait for a person"
+        in status
+    )
+    assert (
+        "correct them and run `chainrule grade tiny`, which names the error, or give the points by `chainrule mark"
+        in status
+    )
+    chainrule("marks", TINY, "--course", course)
+    with (course / "marks" / f"{TINY}.csv").open(newline="") as file:
+        notes = {row["student_id"]: row["note"] for row in csv.DictReader(file)}
+    why = "its check 'squares 0.5' stopped with an error of its own: TypeError: object of type 'float' has no len()"
+    assert notes["ann"] == f"square-check waits for a person: {why}"
+    with Gradebook(CourseFolder(course).directory.db_url) as gradebook:
+        gradebook.find_grade("square-check", TINY, TINY, "ann").manual_score = 3
+        gradebook.db.commit()
+    assert "for 1 (bo), whose points wait" in chainrule("status", TINY, "--course", course)[1]
+    chainrule("feedback", TINY, "--student", "bo", "--course", course)
+    page = (course / "feedback" / "bo" / TINY / f"{TINY}.html").read_text()
     assert "this check itself stopped with an error: a person is looking at it and gives its points" in page
     assert "has no len()" not in page
     assert "squares 0.5" not in page  # disclosed never, as before

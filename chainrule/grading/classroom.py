@@ -20,18 +20,20 @@ from nbgrader.api import Gradebook, MissingEntry
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.gradebook import open_gradebook
+from chainrule.gradebook import ensure_tables, open_gradebook
 from chainrule.grading.changes import Snapshot, changes, snapshot
 from chainrule.grading.given_marks import GivenMark, above_maximum, changed_marks, given_marks
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
 from chainrule.grading.record import comment_unreadable, record_ungraded, review_reasons
 from chainrule.grading.recorded import (
+    assignment_fingerprint,
     depends_on,
     fingerprint,
     has_only_known_steps,
     is_recorded,
     keep_recorded,
+    releases_by_known_steps,
 )
 from chainrule.grading.rejudge import is_check, is_refereed, valid_outputs
 from chainrule.grading.repairs import sentence, sentences, shared, without
@@ -497,6 +499,11 @@ class GradebookWriter:
 
 def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
     """Write the assignment into the gradebook as it is in source/ now. What release/ has may be older, and is kept."""
+    ensure_tables(folder.directory.db_url)
+    with open_gradebook(folder.directory.db_url) as gradebook:
+        before = assignment_fingerprint(gradebook, folder, assignment)
+        if releases_by_known_steps(folder.config) and is_recorded(gradebook, before):
+            return
     require_sound(folder, assignment)
     for path in folder.notebooks(assignment):
         released = folder.folder("release", ".", assignment) / path.name
@@ -504,6 +511,8 @@ def ensure_assignment(folder: CourseFolder, assignment: str) -> None:
             with suppress(UnreadableNotebookError):
                 keep_version(folder.root, assignment, path.stem, read(released))
     generate(folder, assignment)
+    with open_gradebook(folder.directory.db_url) as gradebook:
+        keep_recorded(gradebook, assignment_fingerprint(gradebook, folder, assignment))
 
 
 def unprotected(folder: CourseFolder, assignment: str) -> list[str]:

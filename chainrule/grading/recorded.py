@@ -1,7 +1,8 @@
-"""Which students need not be recorded again, because nothing has changed that their record depends on.
+"""What need not be recorded again, because nothing has changed that the record depends on: students, assignments.
 
-nbgrader takes half a second of processor time to record a student. So a fingerprint of all that a record depends on,
-and of what came out, is kept in a table of ours in the gradebook's database.
+nbgrader takes half a second of processor time to record a student, and as long for each notebook of the assignment.
+So a fingerprint of all that a record depends on, and of what came out, is kept in a table of ours in the gradebook's
+database.
 """
 
 from __future__ import annotations
@@ -13,24 +14,36 @@ from nbgrader.api import (
     Comment,
     Grade,
     Gradebook,
+    GradeCell,
     Notebook,
+    SolutionCell,
+    SourceCell,
     Student,
     SubmittedAssignment,
     SubmittedNotebook,
+    TaskCell,
 )
 from sqlalchemy import Column, MetaData, String, Table, delete, insert, select
 from traitlets.config import Config
 
-from chainrule.config import GRADE, SANITISE
+from chainrule.config import GRADE, RELEASE, SANITISE
 from chainrule.course import CourseFolder
-from chainrule.grading.store import as_json, contents, digest, stamp
+from chainrule.grading.store import as_json, contents, digest, our_code, stamp, versions
 
 RECORDED = Table(
     "chainrule_recorded",
     MetaData(),
-    Column("submission", String(32), primary_key=True),  # the id of nbgrader's row
+    Column("submission", String(32), primary_key=True),  # the id of nbgrader's row, or of the assignment's
     Column("depends", String(32), nullable=False),  # the fingerprint
 )
+
+
+CELLS = {
+    GradeCell: ["max_score", "cell_type"],
+    TaskCell: ["max_score", "cell_type"],
+    SourceCell: ["checksum", "locked"],
+    SolutionCell: [],
+}  # nbgrader's tables of an assignment's cells, with what may change
 
 
 def has_only_known_steps(config: Config) -> bool:
@@ -104,6 +117,49 @@ def fingerprint(
         for path in sorted(folder.folder("autograded", student, assignment).glob("*"))
     ]
     return rows[0].id, digest(as_json([about, handed_in, stands, graded]))
+
+
+def releases_by_known_steps(config: Config) -> bool:
+    """Whether a release depends on nothing but what `assignment_fingerprint` looks at."""
+    return config.GenerateAssignment.get("preprocessors") == RELEASE and "IncludeHeaderFooter" not in config
+
+
+def assignment_fingerprint(
+    gradebook: Gradebook, folder: CourseFolder, assignment: str
+) -> tuple[str, str] | None:
+    """What an assignment's record depends on, and what stands in the gradebook and in release/.
+
+    Returns:
+        The id of nbgrader's row of the assignment, and the fingerprint; None if there is no row.
+    """
+    row = gradebook.db.execute(
+        select(Assignment.id, Assignment.duedate).where(Assignment.name == assignment)
+    ).one_or_none()
+    if row is None:
+        return None
+    notebooks = gradebook.db.execute(
+        select(Notebook.id, Notebook.name).where(Notebook.assignment_id == row.id)
+    ).all()
+    of = [notebook.id for notebook in notebooks]
+    cells = [
+        cell
+        for kind, named in CELLS.items()
+        for cell in gradebook.db.execute(
+            select(*(getattr(kind, name) for name in ("id", "name", *named))).where(kind.notebook_id.in_(of))
+        )
+    ]
+    people = gradebook.db.execute(select(Student.id, Student.last_name, Student.first_name, Student.email))
+    stands = sorted([str(value) for value in each] for each in [row, *notebooks, *cells, *people])
+    roster = folder.root / folder.course.roster
+    given = contents([folder.folder("source", ".", assignment), *([roster] if roster.exists() else [])])
+    made = [
+        [str(path.relative_to(folder.root)), *stamp(path)]
+        for kind in (folder.folder("release", ".", assignment), folder.root / "versions" / assignment)
+        for path in sorted(kind.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    ]
+    options = sorted((name, repr(section)) for name, section in folder.config.items())
+    return row.id, digest(as_json([our_code(), versions(), options, given, made, stands]))
 
 
 def is_recorded(gradebook: Gradebook, found: tuple[str, str] | None) -> bool:

@@ -11,7 +11,7 @@ from nbgrader.apps import NbGraderAPI
 from tiny_course import RIGHT, SQUARE, TINY, filled, set_due, submit
 
 from chainrule.course import CONFIG, CourseFolder
-from chainrule.grading.classroom import ClassReport, grade
+from chainrule.grading.classroom import ClassReport, ensure_assignment, grade
 from chainrule.students.decide import penalise
 
 pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # as in `chainrule.cli`
@@ -115,3 +115,42 @@ def test_a_course_with_steps_of_its_own_is_recorded_each_time(
         config.write('c.LatePenalties.plugin_class = "chainrule.intake.late.LatePolicy"\n')
     recorded(graded_course)
     assert recorded(graded_course)[0] == READABLE
+
+
+def test_an_assignment_is_written_again_only_if_something_has_changed(
+    course: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times: list[str] = []
+    generate = NbGraderAPI.generate_assignment
+
+    def noted(self: NbGraderAPI, assignment: str, **options: bool) -> object:
+        times.append(assignment)
+        return generate(self, assignment, **options)
+
+    monkeypatch.setattr(NbGraderAPI, "generate_assignment", noted)
+
+    def written() -> int:
+        times.clear()
+        ensure_assignment(CourseFolder(course), TINY)
+        return len(times)
+
+    written()
+    assert written() == 0
+    path = course / "source" / TINY / f"{TINY}.ipynb"
+    path.write_text(path.read_text().replace("square", "Square", 1))
+    assert (written(), written()) == (1, 0)
+    (course / "release" / TINY / f"{TINY}.ipynb").unlink()
+    assert (written(), written()) == (1, 0)
+    assert (course / "release" / TINY / f"{TINY}.ipynb").exists()
+    (course / "roster.csv").write_text("id,username,last,first,email\nzoe,zoe,Zon,Zoe,zoe@uni.example\n")
+    assert (written(), written()) == (1, 0)
+    set_due(course, "2001-01-01 12:00 Europe/Zurich")
+    assert (written(), written()) == (1, 0)
+    with Gradebook(CourseFolder(course).directory.db_url) as gradebook:
+        assert gradebook.find_student("zoe").last_name == "Zon"
+        gradebook.find_grade_cell("square-check", TINY, TINY).max_score = 3  # nothing of ours did that
+        gradebook.db.commit()
+    assert (written(), written()) == (1, 0)
+    with (course / CONFIG).open("a") as config:  # a step of the course's own may read anything
+        config.write("c.GenerateAssignment.preprocessors = list(chainrule.config.RELEASE[:-1])\n")
+    assert (written(), written()) == (1, 1)

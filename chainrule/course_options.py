@@ -13,7 +13,7 @@ from traitlets.config import Configurable
 from chainrule.course import CONFIG, CourseError, CourseFolder
 from chainrule.datasets.registry import Profile, UnknownDataSetError
 from chainrule.intake.roster import read_roster
-from chainrule.modules import has_module, load
+from chainrule.modules import has_module, load_beside
 from chainrule.release import AddHandIn
 
 CLASSES = ("Course", "Run")
@@ -83,7 +83,7 @@ def variants_mistake(folder: CourseFolder, assignment: str, where: str) -> Itera
         yield f"{option}: write 'module:function'"
         return
     try:
-        found = getattr(load(folder.modules(assignment), module), function, None)
+        found = getattr(load_beside(folder.modules(assignment), module), function, None)
     except Exception as error:  # the module is the course's
         yield f"{option}: {module} cannot be imported ({type(error).__name__}: {error})"
         return

@@ -317,3 +317,10 @@ def load(modules: CourseModules, name: str) -> ModuleType:
     """Import a module of the course, by its dotted name."""
     with importable(modules):
         return importlib.import_module(name)
+
+
+def load_beside(modules: CourseModules, name: str) -> ModuleType:
+    """Import a module that lies in the course folder, or any other that Python finds, by its dotted name."""
+    if str(modules.root) not in sys.path:
+        sys.path.append(str(modules.root))
+    return load(modules, name)

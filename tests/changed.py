@@ -59,7 +59,7 @@ def tests_of(path: str) -> list[str]:
         return own or (files_in(folder, "test_*.py") if len(parts) > 2 else ["tests/test_cli.py"])
     if parts[0] in ("judging", "source") and place.suffix in (".py", ".ipynb"):
         return answers_of(place) + ["tests/course/test_source_notebooks.py"] * (place.suffix == ".ipynb")
-    return ["tests/test_docs.py"] if place.suffix == ".md" else []
+    return ["tests/test_docs.py", "tests/test_docs_commands.py"] if place.suffix == ".md" else []
 
 
 def answers_of(place: PurePosixPath) -> list[str]:

@@ -57,6 +57,13 @@ def course(course: Path) -> Path:
     return course
 
 
+def test_a_module_in_the_course_folder_is_found(course: Path) -> None:
+    (course / "numbers_of_a_course.py").write_text("def draw(random): return {}\n")
+    with (course / CONFIG).open("a") as config:
+        config.write('c.Course.variants = {"tiny": "numbers_of_a_course:draw"}\n')
+    assert not [finding for finding in course_findings(course) if finding.mistake]
+
+
 @pytest.mark.parametrize("line", WRONG)
 def test_a_wrong_value_is_a_sentence(course: Path, line: str) -> None:
     with (course / CONFIG).open("a", encoding="utf-8") as config:

@@ -138,14 +138,14 @@ def readings_of(label: str, labels: Sequence[str], found: Sequence[Section], ite
 
 
 def begins(name: str, label: str) -> bool:
-    """Whether an item is called so, or its name goes on after it: "q1_1-double" for "q1_1"."""
+    """Whether an item is called so, or its name goes on after it: "slope-code" for "slope"."""
     return name == label or name.startswith((f"{label}-", f"{label}_"))
 
 
 def row_label(name: str) -> str:
     """The label that a row begins with; "" if it has none, or stands for more than one.
 
-    >>> row_label("1.1 · Slopes"), row_label("7.8 – 7.12"), row_label("(a)"), row_label("q1_1-double")
+    >>> row_label("1.1 · Slopes"), row_label("7.8 – 7.12"), row_label("(a)"), row_label("slope-code")
     ('1.1', '', '(a)', '')
     """
     label = label_of(name)

@@ -52,7 +52,7 @@ def _exported(room: MarkingRoom, state: State, numbers: dict[int, int]) -> dict[
         own = "" if mark.own_points is None else f"{mark.own_points:g}"
         rows = " ".join(str(numbers[row]) for row in mark.rows if row in numbers)
         shown |= {"rows": rows, "points": own, "comment": state.comment, "marker": mark.marker}
-    elif not state.waits:
+    elif state.recorded.score is not None:
         shown |= {"points": f"{state.recorded.score:g}", "comment": state.comment}
     return shown
 

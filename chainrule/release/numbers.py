@@ -12,7 +12,6 @@ import hashlib
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from nbformat import NotebookNode
 
 from chainrule.course import CONFIG, CourseError, CourseFolder
 from chainrule.metadata import cell_name, check_source, source_cell
-from chainrule.modules import load
+from chainrule.modules import load_beside
 from chainrule.validation import validated_json
 
 MANIFEST = "manifest.json"
@@ -132,11 +131,9 @@ def find_draw(folder: CourseFolder, assignment: str) -> Draw:
             f"{assignment} has no numbers that vary: name the function that draws them in {CONFIG}, "
             f'c.Course.variants = {{"{assignment}": "module:function"}}'
         )
-    if str(folder.root) not in sys.path:
-        sys.path.append(str(folder.root))
     module, _, function = where.partition(":")
     try:
-        draw: Draw = getattr(load(folder.modules(assignment), module), function)
+        draw: Draw = getattr(load_beside(folder.modules(assignment), module), function)
         if not callable(draw):
             raise TypeError("it is no function")
     except Exception as error:  # the module is code and may raise anything

@@ -12,6 +12,7 @@ import pytest
 from marking_class import ESSAYS, NOTEBOOK, SOFTMAX, VARIANCE, copied, hand_in, in_formgrader, in_gradebook
 from nbgrader.api import Gradebook
 from sqlalchemy import Connection, inspect
+from tiny_course import TINY
 
 from chainrule.course import CourseFolder
 from chainrule.marking import exchange, second_look
@@ -188,6 +189,16 @@ def test_another_items_file_is_refused(room: MarkingRoom) -> None:
         taken(room, rows)
     with pytest.raises(MarkingError, match="export it here first"):
         taken(room, [{"a": "1"}])
+
+
+def test_an_answer_that_has_no_mark_and_does_not_wait_is_exported(
+    graded_course: Path, chainrule: Callable[..., tuple[int, str, str]]
+) -> None:
+    """Such as fay's: she left the answer's own cell as it was, and added one below it."""
+    assert chainrule("mark", TINY, "--course", graded_course, "--export", graded_course / "out")[0] == 0
+    text = (graded_course / "out" / f"{TINY}-why.csv").read_text(encoding="utf-8-sig")
+    (row,) = (row for row in csv.DictReader(io.StringIO(text, newline="")) if row["text"].endswith("\n0"))
+    assert (row["points"], row["marker"]) == ("", "")
 
 
 def test_the_command_line_exports_and_imports(

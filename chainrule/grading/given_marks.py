@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,9 @@ class EarlierMark:
 class KeepMarks(NbGraderPreprocessor):
     """nbgrader preprocessor, after SaveAutoGrades: keep each mark with the answer that it was given for.
 
-    The item of another answer waits for a person again, except if nothing was answered. The earlier mark is written
-    into the automatic comment, which formgrader shows where the new comment is typed.
+    The item of another answer waits for a person again, except if nothing was answered. So does an answer that stands
+    in cells below its own, which nbgrader takes for unanswered. The earlier mark is written into the automatic comment,
+    which formgrader shows where the new comment is typed.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
@@ -68,6 +69,7 @@ class KeepMarks(NbGraderPreprocessor):
             for notebook in submission.notebooks:
                 if notebook.name == where["notebook"]:
                     keep_marks(gradebook, notebook, answers(nb), nb.cells)
+                    wait_for_marks(notebook, {*answered_below(nb)})
                 elif not self._is_handed_in(where, notebook.name):
                     keep_marks(gradebook, notebook, {}, [])
             gradebook.db.commit()
@@ -111,6 +113,21 @@ def answers(nb: NotebookNode) -> dict[str, str]:
     return {name: fingerprint(texts) for name, texts in written.items() if name}
 
 
+def answered_below(nb: NotebookNode) -> Iterator[str]:
+    """The names of written answers whose own cell is untouched, but below which the student has written something.
+
+    nbgrader takes them for unanswered.
+    """
+    name = ""  # the untouched answer above
+    for cell in nb.cells:
+        if not is_added(cell):
+            written = utils.is_grade(cell) and utils.is_solution(cell)
+            name = cell.metadata.nbgrader["grade_id"] if written and not content(cell) else ""
+        elif name and (cell.source.strip() or cell.get("attachments")):
+            yield name
+            name = ""
+
+
 def content(cell: NotebookNode) -> list[Any]:
     """What a student wrote in a cell; an untouched answer is nothing, whatever its stub says."""
     marks = cell.metadata.get("nbgrader", {})
@@ -128,6 +145,13 @@ def fingerprint(written: list[Any]) -> str:
 
 
 # ---- the gradebook -----------------------------------------------------------------------------------------------
+
+
+def wait_for_marks(notebook: SubmittedNotebook, names: Container[str]) -> None:
+    """Let these written answers wait for a person, those that nobody has marked."""
+    for grade in notebook.grades:
+        if grade.name in names and grade.manual_score is None:
+            grade.auto_score, grade.needs_manual_grade = None, True
 
 
 def keep_marks(

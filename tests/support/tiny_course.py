@@ -389,5 +389,5 @@ SCORES = {
     "cy": {"square-check": 1.0, "why": None},
     "di": {"square-check": 0.0, "why": 0.0},
     "ed": {"square-check": 0.0, "why": 0.0},
-    "fay": {"square-check": 1.0, "why": 0.0},
+    "fay": {"square-check": 1.0, "why": None},  # she wrote below the cell of the answer
 }

@@ -14,11 +14,12 @@ import ast
 import importlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import distribution, packages_distributions, version
 from pathlib import Path
@@ -28,6 +29,7 @@ from urllib.request import url2pathname
 
 OURS = "chainrule"
 NO_VERDICT = {".pyc", ".md", ".ipynb"}  # files in a judging package that change no verdict
+MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)
 ANSWERS = "answers"  # its folders of right and wrong answers, which prove the checks
 
 
@@ -254,13 +256,18 @@ def imported(
     return sorted(files), versions
 
 
-def imports_in(source: str | bytes, package: str, judging: str) -> set[str]:
-    """Dotted names that some code may import, those of attributes of modules among them; none if it is not Python."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return set()
+@lru_cache(maxsize=4_000)
+def imports_in(source: str | bytes, package: str, judging: str) -> frozenset[str]:
+    """Dotted names that some code may import, those of attributes of modules among them; none if it is not Python.
+
+    Magics of IPython are left out.
+    """
     names: set[str] = set()
+    tree = parsed(source)
+    if tree is None and isinstance(source, str):
+        tree = parsed(MAGIC.sub(r"\1pass", source))
+    if tree is None:
+        return frozenset()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
@@ -272,7 +279,15 @@ def imports_in(source: str | bytes, package: str, judging: str) -> set[str]:
             text = node.value.replace(":", ".")
             if text.startswith(f"{judging}.") and all(part.isidentifier() for part in text.split(".")):
                 names.add(text)
-    return names - {""}
+    return frozenset(names - {""})
+
+
+def parsed(source: str | bytes) -> ast.Module | None:
+    """Code as a tree; None if it is not Python."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def uses_judging(source: str, judging: str) -> bool:
@@ -306,6 +321,12 @@ def contents_of(spec: ModuleSpec | None, name: str, judging: str) -> tuple[set[P
 def distributions() -> dict[str, list[str]]:
     """The installed distributions by the top-level modules they bring."""
     return {name: sorted(set(found)) for name, found in packages_distributions().items()}
+
+
+def packages_of(sources: Iterable[str]) -> dict[str, str]:
+    """The versions of the installed distributions that some code imports."""
+    tops = {name.partition(".")[0] for source in sources for name in imports_in(source, "", "")}
+    return {found: version(found) for top in tops for found in distributions().get(top, [])}
 
 
 def is_installed(file: Path) -> bool:

@@ -76,9 +76,10 @@ def table_of(report: ClassReport, columns: dict[str, list[str]], letters: int, *
     for student_id in report.absent:
         names = [escape(printable(names_of.get(student_id, "")))] if names_of else []
         table.add_row(escape(printable(student_id)), *names, *("–" for _ in columns), "nothing", "–")
-    table.caption = "wait: a person marks this item, by `chainrule mark` or in formgrader"
-    if len(columns) < len(report.points):
-        table.caption = "+: a person marks items of this question, by `chainrule mark` or in formgrader"
+    if any(None in student.scores.values() for student in report.students):
+        summed = len(columns) < len(report.points)
+        waits = "+, wait: a person marks items of this column" if summed else "wait: a person marks this item"
+        table.caption = f"{waits}, by `chainrule mark` or in formgrader"
     return table
 
 
@@ -109,16 +110,18 @@ def few(columns: dict[str, list[str]]) -> list[dict[str, list[str]]]:
 
 
 def column_title(name: str, letters: int) -> str:
-    """A name in lines of at most so many letters, cut after - and _ where possible.
+    """A name in lines of at most so many letters, cut after -, _ and spaces where possible.
 
     >>> column_title("q9_2b-logits", 10), column_title("cell-3f2a9c8b7d6e", 6)
     ('q9_2b\\nlogits', 'cell\\n3f2a9c\\n8b7d6e')
+    >>> column_title("1 - Notebook of week 7", 10)
+    '1\\nNotebook\\nof week 7'
     """
     lines: list[str] = []
     for part in name.split("-", 1):
         line = ""
-        for piece in re.findall(r"[^-_]+[-_]*|[-_]+", part):
-            if line and len(line + piece) > letters:
+        for piece in re.findall(r"[^-_ ]+[-_ ]*|[-_ ]+", part):
+            if line and len((line + piece).rstrip()) > letters:
                 lines.append(line)
                 line = ""
             line += piece
@@ -126,7 +129,7 @@ def column_title(name: str, letters: int) -> str:
                 lines.append(line[:letters])
                 line = line[letters:]
         lines += [line] if line else []
-    return "\n".join(lines)
+    return "\n".join(filter(None, map(str.strip, lines)))
 
 
 def score_text(scores: Sequence[float | None]) -> str:

@@ -59,6 +59,8 @@ def tests_of(path: str) -> list[str]:
         return own or (files_in(folder, "test_*.py") if len(parts) > 2 else ["tests/test_cli.py"])
     if parts[0] in ("judging", "source") and place.suffix in (".py", ".ipynb"):
         return answers_of(place) + ["tests/course/test_source_notebooks.py"] * (place.suffix == ".ipynb")
+    if path == "pyproject.toml":
+        return ["tests/authoring/test_new.py"]  # by a wheel
     return ["tests/test_docs.py", "tests/test_docs_commands.py"] if place.suffix == ".md" else []
 
 

@@ -283,13 +283,14 @@ def test_many_items_are_summed_by_question() -> None:
     assert row(text, "ann") == ["4", "4", "4", "4", "4", "3+", "23"]
     assert row(text, "bo") == ["wait"] * 6 + ["0"]
     assert "q2_3" in text
-    assert "+: a person marks items of this question" in text
+    assert "+, wait: a person marks items of this column" in text
 
 
 def test_very_many_items_are_summed_by_problem() -> None:
     items = [f"p{problem}_{part}-x" for problem in (1, 2, 3) for part in range(1, 8)]
     text = drawn(items, ann=dict.fromkeys(items, 1.0))
     assert row(text, "ann") == ["7", "7", "7", "21"]
+    assert "a person marks" not in text  # nothing waits
 
 
 @pytest.mark.parametrize(("module", "extra"), [("distributed", "cluster"), ("typst", "pdf")])

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
@@ -19,7 +20,7 @@ from chainrule.course import CONFIG, CourseError, CourseFolder
 from chainrule.grading import sandbox
 from chainrule.grading.classroom import scores
 from chainrule.grading.kernel import Zygote
-from chainrule.modules import CourseModules, distributions, hidden_from_workers, imported, load
+from chainrule.modules import CourseModules, distributions, hidden_from_workers, imported, load, packages_of
 
 SECRET = "the-right-value-is-42"
 INSTALLED = "judging_of_a_test"  # a pip-installed course's
@@ -73,6 +74,16 @@ def test_a_shipped_module_never_takes_the_place_of_pythons_own(modules: CourseMo
 # ---- what verdicts depend on ---------------------------------------------------------------------------------
 
 
+def test_versions_of_what_code_imports_whether_or_not_it_is_installed() -> None:
+    code = [
+        "%matplotlib inline\nimport nbformat.v4\nimport not_there_at_all",
+        "from rich import box",
+        "no Python (",
+        "",
+    ]
+    assert packages_of(code) == {name: version(name) for name in ("nbformat", "rich")}
+
+
 def names(files: list[Path], root: Path) -> set[str]:
     return {str(file.relative_to(root)) for file in files}
 
@@ -110,6 +121,9 @@ def test_what_is_imported_is_followed_through_the_course(modules: CourseModules)
         "def check():\n    if True:\n        from judging.hw1 import values",
         "import importlib\nimportlib.import_module('judging.hw1.values')",
         "place = 'judging.hw1.values:RIGHT'",
+        "%matplotlib inline\nimport judging.hw1.values",
+        "%%time\nif True:\n    !ls\n    import judging.hw1.values",
+        "import judging.hw1.values\nx = (7\n    % 2)",
     ],
 )
 def test_every_way_to_import_is_seen(modules: CourseModules, source: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container
+from collections.abc import Iterable
 from html import escape
 from typing import Any
 
@@ -25,6 +25,7 @@ from chainrule.modules import imports_in, uses_judging
 from chainrule.validation import RecordError
 
 MISSING = re.compile(r"No module named '([\w.]+)'")
+NOT_INSTALLED = "{who} imports {what}, which is not installed where notebooks run: install it and grade again"
 STOPPED = ("CellTimeoutError", "DeadKernelError", "NotRun", "KeyboardInterrupt", "RefereeLimit")
 
 
@@ -37,7 +38,11 @@ class Judge(NbGraderPreprocessor):
 
     Afterwards the cell has one output, a number for nbgrader that is displayed as a table, and the record is in
     `cell.metadata.chainrule`. Output to stderr is removed, so that it costs no points.
+
+    What a locked cell imports and is not installed costs no points, either, in any cell below it.
     """
+
+    lacking = ""  # why cells below a locked one cannot be judged
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         nb.metadata.pop(
@@ -46,6 +51,7 @@ class Judge(NbGraderPreprocessor):
         for cell in nb.cells:
             if "outputs" in cell:
                 cell.outputs = [clean_output(output) for output in cell.outputs]
+        self.lacking = ""
         nb, resources = super().preprocess(nb, resources)
         return nb, resources
 
@@ -53,6 +59,12 @@ class Judge(NbGraderPreprocessor):
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         if cell.cell_type != "code" or not utils.is_grade(cell) or utils.is_solution(cell):
+            if cell.cell_type == "code" and utils.is_locked(cell):
+                errors = [output for output in cell.outputs if output.output_type == "error"]
+                if lacks := missing(errors, imports_in(cell.source, "", "")):
+                    self.lacking = NOT_INSTALLED.format(
+                        who=f"{cell.metadata.nbgrader.grade_id} above", what=lacks
+                    )
             return cell, resources
         name, points = cell.metadata.nbgrader.grade_id, float(cell.metadata.nbgrader.points)
         try:
@@ -64,6 +76,8 @@ class Judge(NbGraderPreprocessor):
             result = verdict(
                 name, points, cell.outputs, asserts=asserts, imports=imports_in(cell.source, "", "")
             )
+            if self.lacking and result.score < points:
+                raise GraderError(self.lacking)
             record: dict[str, Any] = result.to_dict()
             html = result.table(due=True, graded=True)  # for people who grade
         except GraderError as error:
@@ -92,7 +106,7 @@ def verdict(
     outputs: list[NotebookNode],
     *,
     asserts: bool = True,
-    imports: Container[str] = (),
+    imports: Iterable[str] = (),
 ) -> Result:
     """The verdict on one graded cell.
 
@@ -111,11 +125,8 @@ def verdict(
         error = errors[-1]
         if error.ename in STOPPED:
             return single_check(name, points, 0.0, error.evalue or "stopped at the time limit")
-        lacks = MISSING.match(error.evalue or "") if error.ename == "ModuleNotFoundError" else None
-        if lacks and lacks[1] in imports:
-            raise GraderError(
-                f"it imports {lacks[1]}, which is not installed where notebooks run: install it and grade again"
-            )
+        if lacks := missing(errors, imports):
+            raise GraderError(NOT_INSTALLED.format(who="it", what=lacks))
         if asserts:  # without its message, which may belong to a hidden check
             reason = (
                 "an assertion does not hold" if error.ename == "AssertionError" else f"raised {error.ename}"
@@ -136,6 +147,14 @@ def verdict(
     if not 0 <= score <= points:  # false for NaN too
         raise GraderError(f"a score of {score} out of {points:g}")
     return single_check(name, points, score, "")
+
+
+def missing(errors: list[NotebookNode], imports: Iterable[str]) -> str:
+    """The package that a cell imports itself and for which it stopped; empty if it did not, or for another."""
+    error = errors[-1] if errors else None
+    lacks = MISSING.match(error.evalue or "") if error and error.ename == "ModuleNotFoundError" else None
+    # `from scipy.linalg import qr` fails for scipy
+    return lacks[1] if lacks and any(f"{name}.".startswith(f"{lacks[1]}.") for name in imports) else ""
 
 
 def checked_record(record: Any, name: str, points: float) -> Result:

@@ -18,6 +18,7 @@ from nbgrader import utils
 
 import chainrule
 from chainrule.metadata import graded_notebook, judged_cell
+from chainrule.modules import packages_of
 
 PACKAGES = ("torch", "torchvision", "numpy", "matplotlib", "nbgrader", "nbclient", "ipykernel", "ipython")
 
@@ -96,7 +97,10 @@ def depends(
         "judging": judging,
         "profile": profile,
         "data": contents(data),
-        "packages": versions(),
+        "packages": {
+            **packages_of(cell.source for cell in nb.cells if cell.cell_type == "code"),
+            **versions(),
+        },
         "chainrule": our_code(),
         "limits": limits,
     }
@@ -141,7 +145,7 @@ def file_digest(file: Path, size: int, changed: int) -> str:
 
 @cache
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that notebooks use."""
+    """Versions of Python and of the packages that notebooks use, whatever they import."""
     return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 

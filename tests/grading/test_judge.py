@@ -11,6 +11,7 @@ from tiny_course import marked
 
 from chainrule.grading.judge import GraderError, Judge, verdict
 from chainrule.lesson.results import RESULT_TYPE, CheckResult, Result
+from chainrule.metadata import JudgedCell, judged_cell
 
 CHECKS = [CheckResult("a", 0.5, True), CheckResult("b", 1.0, True), CheckResult("c", 0.5, False)]
 GOOD = Result("q1", 2, CHECKS).to_dict()
@@ -178,6 +179,32 @@ def test_a_package_that_the_cell_imports_and_that_is_missing_is_no_fault_of_the_
     with pytest.raises(
         GraderError, match="it imports sklearn, which is not installed where notebooks run: install"
     ):
-        verdict("t", 2, [missing], imports={"sklearn"})
+        verdict("t", 2, [missing], imports={"sklearn.svm", "sklearn.svm.SVC"})
     result = verdict("t", 2, [missing], imports={"numpy"})  # the student's own import
     assert (result.score, result.checks[0].message) == (0, "raised ModuleNotFoundError")
+
+
+def test_a_package_that_a_locked_cell_imports_and_that_is_missing_costs_nobody_points() -> None:
+    """Below it; what is right in spite of it counts. A cell that students may edit is their own."""
+    lacks = error("ModuleNotFoundError", "No module named 'scipy'")
+    fails = error("NameError", "name 'qr' is not defined")
+
+    def judged(**marks: bool) -> list[JudgedCell]:
+        cells = [
+            marked(new_code_cell("assert f", outputs=[fails], execution_count=1), "above", 1),
+            marked(
+                new_code_cell("%matplotlib inline\nfrom scipy.linalg import qr", outputs=[lacks]),
+                "uses",
+                **marks,
+            ),
+            marked(new_code_cell("assert qr", outputs=[fails], execution_count=3), "wrong", 2),
+            marked(new_code_cell("assert f", execution_count=4), "right", 2),
+        ]
+        nb, _ = Judge().preprocess(NotebookNode(cells=cells, metadata=NotebookNode()), {})
+        return [record for cell in nb.cells if (record := judged_cell(cell))]
+
+    above, wrong, right = judged()
+    assert "grader_error" not in above
+    assert wrong["grader_error"].startswith("uses above imports scipy, which is not installed")
+    assert right["score"] == 2
+    assert all("grader_error" not in record for record in judged(solution=True))

@@ -325,9 +325,12 @@ def grade(
     console.print(class_table(report))
     if report.absent:
         print(f"handed in nothing: {printable(', '.join(report.absent))}")
+    of: dict[str, list[str]] = {}  # whoever has a note, so that what many share is one line
     for student in report.students:
         for note in student.notes:
-            print(f"{printable(student.student)}: {printable(note)}")
+            of.setdefault(note, []).append(student.student)
+    for note, ids in of.items():
+        print(f"{printable(', '.join(dict.fromkeys(ids)))}: {printable(note)}")
     for line in report.notes:
         print(printable(line))
     for crash in report.crashes:

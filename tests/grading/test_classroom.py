@@ -730,3 +730,14 @@ def test_a_check_that_crashes_costs_no_points_and_is_told_to_staff(
     assert "this check itself stopped with an error: a person is looking at it and gives its points" in page
     assert "has no len()" not in page
     assert "squares 0.5" not in page  # disclosed never, as before
+
+
+def test_what_many_students_share_is_one_line(
+    course: Path, chainrule: Callable[..., tuple[int, str, str]]
+) -> None:
+    for student in ("ann", "bo"):
+        submit(course, student, "{ this is no notebook")
+    code, out, _ = chainrule("grade", TINY, "--course", course)
+    assert code == 0
+    assert out.count("not a readable notebook") == 1
+    assert "ann, bo: not graded: not a readable notebook" in out

@@ -9,7 +9,7 @@ JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
-.PHONY: setup demo test check lint docs screenshots lock release bench bench-engine bench-loader bench-reference bench-notebook \
+.PHONY: setup demo test check lint docs screenshots lock release bench bench-engine bench-startup bench-loader bench-reference bench-notebook \
         bench-student bench-visible bench-calibrate bench-open-network bench-pdf bench-marking nbgrader-suite \
         early mutate right-notebooks
 
@@ -47,7 +47,7 @@ release: setup
 	chainrule release csc6022-hw2
 
 # Slow proofs: each writes its section of bench/RESULTS.md.
-bench: bench-engine bench-visible bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-open-network bench-pdf bench-marking
+bench: bench-engine bench-startup bench-visible bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-open-network bench-pdf bench-marking
 
 bench-engine: setup
 	python bench/engine.py
@@ -71,6 +71,10 @@ right-notebooks: setup
 # CPU seconds of the visible checks; exits with 1 if a notebook's take more than five.
 bench-visible: setup
 	python bench/visible_checks.py
+
+# CPU seconds of commands on a small course; exits with 1 if one takes more than its bound.
+bench-startup: setup
+	python bench/startup.py
 
 bench-loader: setup
 	python bench/loader.py

@@ -15,7 +15,6 @@ from chainrule.modules import OURS, CourseModules, imports_in
 SHIPS = ("lesson", "datasets", "handin", "errors")  # parts of our package that students get
 MODULE_FILE = re.compile(r"(?:^|[\s/])(\w+)/(\w+)")  # such as judging/hw1
 IN_JUPYTER = {"get_ipython", "display", "In", "Out"}  # names that need no definition
-BETWEEN = "between ### BEGIN HIDDEN TESTS and ### END HIDDEN TESTS"
 
 
 def plain(source: str) -> str:
@@ -29,13 +28,17 @@ def plain(source: str) -> str:
     return source
 
 
-def instructors_imports(source: str, judging: str) -> Iterator[str]:
-    """What students get imports, and do not get."""
+def instructors_imports(source: str, judging: str, between: str) -> Iterator[str]:
+    """What students get imports, and do not get.
+
+    Args:
+        between: where such an import may be.
+    """
     for name in sorted({*imports_in(plain(source), "", judging), *spelt(plain(source))}):
         top, *rest = name.split(".")
         if top in {judging, "judging"} - {""} or (top == OURS and rest and not ships(rest)):
             known = judging if top in {judging, "judging"} else f"{top}.{rest[0]}"
-            yield f"students get it, and it imports {known}, which no student has: move the import {BETWEEN}"
+            yield f"students get it, and it imports {known}, which no student has: move the import {between}"
             return
 
 

@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions, NbGraderPreprocessor
 from traitlets.config import Configurable
 
 from chainrule.authoring.cell_items import (
@@ -79,7 +80,7 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
         found += missing_pictures(nb, name, source, ignored, parent)
     begins = [getattr(step(parent=parent), names[0]) for step, names in REGIONS.items()]
     data = (folder.root / folder.course.data_folder).resolve()
-    found += [*names_alike(sound), *shipped_slips(source, modules)]
+    found += [*names_alike(sound), *shipped_slips(source, modules, region(ClearHiddenTests, parent).between)]
     return [*found, *file_slips(source, ignored, modules.judging, begins, data)]
 
 
@@ -102,8 +103,8 @@ def notebook_slips(
             yield from (f"{place(name, number, cell)}: {slip}" for slip in scheme_slips(nb, cell, parent))
         elif MODEL_ANSWER.search(as_students_get_it(cell, parent)):
             yield (
-                f"{place(name, number, cell)}: students read its model answer: put it between ### BEGIN MARK SCHEME "
-                "and ### END MARK SCHEME"
+                f"{place(name, number, cell)}: students read its model answer: put it "
+                f"{region(ClearMarkScheme, parent).between}"
             )
         if utils.is_solution(cell) and cell.metadata.get("editable") is False:
             yield (
@@ -194,7 +195,8 @@ def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable)
     if utils.is_grade(cell) and not utils.is_solution(cell):
         yield from idle_statements(tree)
     shown = as_students_get_it(cell, parent)
-    yield from instructors_imports(shown, modules.judging)
+    hidden = region(ClearHiddenTests, parent)
+    yield from instructors_imports(shown, modules.judging, hidden.between)
     items = item_calls(tree)
     if items and not utils.is_grade(cell):
         yield (
@@ -205,12 +207,11 @@ def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable)
         return
     if comment := hidden_by_a_comment(shown):
         yield (
-            f"students get what stands below {comment!r}: write ### BEGIN HIDDEN TESTS there, and ### END HIDDEN TESTS "
-            "where it ends"
+            f"students get what stands below {comment!r}: write {hidden.begin} there, and {hidden.end} where it ends"
         )
     if items:
         yield from item_slips(cell, tree, items)
-        yield from score_slips(cell, shown, item_names(tree))
+        yield from score_slips(cell, shown, item_names(tree), hidden.end)
     if "chainrule.lesson" in cell.source or items:
         free = free_names(plain(cell.source))
         for free_name in sorted(free):
@@ -221,7 +222,7 @@ def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable)
         for free_name in sorted(free_names(plain(shown)) - free):
             yield (
                 f"students get a cell that needs `{free_name}`, and its definition is cut out for them: move it above "
-                "### BEGIN HIDDEN TESTS, or its use below"
+                f"{hidden.begin}, or its use below"
             )
 
 
@@ -263,7 +264,7 @@ def item_slips(cell: NotebookNode, tree: ast.Module, items: list[ast.Call]) -> I
     yield from misspelt_methods(tree, names)
 
 
-def score_slips(cell: NotebookNode, shown: str, names: set[str]) -> Iterator[str]:
+def score_slips(cell: NotebookNode, shown: str, names: set[str], end: str) -> Iterator[str]:
     """Whether the cell's value is its score, for the graders and, as `shown`, for students."""
     last = f"{min(names, default='item')}.score()"
     if not ends_with_score(ast.parse(plain(cell.source))):
@@ -271,7 +272,7 @@ def score_slips(cell: NotebookNode, shown: str, names: set[str]) -> Iterator[str
     elif cell.source.rstrip().endswith(";"):
         yield f"it ends with a semicolon, which hides its score from nbgrader: end it with `{last}`"
     elif not ends_with_score(ast.parse(plain(shown))):
-        yield f"students get a cell without `{last}`: move it below ### END HIDDEN TESTS"
+        yield f"students get a cell without `{last}`: move it below {end}"
 
 
 def scheme_slips(nb: NotebookNode, cell: NotebookNode, parent: Configurable) -> Iterator[str]:
@@ -288,16 +289,31 @@ def scheme_slips(nb: NotebookNode, cell: NotebookNode, parent: Configurable) -> 
         )
 
 
-def shipped_slips(source: Path, modules: CourseModules) -> Iterator[str]:
+def shipped_slips(source: Path, modules: CourseModules, between: str) -> Iterator[str]:
     """Imports of what never ships in the modules that ship beside the notebooks."""
     for path in sorted(source.rglob("*.py")):
         if any(part.startswith(".") for part in path.relative_to(source).parts):
             continue
         try:
-            for slip in instructors_imports(path.read_text(encoding="utf-8"), modules.judging):
+            for slip in instructors_imports(path.read_text(encoding="utf-8"), modules.judging, between):
                 yield f"{path.relative_to(source)}: {slip}"
         except UnicodeDecodeError:
             yield f"{path.relative_to(source)}: it is not UTF-8: save it as UTF-8"
+
+
+class Region(NamedTuple):
+    """The markers of what a step of nbgrader cuts out, as an author of this course writes them."""
+
+    begin: str
+    end: str
+
+    @property
+    def between(self) -> str:
+        return f"between {self.begin} and {self.end}"
+
+
+def region(step: type[NbGraderPreprocessor], parent: Configurable) -> Region:
+    return Region(*(f"### {getattr(step(parent=parent), name)}" for name in REGIONS[step]))
 
 
 def as_students_get_it(cell: NotebookNode, parent: Configurable) -> str:

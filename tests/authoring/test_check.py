@@ -15,7 +15,7 @@ from tiny_course import TINY, set_due, tiny_notebook, type_command
 
 from chainrule.authoring.cell_names import free_names
 from chainrule.authoring.slips import slips
-from chainrule.course import CourseFolder
+from chainrule.course import CONFIG, CourseFolder
 from chainrule.release.source import meant_marker
 
 CASES = Path(__file__).parents[1] / "cases" / "author"
@@ -436,6 +436,36 @@ def test_a_module_beside_the_notebook_imports_nothing_of_the_instructors(tmp_pat
     module.write_text("import chainrule.judging.networks\n")
     (said,) = slips(folder, TINY)
     assert said.startswith("figures/plot.py: students get it, and it imports chainrule.judging")
+
+
+def test_a_course_with_markers_of_its_own(tmp_path: Path) -> None:
+    """nbgrader's own ones would cut nothing out there."""
+    nb = sound()
+    cells = {cell.id: cell for cell in nb.cells}
+    replace(CHECK, "item = Item", "import judging\n\nitem = Item")(cells)
+    for words in ("HIDDEN TESTS", "SOLUTION"):
+        for cell in nb.cells:
+            cell.source = cell.source.replace(f"BEGIN {words}", f"AB {words}").replace(
+                f"END {words}", f"BIS {words}"
+            )
+    write(tmp_path, nb)
+    with (tmp_path / CONFIG).open("a") as file:
+        for step, what, words in (
+            ("ClearHiddenTests", "test", "HIDDEN TESTS"),
+            ("ClearSolutions", "solution", "SOLUTION"),
+            ("ClearMarkScheme", "mark_scheme", "MARK SCHEME"),
+        ):
+            file.write(f"c.{step}.begin_{what}_delimeter = 'AB {words}'\n")
+            file.write(f"c.{step}.end_{what}_delimeter = 'BIS {words}'\n")
+    (said,) = slips(CourseFolder(tmp_path), TINY)
+    assert "why-intro" in said
+    assert "'### BEGIN MARK SCHEME' is not one of the markers" in said
+    assert said.endswith("write ### AB MARK SCHEME")
+    replace("why-intro", "### BEGIN MARK SCHEME", "### AB MARK SCHEME")(cells)
+    replace("why-intro", "### END MARK SCHEME", "### BIS MARK SCHEME")(cells)
+    nbformat.write(nb, tmp_path / "source" / TINY / f"{TINY}.ipynb")
+    (said,) = slips(CourseFolder(tmp_path), TINY)
+    assert said.endswith("move the import between ### AB HIDDEN TESTS and ### BIS HIDDEN TESTS")
 
 
 FILES: dict[str, tuple[str, str]] = {  # what is written there, and what is said

@@ -59,6 +59,8 @@ def pipelines() -> Config:
     c = Config()
     c.ClearSolutions.code_stub = {"python": "todo()"}
     c.ClearSolutions.text_stub = "*Write your answer here.*"
+    # what editors, systems and version control leave beside notebooks is nobody's to read
+    c.CourseDirectory.ignore = [".*", "*~", "*.pyc", "__pycache__", "feedback"]
     c.ClearMarkScheme.enforce_metadata = False  # a mark scheme is in the read-only cell before its answer
     # release/ may be committed, and after a fresh clone the gradebook is still empty
     c.GenerateAssignment.force = True

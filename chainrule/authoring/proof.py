@@ -60,7 +60,7 @@ def unproven(folder: CourseFolder, assignment: str, say: Say = print) -> list[st
             found_wrong.append(f"{task.notebook}.ipynb: the {task.student} could not be run: try again")
         else:
             found_wrong += problems_of(nb, f"{task.notebook}.ipynb", task.student)
-    return found_wrong
+    return [*dict.fromkeys(found_wrong)]  # what cannot be judged is so for both
 
 
 def hand_in(course: CourseFolder, assignment: str, student: str) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import nbformat
 
 from chainrule.authoring.answers import Exercise, Problem
-from chainrule.authoring.slips import plain
+from chainrule.authoring.cell_names import plain
 from chainrule.course import CourseFolder
 from chainrule.grading.referee import working_folder
 from chainrule.lesson.results import CheckResult, Result

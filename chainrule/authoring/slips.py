@@ -7,38 +7,51 @@ for what only a run shows.
 from __future__ import annotations
 
 import ast
-import builtins
 import re
-import symtable
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from difflib import get_close_matches
-from functools import cache
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions, NbGraderPreprocessor
 from traitlets.config import Configurable
 
+from chainrule.authoring.cell_items import (
+    argument,
+    counted_value,
+    ends_with_score,
+    idle_statements,
+    item_calls,
+    item_names,
+    misspelt_methods,
+    top_level_checks,
+)
+from chainrule.authoring.cell_names import (
+    free_names,
+    imports_all,
+    instructors_imports,
+    missing_packages,
+    parses,
+    plain,
+    top_names,
+)
 from chainrule.authoring.new import PLACEHOLDERS
+from chainrule.authoring.shipped import ALIKE, file_slips, picture_slips
 from chainrule.authoring.stated_points import heading_misfits, row_misfits, sections
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.notebook import read_source
 from chainrule.lesson.results import counted
 from chainrule.marking.rubric import Delimiters, read_scheme, scheme_cell
-from chainrule.modules import OURS, CourseModules, imports_in
+from chainrule.modules import CourseModules
 from chainrule.release.facts import fill_known, item_points
 from chainrule.release.points_table import misfit, stated_rows
-from chainrule.release.source import place, problems
+from chainrule.release.source import REGIONS, place, problems
 
-SHIPS = ("lesson", "datasets", "handin", "errors")  # parts of our package that students get
-MODULE_FILE = re.compile(r"(?:^|[\s/])(\w+)/(\w+)")  # such as judging/hw1
-IN_JUPYTER = {"get_ipython", "display", "In", "Out"}  # names that need no definition
-ALIKE = "only in capital letters, which files on Windows and macOS and some tables do not tell apart"
-BETWEEN = "between ### BEGIN HIDDEN TESTS and ### END HIDDEN TESTS"
+HIDDEN = re.compile(r"(?i)#+\W*.*\b(?:hidden|private|secret)[\s_-]*tests?\b")
+MODEL_ANSWER = re.compile(r"(?im)^\s*(?:#{1,6}\s+|\*\*|__)(?:model|sample)[ -](?:answer|solution)\b")
 
 
 def slips(folder: CourseFolder, assignment: str) -> list[str]:
@@ -62,8 +75,13 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     for name, nb in sound.items():
         found += notebook_slips(nb, name, modules, parent)
         found += points_slips(nb, name, total, parent)
-    source = folder.folder("source", ".", assignment)
-    return [*found, *names_alike(sound), *files_alike(source), *shipped_slips(source, modules)]
+    source, ignored = folder.folder("source", ".", assignment), folder.directory.ignore
+    for name, nb in sound.items():
+        found += missing_pictures(nb, name, source, ignored, parent)
+    begins = [getattr(step(parent=parent), names[0]) for step, names in REGIONS.items()]
+    data = (folder.root / folder.course.data_folder).resolve()
+    found += [*names_alike(sound), *shipped_slips(source, modules, region(ClearHiddenTests, parent).between)]
+    return [*found, *file_slips(source, ignored, modules.judging, begins, data)]
 
 
 def notebook_slips(
@@ -83,12 +101,44 @@ def notebook_slips(
             )
         elif utils.is_grade(cell):
             yield from (f"{place(name, number, cell)}: {slip}" for slip in scheme_slips(nb, cell, parent))
+        elif MODEL_ANSWER.search(as_students_get_it(cell, parent)):
+            yield (
+                f"{place(name, number, cell)}: students read its model answer: put it "
+                f"{region(ClearMarkScheme, parent).between}"
+            )
+        if utils.is_solution(cell) and cell.metadata.get("editable") is False:
+            yield (
+                f"{place(name, number, cell)}: its metadata has editable: false, so that nobody can write there: take "
+                "that out"
+            )
         if left := [phrase for phrase in PLACEHOLDERS if phrase in cell.source]:
             more = f" and {len(left) - 1} more" if len(left) > 1 else ""
             yield (
                 f"{place(name, number, cell)}: it still says {left[0]!r}{more}, as `chainrule new` left it: write your "
                 "own text there, or delete it"
             )
+    yield from definitions_cut_out(nb, name, parent)
+
+
+def definitions_cut_out(nb: NotebookNode, name: str, parent: Configurable) -> Iterator[str]:
+    """What cells that students get need, and only hidden tests of the notebook define."""
+    shown, whole = [], []
+    for cell in nb.cells:
+        is_python = cell.cell_type == "code" and parses(cell.source)
+        cleared, _ = ClearHiddenTests(parent=parent).preprocess_cell(deepcopy(cell), {}, 0)
+        shown.append(plain(cleared.source) if is_python and parses(cleared.source) else "")
+        whole.append(plain(cell.source) if is_python else "")
+    if any(map(imports_all, whole)):
+        return
+    given = {known for source in shown for known in top_names(source)}
+    cut_out = {known for source in whole for known in top_names(source)} - given
+    for number, (cell, source) in enumerate(zip(nb.cells, shown, strict=True), start=1):
+        if cut_out and not item_calls(ast.parse(source)):  # those are told by `code_slips`
+            for missing in sorted(free_names(source) & cut_out):
+                yield (
+                    f"{place(name, number, cell)}: students get a cell that needs `{missing}`, and its definition is "
+                    "cut out for them: define it outside of the hidden tests"
+                )
 
 
 def points_slips(nb: NotebookNode, name: str, total: float, parent: Configurable) -> Iterator[str]:
@@ -124,12 +174,14 @@ def names_alike(notebooks: Mapping[str, NotebookNode]) -> Iterator[str]:
                 )
 
 
-def files_alike(source: Path) -> Iterator[str]:
-    """Files of an assignment whose names differ only in capital letters."""
-    known: dict[str, str] = {}
-    for path in sorted(path.relative_to(source).as_posix() for path in source.rglob("*")):
-        if (other := known.setdefault(path.casefold(), path)) != path:
-            yield f"{path}: its name differs from {other} {ALIKE}: rename one of them"
+def missing_pictures(
+    nb: NotebookNode, name: str, source: Path, ignored: list[str], parent: Configurable
+) -> Iterator[str]:
+    """Pictures in a notebook's texts that students do not get."""
+    for number, cell in enumerate(nb.cells, start=1):
+        if cell.cell_type == "markdown":
+            said = picture_slips(cell, as_students_get_it(cell, parent), source, ignored)
+            yield from (f"{place(name, number, cell)}: {slip}" for slip in said)
 
 
 def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable) -> Iterator[str]:
@@ -143,13 +195,23 @@ def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable)
     if utils.is_grade(cell) and not utils.is_solution(cell):
         yield from idle_statements(tree)
     shown = as_students_get_it(cell, parent)
-    yield from instructors_imports(shown, modules.judging)
+    hidden = region(ClearHiddenTests, parent)
+    yield from instructors_imports(shown, modules.judging, hidden.between)
     items = item_calls(tree)
+    if items and not utils.is_grade(cell):
+        yield (
+            "it makes an Item, and is not marked as a cell with points: mark it as Autograder tests in nbgrader's "
+            "Create Assignment panel"
+        )
     if not utils.is_grade(cell) or utils.is_solution(cell):
         return
+    if comment := hidden_by_a_comment(shown):
+        yield (
+            f"students get what stands below {comment!r}: write {hidden.begin} there, and {hidden.end} where it ends"
+        )
     if items:
         yield from item_slips(cell, tree, items)
-        yield from score_slips(cell, shown, item_names(tree))
+        yield from score_slips(cell, shown, item_names(tree), hidden.end)
     if "chainrule.lesson" in cell.source or items:
         free = free_names(plain(cell.source))
         for free_name in sorted(free):
@@ -160,7 +222,7 @@ def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable)
         for free_name in sorted(free_names(plain(shown)) - free):
             yield (
                 f"students get a cell that needs `{free_name}`, and its definition is cut out for them: move it above "
-                "### BEGIN HIDDEN TESTS, or its use below"
+                f"{hidden.begin}, or its use below"
             )
 
 
@@ -202,7 +264,7 @@ def item_slips(cell: NotebookNode, tree: ast.Module, items: list[ast.Call]) -> I
     yield from misspelt_methods(tree, names)
 
 
-def score_slips(cell: NotebookNode, shown: str, names: set[str]) -> Iterator[str]:
+def score_slips(cell: NotebookNode, shown: str, names: set[str], end: str) -> Iterator[str]:
     """Whether the cell's value is its score, for the graders and, as `shown`, for students."""
     last = f"{min(names, default='item')}.score()"
     if not ends_with_score(ast.parse(plain(cell.source))):
@@ -210,7 +272,7 @@ def score_slips(cell: NotebookNode, shown: str, names: set[str]) -> Iterator[str
     elif cell.source.rstrip().endswith(";"):
         yield f"it ends with a semicolon, which hides its score from nbgrader: end it with `{last}`"
     elif not ends_with_score(ast.parse(plain(shown))):
-        yield f"students get a cell without `{last}`: move it below ### END HIDDEN TESTS"
+        yield f"students get a cell without `{last}`: move it below {end}"
 
 
 def scheme_slips(nb: NotebookNode, cell: NotebookNode, parent: Configurable) -> Iterator[str]:
@@ -227,30 +289,31 @@ def scheme_slips(nb: NotebookNode, cell: NotebookNode, parent: Configurable) -> 
         )
 
 
-def shipped_slips(source: Path, modules: CourseModules) -> Iterator[str]:
+def shipped_slips(source: Path, modules: CourseModules, between: str) -> Iterator[str]:
     """Imports of what never ships in the modules that ship beside the notebooks."""
     for path in sorted(source.rglob("*.py")):
         if any(part.startswith(".") for part in path.relative_to(source).parts):
             continue
         try:
-            for slip in instructors_imports(path.read_text(encoding="utf-8"), modules.judging):
+            for slip in instructors_imports(path.read_text(encoding="utf-8"), modules.judging, between):
                 yield f"{path.relative_to(source)}: {slip}"
         except UnicodeDecodeError:
             yield f"{path.relative_to(source)}: it is not UTF-8: save it as UTF-8"
 
 
-# -- what a cell imports and needs -------------------------------------------------------------------------
+class Region(NamedTuple):
+    """The markers of what a step of nbgrader cuts out, as an author of this course writes them."""
+
+    begin: str
+    end: str
+
+    @property
+    def between(self) -> str:
+        return f"between {self.begin} and {self.end}"
 
 
-def plain(source: str) -> str:
-    """A cell's source as Python: magics as the calls that IPython makes of them."""
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError):
-        from IPython.core.inputtransformer2 import TransformerManager  # most cells have no magic
-
-        return TransformerManager().transform_cell(source)
-    return source
+def region(step: type[NbGraderPreprocessor], parent: Configurable) -> Region:
+    return Region(*(f"### {getattr(step(parent=parent), name)}" for name in REGIONS[step]))
 
 
 def as_students_get_it(cell: NotebookNode, parent: Configurable) -> str:
@@ -265,239 +328,11 @@ def as_students_get_it(cell: NotebookNode, parent: Configurable) -> str:
     return str(shown.source)
 
 
-def instructors_imports(source: str, judging: str) -> Iterator[str]:
-    """What students get imports, and do not get."""
-    for name in sorted({*imports_in(plain(source), "", judging), *spelt(plain(source))}):
-        top, *rest = name.split(".")
-        if top in {judging, "judging"} - {""} or (top == OURS and rest and not ships(rest)):
-            known = judging if top in {judging, "judging"} else f"{top}.{rest[0]}"
-            yield f"students get it, and it imports {known}, which no student has: move the import {BETWEEN}"
-            return
-
-
-def spelt(source: str) -> Iterator[str]:
-    """Dotted names of modules in the text that some code hands to a call, as `exec` and magics do, and those that it
-    reaches through our package."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == OURS:
-            yield f"{OURS}.{node.attr}"
-        if not isinstance(node, ast.Call):
-            continue
-        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        for text in (each.value for each in node.args if isinstance(each, ast.Constant)):
-            if not isinstance(text, str):
-                continue
-            if called in ("__import__", "import_module"):
-                yield text
-            elif called in ("exec", "eval", "run_cell_magic"):
-                yield from imports_in(text, "", "")
-            yield from (f"{folder}.{name}" for folder, name in MODULE_FILE.findall(text))
-
-
-def ships(rest: list[str]) -> bool:
-    """Whether a module or name of our package, by its parts after `chainrule`, is in what students get."""
-    return rest[0] in SHIPS or rest[0].startswith("_")
-
-
-def missing_packages(tree: ast.Module, modules: CourseModules) -> Iterator[str]:
-    """Top-level imports of what is neither installed nor beside the notebook nor in the judging package."""
-    for node in unguarded(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module]
-        else:
-            continue
-        for name in names:
-            top = name.partition(".")[0]
-            if modules.owns(top):
-                if modules.locate(name) is None:
-                    yield f"line {node.lineno} imports {name}, and there is no such module: correct the name, or add it"
-            elif not installed(top):
-                yield (
-                    f"line {node.lineno} imports {top}, which is not installed here: install it where notebooks are "
-                    "graded, or take the import out"
-                )
-
-
-@cache
-def installed(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def unguarded(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes that are not in a `try`, where a missing package may be foreseen."""
-    for node in ast.iter_child_nodes(tree):
-        if not isinstance(node, ast.Try):
-            yield node
-            yield from unguarded(node)
-
-
-def free_names(source: str) -> set[str]:
-    """Names that a cell uses and neither defines nor imports anywhere at its top level; builtins excluded."""
-
-    def scopes(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-        yield table
-        for child in table.get_children():
-            yield from scopes(child)
-
-    top = symtable.symtable(source, "<cell>", "exec")
-    defined = {
-        s.get_name() for s in top.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()
-    }
-    used = {
-        s.get_name()
-        for scope in scopes(top)
-        for s in scope.get_symbols()
-        if s.is_referenced() and (scope is top or s.is_global())
-    }
-    return used - defined - set(dir(builtins)) - IN_JUPYTER
-
-
-# -- an item in a cell's text ------------------------------------------------------------------------------
-
-
-def item_calls(tree: ast.Module) -> list[ast.Call]:
-    """The calls that make an `Item`."""
-    return [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Item"
-    ]
-
-
-def item_names(tree: ast.Module) -> set[str]:
-    """The names that hold an `Item`."""
-    return {
-        target.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and node.value in item_calls(tree)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-
-
-def top_level_checks(tree: ast.Module) -> list[ast.Call]:
-    """The decorators `@item.check(…)`; none if one is in a loop or a function, or the item is handed on."""
-    names = item_names(tree)
-    calls = [node for node in ast.walk(tree) if is_method(node, names, "check")]
-    direct = [
-        decorator
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef)
-        for decorator in node.decorator_list
-        if is_method(decorator, names, "check")
-    ]
-    handed_on = any(
-        isinstance(value, ast.Name) and value.id in names
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        for value in [*node.args, *(keyword.value for keyword in node.keywords)]
-    )
-    return (
-        []
-        if handed_on or len(direct) != len(calls)
-        else [call for call in direct if isinstance(call, ast.Call)]
-    )
-
-
-def is_method(node: ast.AST, names: set[str], method: str) -> bool:
-    """Whether a node calls this method of one of these names."""
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id in names
-        and node.func.attr == method
-    )
-
-
-def argument(call: ast.Call, index: int, name: str) -> str | float | None:
-    """A literal argument of a call; None if there is none, or another expression."""
-    values = [keyword.value for keyword in call.keywords if keyword.arg == name]
-    values += call.args[index : index + 1]
-    if not values:
-        return None
-    try:
-        value = ast.literal_eval(values[0])
-    except (ValueError, SyntaxError, TypeError):
-        return None
-    return value if isinstance(value, str | int | float) else None
-
-
-def counted_value(value: str | float) -> str:
-    return counted(f"{value:g}" if isinstance(value, int | float) else value)
-
-
-def ends_with_score(tree: ast.Module) -> bool:
-    """Whether the cell's value is that of `item.score()`."""
-    last = tree.body[-1] if tree.body else None
-    return isinstance(last, ast.Expr) and any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "score"
-        for node in ast.walk(last)
-    )
-
-
-def idle_statements(tree: ast.Module) -> Iterator[str]:
-    """Statements that are meant as a check and pass whatever students write."""
-    statements = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and node is not tree.body[-1]]
-    for value in (node.value for node in statements):
-        if isinstance(value, ast.Compare):
-            yield (
-                f"line {value.lineno} compares and says nothing of the answer: write assert before it, or "
-                "expect(…).equals(…)"
-            )
-        elif is_expect(value):
-            yield f"line {value.lineno}: expect(…) asks for nothing: add what is expected, such as .equals(…)"
-        elif isinstance(value, ast.Attribute) and is_expect(value.value):
-            yield f"line {value.lineno}: expect(…).{value.attr} is not called: write ( ) after it"
-
-
-def is_expect(node: ast.AST) -> bool:
-    """Whether a node calls `expect` by its name."""
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "expect"
-
-
-def misspelt_methods(tree: ast.Module, names: set[str]) -> Iterator[str]:
-    """Methods of items and of what `expect` returns that there are not."""
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Attribute):
-            continue
-        if isinstance(node.value, ast.Name) and node.value.id in names:
-            of, known = node.value.id, methods("checks", "Item")
-        elif is_expect(node.value):
-            of, known = "expect(…)", methods("checks", "Expectation")
-        else:
-            continue
-        if node.attr not in known:
-            meant = get_close_matches(node.attr, known, 1)
-            yield (
-                f"line {node.lineno}: {of} has no `{node.attr}`: write "
-                f"{f'`{meant[0]}`' if meant else 'one of ' + ', '.join(sorted(known))}"
-            )
-
-
-@cache
-def methods(module: str, name: str) -> frozenset[str]:
-    """The public methods and attributes of a class of `chainrule.lesson`, read without importing torch."""
-    spec = find_spec(f"chainrule.lesson.{module}")
-    assert spec is not None
-    assert spec.origin is not None
-    tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-    (found,) = (node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
-    own = {node.name for node in found.body if isinstance(node, ast.FunctionDef)}
-    fields = (node.target for node in found.body if isinstance(node, ast.AnnAssign))
-    own |= {target.id for target in fields if isinstance(target, ast.Name)}
-    stored = {
-        node.attr
-        for node in ast.walk(found)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
-    }
-    return frozenset(each for each in own | stored if not each.startswith("_"))
+def hidden_by_a_comment(shown: str) -> str:
+    """A comment of what students get that says that hidden tests begin, if code follows; "" if there is none."""
+    lines = [line.strip() for line in shown.splitlines() if line.strip()]
+    for number, line in enumerate(lines):
+        code = [each for each in lines[number + 1 :] if not each.startswith("#") and ".score()" not in each]
+        if HIDDEN.match(line) and len(line.strip("# ").split()) <= 4 and code:
+            return line
+    return ""

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from chainrule.handin.places import FENCE, HEADING, label_of
 from chainrule.lesson.results import counted
-from chainrule.release.points_table import Row
+from chainrule.release.points_table import DECIMAL, WORD, Row, decimal
 
 STATED = re.compile(
-    r"(?i)(?:[(\[]|[·:,–—-]\s)\s*(\d+(?:\.\d+)?)\s*(?:points?|pts?\.?|marks?)\s*(?:[)\]]|$)"  # "(2 points)"
+    rf"(?i)(?:[(\[]|[·:,–—-]\s)\s*({DECIMAL})\s*(?:{WORD})\s*(?:[)\]]|$)"  # "(2 points)"
 )
 NOT_COUNTED = re.compile(r"(?i)\b(?:bonus|extra|optional)\b")
 MORE = re.compile(r"\W*(?:(?:and|to)\b\s*)?[\d(]")  # after a label: "1.1 – 1.3", "(a) and (b)"
@@ -59,7 +59,7 @@ def sections(texts: Sequence[str], items: Sequence[Items]) -> list[Section]:
             if fenced or not (match := HEADING.match(line)):
                 continue
             level, stated = len(match[1]), STATED.findall(match[2])
-            points = float(stated[0]) if len(stated) == 1 and not NOT_COUNTED.search(match[2]) else None
+            points = decimal(stated[0]) if len(stated) == 1 and not NOT_COUNTED.search(match[2]) else None
             section = Section(number, level, match[2], points, not found)
             found.append(section)
             open_ = [*(each for each in open_ if each.level < level), section]

@@ -13,7 +13,7 @@ from traitlets.config import Config
 from chainrule.metadata import cell_name
 
 KEYS = "123456789qwerty"  # of rows, in order
-NUMBER = r"[-+−]?\d+(?:\.\d+)?"
+NUMBER = r"[-+−]?\d+(?:[.,]\d+)?"
 TABLE_ROW = re.compile(rf"^\s*\|\s*({NUMBER})\s*\|(.*?)\|\s*$")
 TABLE_HEAD = re.compile(r"^\s*\|\s*(points?|marks?)\s*\|\s*for\s*\|\s*$", re.IGNORECASE)
 TABLE_RULE = re.compile(r"^\s*\|[\s:|-]+\|\s*$")
@@ -134,7 +134,7 @@ def read_mistakes(text: str) -> Iterator[Mistake]:
 
 
 def number(text: str) -> float:
-    return float(text.replace("−", "-"))
+    return float(text.replace("−", "-").replace(",", "."))
 
 
 def sum_of(rows: Iterable[Row]) -> float:

@@ -12,10 +12,12 @@ from chainrule.course import CourseFolder
 from chainrule.grading.recognise import visible
 from chainrule.release.facts import item_points
 
-POINTS = re.compile(r"(?i)\W*(points?|marks?)\W*")
-TOTAL = re.compile(r"(?i)\W*(total|sum)\b.*")
-NUMBER = re.compile(r"\d+(?:\.\d+)?")
-ONLY_NUMBER = re.compile(r"(?i)\W*(\d+(?:\.\d+)?)\W*(?:points?|pts?|marks?)?\W*")
+WORD = r"points?|pts?\.?|marks?|punkte?|puntos?|punt[io]|pontos?|bar[èe]me"  # in French "point", in Italian "punti"
+DECIMAL = r"\d+(?:[.,]\d+)?"  # with the point or the comma of its language
+POINTS = re.compile(rf"(?i)\W*({WORD})\W*")
+TOTAL = re.compile(r"(?i)\W*(totale?|sum|summe|somme|suma|soma|gesamt|insgesamt)\b.*")
+NUMBER = re.compile(DECIMAL)
+ONLY_NUMBER = re.compile(rf"(?i)\W*({DECIMAL})\W*(?:{WORD})?\W*")
 
 Row = tuple[str, float]  # what a row is called, and its points
 
@@ -40,7 +42,7 @@ def misfit(nb: NotebookNode) -> str:
 def stated_total(nb: NotebookNode) -> float | None:
     """The number in the row "Total" and the column "Points" of the first such table; None if there is none."""
     texts = (visible(cell.source) for cell in nb.cells if cell.cell_type == "markdown")
-    return next((float(number) for text in texts for _, _, _, number in totals(text.splitlines())), None)
+    return next((decimal(number) for text in texts for _, _, _, number in totals(text.splitlines())), None)
 
 
 def with_row(text: str, name: str, worth: float) -> str | None:
@@ -49,7 +51,7 @@ def with_row(text: str, name: str, worth: float) -> str | None:
     for index, fields, column, before in totals(lines):
         row = [name, *[""] * (len(fields) - 1)]
         row[column] = f"{worth:g}"
-        fields[column] = fields[column].replace(before, f"{float(before) + worth:g}", 1)
+        fields[column] = fields[column].replace(before, f"{decimal(before) + worth:g}", 1)
         lines[index : index + 1] = [f"| {' | '.join(row)} |", f"| {' | '.join(fields)} |"]
         return "\n".join(lines)
     return None
@@ -64,12 +66,21 @@ def stated_rows(text: str) -> tuple[list[Row], float] | None:
             name = next((each for i, each in enumerate(fields) if each and i != column), "").strip("*` ")
             points = ONLY_NUMBER.fullmatch(fields[column])
             if any(map(TOTAL.fullmatch, fields)) and (total := NUMBER.search(fields[column])):
-                return above, float(total.group())
+                return above, decimal(total.group())
             if fields[column].strip(":- ") and not points:
                 return None
             if points:
-                above.append((name, float(points[1])))
+                above.append((name, decimal(points[1])))
     return None
+
+
+def decimal(text: str) -> float:
+    """A number as texts of any language write it.
+
+    >>> decimal("2.5"), decimal("2,5")
+    (2.5, 2.5)
+    """
+    return float(text.replace(",", "."))
 
 
 def totals(lines: list[str]) -> Iterator[tuple[int, list[str], int, str]]:

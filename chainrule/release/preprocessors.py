@@ -10,6 +10,7 @@ from copy import deepcopy
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
@@ -297,11 +298,14 @@ class SaveRoster(NbGraderPreprocessor):
 
 
 class Tidy(NbGraderPreprocessor):
-    """Remove the empty lines left by removed regions, and marks that are for instructors."""
+    """Remove the empty lines left by removed regions, their pictures, and marks that are for instructors."""
 
     def preprocess_cell(
         self, cell: NotebookNode, resources: dict[str, Any], index: int
     ) -> tuple[NotebookNode, dict[str, Any]]:
         cell.source = re.sub(r"\n{4,}", "\n\n\n", cell.source).rstrip()
+        pictures = cell.get("attachments", {})
+        for name in [name for name in pictures if name not in unquote(cell.source)]:  # of an answer or a mark scheme
+            del pictures[name]
         remove_marks(cell)
         return cell, resources

@@ -178,8 +178,10 @@ def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> I
             if opened < 0:
                 yield f"{end} without {begin} before it, so that nothing would be cut out: add it, or take {end} out"
                 break
+    nbgraders = [getattr(step(), name) for step, names in REGIONS.items() for name in names]
+    own = {stock: marker for stock, marker in zip(nbgraders, markers, strict=True) if stock not in markers}
     for line in cell.source.split("\n"):
-        if meant := meant_marker(line, markers):
+        if meant := next((own[each] for each in own if each in line), None) or meant_marker(line, markers):
             yield (
                 f"{short(line.strip(), 60)!r} is not one of the markers, so that nothing would be cut out: "
                 f"write ### {meant}"

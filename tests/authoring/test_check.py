@@ -13,8 +13,9 @@ from command_line import Typed
 from nbformat import NotebookNode
 from tiny_course import TINY, set_due, tiny_notebook, type_command
 
-from chainrule.authoring.slips import free_names, slips
-from chainrule.course import CourseFolder
+from chainrule.authoring.cell_names import free_names
+from chainrule.authoring.slips import slips
+from chainrule.course import CONFIG, CourseFolder
 from chainrule.release.source import meant_marker
 
 CASES = Path(__file__).parents[1] / "cases" / "author"
@@ -267,6 +268,85 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
         CHECK,
         "compares and says nothing of the answer: write assert before it",
     ),
+    "a truth that is dropped": (
+        replace(
+            CHECK, 'expect(student.square(2), "square(2)").equals(4)', "isinstance(student.square(2), int)"
+        ),
+        CHECK,
+        "compares and says nothing of the answer: write assert before it",
+    ),
+    "a truth that a check returns": (
+        replace(
+            CHECK, 'expect(student.square(2), "square(2)").equals(4)', "return student.square(2) in (4, 4.0)"
+        ),
+        CHECK,
+        "line 8 returns whether the answer is right, and nobody reads that: write assert in place of return",
+    ),
+    "an assert of a tuple": (
+        replace(CHECK, "item = Item", 'assert (Item is None, "why")\nitem = Item'),
+        CHECK,
+        "line 3: assert with ( , ) is always true: take the outer brackets away",
+    ),
+    "an assert of what is so": (
+        replace(CHECK, "item = Item", "assert True\nitem = Item"),
+        CHECK,
+        "line 3: assert of True is always true: write what is asked for",
+    ),
+    "an assert with a comma for ==": (
+        replace(CHECK, "item = Item", "assert len([1, 2]), 3\nitem = Item"),
+        CHECK,
+        "line 3: what stands after the comma of assert is its message, and is not compared: write ==",
+    ),
+    "hidden tests below a comment alone": (
+        together(
+            replace(CHECK, "### BEGIN HIDDEN TESTS\nimport chainrule.judging", "### START OF HIDDEN TESTS"),
+            replace(CHECK, "### END HIDDEN TESTS", ""),
+        ),
+        CHECK,
+        "students get what stands below '### START OF HIDDEN TESTS': write ### BEGIN HIDDEN TESTS there, and ### END",
+    ),
+    "a name of hidden tests in another cell": (
+        together(
+            replace(CHECK, "### END HIDDEN", "CASES = [1, 2]\n### END HIDDEN"),
+            replace("show", "print(", "print(CASES, "),
+        ),
+        "show",
+        "students get a cell that needs `CASES`, and its definition is cut out for them: define it outside of the",
+    ),
+    "an item in a cell without points": (
+        together(
+            mark(CHECK, grade=False),
+            replace(CHECK, "### BEGIN HIDDEN TESTS\nimport chainrule.judging", ""),
+            replace(CHECK, "### END HIDDEN TESTS", ""),
+        ),
+        CHECK,
+        "it makes an Item, and is not marked as a cell with points: mark it as Autograder tests",
+    ),
+    "a model answer that is not in the scheme": (
+        replace("why-intro", "### BEGIN MARK", "**Model answer.** As it is.\n\n### BEGIN MARK"),
+        "why-intro",
+        "students read its model answer: put it between ### BEGIN MARK SCHEME and ### END MARK SCHEME",
+    ),
+    "an answer where nobody can write": (
+        lambda cells: cells[ANSWER].metadata.update(editable=False),
+        ANSWER,
+        "its metadata has editable: false, so that nobody can write there: take that out",
+    ),
+    "a picture that there is not": (
+        replace("why-intro", "## Why", "## Why\n\n![a square](figures/square.png)"),
+        "why-intro",
+        "it shows the picture figures/square.png, and students get no such file: put it there, or correct the name",
+    ),
+    "a picture that the cell does not have": (
+        replace("why-intro", "## Why", "## Why\n\n![a square](attachment:square.png)"),
+        "why-intro",
+        "it shows the picture attachment:square.png, which the cell does not have: paste it into the cell again",
+    ),
+    "a heading in another language": (
+        replace("why-intro", "## Why", "## Pourquoi (1,5 points)"),
+        "why-intro",
+        "states 1.5 points, and the items below it have 1 (why)",
+    ),
     "what students need is cut out": (
         replace(CHECK, "item.score()", "print(chainrule)\nitem.score()"),
         CHECK,
@@ -358,6 +438,98 @@ def test_a_module_beside_the_notebook_imports_nothing_of_the_instructors(tmp_pat
     assert said.startswith("figures/plot.py: students get it, and it imports chainrule.judging")
 
 
+def test_a_course_with_markers_of_its_own(tmp_path: Path) -> None:
+    """nbgrader's own ones would cut nothing out there."""
+    nb = sound()
+    cells = {cell.id: cell for cell in nb.cells}
+    replace(CHECK, "item = Item", "import judging\n\nitem = Item")(cells)
+    for words in ("HIDDEN TESTS", "SOLUTION"):
+        for cell in nb.cells:
+            cell.source = cell.source.replace(f"BEGIN {words}", f"AB {words}").replace(
+                f"END {words}", f"BIS {words}"
+            )
+    write(tmp_path, nb)
+    with (tmp_path / CONFIG).open("a") as file:
+        for step, what, words in (
+            ("ClearHiddenTests", "test", "HIDDEN TESTS"),
+            ("ClearSolutions", "solution", "SOLUTION"),
+            ("ClearMarkScheme", "mark_scheme", "MARK SCHEME"),
+        ):
+            file.write(f"c.{step}.begin_{what}_delimeter = 'AB {words}'\n")
+            file.write(f"c.{step}.end_{what}_delimeter = 'BIS {words}'\n")
+    (said,) = slips(CourseFolder(tmp_path), TINY)
+    assert "why-intro" in said
+    assert "'### BEGIN MARK SCHEME' is not one of the markers" in said
+    assert said.endswith("write ### AB MARK SCHEME")
+    replace("why-intro", "### BEGIN MARK SCHEME", "### AB MARK SCHEME")(cells)
+    replace("why-intro", "### END MARK SCHEME", "### BIS MARK SCHEME")(cells)
+    nbformat.write(nb, tmp_path / "source" / TINY / f"{TINY}.ipynb")
+    (said,) = slips(CourseFolder(tmp_path), TINY)
+    assert said.endswith("move the import between ### AB HIDDEN TESTS and ### BIS HIDDEN TESTS")
+
+
+FILES: dict[str, tuple[str, str]] = {  # what is written there, and what is said
+    "tiny.py": ("    ### BEGIN SOLUTION\n", "it has BEGIN SOLUTION in it: only notebooks named .ipynb"),
+    "tiny.ipynb.orig": ('"source": "### BEGIN HIDDEN TESTS"', "it has BEGIN HIDDEN TESTS in it"),
+    "week1.IPYNB": ('{"nbgrader": {"grade_id": "a"}}', "it has nbgrader's metadata in it"),
+    "figures/q1-Lösung.png": ("", "its name says that it is not for them: move it into the judging package"),
+    "tiny-solution.ipynb": (
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+        "its name says",
+    ),
+    "old/tiny.ipynb": (
+        "{}",
+        "no student gets it, because notebooks in folders of an assignment are not released",
+    ),
+    "judging/tiny.py": ("", "judging modules are not for them: move it out of source/"),
+    "data/loss: 1.csv": ("", "Windows has no file of this name"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_should_not_ship_is_named(tmp_path: Path, name: str) -> None:
+    folder = write(tmp_path, sound())
+    text, says = FILES[name]
+    file = tmp_path / "source" / TINY / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    (said,) = slips(folder, TINY)
+    assert said.startswith(f"{name}: ")
+    assert says in said
+
+
+def test_files_that_may_ship(tmp_path: Path) -> None:
+    """And those that never do: of editors, of systems and of version control."""
+    folder = write(tmp_path, sound())
+    source = tmp_path / "source" / TINY
+    written = "### BEGIN SOLUTION"
+    for name, text in {
+        "solution.py": "def square(x): ...\n",  # for students to write
+        "README.md": "Leave what stands between BEGIN SOLUTION and END SOLUTION.\n",
+        "figures/my plot.png": "",
+        ".git/tiny.py": written,
+        ".ipynb_checkpoints/tiny-checkpoint.ipynb": written,
+        "tiny.ipynb~": written,
+    }.items():
+        (source / name).parent.mkdir(exist_ok=True)
+        (source / name).write_text(text)
+    nb = sound()
+    nb.cells[6].source = (
+        "![ours](figures/my%20plot.png) ![other](https://example.org/x.png) `![yours](plot.png)`\n"
+        f"\n```\n![yours](plot.png)\n```\n{nb.cells[6].source}"
+    )
+    write(tmp_path, nb)
+    assert slips(folder, TINY) == []
+
+
+def test_a_link_to_a_folder_is_not_released(tmp_path: Path) -> None:
+    folder = write(tmp_path, sound())
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "source" / TINY / "data").symlink_to(tmp_path / "tables")
+    (said,) = slips(folder, TINY)
+    assert said.startswith("data: it is a link to a folder, which grading follows and a release does not")
+
+
 # -- what only a run shows ---------------------------------------------------------------------------------
 
 UNPROVEN: dict[str, tuple[Change, str, str]] = {
@@ -419,6 +591,7 @@ def test_what_only_a_run_shows(tmp_path: Path, chainrule: Callable[..., Typed]) 
         ]
         assert any(says in line for line in told), (slip, told)
     assert f"{TINY}.ipynb, cell" not in out
+    assert len({*out.splitlines()}) == len(out.splitlines())  # what holds for both is said once
     again = chainrule("check", TINY, "--course", tmp_path)[1]
     assert again == "".join(line for line in out.splitlines(True) if "running the reference" not in line)
 
@@ -445,6 +618,15 @@ def test_the_inputs_of_author(tmp_path: Path, chainrule: Callable[..., Typed], c
         ("show", "import chainrule\nprint(chainrule.__name__)"),
         ("show", "# the solution begins here\n# hidden tests come at the end\nprint(1)"),
         ("title", f"{TABLE}\n\n## Solutions\n\n## Mark scheme"),
+        (
+            "title",
+            "| Frage | Punkte |\n|:--|--:|\n| Quadrate | 4,0 |\n| Warum | 1 |\n| **Summe** | **5,0** |",
+        ),
+        (CHECK, tiny_notebook().cells[5].source.replace("Item, expect", "*")),
+        (
+            CHECK,
+            tiny_notebook().cells[5].source.replace("### BEGIN", "# hidden tests follow here\n### BEGIN"),
+        ),
     ],
 )
 def test_what_is_no_slip(tmp_path: Path, cell: str, source: str) -> None:

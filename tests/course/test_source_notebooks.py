@@ -18,8 +18,8 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 
 from chainrule.authoring.answers import Exercise
+from chainrule.authoring.cell_names import free_names
 from chainrule.authoring.rehearse import Rehearsal, rehearse
-from chainrule.authoring.slips import free_names
 from chainrule.lesson.results import Result
 from chainrule.modules import load
 from chainrule.release.numbers import check_handout, draw_numbers, find_draw, templates, with_numbers

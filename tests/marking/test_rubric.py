@@ -42,6 +42,12 @@ def test_the_parts_of_a_scheme() -> None:
     ]
 
 
+def test_points_with_a_decimal_comma() -> None:
+    begin, end = "### BEGIN MARK SCHEME", "### END MARK SCHEME"
+    scheme = f"{begin}\n| Points | For |\n|--:|:--|\n| 1,5 | le signe |\n| −0,5 | une faute |\n{end}"
+    assert read_scheme(scheme, Delimiters()).rows == (Row(1.5, "le signe"), Row(-0.5, "une faute"))
+
+
 def test_writing_rows_changes_the_table_alone() -> None:
     source = QUESTION.strip()
     rows = list(read_scheme(source, Delimiters()).rows)

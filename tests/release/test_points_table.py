@@ -19,6 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # a
         ("| Q | Points |\n|--|--|\n| 1 | 3 |\n| **Total** | **4.5** |", 4.5),
         ("| Q | Written | Points |\n|--|--|--|\n| | **Total** | **6** |", 6),
         ("| Part | Written | Points |\n|--|--|--|\n| a | 1 | 2 |\n| **Total** | **6** | **9** |", 9),
+        ("| Frage | Punkte |\n|--|--|\n| 1 | 3 |\n| **Summe** | **4,5** |", 4.5),
         ("| Points | for |\n|--|--|\n| 1 | the total of all |", None),
         ("no table, 5 points in total", None),
     ],

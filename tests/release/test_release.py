@@ -11,7 +11,7 @@ import pytest
 from conftest import once
 from nbclient import NotebookClient
 from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader.api import Gradebook
 from tiny_course import (
     DOUBLES,
@@ -28,7 +28,7 @@ from traitlets.config import Config
 
 from chainrule.release.generate import generate
 from chainrule.course import CONFIG, Course, CourseError, CourseFolder
-from chainrule.release import ClearSolutions
+from chainrule.release import ClearSolutions, Tidy
 
 ASSIGNMENTS = sorted({path.parent.name for path in ROOT.glob("source/*/*.ipynb")})
 DUE = {"cs480-a2": datetime(2026, 7, 13, 16, 0), "csc6022-hw2": datetime(2025, 11, 12, 15, 59, 59)}
@@ -177,7 +177,19 @@ def test_a_release_is_made_anew(course: Path) -> None:
 def test_files_beside_the_notebook_come_along(course: Path) -> None:
     (course / "source" / PLAIN / "figures").mkdir()
     (course / "source" / PLAIN / "figures" / "cat.png").write_bytes(b"png")
-    assert (release(course, PLAIN) / "figures" / "cat.png").read_bytes() == b"png"
+    for left in (".env", ".git", "plain.ipynb~"):
+        (course / "source" / PLAIN / left).write_text("of editors, systems, version control")
+    made = release(course, PLAIN)
+    assert (made / "figures" / "cat.png").read_bytes() == b"png"
+    assert {path.name for path in made.iterdir()} == {"chainrule", "figures", "plain.ipynb"}
+
+
+def test_pictures_of_what_is_cut_out_are_cut_out() -> None:
+    """Of a model answer or a mark scheme: nbgrader takes their text alone, and leaves what is pasted into the cell."""
+    cell = new_markdown_cell("Write here. ![plot](attachment:a%20plot.png)")
+    cell.attachments = {name: {"image/png": "iVBORw0KGgo="} for name in ("a plot.png", "answer.png")}
+    tidied, _ = Tidy().preprocess_cell(cell, {}, 0)
+    assert list(tidied.attachments) == ["a plot.png"]
 
 
 @pytest.mark.parametrize(

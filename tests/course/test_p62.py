@@ -219,13 +219,16 @@ def test_mistakes_differ_from_each_other() -> None:
     """A message names a mistake only if no other one explains the answer."""
     for probe, mistakes in (
         (p6_2_cnn.summed_features, p6_2_cnn.CONVOLUTION_MISTAKES),
-        (p6_2_cnn.last_layer, p6_2_cnn.ENDINGS),
-        (p6_2_cnn.layout, {name: {"flatten": f} for name, f in p6_2_cnn.LAYOUTS.items()}),
+        (lambda *sizes: [p6_2_cnn.last_layer(*sizes)], p6_2_cnn.ENDINGS),
+        (
+            lambda *sizes: [p6_2_cnn.layout(*sizes)],
+            {name: {"flatten": f} for name, f in p6_2_cnn.LAYOUTS.items()},
+        ),
     ):
-        x, params = probe(p6_2_cnn.BAREBONES, (2, 1))
+        probes = probe(p6_2_cnn.BAREBONES, p6_2_cnn.RIGHT)
         outcomes = [
-            p6_2_cnn.scores(x, params),
-            *(p6_2_cnn.scores(x, params, **mistake) for mistake in mistakes.values()),
+            torch.cat([p6_2_cnn.scores(*each, **mistake) for each in probes])
+            for mistake in ({}, *mistakes.values())
         ]
         for i, one in enumerate(outcomes):
             assert not any(p6_2_cnn.agree(one, other) for other in outcomes[:i])

@@ -6,7 +6,7 @@ from chainrule.authoring.answers import Exercise, Problem, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there.
 CHECKS = {
-    "p6_2a-warm-up": ("row", "zeros", "flatten", "conv fan", "fc fan"),
+    "p6_2a-warm-up": ("row", "zeros", "flatten", "conv fan", "fc fan", "drawn"),
     "p6_2b-convnet": ("shape", "padding", "convolutions", "layout", "raw"),
     "p6_2b-init": ("shapes", "weights", "small", "biases"),
     "p6_2b-step": ("learns", "step", "cleared", "loss"),
@@ -108,20 +108,42 @@ WRONG_WARM_UP = {
         "variance is 1",
         warm_up(" * (2 / math.prod(shape[1:])) ** 0.5 → "),
     ),
-    "rand for randn": Wrong({"conv fan", "fc fan"}, "it should be 0", warm_up("randn → rand")),
+    "rand for randn": Wrong({"conv fan", "fc fan", "drawn"}, "it should be 0", warm_up("randn → rand")),
     "zeros": Wrong(
-        {"conv fan", "fc fan"},
+        {"conv fan", "fc fan", "drawn"},
         "the same number everywhere",
         warm_up("torch.randn(shape, device=device) * → torch.zeros(shape) *"),
     ),
     "one unit for all": Wrong(
-        {"conv fan", "fc fan"},
-        "it should be 0",
+        {"drawn"},
+        "all units start alike",
         warm_up("torch.randn(shape, device=device) → torch.randn(shape[1:]).expand(shape)"),
+    ),
+    "absolute values": Wrong(
+        {"drawn"}, "it should be 0", warm_up("torch.randn(shape, device=device) → torch.randn(shape).abs()")
+    ),
+    "a seed in every call": Wrong(
+        {"drawn"},
+        "the same numbers in each call",
+        warm_up("    return torch.randn →     torch.manual_seed(0)\n    return torch.randn"),
+    ),
+    "float64": Wrong(
+        {"drawn"}, "holds torch.float64", warm_up("randn(shape, → randn(shape, dtype=torch.float64,")
+    ),
+    "biases are whole numbers": Wrong(
+        {"zeros"}, "holds torch.int64", warm_up("torch.zeros(size, → torch.tensor([0] * size,")
+    ),
+    "biases are a list": Wrong(
+        {"zeros"}, "is a list, not a tensor", warm_up("torch.zeros(size, device=device) → [0.0] * size")
+    ),
+    "flatten by NumPy": Wrong(
+        {"row"},
+        "no gradient comes back",
+        warm_up("x.flatten(1) → torch.from_numpy(x.detach().cpu().numpy().reshape(len(x), -1))"),
     ),
     "ones as biases": Wrong({"zeros"}, "off by 1", warm_up("torch.zeros → torch.ones")),
     "nothing returned": Wrong(
-        {"row", "zeros", "flatten", "conv fan", "fc fan"}, "`return`", warm_up("return → _ =")
+        {"row", "zeros", "flatten", "conv fan", "fc fan", "drawn"}, "`return`", warm_up("return → _ =")
     ),
 }
 
@@ -270,6 +292,48 @@ WRONG_CONVNET = {
         "softmax",
         convnet("F.relu → F.gelu", "F.linear(flatten(h), w3, b3) → F.linear(flatten(h), w3, b3).softmax(1)"),
     ),
+    "paddings exchanged": Wrong(
+        {"padding"},
+        "first convolution pads by 1, not 2",
+        convnet("padding=2 → padding=0", "padding=1 → padding=2", "padding=0 → padding=1"),
+    ),
+    "stride 2": Wrong(
+        {"shape", "padding"}, "first convolution moves on by 2", convnet("padding=2 → padding=2, stride=2")
+    ),
+    "pooling": Wrong(
+        {"shape", "padding"},
+        "the largest of 2 × 2 features",
+        convnet("    return F →     h = F.max_pool2d(h, 2)\n    return F"),
+    ),
+    "padding on one side": Wrong(
+        {"convolutions"},
+        "off by",
+        convnet("F.conv2d(x, w1, b1, padding=2) → F.conv2d(F.pad(x, (4, 0, 4, 0)), w1, b1)"),
+    ),
+    "ReLU6": Wrong({"convolutions"}, "ReLU6 takes the place", convnet("F.relu → F.relu6")),
+    "GELU second": Wrong(
+        {"convolutions"},
+        "GELU takes the place of the second",
+        convnet("F.relu(F.conv2d(h, w2 → F.gelu(F.conv2d(h, w2"),
+    ),
+    "pictures standardised": Wrong(
+        {"convolutions"},
+        "off by",
+        convnet("    h = F.relu(F.conv2d(x, →     h = F.relu(F.conv2d((x - x.mean()) / x.std(),"),
+    ),
+    "features smoothed by pooling": Wrong(
+        {"convolutions"},
+        "off by",
+        convnet("    return F →     h = F.interpolate(F.max_pool2d(h, 2), size=h.shape[2:])\n    return F"),
+    ),
+    "log-softmax over the batch": Wrong(
+        {"raw"},
+        "over the images",
+        convnet("F.linear(flatten(h), w3, b3) → F.linear(flatten(h), w3, b3).log_softmax(0)"),
+    ),
+    "one picture size": Wrong(
+        {"shape"}, "invalid for input of size", convnet("flatten(h) → h.reshape(-1, 16 * 32 * 32)")
+    ),
     "zeros": Wrong(
         {"shape", "padding", "convolutions", "layout", "raw"},
         "the last layer's bias is not added",
@@ -302,6 +366,7 @@ def init(*changes: str) -> str:
 
 
 RIGHT_INIT = {
+    "a ParameterList": init("return [ → return nn.ParameterList([", "    ]\n →     ])\n"),
     "a list": INIT,
     "a tuple": init("return [ → return (", "    ]\n →     )\n"),
     "a loop": """
@@ -347,6 +412,21 @@ WRONG_INIT = {
 def init_params():
     return [torch.zeros(s) for s in ((32, 3, 5, 5), 32, (16, 32, 3, 3), 16, (10, 16384), 10)]
 """,
+    ),
+    "weights before biases": Wrong(
+        {"shapes"},
+        "the bias of layer 1 has shape",
+        "\n\ndef init_params():\n"
+        "    w = [random_weight(s) for s in ((32, 3, 5, 5), (16, 32, 3, 3), (10, 16384))]\n"
+        "    return [w[0], w[1], w[2] / 10, zero_bias(32), zero_bias(16), zero_bias(10)]\n",
+    ),
+    "a dict": Wrong(
+        {"shapes"},
+        "a list of six tensors",
+        init(
+            "return [ → names = 'w1', 'b1', 'w2', 'b2', 'w3', 'b3'\n    return dict(zip(names, [",
+            "    ]\n →     ]))\n",
+        ),
     ),
     "biases at one": Wrong({"biases"}, "the largest bias", init("zero_bias(16) → zero_bias(16) + 1")),
     "random biases": Wrong({"biases"}, "the largest bias", init("zero_bias(10) → torch.randn(10) * 0.01")),
@@ -434,6 +514,34 @@ def train_step(forward, params, x, y, lr):
         "never change",
         step("p -= lr * p.grad → p = p - lr * p.grad"),
     ),
+    "only the last two parameters": Wrong(
+        {"step"}, "of six parameters some take no step", step("in params:\n → in params[-2:]:\n")
+    ),
+    "others put into the list": Wrong(
+        {"learns", "step", "cleared"},
+        "never change",
+        step(
+            "for p in params:\n → for i, p in enumerate(params):\n",
+            "            p -= lr * p.grad\n            p.grad = None\n"
+            " →             params[i] = (p - lr * p.grad).requires_grad_()\n",
+        ),
+    ),
+    "labels smoothed": Wrong(
+        {"step"}, "after one step", step("params), y) → params), y, label_smoothing=0.1)")
+    ),
+    "squared error": Wrong(
+        {"step"},
+        "after one step",
+        step(
+            "F.cross_entropy(forward(x, params), y)"
+            " → ((forward(x, params) - F.one_hot(y, params[-1].shape[0])) ** 2).mean()"
+        ),
+    ),
+    "gradients clipped": Wrong(
+        {"step"},
+        "times as long as lr times the gradient",
+        step("    with torch →     nn.utils.clip_grad_norm_(params, 0.5)\n    with torch"),
+    ),
     "only the first parameter": Wrong(
         {"step"}, "only the weight moves", step("in params:\n → in params[:1]:\n")
     ),
@@ -441,8 +549,8 @@ def train_step(forward, params, x, y, lr):
         {"step"}, "only the bias moves", step("in params:\n → in params[1:]:\n")
     ),
     "lr ignored": Wrong({"step"}, "lr is not used", step("lr * p.grad → p.grad")),
-    "lr fixed": Wrong({"step"}, "off by", step("lr * p.grad → 0.15 * p.grad")),
-    "two steps": Wrong({"step"}, "off by", step("lr * p.grad → lr * p.grad * 1.7")),
+    "lr fixed": Wrong({"step"}, "1.5 times as long", step("lr * p.grad → 0.15 * p.grad")),
+    "a longer step": Wrong({"step"}, "1.7 times as long", step("lr * p.grad → lr * p.grad * 1.7")),
     "42 labels by argmax": Wrong(
         {"step", "loss"},
         "after one step",
@@ -566,7 +674,7 @@ WRONG_MODULE = {
         module("5, padding=2) → 5)", "3, padding=1) → 3)", "channel_2 * 32 * 32 → channel_2 * 26 * 26"),
     ),
     "19 size for another picture": Wrong(
-        {"shape", "parameters", *EVERY_READING, "by heart"}, "RuntimeError", module("32 * 32 → 16 * 16")
+        {"shape", *EVERY_READING, "by heart"}, "RuntimeError", module("32 * 32 → 16 * 16")
     ),
     "22 in and out channels exchanged": Wrong(
         {"shape", "parameters", *EVERY_READING, "by heart"},
@@ -631,16 +739,37 @@ WRONG_MODULE = {
     ),
     "tanh for ReLU": Wrong({"convolutions"}, "tanh takes the place", module("F.relu → torch.tanh")),
     "no biases": Wrong(
-        {"parameters", "convolutions"},
-        "biases of both",
+        {"parameters"},
+        "of shape (6,), its bias",
         module("padding=2 → padding=2, bias=False", "padding=1 → padding=1, bias=False"),
     ),
     "last bias lost": Wrong(
-        {"parameters", "raw"}, "last layer's bias", module("num_classes)\n\n → num_classes, bias=False)\n\n")
+        {"parameters"},
+        "its parameters have the shapes",
+        module("num_classes)\n\n → num_classes, bias=False)\n\n"),
+    ),
+    "dropout": Wrong(
+        {"convolutions"},
+        "in training mode dropout is at work",
+        module("self.fc(flatten(h)) → self.fc(F.dropout(flatten(h), 0.2, self.training))"),
+    ),
+    "all sizes written out": Wrong(
+        {"parameters"},
+        "there is no parameter of shape",
+        module(
+            "nn.Conv2d(in_channel, channel_1 → nn.Conv2d(3, 32",
+            "nn.Conv2d(channel_1, channel_2 → nn.Conv2d(32, 16",
+            "channel_2 * 32 * 32, num_classes → 16 * 32 * 32, 10",
+        ),
+    ),
+    "stride 2": Wrong(
+        {"padding"},
+        "second convolution moves on by 2",
+        module("3, padding=1 → 3, stride=2, padding=1", "32 * 32 → 16 * 16"),
     ),
     "pooling": Wrong(
-        {"parameters", *EVERY_READING},
-        "shape",
+        {"padding"},
+        "the largest of 2 × 2 features",
         module("F.relu(self.conv2(h)) → F.max_pool2d(F.relu(self.conv2(h)), 2)", "32 * 32 → 16 * 16"),
     ),
     "second convolution missing": Wrong(
@@ -987,9 +1116,23 @@ WRONG_SEQUENTIAL = {
         "log-softmax is applied",
         chain("num_classes),\n    ) → num_classes), nn.LogSoftmax(dim=1),\n    )"),
     ),
+    "dropout": Wrong(
+        {"convolutions"},
+        "in training mode dropout is at work",
+        chain("        nn.Linear( →         nn.Dropout(0.1),\n        nn.Linear("),
+    ),
+    "all sizes written out": Wrong(
+        {"parameters"},
+        "there is no parameter of shape",
+        chain(
+            "nn.Conv2d(in_channel, channel_1 → nn.Conv2d(3, 32",
+            "nn.Conv2d(channel_1, channel_2 → nn.Conv2d(32, 16",
+            "channel_2 * 32 * 32, num_classes → 16 * 32 * 32, 10",
+        ),
+    ),
     "26 pooling": Wrong(
-        {"parameters", *EVERY_READING},
-        "shape",
+        {"padding"},
+        "the largest of 2 × 2 features",
         chain("        nn.Flatten() →         nn.MaxPool2d(2),\n        nn.Flatten()", "32 * 32 → 16 * 16"),
     ),
     "second ReLU lost": Wrong(
@@ -1035,22 +1178,22 @@ WRONG_NESTEROV = {
         {"nesterov", "rate"}, "plain", chain(", nesterov=True → ", "lr=0.01) → lr=0.1)")
     ),
     "Adam": Wrong(
-        {"nesterov", "rate"},
-        "not those of SGD",
+        {"nesterov"},
+        "don't end where SGD",
         chain(
             "optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True) → optim.Adam(model.parameters(), lr=lr)"
         ),
     ),
     "weight decay": Wrong(
-        {"nesterov", "rate"}, "don't end where SGD", chain("nesterov=True → nesterov=True, weight_decay=0.1")
+        {"nesterov"}, "don't end where SGD", chain("nesterov=True → nesterov=True, weight_decay=0.1")
     ),
     "uphill": Wrong(
-        {"downhill", "nesterov", "rate"},
-        "no learning rate can be read off",
+        {"downhill", "nesterov"},
+        "after two steps with the gradient (1, -2)",
         chain("nesterov=True → nesterov=True, maximize=True"),
     ),
     "the last layer only": Wrong(
-        {"downhill", "nesterov", "rate"},
+        {"downhill", "nesterov"},
         "the weight is [[0.0, 0.0]]",
         chain("model.parameters() → list(model.parameters())[1:]"),
     ),

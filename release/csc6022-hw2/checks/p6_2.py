@@ -39,17 +39,26 @@ def warm_up(item: Item) -> None:
         expect(flat, "flatten").has_shape(2, 60)
         same = bool((flat.flatten().sort().values == x.flatten()).all())
         expect(same).is_true("flatten loses numbers of the pictures")
+        (gradient,) = student.flatten.gradients(x, upstream=torch.ones(2, 60)).inputs
+        expect(gradient is not None).is_true(
+            "no gradient comes back through flatten: layers before it can't learn"
+        )
 
     @item.check("zero_bias: zeros", points=0.25, hint="torch.zeros")
     def _(student: Student) -> None:
         expect(student.zero_bias(7), "zero_bias(7)").close_to(torch.zeros(7), atol=0)
+        expect_float32(student.zero_bias(7), "zero_bias(7)")
 
     @item.visible_check(
-        "random_weight gives the shape it is asked for", means="right form", hint="torch.randn"
+        "random_weight gives a float32 tensor of the shape it is asked for",
+        means="right form",
+        hint="torch.randn",
     )
     def _(student: Student) -> None:
         for shape in ((6, 3, 5, 5), (4, 9)):
-            expect(student.random_weight(shape), f"random_weight({shape})").has_shape(*shape)
+            w = student.random_weight(shape)
+            expect(w, f"random_weight({shape})").has_shape(*shape)
+            expect_float32(w, f"random_weight({shape})")
 
     @item.visible_check(
         "flatten: a picture's row is the same without the other pictures",
@@ -79,7 +88,9 @@ def warm_up(item: Item) -> None:
         )
 
     @item.visible_check(
-        "random_weight: numbers around 0, others for each unit", means="consistent", hint="torch.randn(shape)"
+        "random_weight: numbers around 0, others for each unit and in each call",
+        means="consistent",
+        hint="torch.randn(shape), without a seed",
     )
     def _(student: Student) -> None:
         for shape in ((60, 20, 3, 5), (90, 700)):
@@ -90,6 +101,9 @@ def warm_up(item: Item) -> None:
             expect(abs(mean) < 6 * sd / n**0.5).is_true(f"its mean is {mean:.3g}, with a spread of {sd:.3g}")
             rows = w.reshape(len(w), -1)
             expect(float((rows - rows[:1]).abs().max()) > 0).is_true("all units start alike")
+            expect(bool((drawn(student, shape) != w).any())).is_true(
+                "a second call gives the same numbers again"
+            )
 
     @item.visible_check(
         "random_weight: where a unit sees four times as much, the spread is half",
@@ -120,6 +134,14 @@ def warm_up(item: Item) -> None:
             expect(abs(own / variance - 1) < 0.1).is_true(
                 f"random_weight({shape}) has variance {own:.3g}, not {variance:.3g}"
             )
+
+
+def expect_float32(value: Any, name: str) -> None:
+    """It is a tensor that layers can take together with pictures."""
+    expect(isinstance(value, Tensor)).is_true(f"{name} is {returned(value)}, not a tensor")
+    expect(value.dtype == torch.float32).is_true(
+        f"{name} holds {printable(str(value.dtype))}: pictures are float32, and layers take nothing else beside them"
+    )
 
 
 def drawn(student: Student, shape: tuple[int, ...]) -> Tensor:
@@ -399,7 +421,7 @@ def init(item: Item) -> None:
     def _(student: Student) -> None:
         draw = torch.Generator().manual_seed(3)
         x, y = torch.randn(100, 3, 32, 32, generator=draw), torch.arange(100) % 10
-        scores = student.three_layer_convnet(x, student.init_params())
+        scores = student.three_layer_convnet(x, six_parameters(student))
         expect(scores, "the scores").has_shape(100, 10)
         loss = float(F.cross_entropy(scores.double(), y))
         expect(2.2 < loss < 2.5).is_true(f"the first loss is {loss:.3f}")
@@ -430,12 +452,20 @@ def init(item: Item) -> None:
             )
 
 
-def started(student: Student) -> list[Tensor]:
-    """The student's initial parameters."""
+def six_parameters(student: Student) -> list[Any]:
+    """What `init_params` gives, a list of six or an nn.ParameterList."""
     params = student.init_params()
+    if isinstance(params, Model) and params.is_a("ParameterList"):
+        params = list(params.state().values())
     expect(isinstance(params, list | tuple) and len(params) == 6).is_true(
         "init_params should return a list of six tensors: weight and bias of each layer"
     )
+    return list(params)
+
+
+def started(student: Student) -> list[Tensor]:
+    """The student's initial parameters."""
+    params = six_parameters(student)
     names = ("conv_w1", "conv_b1", "conv_w2", "conv_b2", "fc_w", "fc_b")
     for name, value, shape in zip(names, params, CIFAR.shapes, strict=True):
         expect(value, name).has_shape(*shape)
@@ -509,6 +539,12 @@ def step(item: Item) -> None:
             c = regression().rows(*batch)
             after, _ = stepped(student, c.start, [c], lr)
             expect_plain_step(c, after, lr)
+        pairs = [c.start[:, :-1] / 2, c.start[:, -1] / 2] * 2
+        after, _ = student.rehearse_steps([p.float() for p in pairs], [(c.x.float(), c.y)], lr)
+        for n, (p, start) in enumerate(zip(after, pairs, strict=True), 1):
+            expect(differ(numbers(p, "a parameter"), start, 1e-6, 1e-7) > 0).is_true(
+                f"of four parameters number {n} stays where it was"
+            )
 
     @item.visible_check(
         "four steps in a row are four single steps: no gradient is left over",
@@ -648,6 +684,9 @@ def module_checks(item: Item, make: Callable[[Student], Any]) -> None:
         model, x = network(make(student)), MODULE.pictures(2).float()
         once = numbers(model.forward(x), "the scores")
         expect(model.forward(x), "a score").close_to(once, rtol=1e-3)
+        kept = numbers(model.forward(x, training=True, dropout=False), "the scores")
+        with about("in training mode"):
+            expect(model.forward(x, training=True), "a score").close_to(kept, rtol=1e-3)
 
     network_checks(
         item,

@@ -174,6 +174,7 @@ def is_recorded(gradebook: Gradebook, found: tuple[str, str] | None) -> bool:
 def keep_recorded(gradebook: Gradebook, found: tuple[str, str] | None) -> None:
     """Keep the fingerprint of a student who has just been recorded."""
     if found is not None:
+        RECORDED.create(gradebook.engine, checkfirst=True)
         gradebook.db.execute(delete(RECORDED).where(RECORDED.c.submission == found[0]))
         gradebook.db.execute(insert(RECORDED).values(submission=found[0], depends=found[1]))
         gradebook.db.commit()

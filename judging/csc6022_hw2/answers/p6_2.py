@@ -1606,13 +1606,41 @@ PROBLEM = Problem(
                     *("optimizer = optim.SGD(… → …", "schedule = … → …", "steps = … → …"),
                     *("mirrored = … → …", "padded = … → …", "down, right = … → …", "rows = … → …"),
                     *("columns = … → …", "which = … → …", "return padded[… → …"),
+                    *(
+                        "x, y = augmented(… → …",
+                        "schedule.step() → …",
+                        "optimizer.step() ⏎ … → schedule.step() ⏎ …",
+                    ),
                 ),
                 "the question leaves the network, its rates and how pictures are changed open; the accuracy that they "
                 "lead to is measured",
             ),
             "epochs, device = 10, … → epochs, device = 9, …": "at most ten epochs",
             "for epoch in range(epochs): → for epoch in list(range(epochs))[…]:": "at most ten epochs",
-            "model.train() ⏎ total = hits = seen = 0 → …": "neither needs the other",
+            **dict.fromkeys(
+                (
+                    "model.train() ⏎ total = hits = seen = 0 → …",
+                    "schedule.step() ⏎ … → …",
+                    "total += … ⏎ … → …",
+                )
+                + ("hits += … ⏎ … → …", 'history["loss"]… ⏎ … → …', 'history["training accuracy"]… ⏎ … → …'),
+                "neither needs the other",
+            ),
+            "loss = … ⏎ … → optimizer.zero_grad() ⏎ loss = …": "gradients are cleared before backward",
+            **dict.fromkeys(
+                ("hits += … → …", 'history["training accuracy"]… → …'),
+                "the question asks for no training accuracy",
+            ),
+            "total += … → total += loss * len(y)": ONE_NUMBER,
+            **dict.fromkeys(
+                (
+                    "total += … → total += loss.item() * len(x)",
+                    "total += … → total += loss.item() * len(scores)",
+                )
+                + ("seen += len(y) → seen += len(x)", "seen += len(y) → seen += len(scores)"),
+                "as many",
+            ),
+            "print(… → …": "it is about what is printed",
         },
     },
     exercises=(

@@ -1622,8 +1622,10 @@ PROBLEM = Problem(
                     "model.train() ⏎ total = hits = seen = 0 → …",
                     "schedule.step() ⏎ … → …",
                     "total += … ⏎ … → …",
-                )
-                + ("hits += … ⏎ … → …", 'history["loss"]… ⏎ … → …', 'history["training accuracy"]… ⏎ … → …'),
+                    "hits += … ⏎ … → …",
+                    'history["loss"]… ⏎ … → …',
+                    'history["training accuracy"]… ⏎ … → …',
+                ),
                 "neither needs the other",
             ),
             "loss = … ⏎ … → optimizer.zero_grad() ⏎ loss = …": "gradients are cleared before backward",
@@ -1636,8 +1638,9 @@ PROBLEM = Problem(
                 (
                     "total += … → total += loss.item() * len(x)",
                     "total += … → total += loss.item() * len(scores)",
-                )
-                + ("seen += len(y) → seen += len(x)", "seen += len(y) → seen += len(scores)"),
+                    "seen += len(y) → seen += len(x)",
+                    "seen += len(y) → seen += len(scores)",
+                ),
                 "as many",
             ),
             "print(… → …": "it is about what is printed",

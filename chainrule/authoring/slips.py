@@ -10,13 +10,20 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions, NbGraderPreprocessor
+from nbgrader.preprocessors import (
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearSolutions,
+    IncludeHeaderFooter,
+    NbGraderPreprocessor,
+)
 from traitlets.config import Configurable
 
 from chainrule.authoring.cell_items import (
@@ -60,7 +67,8 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     modules = folder.modules(assignment)
     found: list[str] = []
     sound: dict[str, NotebookNode] = {}
-    for path in folder.notebooks(assignment):
+    frame = [folder.root / path if path else None for path in header_and_footer(parent)]
+    for path in [*folder.notebooks(assignment), *filter(None, frame)]:
         try:
             nb = read_source(path)
         except CourseError as error:
@@ -70,11 +78,14 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
         found += unsound
         if not unsound:
             fill_known(folder.course, assignment, nb)  # as a release says it
+            found += notebook_slips(nb, path.name, modules, parent)
             sound[path.name] = nb
-    total = sum(points for nb in sound.values() for _, points in item_points(nb))
-    for name, nb in sound.items():
-        found += notebook_slips(nb, name, modules, parent)
-        found += points_slips(nb, name, total, parent)
+    header, footer = (sound.pop(path.name, None) if path else None for path in frame)
+    framed = {name: Framed.by(header, nb, footer) for name, nb in sound.items()}
+    total = sum(points for each in framed.values() for _, points in item_points(each.whole))
+    for name, each in framed.items():
+        found += ids_of_the_frame(sound[name], name, header, footer)
+        found += points_slips(each, name, total, parent)
     source, ignored = folder.folder("source", ".", assignment), folder.directory.ignore
     for name, nb in sound.items():
         found += missing_pictures(nb, name, source, ignored, parent)
@@ -82,6 +93,54 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     data = (folder.root / folder.course.data_folder).resolve()
     found += [*names_alike(sound), *shipped_slips(source, modules, region(ClearHiddenTests, parent).between)]
     return [*found, *file_slips(source, ignored, modules.judging, begins, data)]
+
+
+@dataclass(frozen=True)
+class Framed:
+    """A notebook with the cells that nbgrader puts above and below it.
+
+    Attributes:
+        above: how many cells are above.
+    """
+
+    whole: NotebookNode
+    above: int
+    own: int
+
+    @classmethod
+    def by(cls, header: NotebookNode | None, nb: NotebookNode, footer: NotebookNode | None) -> Framed:
+        above, below = ((each.cells if each else []) for each in (header, footer))
+        return cls(NotebookNode(nb, cells=[*above, *nb.cells, *below]), len(above), len(nb.cells))
+
+    def place(self, name: str, number: int) -> str:
+        """Where a cell of the whole is, counted from 0."""
+        cell = self.whole.cells[number]
+        if not self.above <= number < self.above + self.own:
+            name, number = f"{name} with its header and footer", number + self.above
+        return place(name, number + 1 - self.above, cell)
+
+
+def header_and_footer(parent: Configurable) -> tuple[str, str]:
+    """The notebooks that nbgrader puts above and below each of the course's, "" for none; relative to its folder."""
+    step = IncludeHeaderFooter(parent=parent)
+    return step.header, step.footer
+
+
+def ids_of_the_frame(
+    nb: NotebookNode, name: str, header: NotebookNode | None, footer: NotebookNode | None
+) -> Iterator[str]:
+    """Cells of a notebook that have the name of a cell of its header or footer."""
+    taken = {grade_id_of(cell) for each in (header, footer) if each for cell in each.cells} - {""}
+    for number, cell in enumerate(nb.cells, start=1):
+        if grade_id_of(cell) in taken:
+            yield (
+                f"{place(name, number, cell)}: it has the same grade_id as a cell of the course's header or footer: "
+                "give one of them another name"
+            )
+
+
+def grade_id_of(cell: NotebookNode) -> str:
+    return str(cell.metadata.get("nbgrader", {}).get("grade_id", ""))
 
 
 def notebook_slips(
@@ -141,12 +200,13 @@ def definitions_cut_out(nb: NotebookNode, name: str, parent: Configurable) -> It
                 )
 
 
-def points_slips(nb: NotebookNode, name: str, total: float, parent: Configurable) -> Iterator[str]:
+def points_slips(framed: Framed, name: str, total: float, parent: Configurable) -> Iterator[str]:
     """Points that a notebook's texts state and its items do not have.
 
     Args:
         total: of the assignment.
     """
+    nb = framed.whole
     if slip := misfit(nb):
         yield f"{name}: {slip}"
     texts = [as_students_get_it(cell, parent) if cell.cell_type == "markdown" else "" for cell in nb.cells]
@@ -157,7 +217,7 @@ def points_slips(nb: NotebookNode, name: str, total: float, parent: Configurable
     tables = ((number, table) for number, text in enumerate(texts) if (table := stated_rows(text)))
     for number, (rows, worth) in islice(tables, 1):
         wrong += [(number, slip) for slip in row_misfits(rows, worth, found, items)]
-    yield from (f"{place(name, number + 1, nb.cells[number])}: {slip}" for number, slip in wrong)
+    yield from (f"{framed.place(name, number)}: {slip}" for number, slip in wrong)
 
 
 def names_alike(notebooks: Mapping[str, NotebookNode]) -> Iterator[str]:
@@ -165,7 +225,7 @@ def names_alike(notebooks: Mapping[str, NotebookNode]) -> Iterator[str]:
     known: dict[str, tuple[str, str]] = {}
     for name, nb in notebooks.items():
         for number, cell in enumerate(nb.cells, start=1):
-            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+            grade_id = grade_id_of(cell)
             notebook, other = known.setdefault(grade_id.casefold(), (name, grade_id))
             if other != grade_id:
                 yield (

@@ -13,6 +13,7 @@ from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from nbformat import NotebookNode
 from nbgrader.converters import GenerateAssignment
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.nbgraderformat import ValidationError
 from nbgrader.preprocessors import SaveCells
 from traitlets.config import Config
 from traitlets.utils.importstring import import_item
@@ -32,7 +33,7 @@ def master_of(source: NotebookNode, assignment: str, notebook: str, config: Conf
         source: the notebook; it is not changed.
         notebook: its name without ".ipynb".
     Raises:
-        CourseError: there is no `SaveCells` among the steps, or the notebook is not in Python.
+        CourseError: there is no `SaveCells` among the steps, the notebook is not in Python, or a step refuses it.
     """
     steps = release_steps(config)
     saving = [index for index, step in enumerate(steps) if isinstance(step, type) and issubclass(step, SaveCells)]
@@ -49,8 +50,13 @@ def master_of(source: NotebookNode, assignment: str, notebook: str, config: Conf
     directory = CourseDirectory(config=config)
     with contextlib.chdir(directory.root):  # as nbgrader does: paths in options are relative to it
         resources = resources_for(directory, assignment, notebook)
-        for step in steps[: saving[0]]:
-            nb, resources = (step(config=config) if isinstance(step, type) else step)(nb, resources)
+        try:
+            for step in steps[: saving[0]]:
+                nb, resources = (step(config=config) if isinstance(step, type) else step)(nb, resources)
+        except (ValidationError, OSError) as error:  # nbgrader names no cell, and a header or footer may have it
+            raise CourseError(
+                f"{notebook}.ipynb cannot be released ({error}): `chainrule check {assignment}` says where and why"
+            ) from None
     if _kept is not None:
         _kept[made] = deepcopy(nb)
     return nb

@@ -11,11 +11,13 @@ import nbformat
 import pytest
 from command_line import Typed
 from nbformat import NotebookNode
-from tiny_course import TINY, set_due, tiny_notebook, type_command
+from nbformat.v4 import new_code_cell
+from tiny_course import TINY, marked, notebook, set_due, tiny_notebook, type_command
 
 from chainrule.authoring.cell_names import free_names
 from chainrule.authoring.slips import slips
-from chainrule.course import CONFIG, CourseFolder
+from chainrule.course import CONFIG, CourseError, CourseFolder
+from chainrule.release.master import masters
 from chainrule.release.source import meant_marker
 
 CASES = Path(__file__).parents[1] / "cases" / "author"
@@ -466,6 +468,38 @@ def test_a_course_with_markers_of_its_own(tmp_path: Path) -> None:
     nbformat.write(nb, tmp_path / "source" / TINY / f"{TINY}.ipynb")
     (said,) = slips(CourseFolder(tmp_path), TINY)
     assert said.endswith("move the import between ### AB HIDDEN TESTS and ### BIS HIDDEN TESTS")
+
+
+def test_a_header_and_a_footer_are_read_too(tmp_path: Path) -> None:
+    nb = sound()
+    nb.cells[0].source = TABLE.replace("| why | 1 |", "| why | 1 |\n| end | 1 |").replace("**5**", "**6**")
+    write(tmp_path, nb)
+    with (tmp_path / CONFIG).open("a") as file:
+        file.write("c.IncludeHeaderFooter.header = 'source/top.ipynb'\n")
+        file.write("c.IncludeHeaderFooter.footer = 'source/end.ipynb'\n")
+    top = notebook([marked(new_code_cell("import math"), "top")])
+    end = notebook([marked(new_code_cell("assert square(1) == 1"), "end", 1)])
+    nbformat.write(top, tmp_path / "source" / "top.ipynb")
+    assert "source/end.ipynb cannot be opened (No such file or directory)" in slips(
+        CourseFolder(tmp_path), TINY
+    )
+    nbformat.write(end, tmp_path / "source" / "end.ipynb")
+    assert slips(CourseFolder(tmp_path), TINY) == []
+    end.cells[0].source += "\n### BEGIN HIDDEN TEST\nassert square(2) == 4"
+    top.cells[0].metadata.nbgrader.grade_id = "imports"
+    nbformat.write(top, tmp_path / "source" / "top.ipynb")
+    nbformat.write(end, tmp_path / "source" / "end.ipynb")
+    with pytest.raises(
+        CourseError, match=r"tiny\.ipynb cannot be released .* `chainrule check tiny` says where"
+    ):
+        masters(CourseFolder(tmp_path), TINY)
+    misspelt, taken, *_ = slips(CourseFolder(tmp_path), TINY)
+    assert misspelt.startswith(
+        "end.ipynb, cell end (number 1 from the top): '### BEGIN HIDDEN TEST' is not one of"
+    )
+    assert taken.startswith(
+        "tiny.ipynb, cell imports (number 3 from the top): it has the same grade_id as a cell of"
+    )
 
 
 FILES: dict[str, tuple[str, str]] = {  # what is written there, and what is said

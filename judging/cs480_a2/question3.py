@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from chainrule.datasets.fashion_mnist import FashionMNIST
-from chainrule.lesson.checks import expect
+from chainrule.lesson.checks import expect, numbers
 from chainrule.lesson.student import CheckFailed, Function, Model, Student
 
 # Steps and learning rates of our own training run; small steps at the end make its result less random.
@@ -126,11 +126,19 @@ def expect_agreement(student: Student, entry: Entry, model: str, split: str) -> 
     reported, own = entry(student, model, split), measured(student, model, split)
     if own is None:
         raise CheckFailed(f"there is no trained `{model.lower()}` that the number could be of")
+    if all_alike(student, entry):
+        raise CheckFailed(f"the table says {reported:.4g}: all four entries are the same")
+    if (epoch := earlier(student, entry, model)) is not None:
+        raise CheckFailed(f"the {model}'s entries are those after epoch {epoch}, not after the last one")
     if abs(reported - own) <= SAME:
         return
     if place := exchanged(student, entry, model, split):
         raise CheckFailed(
             f"the table says {reported:.4g}: that is the {place[0]}'s on the {place[1]} pictures"
+        )
+    if place := copied(student, entry, model, split):
+        raise CheckFailed(
+            f"the table says {reported:.4g}, its entry for the {place[0]}'s {place[1]} accuracy"
         )
     low, high = FULL_RUN[model, split]
     if own > 0.5 and min(low, own - 0.02) <= reported <= max(high, own + 0.02):
@@ -138,6 +146,42 @@ def expect_agreement(student: Student, entry: Entry, model: str, split: str) -> 
     expect(abs(reported - own) <= 0.02).is_true(
         f"the table says {reported:.4g}, your trained {model} reaches {own:.4g} on the {split} pictures"
     )
+
+
+def all_alike(student: Student, entry: Entry) -> bool:
+    """Whether the table has one number four times."""
+    try:
+        return len({entry(student, *place) for place in FULL_RUN}) == 1
+    except CheckFailed:
+        return False
+
+
+def copied(student: Student, entry: Entry, model: str, split: str) -> tuple[str, str] | None:
+    """The place of another entry with the same number, which is right there; None if there is none."""
+    reported = entry(student, model, split)
+    for place in FULL_RUN:
+        with contextlib.suppress(CheckFailed):
+            own = measured(student, *place)
+            same = place != (model, split) and entry(student, *place) == reported
+            if same and own is not None and abs(reported - own) <= SAME:
+                return place
+    return None
+
+
+def earlier(student: Student, entry: Entry, model: str) -> int | None:
+    """The epoch before the last, counted from 1, after which the student's history has both of a network's entries. One
+    of them alone may agree by chance, if the numbers are from another run."""
+    with contextlib.suppress(CheckFailed, KeyError, TypeError, IndexError):
+        history = getattr(student, f"{model.lower()}_history")
+        both = [numbers(history[split], "accuracies") for split in ("train", "test")]
+        typed = [entry(student, model, split) for split in ("train", "test")]
+        agree = [
+            all(abs(float(values[epoch]) - own) < 1e-6 for values, own in zip(both, typed, strict=True))
+            for epoch in range(len(both[0]))
+        ]
+        if any(agree) and not agree[-1]:
+            return agree.index(True) + 1
+    return None
 
 
 def exchanged(student: Student, entry: Entry, model: str, split: str) -> tuple[str, str] | None:

@@ -1068,7 +1068,15 @@ def expect_trained_in_train_mode(student: Student) -> None:
         loader, before = student.make_loader(c.x.float(), c.y, batch=batch), model.state()["1.weight"]
         student.mode_after(model, loader, False)  # leaves the model in evaluation mode
         student.train(model, student.plain_sgd(model, 0.1), loader, epochs)
-        return not torch.equal(before, model.state()["1.weight"])
+        if torch.equal(before, after := model.state()["1.weight"]):
+            return False
+        model.load(
+            {"1.weight": c.weight.float(), "1.bias": c.bias.float()}
+        )  # weights may decay without images, too
+        dark = student.make_loader(0 * c.x.float(), c.y, batch=batch)
+        student.mode_after(model, dark, False)
+        student.train(model, student.plain_sgd(model, 0.1), dark, epochs)
+        return not torch.equal(after, model.state()["1.weight"])
 
     expect(train_moves(student)).is_true("train changes no weights yet")
     expect(not learns_weights(c, 4, 1)).is_true(
@@ -1091,18 +1099,40 @@ def expect_all_losses(student: Student, c: Regression) -> None:
     weights, losses = trained(student, c, lr, epochs=2)
     moved = differ(weights, c.start, rtol=1e-6, atol=1e-7) > 0
     expect(moved).is_true("train changes no weights yet")
-    losses = numbers(losses, "what train returns").reshape(-1)
-    expect(len(losses), "the number of losses, for two epochs of four batches,").equals(8)
+    losses = numbers(losses, "what train returns")
     reached = [trained(student, c.rows(4 * n), lr)[0] if n else c.start for n in range(5)]
+    batches, epochs = list(range(4)), 2
+    if losses.ndim == 0 or len(losses) != 8:  # another check judges which steps are made
+        batches = [i for i in batches if not close(reached[i], reached[i + 1])]
+        epochs = 1 if close(weights, reached[4]) else 2
+    count, steps = (len(losses) if losses.ndim else 1), epochs * len(batches)
+    what = (
+        f"the number of losses, for {steps} steps,"
+        if steps < 8
+        else "the number of losses, for two epochs of four batches,"
+    )
+    expect(count, what).equals(steps)
+    losses = losses.reshape(count, -1)[:, 0]
     loss = trained_loss(reached[1], c)
-    expect_first_loss(losses[0], c, loss)
-    for i, (x, y) in enumerate(c.batches()):
+    try:
+        expect_first_loss(losses[0], c, loss)
+    except CheckFailed:
+        first = c.rows(4)
+        right_way = close(reached[1], first.after(lr))
+        if right_way or not descends(
+            lambda w: trained(student, first.at(w), lr)[1][0], c.start, (c.start - reached[1]) / lr
+        ):
+            raise
+        return  # the losses that its steps descend
+    for place, i in enumerate(batches):
+        x, y = c.batches()[i]
         here = [loss(x @ w[:, :-1].T + w[:, -1], y) for w in (*reached[i : i + 2], c.start)]
-        expect(any(differ(losses[i], value, rtol=1e-3, atol=1e-5) == 0 for value in here)).is_true(
-            f"the loss of step {i + 1} is {float(losses[i]):.4g}; that of its batch is {float(here[0]):.4g}"
+        expect(any(differ(losses[place], value, rtol=1e-3, atol=1e-5) == 0 for value in here)).is_true(
+            f"the loss of step {place + 1} is {float(losses[place]):.4g}; that of its batch is {float(here[0]):.4g}"
         )
-    again = (losses[:4] - losses[4:]).abs().max() > 1e-6
-    expect(bool(again)).is_true("the second epoch's losses are those of the first")
+    if epochs == 2:
+        again = (losses[: steps // 2] - losses[steps // 2 :]).abs().max() > 1e-6
+        expect(bool(again)).is_true("the second epoch's losses are those of the first")
 
 
 def trained_loss(weights: Tensor, c: Regression) -> Loss:

@@ -1256,6 +1256,7 @@ RIGHT_TABLE = {
     "rounded": TABLE % _each("round({}, 2)"),
     "typed in after a full run": TABLE % (0.9312, 0.8874, 0.9285, 0.9071),
     "typed in after a full run, in per cent": TABLE % (93.1, 88.7, 92.9, 90.7),
+    "names in small letters": (TABLE % _LAST).replace('"MLP"', '"mlp"').replace('"CNN"', '"cnn"'),
     "as text": TABLE % ('"0.9312"', '"0.8874"', '"0.9285"', '"0.9071"'),
     "computed": TABLE_COMPUTED,
 }
@@ -1263,11 +1264,22 @@ RIGHT_TABLE = {
 _ALL = set(CHECKS["q3_3-table-check"])
 
 WRONG_TABLE = {
+    "the first network's numbers twice": Wrong(
+        {"cnn train", "cnn test"}, "its entry for the MLP's", TABLE % (*_LAST[:2], *_LAST[:2])
+    ),
+    "one entry twice": Wrong(
+        {"mlp test"}, "its entry for the MLP's train", TABLE % (_LAST[0], _LAST[0], *_LAST[2:])
+    ),
+    "the first epoch": Wrong(
+        _ALL, "those after epoch 1", TABLE % tuple(last.replace("[-1]", "[0]") for last in _LAST)
+    ),
+    "one digit": Wrong(_ALL, "all four entries are the same", TABLE % _each("round({}, 1)")),
+    "error rates": Wrong(_ALL, "the table says 0.", TABLE % _each("1 - {}")),
     "0.99 everywhere": Wrong(_ALL, "the table says 0.99", TABLE % (0.99, 0.99, 0.99, 0.99)),
     "one too good": Wrong({"cnn test"}, "your trained CNN reaches", TABLE % (*_LAST[:3], 0.99)),
     "one too bad": Wrong({"mlp train"}, "the table says 0.5", TABLE % (0.5, *_LAST[1:])),
     "chance": Wrong(_ALL, "the table says 0.1", TABLE % (0.1, 0.1, 0.1, 0.1)),
-    "zeros": Wrong(_ALL, "the table says 0,", TABLE % (0, 0, 0, 0)),
+    "zeros": Wrong(_ALL, "all four entries are the same", TABLE % (0, 0, 0, 0)),
     "an entry missing": Wrong(
         {"cnn train"},
         'there is no accuracy["CNN"]["train"]',

@@ -871,7 +871,21 @@ WRONG_ACCURACY = {
     "divided by batches": Wrong(
         {"even", "uneven"}, "number of batches", measure("seen += len(y) → seen += 1")
     ),
-    "a full batch supposed": Wrong({"uneven"}, "averaged", measure("+= len(y) → += loader.batch_size")),
+    "the last batch left out": Wrong(
+        {"even", "uneven"}, "the accuracy is", measure("in loader → in list(loader)[:-1]")
+    ),
+    "rounded down": Wrong({"even", "uneven"}, "the accuracy is 0", measure("hits / seen → hits // seen")),
+    "only guesses above one half": Wrong(
+        {"uneven"},
+        "the accuracy is 0",
+        measure(
+            "(model(x).argmax(1) == y) → ((model(x).argmax(1) == y) & (model(x).softmax(1).amax(1) > 0.5))"
+        ),
+        unnoticed="the visible checks have networks that are sure of themselves",
+    ),
+    "a full batch supposed": Wrong(
+        {"uneven"}, "counted as a full one", measure("+= len(y) → += loader.batch_size")
+    ),
     "nothing returned": Wrong({"even", "uneven"}, "`return`", measure("    return hits / seen\n → ")),
 }
 
@@ -972,7 +986,40 @@ WRONG_TRAIN = {
     ),
     "losses summed": Wrong({"sgd"}, "summed", loop("model(x), y) → model(x), y, reduction='sum')")),
     "uphill": Wrong({"learns", "sgd"}, "made larger", loop("loss.backward() → (-loss).backward()")),
-    "one epoch always": Wrong({"sgd", "losses"}, "epochs is not used", loop("range(epochs) → range(1)")),
+    "one epoch always": Wrong({"sgd"}, "epochs is not used", loop("range(epochs) → range(1)")),
+    "the first batch only": Wrong(
+        {"sgd"},
+        "only the first batch",
+        loop("losses.append(loss.item()) → losses.append(loss.item())\n            break"),
+    ),
+    "squared error": Wrong(
+        {"sgd"},
+        "does not go along the gradient",
+        loop("F.cross_entropy(model(x), y) → F.mse_loss(model(x), F.one_hot(y, model(x).shape[1]).float())"),
+    ),
+    "a penalty on weights": Wrong(
+        {"sgd"},
+        "does not go along the gradient",
+        loop(
+            "            optimizer.zero"
+            " →             loss = loss + 0.01 * sum((p**2).sum() for p in model.parameters())\n"
+            "            optimizer.zero"
+        ),
+    ),
+    "labels from 1": Wrong(
+        {"learns", "sgd"},
+        "does not go along the gradient",
+        loop("model(x), y) → model(x), (y + 1) % model(x).shape[1])"),
+    ),
+    "losses by epoch": Wrong(
+        {"losses"},
+        "is 2",
+        loop(
+            "        model.train()\n →         model.train()\n        own = []\n",
+            "            losses.append(loss.item())\n"
+            " →             own.append(loss.item())\n        losses.append(own)\n",
+        ),
+    ),
     "one epoch too few": Wrong(
         {"sgd", "mode", "losses"},
         "for one epoch: it has not changed",

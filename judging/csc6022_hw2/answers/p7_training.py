@@ -717,7 +717,7 @@ RIGHT_CHOICE = {
 WRONG_CHOICE = {
     "45 test and validation together": Wrong(
         {"choice"},
-        "the epoch chosen",
+        "is chosen",
         choice(
             "max(range(len(history['test'])), key=lambda i: history['validation'][i] + history['test'][i])"
         ),
@@ -727,6 +727,29 @@ WRONG_CHOICE = {
     ),
     "the training loss": Wrong(
         {"choice"}, "lowest training loss", choice('history["loss"].index(min(history["loss"]))')
+    ),
+    "the test decides between equals": Wrong(
+        {"choice"},
+        "the test accuracy decides",
+        choice(
+            "max(range(len(history['test'])), key=lambda i: (history['validation'][i], history['test'][i]))"
+        ),
+    ),
+    "before the first fall": Wrong(
+        {"choice"},
+        "1 is chosen",
+        choice(
+            "next((i for i, (a, b) in enumerate(zip(history['validation'], history['validation'][1:])) if b < a),"
+            " len(history['validation']) - 1)"
+        ),
+    ),
+    "rounded accuracies": Wrong(
+        {"choice"},
+        "3 is chosen",
+        choice("max(range(len(history['test'])), key=lambda i: round(history['validation'][i], 1))"),
+    ),
+    "the first epoch left out": Wrong(
+        {"choice"}, "is chosen", choice("history['validation'][1:].index(max(history['validation'][1:]))")
     ),
     "the last epoch": Wrong({"choice"}, "last epoch", choice('len(history["loss"]) - 1')),
     "counted from 1": Wrong(

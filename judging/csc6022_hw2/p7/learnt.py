@@ -215,7 +215,8 @@ def wrong_in_training(student: Student) -> list[str]:
 
 
 def expect_choice(student: Student) -> None:
-    """`best_epoch` gives the epoch of the best validation accuracy, whatever test accuracy and loss are."""
+    """`best_epoch` gives the epoch of the best validation accuracy, whatever test accuracy and loss are. A cause is
+    named only if it explains every choice."""
     histories = [
         {
             "loss": [0.9, 0.5, 0.3, 0.4, 0.1, 0.2, 0.25],
@@ -224,22 +225,46 @@ def expect_choice(student: Student) -> None:
         },
         {"loss": [0.8, 0.6, 0.1, 0.3], "validation": [0.1, 0.7, 0.3, 0.5], "test": [0.5, 0.4, 0.2, 0.6]},
         {"loss": [0.9, 0.8, 0.2, 0.3], "validation": [0.5, 0.6, 0.7, 0.8], "test": [0.9, 0.2, 0.8, 0.3]},
+        {  # a fall, then the best; next to it one that is nearly as good
+            "loss": [0.9, 0.6, 0.7, 0.3, 0.2, 0.1],
+            "validation": [0.4, 0.7, 0.5, 0.9, 0.91, 0.6],
+            "test": [0.5, 0.3, 0.6, 0.8, 0.2, 0.7],
+        },
+        {"loss": [0.1, 0.5, 0.4], "validation": [0.8, 0.2, 0.3], "test": [0.3, 0.4, 0.9]},
     ]
+    chosen = []
     for history in histories:
         answer = as_tokens(student.best_epoch(history), "`best_epoch`").reshape(-1)
         expect(answer.numel(), "the number of epochs chosen").equals(1)
-        values = history["validation"]
-        best = values.index(max(values))
-        expect(int(answer), "the epoch chosen").close_to(
-            best,
-            mistakes={
-                "this is tuned on test: choose by the validation accuracy": history["test"].index(
-                    max(history["test"])
-                ),
-                "it is counted from 1; the place in the list counts from 0": best + 1,
-                "this is the epoch of the lowest training loss": history["loss"].index(min(history["loss"])),
-                "this is the last epoch": len(values) - 1,
-                "this is the first epoch": 0,
-                "this is the worst epoch": values.index(min(values)),
-            },
-        )
+        chosen.append(int(answer))
+    best = [h["validation"].index(max(h["validation"])) for h in histories]
+    causes = {
+        "this is tuned on test: choose by the validation accuracy": [
+            h["test"].index(max(h["test"])) for h in histories
+        ],
+        "it is counted from 1; the place in the list counts from 0": [place + 1 for place in best],
+        "this is the epoch of the lowest training loss": [h["loss"].index(min(h["loss"])) for h in histories],
+        "this is the last epoch": [len(h["loss"]) - 1 for h in histories],
+        "this is the first epoch": [0] * len(histories),
+        "this is the worst epoch": [h["validation"].index(min(h["validation"])) for h in histories],
+    }
+    for history, own, right in zip(histories, chosen, best, strict=True):
+        if own != right:
+            known = [cause for cause, places in causes.items() if places == chosen]
+            accuracies = history["validation"]
+            raise CheckFailed(
+                f"the epoch chosen: {known[0]}"
+                if known
+                else f"for the validation accuracies {accuracies}, {own} is chosen"
+            )
+    expect_ties(student)
+
+
+def expect_ties(student: Student) -> None:
+    """Of two epochs that are equally good in validation, test accuracies don't decide."""
+    tied: dict[str, list[float]] = {"loss": [0.5, 0.4, 0.3, 0.2], "validation": [0.1, 0.8, 0.8, 0.2]}
+    one, other = (
+        int(as_tokens(student.best_epoch({**tied, "test": test}), "`best_epoch`"))
+        for test in ([0.1, 0.9, 0.3, 0.2], [0.1, 0.3, 0.9, 0.2])
+    )
+    expect(one == other).is_true("of two epochs with the same validation accuracy, the test accuracy decides")

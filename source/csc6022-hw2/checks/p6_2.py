@@ -456,7 +456,7 @@ def six_parameters(student: Student) -> list[Any]:
     """What `init_params` gives, a list of six or an nn.ParameterList."""
     params = student.init_params()
     if isinstance(params, Model) and params.is_a("ParameterList"):
-        params = list(params.state().values())
+        params = [value.float() for value in params.state().values()]
     expect(isinstance(params, list | tuple) and len(params) == 6).is_true(
         "init_params should return a list of six tensors: weight and bias of each layer"
     )

@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[list[str], float]] = {  # name: what is typed, bound
     "--help": (["--help"], 0.3),
     "--version": (["--version"], 0.3),
     "status": (["status"], 1.2),
-    "marks": (["marks", "tiny", "--allow-waiting"], 1.2),
+    "marks": (["marks", "tiny"], 1.2),
     "extend": (["extend", "tiny", "ann", "1d", "--why", "ill"], 1.2),
     "grade, nothing to do": (["grade", "tiny"], 1.5),
     "release, one notebook": (["release", "tiny", "--unchecked"], 2.5),

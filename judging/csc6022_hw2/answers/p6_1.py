@@ -822,13 +822,17 @@ RIGHT_UNITS: dict[str, Sources] = {
     + "unit_errors = {h: np.array(e) for h, e in unit_errors.items()}\nsmallest_number = np.int64(2)\n",
     "computed": TABLE + "smallest_number = min(h for h in unit_errors if np.median(unit_errors[h]) <= 0.1)\n",
     "five draws": TABLE + UNITS + "unit_errors = {h: e[:5] for h, e in unit_errors.items()}\n",
+    "the mean of two in the middle": TABLE
+    + "unit_errors[2] = [0.1, 0.1, 0.1, 0.14, 0.18, 0.2, 0.2, 0.2]\nsmallest_number = 3\n",
+    "the lower one of two in the middle, as torch.median": TABLE
+    + "unit_errors[2] = [0.1, 0.1, 0.1, 0.14, 0.18, 0.2, 0.2, 0.2]\nsmallest_number = 2\n",
     "another table, its own number": TABLE
     + "unit_errors[2] = [0.2, 0.25, 0.3, 0.2, 0.21]\nsmallest_number = 3\n",
 }
 
 WRONG_UNITS = {
     "ten": Wrong({"smallest"}, "not the first", TABLE + "smallest_number = 10\n"),
-    "one": Wrong({"smallest"}, "has a median of 0.6", TABLE + "smallest_number = 1\n"),
+    "one": Wrong({"smallest"}, "has a median of 0.7", TABLE + "smallest_number = 1\n"),
     "zero": Wrong({"smallest"}, "from 1 to 10", TABLE + "smallest_number = 0\n"),
     "one draw": Wrong(
         {"table"},

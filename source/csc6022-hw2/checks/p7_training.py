@@ -748,6 +748,11 @@ def choice(item: Item) -> None:
                 expect(after == before).is_true(
                     f'with another list "{name}", epoch {after} is chosen, not {before}'
                 )
+        tied = history | {"validation": [0.1, 0.6, 0.6, 0.2, 0.3]}
+        turned = tied | {"test": [0.7, 0.8, 0.4, 0.3, 0.5]}
+        expect(chosen(student, tied) == chosen(student, turned)).is_true(
+            'of two epochs that are equally good in "validation", the list "test" decides'
+        )
 
     @item.visible_check(
         "an epoch that gets much better is chosen",

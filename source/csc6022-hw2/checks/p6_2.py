@@ -962,12 +962,15 @@ def optimizer(item: Item) -> None:
 
 
 def way(student: Student, pushes: Sequence[float], lr: float | None) -> Tensor:
-    """How far the student's optimizer moves six weights and biases, (6,), in one step for each push: the gradient of
-    all of them."""
-    start = {"0.weight": wave(2, 2, start=0.4).float(), "0.bias": wave(2, start=1.3).float()}
-    model = student.make_network(("Linear", 2, 2), state=start)
+    """How far the student's optimizer moves the weights and biases of two layers, (12,), in one step for each push: the
+    gradient of all of them."""
+    shapes = {"0.weight": (2, 2), "0.bias": (2,), "1.weight": (2, 2), "1.bias": (2,)}
+    start = {name: wave(*shape, start=0.4 + i).float() for i, (name, shape) in enumerate(shapes.items())}
+    model = student.make_network(("Linear", 2, 2), ("Linear", 2, 2), state=start)
     own = student.nesterov(model) if lr is None else student.nesterov(model, lr)
-    student.steps_with(model, own, [[torch.full((2, 2), push), torch.full((2,), push)] for push in pushes])
+    student.steps_with(
+        model, own, [[torch.full(shape, push) for shape in shapes.values()] for push in pushes]
+    )
     after = model.state()
     return torch.cat([(after[name] - start[name].double()).flatten() for name in start])
 

@@ -226,11 +226,11 @@ def network(value: Any) -> Model:
 
 
 ROLES = (
-    "weights of the first convolution",
+    "the weights of the first convolution",
     "its biases",
-    "weights of the second convolution",
+    "the weights of the second convolution",
     "its biases",
-    "weights of the last layer",
+    "the weights of the last layer",
     "its biases",
 )
 
@@ -243,7 +243,7 @@ def expect_parameters(state: Mapping[str, Tensor], sizes: Sizes) -> list[str]:
     names = []
     for role, shape in zip(ROLES, sizes.shapes, strict=True):
         n = math.prod(shape)
-        expect(n in by_size).is_true(f"with {arguments} no parameter has {n:,} numbers, as the {role} have")
+        expect(n in by_size).is_true(f"with {arguments} no parameter has {n:,} numbers, as {role} have")
         names.append(by_size[n])
     expect(len(state) == 6).is_true(
         f"it has {len(state)} parameters: weights and biases of three layers are six, each under one name"

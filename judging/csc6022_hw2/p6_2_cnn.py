@@ -1165,9 +1165,11 @@ def moves(gradients: Sequence[Tensor], momentum: float, nesterov: bool) -> Tenso
 def travelled(student: Student, lr: float | None) -> tuple[Tensor, list[Tensor]]:
     """How the student's optimizer changes the parameters in four steps, and the steps' gradients, all as vectors."""
     draw = generator(21)
-    gradients = [[torch.randn(s, generator=draw) for s in ((3, 5), (3,))] for _ in range(4)]
-    start = [torch.randn(s, generator=draw) for s in ((3, 5), (3,))]
-    model = student.make_network(("Linear", 5, 3), state={"0.weight": start[0], "0.bias": start[1]})
+    shapes = {"0.weight": (3, 5), "0.bias": (3,), "1.weight": (2, 3), "1.bias": (2,)}
+    gradients = [[torch.randn(s, generator=draw) for s in shapes.values()] for _ in range(4)]
+    start = [torch.randn(s, generator=draw) for s in shapes.values()]
+    layers = ("Linear", 5, 3), ("Linear", 3, 2)
+    model = student.make_network(*layers, state=dict(zip(shapes, start, strict=True)))
     optimizer = student.nesterov(model) if lr is None else student.nesterov(model, lr)
     expect(isinstance(optimizer, Opaque)).is_true(
         f"`nesterov` returns {returned(optimizer)}, not an optimizer"

@@ -1239,6 +1239,17 @@ WRONG_NESTEROV = {
         "after two steps with the gradient (1, -2)",
         chain("nesterov=True → nesterov=True, maximize=True"),
     ),
+    "the last module's parameters": Wrong(
+        {"nesterov"}, "don't end where SGD", chain("model.parameters() → model[-1].parameters()")
+    ),
+    "momentum for the first layer": Wrong(
+        {"nesterov"},
+        "don't end where SGD",
+        chain(
+            "model.parameters() → [{'params': model[0].parameters()}, {'params': [p for layer in model[1:] "
+            "for p in layer.parameters()], 'momentum': 0.0, 'nesterov': False}]"
+        ),
+    ),
     "the last layer only": Wrong(
         {"downhill", "nesterov"},
         "the weight is [[0.0, 0.0]]",

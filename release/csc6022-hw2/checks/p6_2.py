@@ -226,11 +226,11 @@ def network(value: Any) -> Model:
 
 
 ROLES = (
-    "weights of the first convolution",
+    "the weights of the first convolution",
     "its biases",
-    "weights of the second convolution",
+    "the weights of the second convolution",
     "its biases",
-    "weights of the last layer",
+    "the weights of the last layer",
     "its biases",
 )
 
@@ -243,7 +243,7 @@ def expect_parameters(state: Mapping[str, Tensor], sizes: Sizes) -> list[str]:
     names = []
     for role, shape in zip(ROLES, sizes.shapes, strict=True):
         n = math.prod(shape)
-        expect(n in by_size).is_true(f"with {arguments} no parameter has {n:,} numbers, as the {role} have")
+        expect(n in by_size).is_true(f"with {arguments} no parameter has {n:,} numbers, as {role} have")
         names.append(by_size[n])
     expect(len(state) == 6).is_true(
         f"it has {len(state)} parameters: weights and biases of three layers are six, each under one name"
@@ -962,12 +962,15 @@ def optimizer(item: Item) -> None:
 
 
 def way(student: Student, pushes: Sequence[float], lr: float | None) -> Tensor:
-    """How far the student's optimizer moves six weights and biases, (6,), in one step for each push: the gradient of
-    all of them."""
-    start = {"0.weight": wave(2, 2, start=0.4).float(), "0.bias": wave(2, start=1.3).float()}
-    model = student.make_network(("Linear", 2, 2), state=start)
+    """How far the student's optimizer moves the weights and biases of two layers, (12,), in one step for each push: the
+    gradient of all of them."""
+    shapes = {"0.weight": (2, 2), "0.bias": (2,), "1.weight": (2, 2), "1.bias": (2,)}
+    start = {name: wave(*shape, start=0.4 + i).float() for i, (name, shape) in enumerate(shapes.items())}
+    model = student.make_network(("Linear", 2, 2), ("Linear", 2, 2), state=start)
     own = student.nesterov(model) if lr is None else student.nesterov(model, lr)
-    student.steps_with(model, own, [[torch.full((2, 2), push), torch.full((2,), push)] for push in pushes])
+    student.steps_with(
+        model, own, [[torch.full(shape, push) for shape in shapes.values()] for push in pushes]
+    )
     after = model.state()
     return torch.cat([(after[name] - start[name].double()).flatten() for name in start])
 

@@ -13,7 +13,7 @@ import nbformat
 from calibration import Measured, calibrate
 from results import ROOT
 
-from judging.csc6022_hw2 import p6_1_mlp as p61
+from judging.csc6022_hw2.p6_1 import reference, steps
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_1_mlp_weight_decay.ipynb"
 PARTS = ("p6_1_0-imports", "p6_1c-functions", "p6_1d-functions", "p6_1e-settings", "p6_1e-functions")
@@ -31,10 +31,10 @@ def explained(names: dict[str, Any], hidden: int) -> Measured:
 
     def measure(seed: int) -> float:
         errors = []
-        for draw in range(p61.DRAWS):
+        for draw in range(reference.DRAWS):
             unique = 10_000 * (1 + seed) + draw
-            data = [part.numpy() for part in p61.data_set(unique)]
-            params, _ = names["fit"](*data, hidden, p61.LAM, p61.EPOCHS, unique)
+            data = [part.numpy() for part in steps.data_set(unique)]
+            params, _ = names["fit"](*data, hidden, reference.LAM, reference.EPOCHS, unique)
             f = names["forward"](params, data[2])[1]
             errors.append(float(((f - data[3]) ** 2).mean() / data[3].var()))
         return 1 - statistics.median(errors)
@@ -54,9 +54,9 @@ def main() -> None:
         {f"{n} hidden unit{'s' * (n > 1)}": explained(names, n) for n in (10, 2, 1)},
         seeds=args.seeds,
         n=None,
-        recipe=f"{source}{p61.DRAWS} {p61.LAM} {p61.EPOCHS}",
-        bars={"10 hidden units": 1 - p61.THRESHOLD},
-        note=f"Share of the test targets' variance that is explained, the median of {p61.DRAWS} data sets.",
+        recipe=f"{source}{reference.DRAWS} {reference.LAM} {reference.EPOCHS}",
+        bars={"10 hidden units": 1 - reference.THRESHOLD},
+        note=f"Share of the test targets' variance that is explained, the median of {reference.DRAWS} data sets.",
     )
 
 

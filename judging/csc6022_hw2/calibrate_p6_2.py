@@ -3,7 +3,7 @@
 python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10
 python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10 --stand-in
 
-"ours": new networks after the grader's own short training (judging/csc6022_hw2/p6_2_cnn.py), which a student gets
+"ours": new networks after the grader's own short training (judging/csc6022_hw2/p6_2/accuracy.py), which a student gets
 whose training is wrong. The open-ended network's thresholds are the handout's 70 % and two lower ones, less four
 standard deviations of drawing the test pictures.
 """
@@ -25,7 +25,7 @@ from chainrule.datasets import cifar_10
 from chainrule.datasets.cifar_10 import SIZES, normalised
 from chainrule.datasets.origins import STAND_IN
 from chainrule.lesson.verbs import Worker
-from judging.csc6022_hw2 import p6_2_cnn
+from judging.csc6022_hw2.p6_2 import accuracy as judge
 
 NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
 RUNS = {"barebones": "p6_2b-run", "module": "p6_2c-run", "sequential": "p6_2d-run"}
@@ -109,21 +109,21 @@ def main() -> None:
         model = names["sequential_net"](3, 32, 16, 10).to(names["device"])
         train = names["train_set"]
         x, y = normalised(train.images[:4000]), train.labels[:4000]
-        Worker({}).do_fit(model, x, y, p6_2_cnn.STEPS, batch=64, lr=p6_2_cnn.RATES[0], momentum=0.9)
+        Worker({}).do_fit(model, x, y, judge.STEPS, batch=64, lr=judge.RATES[0], momentum=0.9)
         return accuracy(model, *test)
 
     measured = {network: trained(network) for network in RUNS}
     thresholds = thresholds_in_use(cells, "stand-in" if args.stand_in else args.profile)
     if args.ours:
         measured["trained by us"] = ours
-        thresholds["trained by us"] = p6_2_cnn.FLOOR
+        thresholds["trained by us"] = judge.FLOOR
     answers = [source for name, source in cells.items() if name.endswith(("-code", "-run"))]
     calibrate(
         title,
         measured,
         seeds=args.seeds,
         n=len(test[1]),
-        recipe=f"{origin}{p6_2_cnn.STEPS}{p6_2_cnn.RATES}" + "".join(answers),
+        recipe=f"{origin}{judge.STEPS}{judge.RATES}" + "".join(answers),
         bars=thresholds,
         note=f"Data: {origin}. One epoch.",
     )

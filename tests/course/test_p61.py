@@ -16,7 +16,7 @@ from chainrule.lesson.results import CheckResult
 from chainrule.modules import load
 
 decay_plots = load(HW2, "figures.decay")
-p61 = load(HW2, "judging.csc6022_hw2.p6_1_mlp")
+reference = load(HW2, "judging.csc6022_hw2.p6_1.reference")
 answers = load(HW2, "judging.csc6022_hw2.answers.p6_1")
 
 torch.set_num_threads(1)
@@ -190,22 +190,22 @@ def test_automatic_differentiation_waits_for_a_person(source: str) -> None:
 # -- the reference ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sizes", p61.CASES)
+@pytest.mark.parametrize("sizes", reference.CASES)
 @pytest.mark.parametrize("lam", [0.0, 0.4])
 def test_gradients_are_those_of_autograd(sizes: tuple[int, int, int, int], lam: float) -> None:
-    given = p61.case(*sizes)
-    leaf = {name: value.clone().requires_grad_() for name, value in p61.parameters(given).items()}
-    mse = ((p61.forward(leaf, given["X"])[1] - given["y"]) ** 2).mean()
+    given = reference.case(*sizes)
+    leaf = {name: value.clone().requires_grad_() for name, value in reference.parameters(given).items()}
+    mse = ((reference.forward(leaf, given["X"])[1] - given["y"]) ** 2).mean()
     J = mse + lam * (leaf["W"].square().sum() + leaf["v"].square().sum())
     true = dict(zip(leaf, torch.autograd.grad(J, list(leaf.values())), strict=True))
-    for name, value in p61.gradients(p61.parameters(given), given["X"], given["y"], lam).items():
+    for name, value in reference.gradients(reference.parameters(given), given["X"], given["y"], lam).items():
         expect(value, name).close_to(true[name], rtol=1e-12, atol=1e-12)
 
 
 def test_units_are_not_saturated() -> None:
-    for sizes in p61.CASES:
-        given = p61.case(*sizes)
-        A, f = p61.forward(p61.parameters(given), given["X"])
+    for sizes in reference.CASES:
+        given = reference.case(*sizes)
+        A, f = reference.forward(reference.parameters(given), given["X"])
         assert ((A > 0.02) & (A < 0.98)).float().mean() > 0.8
         assert (f - given["y"]).abs().min() > 1e-3
 

@@ -21,7 +21,9 @@ from chainrule.lesson.weights import load_weights
 from chainrule.modules import load
 
 cnn_views = load(HW2, "figures.cnn_views")
-p6_2_cnn = load(HW2, "judging.csc6022_hw2.p6_2_cnn")
+three_layers = load(HW2, "judging.csc6022_hw2.p6_2.network")
+optimizer = load(HW2, "judging.csc6022_hw2.p6_2.optimizer")
+reading = load(HW2, "judging.csc6022_hw2.p6_2.reading")
 answers = load(HW2, "judging.csc6022_hw2.answers.p6_2")
 
 torch.set_num_threads(1)
@@ -166,7 +168,7 @@ def test_accuracy_of_the_open_network_is_counted_in_stages(
         (0.53, {"60", "70"}),
         (0.43, {"50", "60", "70"}),
     ):
-        judge_module = load(HW2, "judging.csc6022_hw2.p6_2_cnn")  # that is in memory now
+        judge_module = load(HW2, "judging.csc6022_hw2.p6_2.accuracy")  # that is in memory now
         monkeypatch.setattr(judge_module, "accuracy_on_test", lambda model, a=accuracy: a)
         assert set(open_accuracy(folder, model, True)) == expected
 
@@ -183,7 +185,7 @@ def test_handed_in_weights_are_loaded_and_reach_the_bar(folder: Path, tmp_path: 
 
 
 def test_reference_agrees_with_loops() -> None:
-    sizes = p6_2_cnn.BAREBONES
+    sizes = three_layers.BAREBONES
     x, params = sizes.images(2, seed=1), sizes.draw(2)
 
     def convolve(x: torch.Tensor, w: torch.Tensor, b: torch.Tensor, pad: int) -> torch.Tensor:
@@ -200,11 +202,11 @@ def test_reference_agrees_with_loops() -> None:
 
     w1, b1, w2, b2, w3, b3 = params
     h = convolve(convolve(x, w1, b1, 2).clamp(min=0), w2, b2, 1).clamp(min=0)
-    torch.testing.assert_close(p6_2_cnn.scores(x, params), h.reshape(2, -1) @ w3.T + b3)
+    torch.testing.assert_close(three_layers.scores(x, params), h.reshape(2, -1) @ w3.T + b3)
 
 
 def test_reference_of_nesterov_agrees_with_pytorch() -> None:
-    draw = p6_2_cnn.generator(3)
+    draw = three_layers.generator(3)
     gradients = [torch.randn(5, generator=draw, dtype=torch.float64) for _ in range(6)]
     for momentum, nesterov in ((0.9, True), (0.9, False)):
         p = torch.zeros(5, dtype=torch.float64, requires_grad=True)
@@ -212,26 +214,26 @@ def test_reference_of_nesterov_agrees_with_pytorch() -> None:
         for g in gradients:
             p.grad = g
             optimizer.step()
-        torch.testing.assert_close(p.detach(), 0.3 * p6_2_cnn.moves(gradients, momentum, nesterov))
+        torch.testing.assert_close(p.detach(), 0.3 * optimizer.moves(gradients, momentum, nesterov))
 
 
 def test_mistakes_differ_from_each_other() -> None:
     """A message names a mistake only if no other one explains the answer."""
     for probe, mistakes in (
-        (p6_2_cnn.summed_features, p6_2_cnn.CONVOLUTION_MISTAKES),
-        (lambda *sizes: [p6_2_cnn.last_layer(*sizes)], p6_2_cnn.ENDINGS),
+        (reading.summed_features, reading.CONVOLUTION_MISTAKES),
+        (lambda *sizes: [reading.last_layer(*sizes)], reading.ENDINGS),
         (
-            lambda *sizes: [p6_2_cnn.layout(*sizes)],
-            {name: {"flatten": f} for name, f in p6_2_cnn.LAYOUTS.items()},
+            lambda *sizes: [reading.layout(*sizes)],
+            {name: {"flatten": f} for name, f in reading.LAYOUTS.items()},
         ),
     ):
-        probes = probe(p6_2_cnn.BAREBONES, p6_2_cnn.RIGHT)
+        probes = probe(three_layers.BAREBONES, three_layers.RIGHT)
         outcomes = [
-            torch.cat([p6_2_cnn.scores(*each, **mistake) for each in probes])
+            torch.cat([three_layers.scores(*each, **mistake) for each in probes])
             for mistake in ({}, *mistakes.values())
         ]
         for i, one in enumerate(outcomes):
-            assert not any(p6_2_cnn.agree(one, other) for other in outcomes[:i])
+            assert not any(three_layers.agree(one, other) for other in outcomes[:i])
 
 
 # -- points ----------------------------------------------------------------------------------------------

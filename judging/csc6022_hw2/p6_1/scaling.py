@@ -1,0 +1,65 @@
+"""6.1a: data are scaled by the training set's mean and standard deviation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from chainrule.judging.derivation import alike
+from chainrule.lesson.calls import about, call
+from chainrule.lesson.checks import differ, expect, numbers
+from chainrule.lesson.student import Student
+from judging.csc6022_hw2.p6_1.reference import ATOL, RTOL, draw_inputs
+
+
+def expect_scaling(student: Student, what: str) -> None:
+    """`standardise(values, train)` uses the training set's mean and standard deviation, with N or N − 1.
+
+    Args:
+        what: "train" for the training set itself, "test" for other values.
+    """
+    for shape, seed in (((9, 3), 1), ((9,), 2)):
+        train = 3 + 2 * draw_inputs(shape[0], seed, 3)[:, : shape[-1]]
+        train = train * torch.tensor([1.0, 4.0, 0.5]).double()
+        test = 5 + 3 * draw_inputs(6, seed + 10, 3) ** 2
+        if len(shape) == 1:
+            train, test = train[:, 0], test[:, 0]
+        values = train if what == "train" else test
+        right = [(values - train.mean(0)) / train.std(0, correction=d) for d in (0, 1)]
+        own = alike(numbers(call(student.standardise, values, train), "what `standardise` returns"), values)
+        with about("scaling the training set" if what == "train" else "scaling a test set"):
+            if all(differ(own, one, RTOL, ATOL) for one in right):
+                mistakes = scaling_mistakes(values, train, test)
+                expect(own, "the result").close_to(right[0], rtol=RTOL, atol=ATOL, mistakes=mistakes)
+
+
+def scaling_mistakes(values: Tensor, train: Tensor, test: Tensor) -> list[tuple[str, Tensor]]:
+    """What known mistakes make of the values, with N and then with N − 1 in the standard deviations."""
+    mean, own_mean, both = train.mean(0), values.mean(0), torch.cat([train, test])
+    mistakes = []
+    for d in (0, 1):
+        sd, own_sd = train.std(0, correction=d), values.std(0, correction=d)
+        mistakes += [
+            (
+                "scaled by the statistics of the values themselves, not of the training set",
+                (values - own_mean) / own_sd,
+            ),
+            (
+                "the test set has entered mean and standard deviation",
+                (values - both.mean(0)) / both.std(0, correction=d),
+            ),
+            ("the mean of the test set is subtracted", (values - own_mean) / sd),
+            ("divided by the standard deviation of the test set", (values - mean) / own_sd),
+            ("divided by the variance", (values - mean) / sd**2),
+            (
+                "one mean and one deviation for all columns",
+                (values - train.mean()) / train.std(correction=d),
+            ),
+            ("the mean is not subtracted", values / sd),
+            ("multiplied by the standard deviation", (values - mean) * sd),
+        ]
+    return [
+        *mistakes,
+        ("the standard deviation is missing", values - mean),
+        ("nothing has changed", values),
+    ]

@@ -109,7 +109,9 @@ def main() -> None:
         model = names["sequential_net"](3, 32, 16, 10).to(names["device"])
         train = names["train_set"]
         x, y = normalised(train.images[:4000]), train.labels[:4000]
-        Worker({}).do_fit(model, x, y, judge.STEPS, batch=64, lr=judge.RATES[0], momentum=0.9)
+        for rows in torch.arange(judge.TIMES * judge.STEPS * judge.BATCH).split(judge.STEPS * judge.BATCH):
+            part = x[rows % len(x)], y[rows % len(x)]
+            Worker({}).do_fit(model, *part, judge.STEPS, batch=judge.BATCH, lr=judge.RATES[0], momentum=0.9)
         return accuracy(model, *test)
 
     measured = {network: trained(network) for network in RUNS}
@@ -123,7 +125,7 @@ def main() -> None:
         measured,
         seeds=args.seeds,
         n=len(test[1]),
-        recipe=f"{origin}{judge.STEPS}{judge.RATES}" + "".join(answers),
+        recipe=f"{origin}{judge.TIMES}{judge.STEPS}{judge.RATES}" + "".join(answers),
         bars=thresholds,
         note=f"Data: {origin}. One epoch.",
     )

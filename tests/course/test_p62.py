@@ -22,7 +22,7 @@ from chainrule.modules import load
 
 cnn_views = load(HW2, "figures.cnn_views")
 three_layers = load(HW2, "judging.csc6022_hw2.p6_2.network")
-optimizer = load(HW2, "judging.csc6022_hw2.p6_2.optimizer")
+sgd = load(HW2, "judging.csc6022_hw2.p6_2.optimizer")
 reading = load(HW2, "judging.csc6022_hw2.p6_2.reading")
 answers = load(HW2, "judging.csc6022_hw2.answers.p6_2")
 
@@ -214,7 +214,7 @@ def test_reference_of_nesterov_agrees_with_pytorch() -> None:
         for g in gradients:
             p.grad = g
             optimizer.step()
-        torch.testing.assert_close(p.detach(), 0.3 * optimizer.moves(gradients, momentum, nesterov))
+        torch.testing.assert_close(p.detach(), 0.3 * sgd.moves(gradients, momentum, nesterov))
 
 
 def test_mistakes_differ_from_each_other() -> None:

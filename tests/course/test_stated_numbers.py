@@ -39,6 +39,28 @@ def test_how_large_the_targets_of_the_regression_are() -> None:
     assert np.mean(largest > over) == pytest.approx(1 / 20, abs=0.015)
 
 
+def test_how_much_of_the_noisy_targets_nobody_can_predict() -> None:
+    text = cell("p6_1_mlp_weight_decay", "p6_1f-noisy-intro")
+    signal = 2 * 18**2  # of 18 times a chi-squared variable; the sigmoid adds less than 0.25
+    noise = number(r"noise of standard deviation (\d+)", text) ** 2
+    assert noise / (signal + noise) == pytest.approx(number(r"The noise has ([\d.]+) of", text), abs=5e-3)
+
+
+def test_the_worked_example_of_backpropagation() -> None:
+    text = cell("p6_1_mlp_weight_decay", "p6_1c-intro")
+    given = text.partition("*An example, to compare with.*")[2].partition("Then")[0]
+    stated = dict(re.findall(r"\$(\w) = (-?[\d.]+)\$", given))
+    W, b, v, c, x, y = (float(stated[name]) for name in "Wbvcxy")
+
+    def output(v: float) -> float:
+        return v / (1 + np.exp(-(W * x + b))) + c
+
+    assert output(v) == 2
+    moved = number(r"With \$v = ([\d.]+)\$", text)
+    assert output(moved) == pytest.approx(number(r"the output is ([\d.]+) and", text))
+    assert (output(moved) - y) ** 2 == pytest.approx(number(r"the error (1\.\d+)", text), abs=1e-9)
+
+
 def test_what_relu_leaves_of_mean_square_and_variance() -> None:
     text = cell("p6_2_cnn_pytorch", "p6_2a-intro")
     assert "ReLU halves the mean square" in text.replace("*", "")

@@ -81,6 +81,35 @@ def test_a_fill_of_minus_infinity_gives_the_same_weights_unless_all_keys_are_clo
     assert infinite[1].isnan().all()
 
 
+def test_the_worked_example_of_attention() -> None:
+    text = cell("p7_attention", "p7_1-intro").partition("*An example.*")[2]
+    products = [float(found) for found in re.findall(r"are ([\d.]+) and (\d)", text)[0]]
+    weights = torch.softmax(torch.tensor(products) / 4**0.5, dim=0)
+    stated = re.findall(r"the weights are (\d.\d+) and (\d.\d+)", text)[0]
+    assert weights.tolist() == [pytest.approx(float(weight), abs=5e-3) for weight in stated]
+    values = torch.tensor([8.0, 0.0])
+    assert float(weights @ values) == pytest.approx(number(r"\\cdot 0 = (\d)", text), abs=0.05)
+
+
+def test_where_the_learning_rate_is_highest_and_where_half() -> None:
+    text = cell("p7_attention", "p7_9-intro").partition("*An example.*")[2]
+
+    def rate(step: float) -> float:
+        return 64**-0.5 * float(min(step**-0.5, step * 400**-1.5))
+
+    assert rate(400) == pytest.approx(number(r"= (0\.\d+)\$", text))
+    before, after = re.findall(r"half of that at step (\d+) and again at step ([\d,]+)\.", text)[0]
+    assert [rate(float(step.replace(",", ""))) for step in (before, after)] == [
+        pytest.approx(rate(400) / 2)
+    ] * 2
+
+
+def test_the_loss_of_equal_guesses_of_eleven_classes() -> None:
+    stated = number(r"would give ([\d.]+):", cell("p7_attention", "p7_11-untrained-intro"))
+    targets = np.array([0.9, *[0.1 / 9] * 9])
+    assert np.log(11) + np.sum(targets * np.log(targets)) == pytest.approx(stated, abs=5e-3)
+
+
 @pytest.mark.parametrize("part", ["q1_2-conclusion-intro", "q1_2-conclusion"])
 def test_how_much_of_the_cnn_is_its_last_layer(part: str) -> None:
     counts = [5 * 5 * 16 + 16, 2 * 16, 3 * 3 * 16 * 32 + 32, 2 * 32, 5 * 5 * 32 * 10 + 10]

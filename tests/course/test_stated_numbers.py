@@ -9,6 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from course_modules import ROOT
 
 
@@ -18,6 +19,13 @@ def cell(notebook: str, grade_id: str) -> str:
     cells: list[Any] = nbformat.read(path, as_version=4).cells
     (found,) = (c for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
     return " ".join(found.source.split())
+
+
+def texts(notebook: str) -> list[str]:
+    """All texts of a notebook."""
+    (path,) = (ROOT / "source").glob(f"*/{notebook}.ipynb")
+    cells: list[Any] = nbformat.read(path, as_version=4).cells
+    return [c.source for c in cells if c.cell_type == "markdown"]
 
 
 def number(pattern: str, text: str) -> float:
@@ -68,6 +76,29 @@ def test_what_relu_leaves_of_mean_square_and_variance() -> None:
     z = torch.randn(200_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert float(z.relu().square().mean()) == pytest.approx(1 / 2, rel=0.02)
     assert float(z.relu().var()) == pytest.approx(1 / 3, rel=0.05)
+
+
+def test_the_fan_ins_and_sizes_of_the_cnns() -> None:
+    text = cell("p6_2_cnn_pytorch", "p6_2a-intro").partition("*An example.*")[2]
+    assert pytest.approx(number(r"1 / 12 = (0\.\d+)\.", text), abs=5e-4) == (2 / (32 * 9)) ** 0.5
+    assert (
+        pytest.approx(number(r"fan-in 100, standard deviation (0\.\d+)", text), abs=5e-4) == (2 / 100) ** 0.5
+    )
+    pooled = 96 * 8 * 8 * 10 + 10
+    assert number(r"in place of ([\d,]+)\)", cell("p6_2_cnn_pytorch", "p6_2e-written")) == pooled
+    assert f"{pooled // 1000} thousand weights" in cell("p6_2_cnn_pytorch", "p6_2e-written-intro")
+    (log,) = (c for c in texts("p6_2_cnn_pytorch") if c.startswith("**Log of trainings**"))
+    first = 32 * (3 * 25 + 1) + 16 * (32 * 9 + 1) + 10 * (16 * 32 * 32 + 1)
+    assert number(r"\*([\d,]+)\* \| \*1\*", log) == first
+
+
+def test_a_kernel_is_not_turned_round() -> None:
+    text = cell("p6_2_cnn_pytorch", "p6_2b-intro").partition("*An example, in one dimension.*")[2]
+    row, kernel = torch.tensor([[[1.0, 2, 3]]]), torch.tensor([[[1.0, 0, -1]]])
+    as_it_is, turned = (F.conv1d(row, k, padding=1).flatten().tolist() for k in (kernel, kernel.flip(-1)))
+    written = text.replace("−", "-")
+    assert " ".join(f"{value:g}" for value in as_it_is) in written
+    assert " ".join(f"{value:g}" for value in turned) in written
 
 
 def test_a_fill_of_minus_infinity_gives_the_same_weights_unless_all_keys_are_closed() -> None:

@@ -135,6 +135,19 @@ def test_where_the_learning_rate_is_highest_and_where_half() -> None:
     ] * 2
 
 
+def test_the_small_examples_of_positions_norm_and_smoothing() -> None:
+    angles = np.array([1, 1 / 10000 ** (2 / 4)])
+    pattern = np.stack([np.sin(angles), np.cos(angles)], axis=1).ravel()
+    assert f"({', '.join(f'{value:.3f}' for value in pattern)})" in cell("p7_attention", "p7_4-intro")
+    x = np.array([1, 3])
+    assert tuple((x - x.mean()) / x.std()) == (-1, 1)
+    assert "$(1, 3)$ has $\\mu = 2$ and $\\sigma^2 = 1$, so it becomes $(-1, 1)$" in cell(
+        "p7_attention", "p7_5-intro"
+    )
+    stated = re.findall(r"\$t = \(([^)]+)\)", cell("p7_attention", "p7_8-smoothing-intro"))[0]
+    assert [float(share) for share in stated.split(",\\ ")] == [0, *[0.2 / 4] * 2, 0.8, *[0.2 / 4] * 2]
+
+
 def test_the_loss_of_equal_guesses_of_eleven_classes() -> None:
     stated = number(r"would give ([\d.]+):", cell("p7_attention", "p7_11-untrained-intro"))
     targets = np.array([0.9, *[0.1 / 9] * 9])

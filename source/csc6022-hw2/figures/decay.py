@@ -41,10 +41,14 @@ def curves(
     best = min(float(np.median(run["test"], axis=0)[-1]) for run in runs.values())
     title = "Training and test error, epoch by epoch, a panel for each λ"
     draws = max(len(run["train"]) for run in runs.values())
-    note = (
-        f"Median over {draws} data sets; the bands leave out the lowest and the highest. "
-        "Dashed: the smallest of the test errors at the end."
+    bands = (
+        "the bands leave out the lowest and the highest"
+        if draws > 2
+        else "the bands reach from one to the other"
     )
+    note = f"Median over {draws} data sets; {bands}. Dashed: the smallest of the test errors at the end."
+    if draws == 1:
+        note = "One data set. Dashed: the smallest of the test errors at the end."
     across = 2 if len(runs) in (2, 4) else min(3, len(runs))
     down = -(-len(runs) // across)
     figure = blank(80 + 230 * down, title, note, layout=True)

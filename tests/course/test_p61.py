@@ -234,6 +234,7 @@ RUN = {"train": [1.0, 0.3, 0.1], "test": [1.1, 0.5, 0.2]}
     [
         ({0.0: [RUN, RUN, RUN], 0.1: [RUN, RUN, RUN]}, "λ = 0.1 test error ends at 0.2"),
         ({0.0: [RUN]}, "λ = 0 train error ends at 0.1"),
+        ({0.0: [{**RUN, "test": [1.1, 0.2, 0.5]}]}, "λ = 0 test error ends at 0.5 after 0.2 at epoch 20"),
         ({}, "Nothing to draw yet: finish `fit`"),
         (None, "Nothing to draw yet: finish `fit`"),
         ({0.0: []}, "Nothing to draw yet"),

@@ -17,6 +17,7 @@ from chainrule.lesson import figures as plots
 from chainrule.lesson.results import CheckResult
 from chainrule.modules import load
 
+architecture = load(HW2, "figures.architecture")
 attention_plots = load(HW2, "figures.attention")
 reference = load(HW2, "judging.csc6022_hw2.p7.reference")
 answers = load(HW2, "judging.csc6022_hw2.answers.p7_mechanism")
@@ -171,6 +172,28 @@ def test_figures_tell_what_they_show(shown: list[Image]) -> None:
     assert alts[3].startswith(
         "Five heads. Heat maps of 3 queries by 3 keys. head 1: most from 'a' to 'x', 1.00"
     )
+
+
+def test_what_is_looked_at_and_what_is_needed_are_told_row_by_row(
+    shown: list[Image], capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [[0.5, 0.5, 0.0], [0.0, 0.4, 0.6]]])
+    effects = torch.tensor([[0.0, 0.0, 2.0], [3.0, 0.0, -0.1]])
+    attention_plots.hiding(weights, effects, list("ab"), list("xyz"), "A date")
+    assert "mean of the heads, the largest of each row: a x 0.75, b y 0.70;" in shown[0].alt
+    assert "when hidden, the largest of each row: a z 2.00, b x 3.00" in shown[0].alt
+    for junk in ((None, effects), (weights, None), (weights, effects[:, :2]), (weights, effects * torch.nan)):
+        attention_plots.hiding(*junk, list("ab"), list("xyz"), "A date")
+    assert len(shown) == 1
+    assert capsys.readouterr().out.count("Nothing to draw yet: ") == 4
+
+
+def test_drawings_name_the_parts_that_are_written(shown: list[Image]) -> None:
+    architecture.transformer()
+    architecture.split_into_heads()
+    assert all(image.data.startswith(b"\x89PNG") for image in shown)
+    assert all(part in shown[0].alt for part in ("(7.1, 7.3)", "(7.2)", "(7.4)", "(7.5)", "(7.6)"))
+    assert "head 1 has two rows of “the” and two of “cat”" in shown[1].alt
 
 
 def raises(*args: Any) -> None:

@@ -9,6 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from course_modules import ROOT
 
 
@@ -18,6 +19,13 @@ def cell(notebook: str, grade_id: str) -> str:
     cells: list[Any] = nbformat.read(path, as_version=4).cells
     (found,) = (c for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == grade_id)
     return " ".join(found.source.split())
+
+
+def texts(notebook: str) -> list[str]:
+    """All texts of a notebook."""
+    (path,) = (ROOT / "source").glob(f"*/{notebook}.ipynb")
+    cells: list[Any] = nbformat.read(path, as_version=4).cells
+    return [c.source for c in cells if c.cell_type == "markdown"]
 
 
 def number(pattern: str, text: str) -> float:
@@ -39,6 +47,28 @@ def test_how_large_the_targets_of_the_regression_are() -> None:
     assert np.mean(largest > over) == pytest.approx(1 / 20, abs=0.015)
 
 
+def test_how_much_of_the_noisy_targets_nobody_can_predict() -> None:
+    text = cell("p6_1_mlp_weight_decay", "p6_1f-noisy-intro")
+    signal = 2 * 18**2  # of 18 times a chi-squared variable; the sigmoid adds less than 0.25
+    noise = number(r"noise of standard deviation (\d+)", text) ** 2
+    assert noise / (signal + noise) == pytest.approx(number(r"The noise has ([\d.]+) of", text), abs=5e-3)
+
+
+def test_the_worked_example_of_backpropagation() -> None:
+    text = cell("p6_1_mlp_weight_decay", "p6_1c-intro")
+    given = text.partition("*An example, to compare with.*")[2].partition("Then")[0]
+    stated = dict(re.findall(r"\$(\w) = (-?[\d.]+)\$", given))
+    W, b, v, c, x, y = (float(stated[name]) for name in "Wbvcxy")
+
+    def output(v: float) -> float:
+        return v / (1 + np.exp(-(W * x + b))) + c
+
+    assert output(v) == 2
+    moved = number(r"With \$v = ([\d.]+)\$", text)
+    assert output(moved) == pytest.approx(number(r"the output is ([\d.]+) and", text))
+    assert (output(moved) - y) ** 2 == pytest.approx(number(r"the error (1\.\d+)", text), abs=1e-9)
+
+
 def test_what_relu_leaves_of_mean_square_and_variance() -> None:
     text = cell("p6_2_cnn_pytorch", "p6_2a-intro")
     assert "ReLU halves the mean square" in text.replace("*", "")
@@ -46,6 +76,29 @@ def test_what_relu_leaves_of_mean_square_and_variance() -> None:
     z = torch.randn(200_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert float(z.relu().square().mean()) == pytest.approx(1 / 2, rel=0.02)
     assert float(z.relu().var()) == pytest.approx(1 / 3, rel=0.05)
+
+
+def test_the_fan_ins_and_sizes_of_the_cnns() -> None:
+    text = cell("p6_2_cnn_pytorch", "p6_2a-intro").partition("*An example.*")[2]
+    assert pytest.approx(number(r"1 / 12 = (0\.\d+)\.", text), abs=5e-4) == (2 / (32 * 9)) ** 0.5
+    assert (
+        pytest.approx(number(r"fan-in 100, standard deviation (0\.\d+)", text), abs=5e-4) == (2 / 100) ** 0.5
+    )
+    pooled = 96 * 8 * 8 * 10 + 10
+    assert number(r"in place of ([\d,]+)\)", cell("p6_2_cnn_pytorch", "p6_2e-written")) == pooled
+    assert f"{pooled // 1000} thousand weights" in cell("p6_2_cnn_pytorch", "p6_2e-written-intro")
+    (log,) = (c for c in texts("p6_2_cnn_pytorch") if c.startswith("**Log of trainings**"))
+    first = 32 * (3 * 25 + 1) + 16 * (32 * 9 + 1) + 10 * (16 * 32 * 32 + 1)
+    assert number(r"\*([\d,]+)\* \| \*1\*", log) == first
+
+
+def test_a_kernel_is_not_turned_round() -> None:
+    text = cell("p6_2_cnn_pytorch", "p6_2b-intro").partition("*An example, in one dimension.*")[2]
+    row, kernel = torch.tensor([[[1.0, 2, 3]]]), torch.tensor([[[1.0, 0, -1]]])
+    as_it_is, turned = (F.conv1d(row, k, padding=1).flatten().tolist() for k in (kernel, kernel.flip(-1)))
+    written = text.replace("−", "-")
+    assert " ".join(f"{value:g}" for value in as_it_is) in written
+    assert " ".join(f"{value:g}" for value in turned) in written
 
 
 def test_a_fill_of_minus_infinity_gives_the_same_weights_unless_all_keys_are_closed() -> None:
@@ -57,6 +110,48 @@ def test_a_fill_of_minus_infinity_gives_the_same_weights_unless_all_keys_are_clo
     assert torch.equal(finite[0], infinite[0])
     assert finite.isfinite().all()
     assert infinite[1].isnan().all()
+
+
+def test_the_worked_example_of_attention() -> None:
+    text = cell("p7_attention", "p7_1-intro").partition("*An example.*")[2]
+    products = [float(found) for found in re.findall(r"are ([\d.]+) and (\d)", text)[0]]
+    weights = torch.softmax(torch.tensor(products) / 4**0.5, dim=0)
+    stated = re.findall(r"the weights are (\d.\d+) and (\d.\d+)", text)[0]
+    assert weights.tolist() == [pytest.approx(float(weight), abs=5e-3) for weight in stated]
+    values = torch.tensor([8.0, 0.0])
+    assert float(weights @ values) == pytest.approx(number(r"\\cdot 0 = (\d)", text), abs=0.05)
+
+
+def test_where_the_learning_rate_is_highest_and_where_half() -> None:
+    text = cell("p7_attention", "p7_9-intro").partition("*An example.*")[2]
+
+    def rate(step: float) -> float:
+        return 64**-0.5 * float(min(step**-0.5, step * 400**-1.5))
+
+    assert rate(400) == pytest.approx(number(r"= (0\.\d+)\$", text))
+    before, after = re.findall(r"half of that at step (\d+) and again at step ([\d,]+)\.", text)[0]
+    assert [rate(float(step.replace(",", ""))) for step in (before, after)] == [
+        pytest.approx(rate(400) / 2)
+    ] * 2
+
+
+def test_the_small_examples_of_positions_norm_and_smoothing() -> None:
+    angles = np.array([1, 1 / 10000 ** (2 / 4)])
+    pattern = np.stack([np.sin(angles), np.cos(angles)], axis=1).ravel()
+    assert f"({', '.join(f'{value:.3f}' for value in pattern)})" in cell("p7_attention", "p7_4-intro")
+    x = np.array([1, 3])
+    assert tuple((x - x.mean()) / x.std()) == (-1, 1)
+    assert "$(1, 3)$ has $\\mu = 2$ and $\\sigma^2 = 1$, so it becomes $(-1, 1)$" in cell(
+        "p7_attention", "p7_5-intro"
+    )
+    stated = re.findall(r"\$t = \(([^)]+)\)", cell("p7_attention", "p7_8-smoothing-intro"))[0]
+    assert [float(share) for share in stated.split(",\\ ")] == [0, *[0.2 / 4] * 2, 0.8, *[0.2 / 4] * 2]
+
+
+def test_the_loss_of_equal_guesses_of_eleven_classes() -> None:
+    stated = number(r"would give ([\d.]+):", cell("p7_attention", "p7_11-untrained-intro"))
+    targets = np.array([0.9, *[0.1 / 9] * 9])
+    assert np.log(11) + np.sum(targets * np.log(targets)) == pytest.approx(stated, abs=5e-3)
 
 
 @pytest.mark.parametrize("part", ["q1_2-conclusion-intro", "q1_2-conclusion"])

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from chainrule.lesson.figures import SIGNED, WIDTH, NotYet, array_of, attempt, blank, picture
 
-__all__ = ["example", "heads", "masks", "positions"]
+__all__ = ["example", "heads", "hiding", "masks", "positions"]
 
 Names = Mapping[str, Any]
 
@@ -41,6 +41,42 @@ def heads(
         names: of the heads, "head 1" and so on if not given.
     """
     return maps(weights, rows, columns, title, names)
+
+
+@picture
+def hiding(
+    weights: Any, effects: Any, rows: Sequence[str], columns: Sequence[str], title: str
+) -> tuple[Figure, str]:
+    """Show the attention weights, averaged over the heads, beside what hiding each key does.
+
+    Args:
+        weights: (heads, n_q, n_k).
+        effects: (n_q, n_k), by how much the log-probability of what is written in a row falls when a key is hidden.
+        rows, columns: the labels of the queries and of the keys.
+    """
+    if weights is None or effects is None:
+        raise NotYet("run the model first, as it is and with characters hidden")
+    size = (len(rows), len(columns))
+    tables = {
+        "Weight, mean of the heads": array_of(weights, (-1, *size), "the weights").mean(axis=0),
+        "Fall of log p when hidden": array_of(effects, size, "the effects"),
+    }
+    side = min(20.0, (WIDTH - 190) / 2 / (len(columns) + 1))  # pixels of a cell
+    note = "Row: character written. Column: character read, on the right: hidden. The darker, the more."
+    figure = blank(round(len(rows) * side + 64), title, note, layout=True)
+    told = []
+    for axes, (name, table) in zip(figure.subplots(1, 2), tables.items(), strict=True):
+        image = axes.imshow(table, cmap="Blues", vmin=0, vmax=max(float(table.max()), 1e-9))
+        label(axes, rows, columns)
+        axes.set_title(name)
+        bar = figure.colorbar(image, ax=axes, pad=0.02, fraction=0.03, ticks=MaxNLocator(3))
+        bar.outline.set_visible(False)
+        most = [
+            f"{row} {columns[int(line.argmax())]} {line.max():.2f}"
+            for row, line in zip(rows, table, strict=True)
+        ]
+        told.append(f"{name}, the largest of each row: {', '.join(most)}")
+    return figure, f"{title}. Two maps of {size[0]} characters written by {size[1]} read. {'; '.join(told)}."
 
 
 @picture

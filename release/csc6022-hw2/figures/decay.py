@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from chainrule.lesson.figures import LOOKS, NotYet, array_of, attempt, blank, picture
+from chainrule.lesson.figures import LOOKS, SOFT, NotYet, array_of, attempt, blank, picture
 
 __all__ = ["curves", "surfaces", "units"]
 
@@ -27,7 +27,7 @@ SLOPES = colormaps["cividis"].resampled(LEVELS + 2)  # and what lies below and a
 def curves(
     histories: Mapping[float, Sequence[Mapping[str, Any]]] | None, *, every: int
 ) -> tuple[Figure, str]:
-    """Show training (left) and test error (right) by epoch, for each λ the median of the draws and a band around it.
+    """Show training and test error by epoch, a panel for each λ: the median of the draws and a band around it.
 
     Args:
         histories: by λ, a history for each draw: lists "train" and "test" of normalised errors.
@@ -38,27 +38,51 @@ def curves(
     runs = {
         float(lam): {part: table(of, part) for part in ("train", "test")} for lam, of in histories.items()
     }
-    title = "Training and test error, epoch by epoch, for several λ"
-    draws = {len(run["train"]) for run in runs.values()}
-    note = f"Median over {max(draws)} data sets; the bands leave out the lowest and the highest."
-    figure = blank(360, title, note, layout=True)
+    best = min(float(np.median(run["test"], axis=0)[-1]) for run in runs.values())
+    title = "Training and test error, epoch by epoch, a panel for each λ"
+    draws = max(len(run["train"]) for run in runs.values())
+    bands = (
+        "the bands leave out the lowest and the highest"
+        if draws > 2
+        else "the bands reach from one to the other"
+    )
+    note = f"Median over {draws} data sets; {bands}. Dashed: the smallest of the test errors at the end."
+    if draws == 1:
+        note = "One data set. Dashed: the smallest of the test errors at the end."
+    across = 2 if len(runs) in (2, 4) else min(3, len(runs))
+    down = -(-len(runs) // across)
+    figure = blank(80 + 230 * down, title, note, layout=True)
+    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     told = []
-    for axes, part in zip(figure.subplots(1, 2, sharey=True), ("train", "test"), strict=True):
-        for (lam, run), (color, marker) in zip(runs.items(), LOOKS * 3, strict=False):
+    for axes, (lam, run) in zip(panels.flat, runs.items(), strict=False):
+        for part, (color, marker), first in zip(("train", "test"), LOOKS, (0, 1), strict=False):
             errors = np.sort(run[part], axis=0)  # (draws, records)
             epochs = every * np.arange(1, errors.shape[1] + 1)
             inner = errors[1:-1] if len(errors) > 2 else errors
             middle = np.median(errors, axis=0)
             axes.fill_between(epochs, inner[0], inner[-1], color=color, alpha=0.18, linewidth=0)
-            look = {"color": color, "marker": marker, "markersize": 4, "markevery": max(1, len(epochs) // 8)}
-            axes.plot(epochs, middle, label=f"λ = {lam:g}", **look)
+            apart = max(1, len(epochs) // 8)  # markers of the two curves stand between each other
+            look = {"color": color, "marker": marker, "markersize": 4}
+            look["markevery"] = (first * apart // 2, apart)
+            axes.plot(epochs, middle, label="Training error" if part == "train" else "Test error", **look)
             told.append(f"λ = {lam:g} {part} error ends at {middle[-1]:.2g}")
-        axes.set_title("Training error" if part == "train" else "Test error")
+            if middle.min() < 0.97 * middle[-1]:
+                told[-1] += f" after {middle.min():.2g} at epoch {epochs[middle.argmin()]}"
+        axes.axhline(best, color=SOFT, linewidth=1, linestyle="--", zorder=1)
+        axes.set_title(f"λ = {lam:g}")
         logarithmic(axes)
-        axes.set_xlabel("Epoch")
-    left = figure.axes[0]
-    left.set_ylabel("Normalised error")
-    figure.legend(*left.get_legend_handles_labels(), frameon=False, loc="outside right upper")
+    low, high = panels[0, 0].get_ylim()
+    if high < 20 * low:
+        panels[0, 0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    for axes in panels.flat[len(runs) :]:
+        axes.set_axis_off()
+    for column in range(across):  # the lowest panel of each column has the labels
+        lowest = panels[(len(runs) - 1 - column) // across, column]
+        lowest.set_xlabel("Epoch")
+        lowest.tick_params(labelbottom=True)
+    for row in panels[:, 0]:
+        row.set_ylabel("Normalised error")
+    panels[0, 0].legend(frameon=False, loc="upper right")
     return figure, f"{title}. {note} " + "; ".join(told) + "."
 
 

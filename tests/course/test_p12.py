@@ -176,6 +176,7 @@ def descend(x, o, theta, eta):
 def test_numbers_from_nowhere_earn_nothing(kind: str, item: str) -> None:
     parts = FORGED.split("@")
     source = "".join(NOTHING[kind].format(*[part] * 2) if i % 2 else part for i, part in enumerate(parts))
+    torch.manual_seed(0)
     lost = judge(item, **{cell.replace("-", "__"): source for cell in CELLS})
     assert graded(lost) == {name for name in CHECKS[item] if not name.startswith("(")}
 

@@ -839,6 +839,11 @@ WRONG_UNITS = {
         "fewer than 5",
         TABLE + UNITS + "unit_errors = {h: e[:1] for h, e in unit_errors.items()}\n",
     ),
+    "an error below zero": Wrong(
+        {"table"},
+        "a test error is negative",
+        TABLE + UNITS + "unit_errors[3] = [-0.01, *unit_errors[3][1:]]\n",
+    ),
     "the same draw again": Wrong(
         {"table"},
         "data set and a start of its own",

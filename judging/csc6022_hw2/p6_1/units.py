@@ -52,6 +52,8 @@ def table_of(student: Student, draws: int = 1) -> dict[int, Tensor]:
 def expect_table(student: Student) -> None:
     """The table has errors of several draws, of a size that our training or the student's own `fit` gives."""
     table = table_of(student, draws=5)
+    if any(bool((values < 0).any()) for values in table.values()):
+        raise CheckFailed("a test error is negative; a mean of squares is not")
     if any(float(values.std()) < 1e-6 * float(values.abs().max()) for values in table.values()):
         raise CheckFailed("the draws have the same error: each needs a data set and a start of its own")
     if len({round(float(values.quantile(0.5)), 9) for values in table.values()}) < 5:

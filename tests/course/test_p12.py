@@ -303,5 +303,33 @@ def test_figure(
     assert says in figure(capsys, monkeypatch, forward, backward)
 
 
-def test_figure_module_offers_one_figure() -> None:
-    assert gradient_plots.__all__ == ["step_sizes"]
+def test_figure_of_the_network_names_every_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr("chainrule.lesson.figures.display", shown.append)
+    gradient_plots.graph()
+    assert "a by V h + b₂" in shown[0].alt
+
+
+@pytest.mark.parametrize(
+    ("descend", "says"),
+    [
+        ("    return descend_right(x, o, theta, eta)", "and, with W₂ first, 0.001"),
+        (
+            "    return {k: np.asarray(v) for k, v in descend_right(x, o, theta, eta).items()}",
+            "W₂ first, 0.001",
+        ),
+        ("    todo()", "Nothing to draw yet: finish `descend`"),
+        ("    return theta['W1']", 'Nothing to draw yet: `descend` should return a dict with the entry "W1"'),
+        ("    return {**theta, 'b2': theta['b1']}", 'Nothing to draw yet: "b2" has shape (6,), not (3,)'),
+    ],
+)
+def test_figure_of_a_step(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, descend: str, says: str
+) -> None:
+    shown: list[Any] = []
+    monkeypatch.setattr("chainrule.lesson.figures.display", shown.append)
+    cells = [cell for cell in REHEARSALS["p2"].sources if cell not in CHECKS and cell != "p2_0-example"]
+    right = REHEARSALS["p2"].sources["p2_4d-functions"]
+    own = f"{right}\n\ndescend_right = descend\n\ndef descend(x, o, theta, eta):\n{descend}\n"
+    REHEARSALS["p2"].run(cells, {"p2_4d-functions": own})
+    assert says in (shown[-1].alt if shown else capsys.readouterr().out)

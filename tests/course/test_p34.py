@@ -1,4 +1,4 @@
-"""Problems 3 and 4 of Homework 2: points, numbers that vary, and the figure."""
+"""Problems 3 and 4 of Homework 2: points, numbers that vary, and the figures."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from chainrule.lesson.results import Result
 from chainrule.modules import load
 from chainrule.release.numbers import Draw, draw_texts, fill_template, templates, with_numbers
 
+patch_plots = load(HW2, "figures.patches")
 volume_plots = load(HW2, "figures.volumes")
 p3_cnn = load(HW2, "judging.csc6022_hw2.p3_cnn")
 p4_vit = load(HW2, "judging.csc6022_hw2.p4_vit")
@@ -175,4 +176,28 @@ def test_figure_says_what_to_do_first(
     told = capsys.readouterr().out
     assert told.startswith("Nothing to draw yet: ")
     assert says in told
+    assert shown == []
+
+
+@pytest.mark.parametrize(
+    ("patch", "says"),
+    [
+        (4, "6 rows of 16 numbers. Two pixels that touch are at row 1, column 13 and row 4, column 1"),
+        (2, "24 rows"),
+    ],
+)
+def test_figure_of_patches(patch: int, says: str, shown: list[Image]) -> None:
+    patch_plots.matrix(patch=patch)
+    assert says in shown[0].alt
+    image = patch_plots.hill()
+    rows = patch_plots.flattened(image, patch)
+    across = image.shape[1] // patch
+    for number, row in enumerate(rows):
+        y, x = divmod(number, across)
+        assert (row == image[y * patch : (y + 1) * patch, x * patch : (x + 1) * patch].flatten()).all()
+
+
+def test_figure_of_patches_that_do_not_fit(shown: list[Image], capsys: pytest.CaptureFixture[str]) -> None:
+    patch_plots.matrix(patch=5)
+    assert capsys.readouterr().out == "Nothing to draw yet: `patch` should be 2 or 4 here.\n"
     assert shown == []

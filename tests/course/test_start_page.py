@@ -47,6 +47,11 @@ def test_a_notebook_says_the_same_and_leads_to_the_page(
     assert due in nbformat.read(RELEASED / name, as_version=4).cells[0].source
 
 
+def stripped(tex: str) -> str:
+    """Without spaces, braces and the _d by which problem 5 marks what is the discriminator's."""
+    return re.sub(r"_d\b|[\s{}]", "", tex)
+
+
 def test_the_letters_of_the_table_are_those_of_the_problems() -> None:
     """Each formula of a problem's column occurs in its notebook."""
     table = PAGE.partition("### One thing, several letters")[2].partition("\n## ")[0]
@@ -55,13 +60,13 @@ def test_the_letters_of_the_table_are_those_of_the_problems() -> None:
     for column, heading in enumerate(header):
         if problem := re.search(r"Problem ([\d.]+)", heading):
             text = "\n".join(cell.source for cell in cells(files[problem[1]]) if cell.cell_type == "markdown")
-            # both sides of an equation by themselves; problem 5 marks what is the discriminator's by _d
-            bare = re.sub(r"_d\b|[\s{}]", "", text)
+            # both sides of an equation by themselves
+            bare = stripped(text)
             sides = {
                 side
                 for row in rows
                 for tex in re.findall(r"\$([^$]+)\$", row[column])
                 for side in tex.split("=")
             }
-            missing = {side for side in sides if re.sub(r"[\s{}]", "", side) not in bare}
+            missing = {side for side in sides if stripped(side) not in bare}
             assert not missing, heading

@@ -191,3 +191,50 @@ def test_how_far_runs_of_both_networks_spread() -> None:
     assert [float(text) for text in spread.groups()] == [
         pytest.approx(sd, abs=5e-4) for sd in (mlp[1], cnn[1])
     ]
+
+
+def numbers_in(pattern: str, text: str) -> list[float]:
+    """The numbers in the one place that the pattern fits."""
+    (found,) = re.findall(pattern, text)
+    return [float(part) for part in re.findall(r"-?\d+(?:\.\d+)?", found)]
+
+
+def test_the_worked_examples_of_backpropagation() -> None:
+    w = torch.tensor([2.0, -1.0], requires_grad=True)
+    E = (w @ torch.tensor([1.0, 3.0]) - 1) ** 2 / 2
+    text = cell("p1_mlp_backprop", "p1_0-example-intro")
+    (slope,) = torch.autograd.grad(E, w)
+    assert numbers_in(r"\\nabla_\{\\mathbf w\} E = \((-\d.*?)\)", text) == slope.tolist()
+
+    text = cell("p2_two_layer_gradients", "p2_0-example-intro")
+    jacobian = torch.autograd.functional.jacobian(lambda s: s / s.sum(), torch.tensor([1.0, 3.0]))
+    assert numbers_in(r"begin\{pmatrix\}(.*?)\\end", text) == jacobian.flatten().tolist()
+
+    text = cell("p5_gan_backprop", "p5_0-example-intro")
+    W = torch.tensor([[1.0, -1.0]], requires_grad=True)
+    x = torch.tensor([[1.0, 1.0], [np.log(3), 0.0]], dtype=torch.float32)
+    (slope,) = torch.autograd.grad((x @ W.T).sigmoid().square().mean(), W)
+    stated = numbers_in(r"\\partial S/\\partial W\^1 = \((.*?)\)", text)
+    assert stated == pytest.approx(slope.flatten().tolist(), abs=5e-5)
+
+
+def test_the_worked_examples_of_assignment_2() -> None:
+    text = cell("assignment2", "q2_1-numbers")
+    p = torch.tensor([0.0, np.log(3)]).softmax(0)
+    assert number(r"approx ([\d.]+)\$, and the gradient", text) == pytest.approx(-float(p[1].log()), abs=5e-5)
+
+    text = cell("assignment2", "q2_2-example")
+    w, b = torch.tensor(3.0, requires_grad=True), torch.tensor(-1.0, requires_grad=True)
+
+    def loss(w: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return ((2 * w + b).relu() - 4) ** 2 / 2
+
+    slopes = torch.autograd.grad(loss(w, b), (w, b))
+    new = [float(value.detach() - 0.1 * slope) for value, slope in zip((w, b), slopes, strict=True)]
+    after = float(loss(*map(torch.tensor, new)))
+    stated = [
+        number(rf"\$?{name} = (-?[\d.]+)\$", text.partition("against the gradient")[2]) for name in "wb"
+    ]
+    assert stated == pytest.approx(new)
+    assert number(r"the loss falls from \$([\d.]+)\$", text) == float(loss(w, b).detach())
+    assert number(r"falls from \$[\d.]+\$ to \$([\d.]+)\$", text) == pytest.approx(after)

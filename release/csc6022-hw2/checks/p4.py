@@ -74,7 +74,7 @@ COLOURS = 3  # of an RGB image
 
 
 def patches(item: Item, side: int) -> None:
-    """Visible checks of `patches` and `length`, for a square picture with this side."""
+    """Visible checks of `patches` and `length`, for a square image with this side."""
 
     @item.visible_check(
         "two whole numbers",
@@ -86,18 +86,18 @@ def patches(item: Item, side: int) -> None:
         number(student.length, "length")
 
     @item.visible_check(
-        "`patches` can be laid out as a square, and rows of them fit the picture",
+        "`patches` can be laid out as a square, and rows of them fit the image",
         means="consistent",
-        hint="the picture is square and so are the patches: as many stand in a row as there are rows",
+        hint="the image is square and so are the patches: as many stand in a row as there are rows",
     )
     def _(student: Student) -> None:
         count = number(student.patches, "patches")
         row = isqrt(count)
         expect(count > 0 and row**2 == count).is_true(f"{count} patches don't make a square")
-        expect(side % row == 0).is_true(f"rows of {row} patches side by side are not as wide as the picture")
+        expect(side % row == 0).is_true(f"rows of {row} patches side by side are not as wide as the image")
 
     @item.visible_check(
-        "`length` can be shared out among the colours, and squares of it fit the picture",
+        "`length` can be shared out among the colours, and squares of it fit the image",
         means="consistent",
         hint="a patch is square, and flattening throws nothing away: which colours does an RGB image have?",
     )
@@ -109,10 +109,10 @@ def patches(item: Item, side: int) -> None:
         each = total // COLOURS
         row = isqrt(each)
         expect(row**2 == each).is_true(f"{each} numbers for each colour don't make a square")
-        expect(side % row == 0).is_true(f"squares with {row} numbers in a row don't fill the picture")
+        expect(side % row == 0).is_true(f"squares with {row} numbers in a row don't fill the image")
 
     @item.visible_check(
-        "all patches together: no more numbers than the picture has, and no small part of them",
+        "all patches together: no more numbers than the image has, and no small part of them",
         means="consistent",
         hint="side by side and without overlap the patches hold every number of the RGB image once",
     )
@@ -122,8 +122,8 @@ def patches(item: Item, side: int) -> None:
             number(student.patches, "patches") * number(student.length, "length"),
             COLOURS * side**2,
         )
-        expect(total <= whole).is_true(f"patches · length is {total}, more than the picture has")
-        expect(total >= whole / 10).is_true(f"patches · length is {total}, less than a tenth of the picture")
+        expect(total <= whole).is_true(f"patches · length is {total}, more than the image has")
+        expect(total >= whole / 10).is_true(f"patches · length is {total}, less than a tenth of the image")
 
 
 FEATURES = ("sequential", "parallel", "sharing", "encoding", "local", "global")

@@ -25,7 +25,11 @@ FIELD = LinearSegmentedColormap.from_list("field", ["#5b8fc7", "#ffffff", "#f2a1
 
 @picture
 def signals(output_deltas: Callable[[Tensor, Tensor], Any] | None) -> tuple[Figure, str]:
-    """Show n · ∂L/∂z of the discriminator's last layer against D, for real and generated samples."""
+    """Show n · ∂L/∂z of the discriminator's last layer against D, for real and generated samples.
+
+    Dashed is what generated samples tell if the generator makes −(1/n) Σ log D(G(Z)) small: there they count as
+    real ones do in L, with the other sign.
+    """
     n = 25
     D = torch.linspace(0.02, 0.98, n, dtype=torch.float64)[:, None]
     value = attempt(lambda: output_deltas(D.clone(), D.clone()) if output_deltas else None)
@@ -34,21 +38,28 @@ def signals(output_deltas: Callable[[Tensor, Tensor], Any] | None) -> tuple[Figu
     lines = [n * array_of(part, (n,), "what `output_deltas` returns") for part in value]
 
     title = "What a sample tells the discriminator's last layer"
-    figure = blank(300, title, layout=True)
+    figure = blank(330, title, layout=True)
     axes = figure.subplots()
     x = D[:, 0].numpy()
     axes.axhline(0, color="#999999", linewidth=0.8)
     for name, y, (color, marker) in zip(("real", "generated"), lines, LOOKS, strict=False):
         axes.plot(x, y, marker=marker, markersize=4, color=color, label=f"{name} samples")
+    axes.plot(
+        x, -lines[0], "--", color=LOOKS[2][0], label="generated samples, for −log D(G(Z)) in place of L"
+    )
     axes.set_xlabel("D at the sample")
     axes.set_ylabel("n · ∂L/∂z of the last layer")
     axes.grid(axis="y")
-    axes.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside lower center", ncols=3)
     told = "; ".join(
         f"{name} samples from {y[0]:.2f} at D = 0.02 to {y[-1]:.2f} at D = 0.98"
         for name, y in zip(("real", "generated"), lines, strict=True)
     )
-    return figure, f"{title}. Two lines: {told}."
+    other = f"from {-lines[0][0]:.2f} to {-lines[0][-1]:.2f}"
+    return (
+        figure,
+        f"{title}. Two lines: {told}. Dashed, for −log D of generated samples in place of L: {other}.",
+    )
 
 
 @picture

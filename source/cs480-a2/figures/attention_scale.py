@@ -52,7 +52,7 @@ def entropies(names: Names) -> tuple[Figure, str]:
         measured[scaled] = [float(called(names, "entropy", p, shape=(QUERIES,)).mean()) for p in weights]
     title = "Entropy of the attention weights against d_k"
     note = (
-        f"Mean over {QUERIES} queries of the softmax over {KEYS} keys. Dashed: log {KEYS}, all weights equal."
+        f"Mean over {QUERIES} queries of the softmax over {KEYS} keys. Dashed: ln {KEYS}, all weights equal."
     )
     figure = blank(330, title, note, layout=True)
     axes = figure.subplots()

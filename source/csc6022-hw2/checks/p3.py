@@ -76,7 +76,7 @@ def volumes(
     @item.visible_check(
         "the channels of both convolutions fit each other",
         means="consistent",
-        hint="what decides how many channels a convolution makes? It is the same in both",
+        hint="what decides how many channels a convolution makes? The same rule holds for both",
     )
     def _(student: Student) -> None:
         expect_same_channels(student, filters)

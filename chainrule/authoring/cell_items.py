@@ -25,10 +25,11 @@ def item_calls(tree: ast.Module) -> list[ast.Call]:
 
 def item_names(tree: ast.Module) -> set[str]:
     """The names that hold an `Item`."""
+    calls = item_calls(tree)
     return {
         target.id
         for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and node.value in item_calls(tree)
+        if isinstance(node, ast.Assign) and node.value in calls
         for target in node.targets
         if isinstance(target, ast.Name)
     }

@@ -13,17 +13,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.preprocessors import (
-    ClearHiddenTests,
-    ClearMarkScheme,
-    ClearSolutions,
-    IncludeHeaderFooter,
-    NbGraderPreprocessor,
-)
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions, IncludeHeaderFooter
 from traitlets.config import Configurable
 
 from chainrule.authoring.cell_items import (
@@ -45,9 +38,12 @@ from chainrule.authoring.cell_names import (
     plain,
     top_names,
 )
+from chainrule.authoring.leaks import readable_answers
 from chainrule.authoring.new import PLACEHOLDERS
+from chainrule.authoring.other_markers import other_markers
 from chainrule.authoring.shipped import ALIKE, file_slips, picture_slips
 from chainrule.authoring.stated_points import heading_misfits, row_misfits, sections
+from chainrule.authoring.student_view import as_students_get_it, region
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.notebook import read_source
 from chainrule.lesson.results import counted
@@ -55,7 +51,7 @@ from chainrule.marking.rubric import Delimiters, read_scheme, scheme_cell
 from chainrule.modules import CourseModules
 from chainrule.release.facts import fill_known, item_points
 from chainrule.release.points_table import misfit, stated_rows
-from chainrule.release.source import REGIONS, place, problems
+from chainrule.release.source import REGIONS, place, problems, short
 
 HIDDEN = re.compile(r"(?i)#+\W*.*\b(?:hidden|private|secret)[\s_-]*tests?\b")
 MODEL_ANSWER = re.compile(r"(?im)^\s*(?:#{1,6}\s+|\*\*|__)(?:model|sample)[ -](?:answer|solution)\b")
@@ -89,6 +85,7 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     source, ignored = folder.folder("source", ".", assignment), folder.directory.ignore
     for name, nb in sound.items():
         found += missing_pictures(nb, name, source, ignored, parent)
+    found += readable_answers(sound, source, parent)
     begins = [getattr(step(parent=parent), names[0]) for step, names in REGIONS.items()]
     data = (folder.root / folder.course.data_folder).resolve()
     found += [*names_alike(sound), *shipped_slips(source, modules, region(ClearHiddenTests, parent).between)]
@@ -165,6 +162,7 @@ def notebook_slips(
                 f"{place(name, number, cell)}: students read its model answer: put it "
                 f"{region(ClearMarkScheme, parent).between}"
             )
+        yield from (f"{place(name, number, cell)}: {slip}" for slip in marker_slips(cell, parent))
         if utils.is_solution(cell) and cell.metadata.get("editable") is False:
             yield (
                 f"{place(name, number, cell)}: its metadata has editable: false, so that nobody can write there: take "
@@ -177,6 +175,23 @@ def notebook_slips(
                 "own text there, or delete it"
             )
     yield from definitions_cut_out(nb, name, parent)
+
+
+def marker_slips(cell: NotebookNode, parent: Configurable) -> Iterator[str]:
+    """Lines that are meant to cut something out and are none of the course's markers."""
+    kinds = {"solution": ClearSolutions, "tests": ClearHiddenTests, "scheme": ClearMarkScheme}
+    markers = [getattr(step(parent=parent), name) for step, names in REGIONS.items() for name in names]
+    is_cut = not utils.is_solution(cell) or any(marker in cell.source for marker in markers)
+    text = as_students_get_it(cell, parent) if is_cut else cell.source
+    told = hidden_by_a_comment(text) if utils.is_grade(cell) else ""  # by `code_slips`
+    for line, kind in other_markers(text, markers, cell.cell_type == "code"):
+        if line.strip() == told:
+            continue
+        meant = region(kinds[kind], parent)
+        yield (
+            f"{short(line.strip(), 60)!r} is not one of the markers, and hides nothing: write {meant.begin} there, and "
+            f"{meant.end} where it ends"
+        )
 
 
 def definitions_cut_out(nb: NotebookNode, name: str, parent: Configurable) -> Iterator[str]:
@@ -359,33 +374,6 @@ def shipped_slips(source: Path, modules: CourseModules, between: str) -> Iterato
                 yield f"{path.relative_to(source)}: {slip}"
         except UnicodeDecodeError:
             yield f"{path.relative_to(source)}: it is not UTF-8: save it as UTF-8"
-
-
-class Region(NamedTuple):
-    """The markers of what a step of nbgrader cuts out, as an author of this course writes them."""
-
-    begin: str
-    end: str
-
-    @property
-    def between(self) -> str:
-        return f"between {self.begin} and {self.end}"
-
-
-def region(step: type[NbGraderPreprocessor], parent: Configurable) -> Region:
-    return Region(*(f"### {getattr(step(parent=parent), name)}" for name in REGIONS[step]))
-
-
-def as_students_get_it(cell: NotebookNode, parent: Configurable) -> str:
-    """The source of a cell without solutions, hidden tests and mark schemes."""
-    shown = deepcopy(cell)
-    for step in (
-        ClearSolutions(parent=parent),
-        ClearHiddenTests(parent=parent),
-        ClearMarkScheme(parent=parent),
-    ):
-        shown, _ = step.preprocess_cell(shown, {"language": "python"}, 0)
-    return str(shown.source)
 
 
 def hidden_by_a_comment(shown: str) -> str:

@@ -39,6 +39,7 @@ from chainrule.authoring.cell_names import (
     top_names,
 )
 from chainrule.authoring.leaks import readable_answers
+from chainrule.authoring.luck import has_seed, imported_names, lucky
 from chainrule.authoring.new import PLACEHOLDERS
 from chainrule.authoring.other_markers import other_markers
 from chainrule.authoring.shipped import ALIKE, file_slips, picture_slips
@@ -48,7 +49,7 @@ from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.notebook import read_source
 from chainrule.lesson.results import counted
 from chainrule.marking.rubric import Delimiters, read_scheme, scheme_cell
-from chainrule.modules import CourseModules
+from chainrule.modules import CourseModules, imports_in, parsed
 from chainrule.release.facts import fill_known, item_points
 from chainrule.release.points_table import misfit, stated_rows
 from chainrule.release.source import REGIONS, place, problems, short
@@ -85,6 +86,7 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     source, ignored = folder.folder("source", ".", assignment), folder.directory.ignore
     for name, nb in sound.items():
         found += missing_pictures(nb, name, source, ignored, parent)
+    found += luck_slips(sound, modules)
     found += readable_answers(sound, source, parent)
     begins = [getattr(step(parent=parent), names[0]) for step, names in REGIONS.items()]
     data = (folder.root / folder.course.data_folder).resolve()
@@ -233,6 +235,41 @@ def points_slips(framed: Framed, name: str, total: float, parent: Configurable) 
     for number, (rows, worth) in islice(tables, 1):
         wrong += [(number, slip) for slip in row_misfits(rows, worth, found, items)]
     yield from (f"{framed.place(name, number)}: {slip}" for number, slip in wrong)
+
+
+def luck_slips(notebooks: Mapping[str, NotebookNode], modules: CourseModules) -> Iterator[str]:
+    """Checks that ask about random numbers without a seed, in cells with points and in the modules that they import.
+
+    A cell of plain asserts runs in the notebook, whose other cells may have set the seed. An Item does not.
+    """
+    imports: set[str] = set()
+    for name, nb in notebooks.items():
+        code = [plain(cell.source) for cell in nb.cells if cell.cell_type == "code" and parses(cell.source)]
+        known = {
+            each: meaning for source in code for each, meaning in imported_names(ast.parse(source)).items()
+        }
+        for number, cell in enumerate(nb.cells, start=1):
+            if not is_check(cell) or not parses(cell.source):
+                continue
+            tree = ast.parse(plain(cell.source))
+            imports |= imports_in(plain(cell.source), "", modules.judging)
+            if not any(map(has_seed, [cell.source] if item_calls(tree) else code)):
+                yield from (f"{place(name, number, cell)}: {slip}" for slip in lucky(tree, known))
+    specs = [modules.locate(each) for each in sorted(imports) if modules.owns(each)]
+    for path in sorted({Path(spec.origin) for spec in specs if spec and spec.origin and spec.has_location}):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.suffix == ".py" else ""
+        if (module := parsed(text)) and not has_seed(text):
+            yield from (f"{short_path(path, modules)}: {slip}" for slip in lucky(module, {}))
+
+
+def short_path(path: Path, modules: CourseModules) -> str:
+    """A module's file relative to the course, if it is in it."""
+    return str(path.relative_to(modules.root)) if path.is_relative_to(modules.root) else str(path)
+
+
+def is_check(cell: NotebookNode) -> bool:
+    """Whether a cell is code with points that is not an answer."""
+    return cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell)
 
 
 def names_alike(notebooks: Mapping[str, NotebookNode]) -> Iterator[str]:

@@ -10,9 +10,10 @@ import ast
 import re
 import tokenize
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 from textwrap import dedent
@@ -64,6 +65,7 @@ class Line:
     parts: int
     computes: bool
     has_target: bool
+    words: frozenset[str]
 
     @classmethod
     def of(cls, node: ast.stmt) -> Line:
@@ -77,40 +79,55 @@ class Line:
             parts=sum(isinstance(each, PARTS) for each in inside),
             computes=names and any(isinstance(each, COMPUTES) for each in inside),
             has_target=isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Return),
+            words=frozenset(
+                each.id for each in inside if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
+            ),
         )
 
 
-@dataclass
 class Shown:
     """Code that students read in one place.
 
-    Attributes:
-        whole: its statements.
-        values: everything in them that has a value.
+    Args:
+        text: that it is in. It is read as code only when an answer's words are all in it.
+        code: reads the text as pieces of code.
     """
 
-    whole: set[str] = field(default_factory=set)
-    values: set[str] = field(default_factory=set)
+    def __init__(self, text: str, code: Callable[[str], Iterable[str]]) -> None:
+        self.words = words_of(text)
+        self._text, self._code = text, code
 
-    def add(self, code: Iterable[str]) -> Shown:
+    @cached_property
+    def _dumps(self) -> tuple[set[str], set[str]]:
+        """Its statements, and everything in them that has a value."""
+        whole, values = set(), set()
         with warnings.catch_warnings(action="ignore"):  # of Python, about what is no code
-            trees = [tree for each in code if (tree := parsed(each))]
+            trees = [tree for each in self._code(self._text) if (tree := parsed(each))]
         for tree in trees:
             for node in ast.walk(tree):
                 if isinstance(node, SIMPLE):
-                    self.whole.add(ast.dump(node))
+                    whole.add(ast.dump(node))
                 elif isinstance(node, PARTS):
-                    self.values.add(ast.dump(node))
-        return self
+                    values.add(ast.dump(node))
+        return whole, values
+
+    def says(self, line: Line) -> bool:
+        """Whether a line of an answer stands there as it is."""
+        return line.words <= self.words and line.whole in self._dumps[0]
 
     def holds(self, line: Line) -> bool:
-        """Whether a line of an answer stands there and says enough to be known again."""
-        return (line.whole in self.whole and line.parts >= A_STATEMENT) or (
-            line.value in self.values and line.parts >= A_VALUE
+        """Whether a line of an answer, or what it computes, stands there and says enough to be known again."""
+        return line.words <= self.words and (
+            (line.parts >= A_STATEMENT and line.whole in self._dumps[0])
+            or (line.parts >= A_VALUE and line.value in self._dumps[1])
         )
 
     def tells(self, answer: list[Line]) -> bool:
-        return any(line.computes for line in answer) and all(map(self.holds, answer))
+        return all(map(self.holds, answer)) and any(line.computes for line in answer)
+
+
+def words_of(text: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", text))
 
 
 def readable_answers(
@@ -164,14 +181,17 @@ def readable_answers(
 def shown_of(cell: NotebookNode, text: str) -> Shown:
     """The code in what students get of a cell."""
     if cell.cell_type == "code":
-        return Shown().add([plain(text), *comments_of(text)] if parses(text) else [])
-    return Shown().add(code_in_text(text) if cell.cell_type == "markdown" else [])
+        return Shown(text, code_in_cell)
+    return Shown(text if cell.cell_type == "markdown" else "", code_in_text)
 
 
 def shown_of_module(path: Path) -> list[Shown]:
     """The code of each function, class and other statement of a module."""
-    tree = parsed(path.read_bytes())
-    return [Shown().add([ast.unparse(node)]) for node in tree.body] if tree else []
+    text = path.read_text(encoding="utf-8", errors="replace")
+    tree = parsed(text)
+    lines = text.split("\n")
+    found = ["\n".join(lines[node.lineno - 1 : node.end_lineno]) for node in tree.body] if tree else []
+    return [Shown(each, lambda piece: [piece]) for each in found]
 
 
 def answers(source: str, begin: str, end: str) -> list[list[Line]]:
@@ -221,16 +241,21 @@ def beside(answer: list[Line], shown: str) -> str:
 
     There a comment that says one line of it is enough, and code that says all of it.
     """
-    comments = Shown().add(comments_of(shown))
+    comments, code = Shown(shown, comments_of), Shown(shown, lambda text: [plain(text)])
     for line in answer:
-        if line.has_target and line.computes and line.parts >= A_STATEMENT and line.whole in comments.whole:
+        if line.has_target and line.computes and line.parts >= A_STATEMENT and comments.says(line):
             return line.text
-    code = Shown().add([plain(shown)])
     if any(line.computes for line in answer) and all(
-        line.whole in code.whole or line.whole in comments.whole for line in answer
+        code.says(line) or comments.says(line) for line in answer
     ):
         return next(line.text for line in answer if line.computes)
     return ""
+
+
+def code_in_cell(text: str) -> Iterator[str]:
+    if parses(text):
+        yield plain(text)
+        yield from comments_of(text)
 
 
 def comments_of(source: str) -> Iterator[str]:

@@ -38,6 +38,7 @@ from chainrule.authoring.cell_names import (
     plain,
     top_names,
 )
+from chainrule.authoring.idle_calls import functions_of, thrown_away
 from chainrule.authoring.leaks import readable_answers
 from chainrule.authoring.luck import has_seed, imported_names, lucky
 from chainrule.authoring.new import PLACEHOLDERS
@@ -177,6 +178,22 @@ def notebook_slips(
                 "own text there, or delete it"
             )
     yield from definitions_cut_out(nb, name, parent)
+    yield from calls_thrown_away(nb, name)
+
+
+def calls_thrown_away(nb: NotebookNode, name: str) -> Iterator[str]:
+    """Cells with points that call students' functions and read nothing of what they return."""
+    code = {
+        number: ast.parse(plain(cell.source))
+        for number, cell in enumerate(nb.cells, start=1)
+        if cell.cell_type == "code" and parses(cell.source)
+    }
+    solved = functions_of(tree for number, tree in code.items() if utils.is_solution(nb.cells[number - 1]))
+    for number, tree in code.items():
+        if is_check(cell := nb.cells[number - 1]):
+            yield from (
+                f"{place(name, number, cell)}: {slip}" for slip in thrown_away(cell.source, tree, solved)
+            )
 
 
 def marker_slips(cell: NotebookNode, parent: Configurable) -> Iterator[str]:

@@ -91,8 +91,9 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     found += readable_answers(sound, source, parent)
     begins = [getattr(step(parent=parent), names[0]) for step, names in REGIONS.items()]
     data = (folder.root / folder.course.data_folder).resolve()
+    meant = folder.course.for_students.get(assignment, [])
     found += [*names_alike(sound), *shipped_slips(source, modules, region(ClearHiddenTests, parent).between)]
-    return [*found, *file_slips(source, ignored, modules.judging, begins, data)]
+    return [*found, *file_slips(source, ignored, modules.judging, begins, data, meant)]
 
 
 @dataclass(frozen=True)

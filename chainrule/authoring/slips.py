@@ -44,7 +44,7 @@ from chainrule.authoring.luck import has_seed, imported_names, lucky
 from chainrule.authoring.new import PLACEHOLDERS
 from chainrule.authoring.other_markers import other_markers
 from chainrule.authoring.shipped import ALIKE, file_slips, picture_slips
-from chainrule.authoring.stated_points import heading_misfits, row_misfits, sections
+from chainrule.authoring.stated_points import heading_misfits, row_misfits, sections, sentence_misfits
 from chainrule.authoring.student_view import as_students_get_it, region
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.notebook import read_source
@@ -248,7 +248,8 @@ def points_slips(framed: Framed, name: str, total: float, parent: Configurable) 
     own = [dict(item_points(NotebookNode(nb, cells=[cell]))) for cell in nb.cells]
     items = dict(item_points(nb))
     found = sections(texts, own)
-    wrong = list(heading_misfits(found, (sum(items.values()), total)))
+    totals = (sum(items.values()), total)
+    wrong = [*heading_misfits(found, totals), *sentence_misfits(texts, own, found, totals)]
     tables = ((number, table) for number, text in enumerate(texts) if (table := stated_rows(text)))
     for number, (rows, worth) in islice(tables, 1):
         wrong += [(number, slip) for slip in row_misfits(rows, worth, found, items)]

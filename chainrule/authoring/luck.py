@@ -1,15 +1,14 @@
-"""Random numbers in checks without a seed: two students may be asked different things, and one student twice.
+"""Checks of a matter of luck: what comes of random numbers without a seed is compared with a bound.
 
-Where only the shape of what comes out is asked for, the numbers do not matter.
+A comparison with what is computed from the same numbers, or with what holds for all (0, 1, an exact value), has no luck
+in it.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
-
-from chainrule.authoring.cell_items import is_expect
+from collections.abc import Callable, Iterator, Mapping
 
 DRAWS = {  # functions that draw from a state of the whole program, by module
     "torch": "rand randn randint randperm normal bernoulli multinomial rand_like randn_like randint_like",
@@ -29,6 +28,8 @@ NAMES = {
     for name in names.split()
 }
 SEEDED = re.compile(r"(?i)seed|generator\s*=")
+TOLERANCES = {"atol", "rtol", "abs", "rel", "delta", "abs_tol", "rel_tol"}
+EXACT, WIDE = 1e-3, 1e-2  # a bound up to the first is a tolerance; one from the second on is for a statistic
 HOW = {
     "torch": "torch.manual_seed(0)",
     "numpy.random": "np.random.seed(0)",
@@ -38,7 +39,7 @@ HOW = {
 
 
 def lucky(tree: ast.Module, known: Mapping[str, str]) -> Iterator[str]:
-    """What is wrong with code that asks something of random numbers without a seed, once.
+    """What is wrong with code that compares what comes of random numbers without a seed with a bound, once.
 
     Args:
         known: what names stand for that are imported elsewhere.
@@ -49,7 +50,7 @@ def lucky(tree: ast.Module, known: Mapping[str, str]) -> Iterator[str]:
     for scope in scopes:
         for line, remedy in asked_by_luck(scope, stands_for):
             yield (
-                f"line {line} draws random numbers without a seed, so that students are asked different things: "
+                f"line {line} draws random numbers without a seed, so that points are a matter of luck: "
                 f"write {remedy}"
             )
             return
@@ -106,12 +107,63 @@ def asked_by_luck(
                 drawn |= {
                     each.id: (node.lineno, module) for each in node.value.args if isinstance(each, ast.Name)
                 }
-            elif asks(node.value) and (source := source_of(node.value)):
+            elif source := at_a_bound(node.value, source_of):
                 yield source
         elif isinstance(node, ast.For) and (source := source_of(node.iter)):
             drawn |= {each.id: source for each in ast.walk(node.target) if isinstance(each, ast.Name)}
-        elif (isinstance(node, ast.Assert) or raises(node)) and (source := source_of(node.test)):  # type: ignore[attr-defined]
+        elif (isinstance(node, ast.Assert) or raises(node)) and (
+            source := at_a_bound(node.test, source_of)  # type: ignore[attr-defined]
+        ):
             yield source
+
+
+Drawn = tuple[int, str]  # the line, and what to write
+
+
+def at_a_bound(node: ast.expr, source_of: Callable[[ast.AST], Drawn | None]) -> Drawn | None:
+    """The draw that decides a comparison with a bound such as 0.9, or one with a tolerance that wide."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Compare) and len(each.ops) == 1:
+            sides = [each.left, each.comparators[0]]
+            drawn = [side for side in sides if source_of(side)]
+            bound = next((number(side) for side in sides if side not in drawn), None)
+            orders = isinstance(each.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
+            if orders and len(drawn) == 1 and is_bound(bound) and not is_related(drawn[0], source_of):
+                return source_of(drawn[0])
+        elif isinstance(each, ast.Call):
+            wide = [k for k in each.keywords if k.arg in TOLERANCES and (number(k.value) or 0) >= WIDE]
+            at_least = isinstance(each.func, ast.Attribute) and each.func.attr == "at_least"
+            asked = [*each.args, *([each.func.value] if isinstance(each.func, ast.Attribute) else [])]
+            drawn = [part for part in asked if source_of(part)]
+            if (wide or at_least) and len(drawn) == 1 and not is_related(drawn[0], source_of):
+                return source_of(drawn[0])
+    return None
+
+
+def is_related(node: ast.expr, source_of: Callable[[ast.AST], Drawn | None]) -> bool:
+    """Whether a value is of two things that both come of random numbers, such as an answer and what it should be."""
+    for each in ast.walk(node):
+        pair: list[ast.expr] = []
+        if isinstance(each, ast.BinOp):
+            pair = [each.left, each.right]
+        elif isinstance(each, ast.Call):
+            pair = each.args
+        if sum(source_of(part) is not None for part in pair) > 1:
+            return True
+    return False
+
+
+def is_bound(value: float | None) -> bool:
+    """Whether a number is a bound of a statistic: not one that holds for all, and no tolerance."""
+    return value is not None and abs(value) > EXACT and abs(value) != 1
+
+
+def number(node: ast.expr) -> float | None:
+    try:
+        value = ast.literal_eval(node)
+    except (ValueError, SyntaxError, TypeError):
+        return None
+    return value if isinstance(value, int | float) else None
 
 
 def statements(scope: ast.AST) -> Iterator[ast.stmt]:
@@ -165,10 +217,3 @@ def dotted(node: ast.AST) -> str:
         before = dotted(node.value)
         return f"{before}.{node.attr}" if before else ""
     return node.id if isinstance(node, ast.Name) else ""
-
-
-def asks(call: ast.Call) -> bool:
-    """Whether a call is a question about its arguments: `expect(…).equals(…)`, `np.testing.assert_allclose(…)`."""
-    named = dotted(call.func).rpartition(".")[2].casefold()
-    verb = isinstance(call.func, ast.Attribute) and is_expect(call.func.value)
-    return verb or named.startswith("assert")

@@ -87,7 +87,7 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     source, ignored = folder.folder("source", ".", assignment), folder.directory.ignore
     for name, nb in sound.items():
         found += missing_pictures(nb, name, source, ignored, parent)
-    found += luck_slips(sound, modules)
+    found += luck_slips(sound, [nb for nb in (header, footer) if nb], modules)
     found += readable_answers(sound, source, parent)
     begins = [getattr(step(parent=parent), names[0]) for step, names in REGIONS.items()]
     data = (folder.root / folder.course.data_folder).resolve()
@@ -256,14 +256,20 @@ def points_slips(framed: Framed, name: str, total: float, parent: Configurable) 
     yield from (f"{framed.place(name, number)}: {slip}" for number, slip in wrong)
 
 
-def luck_slips(notebooks: Mapping[str, NotebookNode], modules: CourseModules) -> Iterator[str]:
-    """Checks that ask about random numbers without a seed, in cells with points and in the modules that they import.
+def luck_slips(
+    notebooks: Mapping[str, NotebookNode], frame: list[NotebookNode], modules: CourseModules
+) -> Iterator[str]:
+    """Checks of a matter of luck, in cells with points and in the modules that they import.
 
     A cell of plain asserts runs in the notebook, whose other cells may have set the seed. An Item does not.
+
+    Args:
+        frame: the header and the footer of each notebook.
     """
     imports: set[str] = set()
     for name, nb in notebooks.items():
-        code = [plain(cell.source) for cell in nb.cells if cell.cell_type == "code" and parses(cell.source)]
+        cells = [cell for each in (nb, *frame) for cell in each.cells]
+        code = [plain(cell.source) for cell in cells if cell.cell_type == "code" and parses(cell.source)]
         known = {
             each: meaning for source in code for each, meaning in imported_names(ast.parse(source)).items()
         }

@@ -55,13 +55,15 @@ COURSES: dict[str, list[NotebookNode]] = {
         given("%matplotlib inline\nimport matplotlib.pyplot as plt\nimport numpy as np", "imports"),
         given("x = np.linspace(0, 2 * np.pi, 100)\nplt.plot(x, np.sin(x))\nplt.show()"),
         answer(
-            "### BEGIN SOLUTION\nx = np.linspace(0, 2 * np.pi, 100)\nplt.plot(x, np.cos(x))\nplt.show()\n### END SOLUTION"
+            "### BEGIN SOLUTION\nx = np.linspace(0, 2 * np.pi, 100)\nplt.plot(x, np.cos(x))\nplt.show()\n"
+            "### END SOLUTION"
         ),
     ],
     "a training loop, and its steps again": [
         answer(
             "def train(model, loader):\n    for x, y in loader:\n        ### BEGIN SOLUTION\n        opt.zero_grad()\n"
-            "        loss = loss_fn(model(x), y)\n        loss.backward()\n        opt.step()\n        ### END SOLUTION\n"
+            "        loss = loss_fn(model(x), y)\n        loss.backward()\n        opt.step()\n"
+            "        ### END SOLUTION\n"
             "    return model"
         ),
         given("def evaluate(model, loader):\n    return sum(loss_fn(model(x), y).item() for x, y in loader)"),

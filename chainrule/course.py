@@ -179,6 +179,15 @@ class Course(Configurable):
         ),
     ).tag(config=True, form="{'hw1': ['{last}_{first}_hw1.ipynb']}")
 
+    for_students = Dict(
+        value_trait=List(Unicode()),
+        key_trait=Unicode(),
+        help=(
+            "Files beside each assignment's notebooks that students are to get, although their names say solution, "
+            "corrigé or the like. * is any text."
+        ),
+    ).tag(config=True, form="{'hw1': ['data/solution.csv']}")
+
     generative_ai = Dict(
         value_trait=Unicode(),
         key_trait=Unicode(),

@@ -25,10 +25,11 @@ def item_calls(tree: ast.Module) -> list[ast.Call]:
 
 def item_names(tree: ast.Module) -> set[str]:
     """The names that hold an `Item`."""
+    calls = item_calls(tree)
     return {
         target.id
         for node in ast.walk(tree)
-        if isinstance(node, ast.Assign) and node.value in item_calls(tree)
+        if isinstance(node, ast.Assign) and node.value in calls
         for target in node.targets
         if isinstance(target, ast.Name)
     }
@@ -147,19 +148,28 @@ def is_truth(node: ast.AST | None) -> bool:
 
 def returned(tree: ast.Module) -> Iterator[ast.expr]:
     """What the checks of an item return, without the functions in them."""
+    for check in checks_of(tree):
+        inner = {node for each in ast.walk(check) if is_inner(each, check) for node in ast.walk(each)}
+        yield from (
+            node.value
+            for node in ast.walk(check)
+            if isinstance(node, ast.Return) and node.value and node not in inner
+        )
+
+
+def checks_of(tree: ast.Module) -> list[ast.FunctionDef]:
+    """The functions at the top that are checks of an item."""
     names = item_names(tree)
-    for check in tree.body:
-        if isinstance(check, ast.FunctionDef) and any(
+    return [
+        node
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+        and any(
             is_method(each, names, method)
-            for each in check.decorator_list
+            for each in node.decorator_list
             for method in ("check", "visible_check")
-        ):
-            inner = {node for each in ast.walk(check) if is_inner(each, check) for node in ast.walk(each)}
-            yield from (
-                node.value
-                for node in ast.walk(check)
-                if isinstance(node, ast.Return) and node.value and node not in inner
-            )
+        )
+    ]
 
 
 def is_inner(node: ast.AST, outer: ast.AST) -> bool:

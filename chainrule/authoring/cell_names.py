@@ -7,7 +7,7 @@ import builtins
 import re
 import symtable
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 
 from chainrule.modules import OURS, CourseModules, imports_in
@@ -17,6 +17,7 @@ MODULE_FILE = re.compile(r"(?:^|[\s/])(\w+)/(\w+)")  # such as judging/hw1
 IN_JUPYTER = {"get_ipython", "display", "In", "Out"}  # names that need no definition
 
 
+@lru_cache(maxsize=1_000)
 def plain(source: str) -> str:
     """A cell's source as Python: magics as the calls that IPython makes of them."""
     try:

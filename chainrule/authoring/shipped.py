@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -16,8 +17,14 @@ from chainrule.handin.places import FENCE
 ALIKE = "only in capital letters, which files on Windows and macOS and some tables do not tell apart"
 # what a picture or a text is called that is not for students; a module of this name may be theirs to write
 FOR_INSTRUCTORS = re.compile(
-    r"(?i)(?:^|[\W_])(?:solutions?|corrig[ée]s?|l(?:ö|oe)sung(?:en)?|mark[\W_]?scheme|(?:model|sample)[\W_]?answers?|"
+    r"(?i)(?:^|[\W_])(?:solutions?|corrig[ée]s?|l(?:ö|oe)sung(?:en)?|soluci(?:ó|o)n(?:es)?|soluzion[ei]|mark[\W_]?scheme|(?:model|sample)[\W_]?answers?|"
     r"answer[\W_]?key)(?:[\W_]|$)"
+)
+# with one of these words it is for students to fill, or a solution in another sense: the one of an equation
+FOR_STUDENTS = re.compile(
+    r"(?i)(?:^|[\W_])(?:templates?|skeletons?|starters?|stubs?|blanks?|empty|sheets?|forms?|formats?|your|my|students?|"
+    r"submissions?|vorlagen?|mod[èe]les?|gabarits?|plantillas?|modell[io]|exact|analytic(?:al)?|numerical|initial|spaces?|"
+    r"paths?|saline)(?:[\W_]|$)"
 )
 NOT_ON_WINDOWS = re.compile(r'[<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)', re.IGNORECASE)
 PICTURE = re.compile(
@@ -34,7 +41,7 @@ def shipped(source: Path, ignored: Iterable[str]) -> list[Path]:
 
 
 def file_slips(
-    source: Path, ignored: list[str], judging: str, markers: Iterable[str], data: Path
+    source: Path, ignored: list[str], judging: str, markers: Iterable[str], data: Path, meant: Iterable[str]
 ) -> Iterator[str]:
     """What is wrong with the files that students get beside the notebooks, and with those that they do not get.
 
@@ -43,7 +50,9 @@ def file_slips(
         judging: the name of the judging package.
         markers: the beginnings of what nbgrader cuts out of notebooks.
         data: the folder of the course's data sets, which students have by other means.
+        meant: patterns of files that are for students, whatever their names say.
     """
+    meant = list(meant)
     everything = sorted(path.relative_to(source) for path in source.rglob("*"))
     yield from names_alike(everything)
     for path in everything:
@@ -61,7 +70,12 @@ def file_slips(
                 f"{path}: no student gets it, because notebooks in folders of an assignment are not released: move it "
                 "beside the other notebooks, or out of source/"
             )
-        if path.suffix == ".ipynb" and len(path.parts) == 1 and is_solution(source / path):
+        if (
+            path.suffix == ".ipynb"
+            and len(path.parts) == 1
+            and says_it_is_a_solution(path, meant)
+            and b'"nbgrader"' not in (source / path).read_bytes()  # of others a release cuts it out
+        ):
             yield for_instructors(path)
     for path in shipped(source, ignored):
         if path.parts[0] in {judging, "judging"} - {""}:
@@ -72,7 +86,7 @@ def file_slips(
                 f"{path}: students get it as it is, and it has {said} in it: only notebooks named .ipynb beside each "
                 "other are cleared. Move it out of source/"
             )
-        elif FOR_INSTRUCTORS.search(unicodedata.normalize("NFC", path.stem)) and path.suffix != ".py":
+        elif path.suffix != ".py" and says_it_is_a_solution(path, meant):
             yield for_instructors(path)
         if any(NOT_ON_WINDOWS.search(part) for part in path.parts):
             yield f"{path}: Windows has no file of this name, so that a kit cannot be unpacked there: rename it"
@@ -80,8 +94,8 @@ def file_slips(
 
 def for_instructors(path: Path) -> str:
     return (
-        f"{path}: students get it, and its name says that it is not for them: move it into the judging package, or "
-        "rename it"
+        f"{path}: students get it, and its name says that it is not for them: move it into the judging package; if it "
+        "is for them, rename it, or list it in c.Course.for_students of nbgrader_config.py"
     )
 
 
@@ -89,11 +103,18 @@ def hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
 
 
-def is_solution(path: Path) -> bool:
-    """Whether a notebook is called a solution and has nothing that a release would cut out."""
-    return bool(FOR_INSTRUCTORS.search(unicodedata.normalize("NFC", path.stem))) and b'"nbgrader"' not in (
-        path.read_bytes()
-    )
+def says_it_is_a_solution(path: Path, meant: Iterable[str]) -> bool:
+    """Whether a file's name says that it is not for students.
+
+    >>> [says_it_is_a_solution(Path(name), ["*.csv"]) for name in ("q1-solution.png", "solution_template.md")]
+    [True, False]
+    >>> [says_it_is_a_solution(Path(name), ["*.csv"]) for name in ("dissolution.txt", "data/solution.csv")]
+    [False, False]
+    """
+    if any(fnmatchcase(path.as_posix(), pattern) for pattern in meant):
+        return False
+    name = unicodedata.normalize("NFC", path.stem)
+    return bool(FOR_INSTRUCTORS.search(name)) and not FOR_STUDENTS.search(name)
 
 
 def with_markers(path: Path, markers: Iterable[str]) -> str:

@@ -13,17 +13,10 @@ from copy import deepcopy
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.preprocessors import (
-    ClearHiddenTests,
-    ClearMarkScheme,
-    ClearSolutions,
-    IncludeHeaderFooter,
-    NbGraderPreprocessor,
-)
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions, IncludeHeaderFooter
 from traitlets.config import Configurable
 
 from chainrule.authoring.cell_items import (
@@ -45,17 +38,22 @@ from chainrule.authoring.cell_names import (
     plain,
     top_names,
 )
+from chainrule.authoring.idle_calls import functions_of, thrown_away
+from chainrule.authoring.leaks import readable_answers
+from chainrule.authoring.luck import has_seed, imported_names, lucky
 from chainrule.authoring.new import PLACEHOLDERS
+from chainrule.authoring.other_markers import other_markers
 from chainrule.authoring.shipped import ALIKE, file_slips, picture_slips
-from chainrule.authoring.stated_points import heading_misfits, row_misfits, sections
+from chainrule.authoring.stated_points import heading_misfits, row_misfits, sections, sentence_misfits
+from chainrule.authoring.student_view import as_students_get_it, region
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.notebook import read_source
 from chainrule.lesson.results import counted
 from chainrule.marking.rubric import Delimiters, read_scheme, scheme_cell
-from chainrule.modules import CourseModules
+from chainrule.modules import CourseModules, imports_in, parsed
 from chainrule.release.facts import fill_known, item_points
 from chainrule.release.points_table import misfit, stated_rows
-from chainrule.release.source import REGIONS, place, problems
+from chainrule.release.source import REGIONS, place, problems, short
 
 HIDDEN = re.compile(r"(?i)#+\W*.*\b(?:hidden|private|secret)[\s_-]*tests?\b")
 MODEL_ANSWER = re.compile(r"(?im)^\s*(?:#{1,6}\s+|\*\*|__)(?:model|sample)[ -](?:answer|solution)\b")
@@ -89,10 +87,13 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     source, ignored = folder.folder("source", ".", assignment), folder.directory.ignore
     for name, nb in sound.items():
         found += missing_pictures(nb, name, source, ignored, parent)
+    found += luck_slips(sound, [nb for nb in (header, footer) if nb], modules)
+    found += readable_answers(sound, source, parent)
     begins = [getattr(step(parent=parent), names[0]) for step, names in REGIONS.items()]
     data = (folder.root / folder.course.data_folder).resolve()
+    meant = folder.course.for_students.get(assignment, [])
     found += [*names_alike(sound), *shipped_slips(source, modules, region(ClearHiddenTests, parent).between)]
-    return [*found, *file_slips(source, ignored, modules.judging, begins, data)]
+    return [*found, *file_slips(source, ignored, modules.judging, begins, data, meant)]
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,7 @@ def notebook_slips(
                 f"{place(name, number, cell)}: students read its model answer: put it "
                 f"{region(ClearMarkScheme, parent).between}"
             )
+        yield from (f"{place(name, number, cell)}: {slip}" for slip in marker_slips(cell, parent))
         if utils.is_solution(cell) and cell.metadata.get("editable") is False:
             yield (
                 f"{place(name, number, cell)}: its metadata has editable: false, so that nobody can write there: take "
@@ -177,6 +179,39 @@ def notebook_slips(
                 "own text there, or delete it"
             )
     yield from definitions_cut_out(nb, name, parent)
+    yield from calls_thrown_away(nb, name)
+
+
+def calls_thrown_away(nb: NotebookNode, name: str) -> Iterator[str]:
+    """Cells with points that call students' functions and read nothing of what they return."""
+    code = {
+        number: ast.parse(plain(cell.source))
+        for number, cell in enumerate(nb.cells, start=1)
+        if cell.cell_type == "code" and parses(cell.source)
+    }
+    solved = functions_of(tree for number, tree in code.items() if utils.is_solution(nb.cells[number - 1]))
+    for number, tree in code.items():
+        if is_check(cell := nb.cells[number - 1]):
+            yield from (
+                f"{place(name, number, cell)}: {slip}" for slip in thrown_away(cell.source, tree, solved)
+            )
+
+
+def marker_slips(cell: NotebookNode, parent: Configurable) -> Iterator[str]:
+    """Lines that are meant to cut something out and are none of the course's markers."""
+    kinds = {"solution": ClearSolutions, "tests": ClearHiddenTests, "scheme": ClearMarkScheme}
+    markers = [getattr(step(parent=parent), name) for step, names in REGIONS.items() for name in names]
+    is_cut = not utils.is_solution(cell) or any(marker in cell.source for marker in markers)
+    text = as_students_get_it(cell, parent) if is_cut else cell.source
+    told = hidden_by_a_comment(text) if utils.is_grade(cell) else ""  # by `code_slips`
+    for line, kind in other_markers(text, markers, cell.cell_type == "code"):
+        if line.strip() == told:
+            continue
+        meant = region(kinds[kind], parent)
+        yield (
+            f"{short(line.strip(), 60)!r} is not one of the markers, and hides nothing: write {meant.begin} there, and "
+            f"{meant.end} where it ends"
+        )
 
 
 def definitions_cut_out(nb: NotebookNode, name: str, parent: Configurable) -> Iterator[str]:
@@ -213,11 +248,53 @@ def points_slips(framed: Framed, name: str, total: float, parent: Configurable) 
     own = [dict(item_points(NotebookNode(nb, cells=[cell]))) for cell in nb.cells]
     items = dict(item_points(nb))
     found = sections(texts, own)
-    wrong = list(heading_misfits(found, (sum(items.values()), total)))
+    totals = (sum(items.values()), total)
+    wrong = [*heading_misfits(found, totals), *sentence_misfits(texts, own, found, totals)]
     tables = ((number, table) for number, text in enumerate(texts) if (table := stated_rows(text)))
     for number, (rows, worth) in islice(tables, 1):
         wrong += [(number, slip) for slip in row_misfits(rows, worth, found, items)]
     yield from (f"{framed.place(name, number)}: {slip}" for number, slip in wrong)
+
+
+def luck_slips(
+    notebooks: Mapping[str, NotebookNode], frame: list[NotebookNode], modules: CourseModules
+) -> Iterator[str]:
+    """Checks of a matter of luck, in cells with points and in the modules that they import.
+
+    A cell of plain asserts runs in the notebook, whose other cells may have set the seed. An Item does not.
+
+    Args:
+        frame: the header and the footer of each notebook.
+    """
+    imports: set[str] = set()
+    for name, nb in notebooks.items():
+        cells = [cell for each in (nb, *frame) for cell in each.cells]
+        code = [plain(cell.source) for cell in cells if cell.cell_type == "code" and parses(cell.source)]
+        known = {
+            each: meaning for source in code for each, meaning in imported_names(ast.parse(source)).items()
+        }
+        for number, cell in enumerate(nb.cells, start=1):
+            if not is_check(cell) or not parses(cell.source):
+                continue
+            tree = ast.parse(plain(cell.source))
+            imports |= imports_in(plain(cell.source), "", modules.judging)
+            if not any(map(has_seed, [cell.source] if item_calls(tree) else code)):
+                yield from (f"{place(name, number, cell)}: {slip}" for slip in lucky(tree, known))
+    specs = [modules.locate(each) for each in sorted(imports) if modules.owns(each)]
+    for path in sorted({Path(spec.origin) for spec in specs if spec and spec.origin and spec.has_location}):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.suffix == ".py" else ""
+        if (module := parsed(text)) and not has_seed(text):
+            yield from (f"{short_path(path, modules)}: {slip}" for slip in lucky(module, {}))
+
+
+def short_path(path: Path, modules: CourseModules) -> str:
+    """A module's file relative to the course, if it is in it."""
+    return str(path.relative_to(modules.root)) if path.is_relative_to(modules.root) else str(path)
+
+
+def is_check(cell: NotebookNode) -> bool:
+    """Whether a cell is code with points that is not an answer."""
+    return cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell)
 
 
 def names_alike(notebooks: Mapping[str, NotebookNode]) -> Iterator[str]:
@@ -359,33 +436,6 @@ def shipped_slips(source: Path, modules: CourseModules, between: str) -> Iterato
                 yield f"{path.relative_to(source)}: {slip}"
         except UnicodeDecodeError:
             yield f"{path.relative_to(source)}: it is not UTF-8: save it as UTF-8"
-
-
-class Region(NamedTuple):
-    """The markers of what a step of nbgrader cuts out, as an author of this course writes them."""
-
-    begin: str
-    end: str
-
-    @property
-    def between(self) -> str:
-        return f"between {self.begin} and {self.end}"
-
-
-def region(step: type[NbGraderPreprocessor], parent: Configurable) -> Region:
-    return Region(*(f"### {getattr(step(parent=parent), name)}" for name in REGIONS[step]))
-
-
-def as_students_get_it(cell: NotebookNode, parent: Configurable) -> str:
-    """The source of a cell without solutions, hidden tests and mark schemes."""
-    shown = deepcopy(cell)
-    for step in (
-        ClearSolutions(parent=parent),
-        ClearHiddenTests(parent=parent),
-        ClearMarkScheme(parent=parent),
-    ):
-        shown, _ = step.preprocess_cell(shown, {"language": "python"}, 0)
-    return str(shown.source)
 
 
 def hidden_by_a_comment(shown: str) -> str:

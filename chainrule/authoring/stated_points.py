@@ -1,4 +1,4 @@
-"""Points that texts state, in headings and in the rows of the table of points, against what the items have.
+"""Points that texts state, in headings, sentences and the rows of the table of points, against what the items have.
 
 A text is written for people: where it can be read in more than one way, it is wrong only if it is wrong in all of them.
 """
@@ -12,9 +12,28 @@ from dataclasses import dataclass, field
 from chainrule.handin.places import FENCE, HEADING, label_of
 from chainrule.lesson.results import counted
 from chainrule.release.points_table import DECIMAL, WORD, Row, decimal
+from chainrule.release.source import short
 
 STATED = re.compile(
     rf"(?i)(?:[(\[]|[·:,–—-]\s)\s*({DECIMAL})\s*(?:{WORD})\s*(?:[)\]]|$)"  # "(2 points)"
+)
+AMOUNT = rf"({DECIMAL})\s*(?:{WORD})"
+QUESTION = (
+    r"(?:sub)?(?:question|exercise|problem|task|part)|exercice|partie|(?:teil)?aufgabe|pregunta|ejercicio|esercizio|"
+    r"domanda|opgave|vraag"
+)
+BRACKETED = rf"[(\[]\s*{AMOUNT}\s*[)\]]"
+LABEL = rf"(?:(?:{QUESTION})\b|\(?(?:[a-z]|[ivx]+|\d+(?:\.\d+)*)[.)])"
+WORTH = r"(?:worth|counts?(?: for)?|carries|vaut|compte pour|gibt|vale)"
+IN_SENTENCES = re.compile(
+    rf"(?i)^\s*[*_]{{0,3}}{BRACKETED}"  # "(3 pts) Compute …"
+    rf"|^\s*[*_]{{0,3}}{LABEL}.*{BRACKETED}\W*$"  # "(a) Compute … [2 marks]"
+    rf"|\b(?:{QUESTION})\b[^.]{{0,20}}?\b{WORTH}\s+{AMOUNT}(?![\w%])"  # "This question is worth 3 points"
+    rf"|^\s*[*_]{{1,3}}marked by hand, {AMOUNT}"
+)
+NOT_THAT_MANY = re.compile(  # a sentence with one of these is about other points, or about more
+    r"(?i)\b(?:each|every|per|lose|loses|deduct\w*|minus|penalt\w*|late|up to|at most|at least|maxim\w*|out of|bonus|"
+    r"extra|optional|chaque|chacune?|jeweils|je|cada|ciascun[ao]?|jede[rs]?)\b"
 )
 NOT_COUNTED = re.compile(r"(?i)\b(?:bonus|extra|optional)\b")
 MORE = re.compile(r"\W*(?:(?:and|to)\b\s*)?[\d(]")  # after a label: "1.1 – 1.3", "(a) and (b)"
@@ -92,6 +111,57 @@ def heading_misfits(found: Iterable[Section], totals: Sequence[float]) -> Iterat
                 f"its heading {section.text!r} states {counted(f'{section.stated:g}')}, and the items below it have "
                 f"{listed(section.items)}: correct the heading, or the points of the items",
             )
+
+
+def sentence_misfits(
+    texts: Sequence[str], items: Sequence[Items], found: Sequence[Section], totals: Sequence[float]
+) -> Iterator[tuple[int, str]]:
+    """The cell and a sentence for texts that state other points than the items below them.
+
+    What is said on the way to an item is read together: points of its parts, or one of them for all.
+
+    Args:
+        texts: of each cell as students read it; "" for code.
+        items: of each cell, none or one.
+        totals: of the notebook and of the assignment.
+    """
+    said: list[tuple[int, str, float | None]] = []  # since the last item
+    for number, (text, own) in enumerate(zip(texts, items, strict=True)):
+        said += [(number, line, points) for line, points in in_sentences(text)]
+        if not own or not said:
+            continue
+        below = [points for each in items[number:] for points in each.values()]
+        readings = [sum(below[:length]) for length in range(1, len(below) + 1)]
+        around = [section for section in found if section.cell <= number]
+        readings += [sum(each.values()) for section in around for each in (section.items, section.loose)]
+        stated = [points for _, _, points in said if points is not None]
+        if len(stated) == len(said) and not any(
+            fits(each, [*readings, *totals]) for each in [sum(stated), *stated]
+        ):
+            yield (
+                said[0][0],
+                f"it says {short(said[0][1], 80)!r}, and the item below it has {listed(own)}: correct the text, or the "
+                "points of the item",
+            )
+        said = []
+
+
+def in_sentences(text: str) -> Iterator[tuple[str, float | None]]:
+    """The lines of a text, without its headings, tables and code, that state points of a question, with them; None for
+    those that may be about others.
+
+    >>> list(in_sentences("This question is worth 3 points.\\n\\n(a) Why? [2 marks]\\n\\n(a) (100 points) of data"))
+    [('This question is worth 3 points.', 3.0), ('(a) Why? [2 marks]', 2.0)]
+    """
+    fenced = False
+    for line in text.splitlines():
+        fenced ^= bool(FENCE.match(line))
+        if fenced or HEADING.match(line) or line.lstrip().startswith("|"):
+            continue
+        amounts = [next(filter(None, match.groups())) for match in IN_SENTENCES.finditer(line)]
+        if amounts:
+            sure = len(amounts) == 1 and not NOT_THAT_MANY.search(line)
+            yield line.strip(), decimal(amounts[0]) if sure else None
 
 
 def row_misfits(rows: Sequence[Row], total: float, found: Sequence[Section], items: Items) -> Iterator[str]:

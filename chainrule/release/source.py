@@ -31,6 +31,7 @@ REGIONS = {
     ClearMarkScheme: ("begin_mark_scheme_delimeter", "end_mark_scheme_delimeter"),
 }
 COMMENT = re.compile(r"(?:^|\s)#+")  # begins a comment, or a heading
+TO_STUDENTS = "YOUR"
 ALIKE = 0.85  # of the letters of a marker and of what is meant as one
 # what to do about a value in nbgrader's metadata that its schema refuses
 FORMS = {
@@ -181,10 +182,12 @@ def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> I
     nbgraders = [getattr(step(), name) for step, names in REGIONS.items() for name in names]
     own = {stock: marker for stock, marker in zip(nbgraders, markers, strict=True) if stock not in markers}
     for line in cell.source.split("\n"):
+        if any(marker in line for marker in markers):
+            continue
         if meant := next((own[each] for each in own if each in line), None) or meant_marker(line, markers):
             yield (
                 f"{short(line.strip(), 60)!r} is not one of the markers, so that nothing would be cut out: "
-                f"write ### {meant}"
+                f"write {as_written(meant)}"
             )
             break
 
@@ -198,23 +201,41 @@ def meant_marker(line: str, markers: Iterable[str]) -> str | None:
     'BEGIN HIDDEN TESTS'
     >>> meant_marker("x = 1  # --- begin solution ---", ["BEGIN SOLUTION"])
     'BEGIN SOLUTION'
+    >>> meant_marker("# BEGIN SOLUTION", ["### BEGIN SOLUTION"])
+    '### BEGIN SOLUTION'
     >>> meant_marker("# the solution begins here", ["BEGIN SOLUTION"])
     """
     *code, text = COMMENT.split(re.sub(r"\W+$", "", line))
     if any(marker in line for marker in markers) or (not code and set("=(") & set(text)):
         return None
     words = re.findall(r"[^\W_]+", text)
+    if TO_STUDENTS in map(str.upper, words):  # "BEGIN YOUR SOLUTION" tells students where to write
+        return None
     for number in range(1, min(len(words), 4) + 1):
         begins, follow = "".join(words[:number]), len(words) - number
         capitals = begins.isupper() and (number > 1 or bool(code) or not follow)
         if not (capitals or (code and follow <= 2) or (not follow and "_" not in text)):
             continue
         for marker in markers:
-            first, *others = marker.split()
+            first, *others = bare(marker).split() or [""]
             meant = [marker, *(f"{first} {other}" for other in others if capitals)]
             if begins[0].upper() == first[:1] and any(alike(begins, letters(each)) for each in meant):
                 return marker
     return None
+
+
+def bare(marker: str) -> str:
+    """A marker without what stands around its words."""
+    return re.sub(r"^\W+|\W+$", "", marker)
+
+
+def as_written(marker: str) -> str:
+    """A marker as an author writes it.
+
+    >>> as_written("BEGIN SOLUTION"), as_written("#@ BEGIN")
+    ('### BEGIN SOLUTION', '#@ BEGIN')
+    """
+    return marker if bare(marker) != marker else f"### {marker}"
 
 
 def alike(text: str, other: str) -> bool:

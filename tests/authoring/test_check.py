@@ -541,6 +541,12 @@ def test_files_that_may_ship(tmp_path: Path) -> None:
         "solution.py": "def square(x): ...\n",  # for students to write
         "README.md": "Leave what stands between BEGIN SOLUTION and END SOLUTION.\n",
         "figures/my plot.png": "",
+        "solution_template.md": "",  # for students to fill
+        "your-solution.txt": "",
+        "Lösung Vorlage.txt": "",
+        "answers_sheet.pdf": "",
+        "dissolution.csv": "",
+        "exact_solution.npy": "",  # of an equation
         ".git/tiny.py": written,
         ".ipynb_checkpoints/tiny-checkpoint.ipynb": written,
         "tiny.ipynb~": written,
@@ -554,6 +560,24 @@ def test_files_that_may_ship(tmp_path: Path) -> None:
     )
     write(tmp_path, nb)
     assert slips(folder, TINY) == []
+
+
+def test_an_author_can_say_that_a_file_is_for_students(tmp_path: Path) -> None:
+    folder = write(tmp_path, sound())
+    for name in ("water-solutions.csv", "tables/solution.csv", "q1-solution.png"):
+        file = tmp_path / "source" / TINY / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    assert len(slips(folder, TINY)) == 3
+    with (tmp_path / CONFIG).open("a") as config:
+        config.write(f"c.Course.for_students = {{{TINY!r}: ['water-*', 'tables/solution.csv']}}\n")
+    (said,) = slips(CourseFolder(tmp_path), TINY)
+    assert said.startswith(
+        "q1-solution.png: students get it, and its name says that it is not for them: move it into"
+    )
+    assert said.endswith(
+        "if it is for them, rename it, or list it in c.Course.for_students of nbgrader_config.py"
+    )
 
 
 def test_a_link_to_a_folder_is_not_released(tmp_path: Path) -> None:

@@ -123,7 +123,11 @@ class Shown:
         )
 
     def tells(self, answer: list[Line]) -> bool:
-        return all(map(self.holds, answer)) and any(line.computes for line in answer)
+        return (
+            all(line.words <= self.words for line in answer)
+            and any(line.computes for line in answer)
+            and all(map(self.holds, answer))
+        )
 
 
 def words_of(text: str) -> frozenset[str]:

@@ -6,10 +6,10 @@ from copy import deepcopy
 from typing import NamedTuple
 
 from nbformat import NotebookNode
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions, NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets.config import Configurable
 
-from chainrule.release.source import REGIONS, as_written
+from chainrule.release.source import REGIONS, as_written, cutters
 
 
 class Region(NamedTuple):
@@ -30,10 +30,6 @@ def region(step: type[NbGraderPreprocessor], parent: Configurable) -> Region:
 def as_students_get_it(cell: NotebookNode, parent: Configurable) -> str:
     """The source of a cell without solutions, hidden tests and mark schemes."""
     shown = deepcopy(cell)
-    for step in (
-        ClearSolutions(parent=parent),
-        ClearHiddenTests(parent=parent),
-        ClearMarkScheme(parent=parent),
-    ):
+    for step in cutters(parent):
         shown, _ = step.preprocess_cell(shown, {"language": "python"}, 0)
     return str(shown.source)

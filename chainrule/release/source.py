@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbformat import NotebookNode
 from nbgrader.nbgraderformat import MetadataValidator, SchemaTooNewError, SchemaTooOldError, ValidationError
-from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions
+from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions, NbGraderPreprocessor
 from traitlets.config import Configurable
 
 from chainrule.course import CourseError, CourseFolder
@@ -153,11 +154,16 @@ def points_problem(points: object) -> str:
     return f"nbgrader's `points` is {what}: write a number that is 0 or more"
 
 
+@lru_cache(maxsize=4)
+def cutters(parent: Configurable) -> tuple[NbGraderPreprocessor, ...]:
+    """nbgrader's steps that cut regions out, as a course has them. Making one takes longer than its work on a cell."""
+    return tuple(step(parent=parent) for step in REGIONS)
+
+
 def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> Iterator[str]:
     """What nbgrader's steps that cut regions out say about a cell, and what they would say nothing about."""
     markers = []
-    for step, names in REGIONS.items():
-        cutter = step(parent=parent)
+    for cutter, names in zip(cutters(parent), REGIONS.values(), strict=True):
         begin, end = (getattr(cutter, name) for name in names)
         markers += [begin, end]
         try:
@@ -179,7 +185,7 @@ def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> I
             if opened < 0:
                 yield f"{end} without {begin} before it, so that nothing would be cut out: add it, or take {end} out"
                 break
-    nbgraders = [getattr(step(), name) for step, names in REGIONS.items() for name in names]
+    nbgraders = [getattr(step, name).default_value for step, names in REGIONS.items() for name in names]
     own = {stock: marker for stock, marker in zip(nbgraders, markers, strict=True) if stock not in markers}
     for line in cell.source.split("\n"):
         if any(marker in line for marker in markers):

@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 
 from chainrule.authoring.answers import Exercise
-from chainrule.authoring.cell_names import free_names
+from chainrule.authoring.cell_names import free_names, top_names
 from chainrule.authoring.rehearse import Rehearsal, rehearse
 from chainrule.lesson.results import Result
 from chainrule.modules import load
@@ -81,6 +81,25 @@ def test_grade_ids_are_unique_and_those_of_graded_cells_begin_with_their_questio
 @every("graded cell")
 def test_graded_cell_fits_the_page(cell: NotebookNode) -> None:
     assert max(map(len, cell.source.splitlines())) <= 120
+
+
+@every("notebook")
+def test_nothing_later_needs_a_section_without_points(path: Path) -> None:
+    skipped, inside = set[str](), False
+    for cell in read(path).cells:
+        heading = re.match(r"#+ .*", cell.source) if cell.cell_type == "markdown" else None
+        inside = heading[0].endswith("(no points)") if heading else inside
+        marks = nbgrader(cell)
+        if inside:
+            assert not any(map(marks.get, ("grade", "solution"))), marks["grade_id"]
+        if cell.cell_type != "code":
+            continue
+        if inside:
+            skipped |= top_names(cell.source)
+        else:
+            asked = {*free_names(cell.source), *re.findall(r"\bstudent\.(\w+)", cell.source)}
+            assert not skipped & asked, (marks["grade_id"], skipped & asked)
+            skipped -= top_names(cell.source)
 
 
 @pytest.mark.parametrize("assignment", COURSE.course.variants)

@@ -33,7 +33,7 @@ DRIVER_PACKAGES = {
     "MySQLdb": "mysqlclient",
 }  # by the module's name
 PRELOAD = ["matplotlib.pyplot", "numpy", "torch", "tqdm.auto", "chainrule.lesson.figures"]
-BY_OPTIMISERS = "torch._dynamo"  # the first optimiser imports it, for more than a second; so does torchvision
+BY_OPTIMIZERS = "torch._dynamo"  # the first optimizer imports it, for more than a second; so does torchvision
 
 
 class CourseError(ChainruleError, ValueError):
@@ -119,7 +119,7 @@ class Course(Configurable):
         optimises = any(
             re.search(r"\boptim\b", path.read_text(encoding="utf-8", errors="replace")) for path in notebooks
         )
-        return [*self.preload, BY_OPTIMISERS] if optimises else [*self.preload]
+        return [*self.preload, BY_OPTIMIZERS] if optimises else [*self.preload]
 
     roster = Unicode(
         "roster.csv",

@@ -88,7 +88,7 @@ def test_doctor_ends_with_1(chainrule: Callable[..., Typed], course: Path) -> No
     assert err.startswith("chainrule: c.Course.late in nbgrader_config.py is '10%': write ")
 
 
-def test_nobody_waits_for_what_optimisers_import_where_there_are_none(course: Path) -> None:
+def test_nobody_waits_for_what_optimizers_import_where_there_are_none(course: Path) -> None:
     folder = CourseFolder(course)
     assert "torch._dynamo" not in folder.course.imported_before(folder.notebooks("tiny"))
     ours = CourseFolder(ROOT)

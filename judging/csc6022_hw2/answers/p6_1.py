@@ -568,7 +568,7 @@ RIGHT_TRAINING = {
         "return params, history → "
         "return params, {k: np.round(np.array(v, np.float32), 3) for k, v in history.items()}",
     ),
-    "own optimiser: Adam": change(
+    "own optimizer: Adam": change(
         TRAINING,
         """        params, velocity = step(params, velocity, X, y, lam, LEARNING_RATE, MOMENTUM)
  →         g = gradients(params, X, y, lam)

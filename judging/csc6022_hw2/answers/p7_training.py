@@ -801,7 +801,7 @@ PROBLEM = Problem(
         "p7_10-epoch-code": {
             "inputs, labels = shift(target) ⏎ … → optimizer.zero_grad() ⏎ inputs, labels = shift(target)": CLEARED,
             "optimizer.zero_grad() ⏎ … → …) ⏎ optimizer.zero_grad()": CLEARED,
-            "optimizer.zero_grad() → model.zero_grad()": "the optimiser has all parameters of the model",
+            "optimizer.zero_grad() → model.zero_grad()": "the optimizer has all parameters of the model",
             "…target_mask(inputs)) → …target_mask(labels))": "a label that counts has no padding before it",
             "scheduler.step() ⏎ … → count = … ⏎ scheduler.step()": "neither needs the other",
             "total += … ⏎ … → tokens += count ⏎ total += loss.item() * count": "neither needs the other",

@@ -222,7 +222,7 @@ def expect_arguments(student: Student) -> None:
 def expect_own_arguments(student: Student) -> None:
     """`fit` trains on the training set alone, with λ, from the start that the seed gives, and hands the velocity on.
 
-    An optimiser of the student's own may do this, too. If the student's `step` makes nothing of λ, its check has lost
+    An optimizer of the student's own may do this, too. If the student's `step` makes nothing of λ, its check has lost
     the points, and `fit` may ignore it, too.
     """
     X, y, X_test, y_test = data_set(75, 60)

@@ -41,7 +41,7 @@ FEW = 3  # epochs, after which a wrong step has not run away yet
 
 
 def calls_step(student: Student, data: Sequence[Tensor]) -> bool:
-    """Whether `fit` leaves its steps to the student's `step`; it may have an optimiser of its own."""
+    """Whether `fit` leaves its steps to the student's `step`; it may have an optimizer of its own."""
     start = student.initial(4, 9)
     try:
         _, calls = call(student.fit.call_with, {"step": [[start, start]]}, *data, 4, LAM, FEW, 9)

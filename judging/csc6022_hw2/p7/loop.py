@@ -216,7 +216,7 @@ def run_epochs(
     """Train by the student's `train_epoch`, and return what its last call returned."""
     machinery = student.tiny_optimizer(model, rate, decay)
     if not isinstance(machinery, list | tuple) or not all(isinstance(part, Opaque) for part in machinery):
-        raise CheckFailed("`tiny_optimizer` gives no optimiser and scheduler: run its cell, unchanged")
+        raise CheckFailed("`tiny_optimizer` gives no optimizer and scheduler: run its cell, unchanged")
     answer = None
     for batches in epochs:
         answer = student.train_epoch(model, batches, *machinery, smoothing)

@@ -83,7 +83,7 @@ def test_the_handouts_numbers_give_back_the_source(path: Path) -> None:
 
 
 def results(notebook: NotebookNode, tmp_path: Path) -> Iterator[Result]:
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and "nbgrader" in cell.metadata]
     sources = {cell.metadata.nbgrader.grade_id: cell.source for cell in code}
     items = [cell.metadata.nbgrader.grade_id for cell in code if cell.metadata.nbgrader.grade]
     run = [name for name in sources if name not in items and not name.endswith("look")]

@@ -39,7 +39,7 @@ class Place:
 
 
 def places(notebook: Mapping[str, Any]) -> list[Place]:
-    """The place of each cell of a notebook, a cell with a heading included in its section.
+    """The place of each cell of a notebook, a cell with a heading included in its section. An answer begins none.
 
     >>> texts = ["# Question 2", "## 2.2 · Backpropagation", "### (c) The output layer", "**b)** Why?", "## Notes"]
     >>> cells = [{"cell_type": "markdown", "source": text} for text in texts]
@@ -50,7 +50,7 @@ def places(notebook: Mapping[str, Any]) -> list[Place]:
     labels: list[tuple[float, str]] = []  # those that hold now, with the levels of their headings
     heading, headings, in_part = "", {"": ""}, False
     for cell in notebook["cells"]:
-        if cell.get("cell_type") == "markdown":
+        if cell.get("cell_type") == "markdown" and not _is_answer(cell):
             fenced = False
             for line in joined(cell.get("source", "")).splitlines():
                 fenced ^= bool(FENCE.match(line))
@@ -71,6 +71,11 @@ def places(notebook: Mapping[str, Any]) -> list[Place]:
         label = _together([label for _, label in labels])
         found.append(Place(label, heading, headings.get(section, ""), section, in_part))
     return found
+
+
+def _is_answer(cell: Mapping[str, Any]) -> bool:
+    marks = cell.get("metadata", {}).get("nbgrader")
+    return isinstance(marks, Mapping) and bool(marks.get("solution"))
 
 
 def _of_headings(labels: list[tuple[float, str]]) -> list[str]:

@@ -44,3 +44,17 @@ def test_our_cells(notebook: str, cell: str, label: str) -> None:
 def test_other_ways_of_numbering(texts: list[str], label: str) -> None:
     cells = [{"cell_type": "markdown", "source": text} for text in texts]
     assert places({"cells": cells})[-1].label == label
+
+
+def test_what_a_student_writes_in_an_answer_begins_no_part() -> None:
+    answer = {
+        "cell_type": "markdown",
+        "source": "# 9 · My answer\n\n**(e)** The last one.",
+        "metadata": {"nbgrader": {"solution": True}},
+    }
+    cells = [{"cell_type": "markdown", "source": text} for text in ("## 2.2 · All of it", "### (c) Now code")]
+    assert [place.label for place in places({"cells": [cells[0], answer, cells[1]]})] == [
+        "2.2",
+        "2.2",
+        "2.2 (c)",
+    ]

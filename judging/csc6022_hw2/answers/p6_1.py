@@ -132,6 +132,13 @@ WRONG_DATA = {
         "independent",
         change(DATA, "rng.standard_normal((n, 2)) → np.repeat(rng.standard_normal((n, 1)), 2, 1)"),
     ),
+    "X transposed": Wrong({"X"}, "shape (2, 4000)", change(DATA, "return X, → return X.T,")),
+    "a point too few": Wrong(
+        {"X"}, "shape (3999, 2)", change(DATA, "    rng = np →     n = n - 1\n    rng = np")
+    ),
+    "every y with every noise": Wrong(
+        {"noise"}, "y", change(DATA, "= conditional_mean(X) + → = conditional_mean(X)[:, None] +")
+    ),
     "seed not used": Wrong({"X"}, "two seeds", change(DATA, "default_rng(seed) → default_rng(0)")),
     "no seed": Wrong({"X"}, "a second call", change(DATA, "default_rng(seed) → default_rng()")),
 }

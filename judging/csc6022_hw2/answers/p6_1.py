@@ -188,13 +188,20 @@ WRONG_SCALING = {
             "(values - → (np.asarray(values) - ",
         ),
     ),
-    "variance": Wrong({"train", "test"}, "divided by the variance", change(SCALING, "/ sd → / sd ** 2")),
-    "mean only": Wrong({"train", "test"}, "standard deviation is missing", change(SCALING, " / sd → ")),
-    "deviation only": Wrong(
-        {"train", "test"}, "mean is not subtracted", change(SCALING, "(values - mean) → values")
+    "variance": Wrong({"train"}, "divided by the variance", change(SCALING, "/ sd → / sd ** 2")),
+    "mean only": Wrong({"train"}, "standard deviation is missing", change(SCALING, " / sd → ")),
+    "least and greatest value": Wrong(
+        {"train"},
+        "off by",
+        "def standardise(values, train):\n    return (values - train.min()) / (train.max() - train.min())\n",
     ),
+    "deviation of the mean": Wrong({"train"}, "off by", change(SCALING, "/ sd → / (sd / len(train) ** 0.5)")),
+    "variance, of the test set": Wrong(
+        {"train", "test"}, "divided by the variance", change(OWN_SD, "/ sd → / sd ** 2")
+    ),
+    "deviation only": Wrong({"train"}, "mean is not subtracted", change(SCALING, "(values - mean) → values")),
     "one number for all columns": Wrong(
-        {"train", "test"}, "all columns", change(SCALING, "mean(0) → mean()", "std(0) → std()")
+        {"train"}, "all columns", change(SCALING, "mean(0) → mean()", "std(0) → std()")
     ),
     "as it is": Wrong(
         {"train", "test"}, "nothing has changed", "def standardise(values, train):\n    return values\n"

@@ -511,12 +511,18 @@ WRONG_DECAY = {
         ),
     ),
     "v not decayed": Wrong({"decay"}, "not decayed", change(DECAY, '("W", "v") → ("W",)')),
+    "the gradient for the weight": Wrong(
+        {"decay"}, "what λ adds", change(DECAY, "2 * lam * params[k] → 2 * lam * g[k]")
+    ),
+    "the data's gradient made smaller": Wrong(
+        {"decay"}, "what λ adds", change(DECAY, "g[k] + 2 * lam * params[k] → g[k] * (1 - 2 * lam)")
+    ),
     "λ²": Wrong({"decay"}, "λ²", change(DECAY, "2 * lam → 2 * lam ** 2")),
     "penalty itself": Wrong(
         {"decay"}, "penalty itself", change(DECAY, "2 * lam * params[k] → lam * params[k] ** 2")
     ),
     "no decay": Wrong(
-        {"decay", "biases"}, "no weight decay", change(DECAY, "+ 2 * lam * params[k] → + 0 * params[k]")
+        {"decay", "biases"}, "do not change with λ", change(DECAY, "+ 2 * lam * params[k] → + 0 * params[k]")
     ),
     "λ ignored": Wrong({"decay", "biases"}, "do not change with λ", change(DECAY, "2 * lam * → 2 * ")),
 }

@@ -783,11 +783,12 @@ class Move:
     """How an update moved the parameters.
 
     Attributes:
-        theta: the parameters before it, as one vector.
+        theta: the parameters before it, as one vector; layers that don't come back are left out.
         rest: what they become where every gradient is zero.
         alpha: the learning rate.
         gradient: what they were moved along: "own", "other", "both", or "" for none of these.
-        factor: the step is this multiple of it.
+        factor: the step is this multiple of it; 0 if it is no multiple of either gradient.
+        cosine: of the angle between the step and what it was moved along.
         moved: whether any parameter moved.
     """
 
@@ -808,27 +809,56 @@ def moves(answer: Answer, which: Which) -> Iterator[Move]:
         def layers(draw: torch.Generator = draw, shapes: dict[int, tuple[int, int]] = shapes) -> Layers:
             return {l: normal(draw, *shape) for l, shape in shapes.items()}
 
-        def updated(theta: Layers, gradients: dict[str, Layers], alpha: float = alpha) -> Tensor:
-            value = answer(theta, gradients, alpha)
-            return flat({l: layer(value, l, tuple(w.shape), "theta") for l, w in theta.items()})
-
         theta, gradients = layers(), {"theta_d": layers(), "theta_g": layers()}
         none = {name: {l: 0 * g for l, g in values.items()} for name, values in gradients.items()}
-        rest = updated(theta, none)
-        new = updated(theta, gradients)
+        there = layers_there(answer(theta, gradients, alpha), theta)
+        if not there and len(widths) == 2:
+            continue  # the networks before had more layers, and not all of them came back
+
+        def updated(
+            gradients: dict[str, Layers],
+            alpha: float = alpha,
+            theta: Layers = theta,
+            there: Iterable[int] = there or [1],
+        ) -> Tensor:
+            value = answer(theta, gradients, alpha)
+            return flat({l: layer(value, l, tuple(theta[l].shape), "theta") for l in there})
+
+        def vector(values: Layers, there: Iterable[int] = there or [1]) -> Tensor:
+            return flat({l: values[l] for l in there})
+
+        rest, new = updated(none), updated(gradients)
         for name, values in gradients.items():
-            if factor(new, flat(values)) is not None and same(new, updated(theta, gradients, 2 * alpha)):
+            if factor(new, vector(values)) is not None and same(new, updated(gradients, 2 * alpha)):
                 raise CheckFailed(
                     f'what comes back is gradients["{name}"] or a multiple of it, without θ and α'
                 )
         step = new - rest
-        own, other = flat(gradients[which]), flat(gradients[OTHER[which]])
+        own, other = vector(gradients[which]), vector(gradients[OTHER[which]])
         gradient, c = "", 0.0
         directions = [("own", own), ("other", other), ("both", own + other), ("both", own - other)]
         for name, direction in directions:
             if (multiple := factor(step, direction)) is not None:
                 gradient, c = name, multiple
-        yield Move(flat(theta), rest, alpha, gradient, c, bool(step.abs().max() > FAINT))
+        if not gradient and bool(step.any()):
+            # something else is made of the gradients, such as their signs: of which one?
+            follows = {
+                name: not same(updated({**gradients, name: none[name]}) - rest, step) for name in gradients
+            }
+            gradient = {(True, False): "own", (False, True): "other", (True, True): "both"}.get(
+                (follows[which], follows[OTHER[which]]), ""
+            )
+        along = {"own": own, "other": other, "both": own + other}.get(gradient, own)
+        cosine = float(torch.cosine_similarity(step, along, dim=0))
+        moved = bool(step.abs().max() > FAINT)
+        yield Move(vector(theta), rest, alpha, gradient, c, cosine, moved, sorted(theta.keys() - there))
+
+
+def layers_there(value: Any, theta: Layers) -> list[int]:
+    """The layers that an update gives back."""
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value, 1))
+    return [l for l in theta if l in value] if isinstance(value, Mapping) else []
 
 
 def flat(values: Layers) -> Tensor:
@@ -838,7 +868,7 @@ def flat(values: Layers) -> Tensor:
 def expect_moves(move: Move) -> None:
     if not move.moved:
         raise CheckFailed("the parameters do not move, whatever the gradient is")
-    if not move.gradient:
+    if not (move.gradient and (move.factor or abs(move.cosine) > UPHILL)):
         raise CheckFailed("the step is no multiple of a gradient of L")
 
 
@@ -846,7 +876,7 @@ def expect_direction(answer: Answer, which: Which) -> None:
     """The step goes up for the discriminator and down for the generator, along either gradient, at any length."""
     for move in moves(answer, which):
         expect_moves(move)
-        if move.factor * SIGN[which] < 0:
+        if (move.factor or move.cosine) * SIGN[which] < 0:
             raise CheckFailed(
                 "this is gradient descent: L goes down, but the discriminator maximises it"
                 if which == "theta_d"
@@ -882,11 +912,26 @@ def expect_learning_rate(answer: Answer, which: Which) -> None:
 
 
 def expect_start(answer: Answer, which: Which) -> None:
-    """The step begins at the current parameters."""
+        missing: layers that don't come back.
+    """The step begins at the current parameters, and all layers come back."""
     for move in moves(answer, which):
         if not move.moved:
             raise CheckFailed("the parameters do not move, whatever the gradient is")
         if not same(move.rest, move.theta):
             zero = not move.rest.any()
             result = "only the step is returned: θ itself is missing" if zero else "they change"
+    cosine: float
             raise CheckFailed(f"with a gradient of zero the parameters should stay, but {result}")
+    missing: list[int]
+UPHILL = (
+    0.5  # the least cosine between a step that goes up and the gradient; random directions have one near 0
+)
+
+
+        if not move.factor:
+            raise CheckFailed(
+                "the step is made of the gradient, but no multiple of it: α times the gradient, entry by entry, in "
+                "all layers"
+            )
+        if move.missing:
+            raise CheckFailed(f"theta[{move.missing[0]}] is missing: the weights of every layer come back")

@@ -699,8 +699,8 @@ def wrong_updates(plain: str, theta: str, sign: str, other: str, against: str, t
             head + in_place.replace(f"    return {theta}\n", ""),
         ),
         "a sign of the gradient": Wrong(
-            {"kept", "direction", "gradient", "rate"},
-            "no multiple",
+            {"rate"},
+            "no multiple of it",
             change(plain, f'gradients["{theta}"][l] → torch.sign(gradients["{theta}"][l])'),
         ),
         "unchanged": Wrong(
@@ -712,9 +712,10 @@ def wrong_updates(plain: str, theta: str, sign: str, other: str, against: str, t
             head + f"    return {{l: 0 * w for l, w in {theta}.items()}}\n",
         ),
         "first layer only": Wrong(
-            {"direction", "gradient", "rate", "start"},
-            "[2] is missing",
-            head + f"    return {{1: {theta}[1] {sign} {step}[1]}}\n",
+            {"start"}, "[2] is missing", head + f"    return {{1: {theta}[1] {sign} {step}[1]}}\n"
+        ),
+        "all layers but the last": Wrong(
+            {"start"}, "[2] is missing", change(plain, f"for l in {theta} → for l in range(1, len({theta}))")
         ),
     }
 
@@ -726,6 +727,16 @@ WRONG_UPDATE_G = wrong_updates(UPDATE_G, "theta_g", "-", "theta_d", "+", "this i
 
 SAME_N = "both halves of a minibatch have n samples"
 
+        "a clipped gradient": Wrong(
+            {"rate"},
+            "no multiple of it",
+            change(plain, f'gradients["{theta}"][l] → gradients["{theta}"][l].clamp(-1, 1)'),
+        ),
+        "the sign of the other's gradient": Wrong(
+            {"gradient", "rate"},
+            f'gradients["{other}"] is used',
+            change(plain, f'gradients["{theta}"][l] → torch.sign(gradients["{other}"][l])'),
+        ),
 PROBLEM = Problem(
     notebook="p5_gan_backprop",
     given=(

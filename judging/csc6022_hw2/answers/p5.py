@@ -585,6 +585,15 @@ WRONG_GENERATOR = {
         {"by hand", "last", "below"},
         "raised",
         change(GENERATOR, "backpropagate(delta, W, z, kinds) → backpropagate(delta, z, W, kinds)"),
+    "g′ twice at the output": Wrong({"last"}, "off by", change(GENERATOR, f"{_SLOPE} → {_SLOPE} ** 2")),
+    "g for g′ at the output": Wrong(
+        {"last"}, "off by", change(GENERATOR, "activation_prime(kinds[len(W)] → activation(kinds[len(W)]")
+    ),
+    "pre-activations into the weights' gradients": Wrong(
+        {"last"},
+        "before the activation",
+        change(GENERATOR, "z, kinds), A) → z, kinds), {0: A[0], **z})"),
+    ),
     ),
     "last layer only": Wrong(
         {"below"},
@@ -592,7 +601,7 @@ WRONG_GENERATOR = {
         change(GENERATOR, "backpropagate(delta, W, z, kinds) → {len(W): delta}"),
     ),
     "transposed": Wrong(
-        {"last", "below"},
+        {"last"},
         "has shape",
         change(
             GENERATOR, "return weight → return {l: g.T for l, g in weight", "kinds), A) → kinds), A).items()}"
@@ -602,7 +611,7 @@ WRONG_GENERATOR = {
         {"last", "below"}, "off by", change(GENERATOR, "delta = dL_dg → delta = 0 * dL_dg")
     ),
     "ones in the layers": Wrong(
-        {"last", "below"},
+        {"last"},
         "off by",
         change(
             GENERATOR,
@@ -717,16 +726,6 @@ def wrong_updates(plain: str, theta: str, sign: str, other: str, against: str, t
         "all layers but the last": Wrong(
             {"start"}, "[2] is missing", change(plain, f"for l in {theta} → for l in range(1, len({theta}))")
         ),
-    }
-
-
-RIGHT_UPDATE_D = right_updates(UPDATE_D, "theta_d", "+")
-RIGHT_UPDATE_G = right_updates(UPDATE_G, "theta_g", "-")
-WRONG_UPDATE_D = wrong_updates(UPDATE_D, "theta_d", "+", "theta_g", "-", "this is gradient descent")
-WRONG_UPDATE_G = wrong_updates(UPDATE_G, "theta_g", "-", "theta_d", "+", "this is gradient ascent")
-
-SAME_N = "both halves of a minibatch have n samples"
-
         "a clipped gradient": Wrong(
             {"rate"},
             "no multiple of it",
@@ -737,6 +736,16 @@ SAME_N = "both halves of a minibatch have n samples"
             f'gradients["{other}"] is used',
             change(plain, f'gradients["{theta}"][l] → torch.sign(gradients["{other}"][l])'),
         ),
+    }
+
+
+RIGHT_UPDATE_D = right_updates(UPDATE_D, "theta_d", "+")
+RIGHT_UPDATE_G = right_updates(UPDATE_G, "theta_g", "-")
+WRONG_UPDATE_D = wrong_updates(UPDATE_D, "theta_d", "+", "theta_g", "-", "this is gradient descent")
+WRONG_UPDATE_G = wrong_updates(UPDATE_G, "theta_g", "-", "theta_d", "+", "this is gradient ascent")
+
+SAME_N = "both halves of a minibatch have n samples"
+
 PROBLEM = Problem(
     notebook="p5_gan_backprop",
     given=(

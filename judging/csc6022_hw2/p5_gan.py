@@ -391,7 +391,9 @@ def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float
         heavier: a factor on all weights.
     """
     W = {1: heavier * net.W[l], 2: heavier * net.W[l + 1]}
-    got = answer(above, W, {1: net.z[l], 2: net.z[l + 1]}, {1: net.kinds[l], 2: net.kinds[l + 1]})
+    got = reaching_layer_1(answer)(
+        above, W, {1: net.z[l], 2: net.z[l + 1]}, {1: net.kinds[l], 2: net.kinds[l + 1]}
+    )
     return layer(got, 1, tuple(net.z[l].shape), "delta")
 
 
@@ -404,6 +406,28 @@ def own_step(answer: Answer, above: Tensor, net: Network, l: int) -> Tensor | No
         double = [one_step(answer, 2 * above, net, l), one_step(answer, above, net, l, heavier=2)]
     except CheckFailed:
         return None
+def reaching_layer_1(answer: Answer) -> Answer:
+    """The answer; one that stops above layer 1 gets one more layer below, so that it reaches what was layer 1."""
+
+    def asked(delta: Tensor, W: Layers, z: Layers, kinds: Kinds) -> Any:
+        value = answer(delta, W, z, kinds)
+        if not isinstance(value, Mapping) or not value or 1 in value:
+            return value
+        inputs = W[1].shape[1]
+        below = torch.eye(inputs, dtype=W[1].dtype), normal(generator(0), len(delta), inputs), kinds[1]
+        given: tuple[dict[int, Any], ...] = (W, z, kinds)
+        deeper = [
+            {1: first, **{l + 1: part for l, part in values.items()}}
+            for first, values in zip(below, given, strict=True)
+        ]
+        deltas = answer(delta, *deeper)
+        if not isinstance(deltas, Mapping) or 2 not in deltas:
+            return value
+        return {l - 1: part for l, part in deltas.items() if isinstance(l, int)}
+
+    return asked
+
+
     return got if all(same(value, 2 * got) for value in double) else None
 
 
@@ -441,6 +465,7 @@ def expect_weights(answer: Answer) -> None:
             net: Network = net,
             other: Network = other,
         ) -> bool:
+    answer = reaching_layer_1(answer)  # `expect_depth` judges how far it goes
             sent, resent = way(net.delta, net.W), way(other.delta, other.W)
             if sent.shape != got.shape:
                 return False
@@ -491,6 +516,7 @@ def expect_slopes(answer: Answer) -> None:
                 "z[l + 1] is used instead of z[l]": u * slope(net.z[2]),
                 "layer l + 1 is used, in z and in kinds": u * SLOPES["sigmoid"](net.z[2]),
             }
+    answer = reaching_layer_1(answer)
             for meaning, wrong in mistakes.items():
                 if same(got, wrong):
                     raise CheckFailed(f"delta[1] with {kind}: {meaning}", cause=meaning)
@@ -740,6 +766,8 @@ def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]
             own_form = unshaped(value, l)
             if own_form is None or not any(
                 same(own_form / want.abs().max(), want / want.abs().max()) for want in wants
+            got, want = entry(last), routes[0].delta.T @ A[last - 1]
+            route = next((r for r in routes if same(got, r.scale * r.delta.T @ A[last - 1])), None)
             ):
                 first = starts[0][1]
                 mistakes = {
@@ -753,54 +781,6 @@ def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]
                 )
 
 
-def _own_chain(step: Answer, delta: Tensor, net: Network) -> Layers | None:
-    """The deltas that the student's own `backpropagate` gives; None if nothing follows from them."""
-    try:
-        value = step(delta, net.W, net.z, net.kinds)
-        chain = {l: layer(value, l, tuple(net.z[l].shape), "delta") for l in range(1, len(net.W))}
-        above = delta
-        for l in reversed(chain):
-            expect_told(chain[l] / above.abs().max(), (net.z[l],), "delta")
-            above = chain[l]
-        with suppress(CheckFailed):
-            delta = layer(value, len(net.W), tuple(delta.shape), "delta")
-    except CheckFailed:
-        return None
-    return {**chain, len(net.W): delta}
-
-
-# -- 5.7 and 5.8: the updates ----------------------------------------------------------------------------
-
-SIGN = {"theta_d": 1.0, "theta_g": -1.0}  # ascent for the discriminator, descent for the generator
-OTHER = {"theta_d": "theta_g", "theta_g": "theta_d"}
-            got, want = entry(last), routes[0].delta.T @ A[last - 1]
-            route = next((r for r in routes if same(got, r.scale * r.delta.T @ A[last - 1])), None)
-Which = Literal["theta_d", "theta_g"]
-
-
-@dataclass(frozen=True)
-class Move:
-    """How an update moved the parameters.
-
-    Attributes:
-        theta: the parameters before it, as one vector; layers that don't come back are left out.
-        rest: what they become where every gradient is zero.
-        alpha: the learning rate.
-        gradient: what they were moved along: "own", "other", "both", or "" for none of these.
-        factor: the step is this multiple of it; 0 if it is no multiple of either gradient.
-        cosine: of the angle between the step and what it was moved along.
-        moved: whether any parameter moved.
-    """
-
-    theta: Tensor
-    rest: Tensor
-    alpha: float
-    gradient: str
-    factor: float
-    moved: bool
-
-
-def moves(answer: Answer, which: Which) -> Iterator[Move]:
 Form = Callable[[Tensor, int], Tensor]  # from delta[l] and l to the gradient for W[l]
 
 
@@ -868,6 +848,55 @@ def shown_starts(
             theta: Layers = theta,
             there: Iterable[int] = there or [1],
         ) -> Tensor:
+def _own_chain(step: Answer, delta: Tensor, net: Network) -> Layers | None:
+    """The deltas that the student's own `backpropagate` gives; None if nothing follows from them."""
+    try:
+        value = step(delta, net.W, net.z, net.kinds)
+        chain = {l: layer(value, l, tuple(net.z[l].shape), "delta") for l in range(1, len(net.W))}
+        above = delta
+        for l in reversed(chain):
+            expect_told(chain[l] / above.abs().max(), (net.z[l],), "delta")
+            above = chain[l]
+        with suppress(CheckFailed):
+            delta = layer(value, len(net.W), tuple(delta.shape), "delta")
+    except CheckFailed:
+        return None
+    return {**chain, len(net.W): delta}
+
+
+# -- 5.7 and 5.8: the updates ----------------------------------------------------------------------------
+
+SIGN = {"theta_d": 1.0, "theta_g": -1.0}  # ascent for the discriminator, descent for the generator
+OTHER = {"theta_d": "theta_g", "theta_g": "theta_d"}
+Which = Literal["theta_d", "theta_g"]
+
+
+@dataclass(frozen=True)
+class Move:
+    """How an update moved the parameters.
+
+    Attributes:
+        theta: the parameters before it, as one vector; layers that don't come back are left out.
+        rest: what they become where every gradient is zero.
+        alpha: the learning rate.
+        gradient: what they were moved along: "own", "other", "both", or "" for none of these.
+        factor: the step is this multiple of it; 0 if it is no multiple of either gradient.
+        cosine: of the angle between the step and what it was moved along.
+        moved: whether any parameter moved.
+        missing: layers that don't come back.
+    """
+
+    theta: Tensor
+    rest: Tensor
+    alpha: float
+    gradient: str
+    factor: float
+    cosine: float
+    moved: bool
+    missing: list[int]
+
+
+def moves(answer: Answer, which: Which) -> Iterator[Move]:
             value = answer(theta, gradients, alpha)
             return flat({l: layer(value, l, tuple(theta[l].shape), "theta") for l in there})
 
@@ -883,7 +912,6 @@ def shown_starts(
         step = new - rest
         own, other = vector(gradients[which]), vector(gradients[OTHER[which]])
         gradient, c = "", 0.0
-        missing: layers that don't come back.
         directions = [("own", own), ("other", other), ("both", own + other), ("both", own - other)]
         for name, direction in directions:
             if (multiple := factor(step, direction)) is not None:
@@ -891,9 +919,7 @@ def shown_starts(
         if not gradient and bool(step.any()):
             # something else is made of the gradients, such as their signs: of which one?
             follows = {
-    cosine: float
                 name: not same(updated({**gradients, name: none[name]}) - rest, step) for name in gradients
-    missing: list[int]
             }
             gradient = {(True, False): "own", (False, True): "other", (True, True): "both"}.get(
                 (follows[which], follows[OTHER[which]]), ""
@@ -935,6 +961,11 @@ def expect_direction(answer: Answer, which: Which) -> None:
 
 
 def expect_own_gradient(answer: Answer, which: Which) -> None:
+UPHILL = (
+    0.5  # the least cosine between a step that goes up and the gradient; random directions have one near 0
+)
+
+
     """The step is along the gradient for these parameters."""
     for move in moves(answer, which):
         expect_moves(move)
@@ -961,24 +992,19 @@ def expect_learning_rate(answer: Answer, which: Which) -> None:
         raise CheckFailed(f"with α = {alpha:g} the step is {c:.4g} times the gradient")
 
 
-UPHILL = (
-    0.5  # the least cosine between a step that goes up and the gradient; random directions have one near 0
-)
-
-
 def expect_start(answer: Answer, which: Which) -> None:
     """The step begins at the current parameters, and all layers come back."""
     for move in moves(answer, which):
         if not move.moved:
             raise CheckFailed("the parameters do not move, whatever the gradient is")
-        if not same(move.rest, move.theta):
-            zero = not move.rest.any()
-            result = "only the step is returned: θ itself is missing" if zero else "they change"
-            raise CheckFailed(f"with a gradient of zero the parameters should stay, but {result}")
         if not move.factor:
             raise CheckFailed(
                 "the step is made of the gradient, but no multiple of it: α times the gradient, entry by entry, in "
                 "all layers"
             )
+        if not same(move.rest, move.theta):
+            zero = not move.rest.any()
+            result = "only the step is returned: θ itself is missing" if zero else "they change"
+            raise CheckFailed(f"with a gradient of zero the parameters should stay, but {result}")
         if move.missing:
             raise CheckFailed(f"theta[{move.missing[0]}] is missing: the weights of every layer come back")

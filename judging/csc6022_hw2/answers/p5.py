@@ -324,7 +324,7 @@ WRONG_BACK = {
         "is missing",
         change(BACK, "range(len(W) - 1, 0, -1) → range(len(W) - 1, len(W) - 2, -1)"),
     ),
-    "stops above the first layer": Wrong(_ALL, "[1] is missing", change(BACK, "0, -1) → 1, -1)")),
+    "stops above the first layer": Wrong({"depth"}, "[1] is missing", change(BACK, "0, -1) → 1, -1)")),
     "always from the last delta": Wrong(
         {"by hand", "depth"}, "shapes cannot be multiplied", change(BACK, "deltas[l + 1] @ → delta @")
     ),
@@ -572,7 +572,7 @@ WRONG_GENERATOR = {
         ),
     ),
     "activations of the layer itself": Wrong(
-        {"last", "below"},
+        {"last"},
         "shape",
         change(GENERATOR, "A) → {l - 1: a for l, a in A.items()})", "kinds), {l  → kinds), {l "),
     ),
@@ -611,7 +611,7 @@ WRONG_GENERATOR = {
         {"last", "below"}, "off by", change(GENERATOR, "delta = dL_dg → delta = 0 * dL_dg")
     ),
     "ones in the layers": Wrong(
-        {"last"},
+        {"last", "below"},
         "off by",
         change(
             GENERATOR,

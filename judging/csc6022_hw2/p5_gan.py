@@ -156,8 +156,16 @@ def rows(value: Any, like: Tensor, name: str) -> Tensor:
     return got
 
 
-def pair(value: Any, like: Tensor) -> tuple[Tensor, Tensor]:
-    """(real, generated), each (n, 1), from a pair, or from one array of 2n numbers.
+def in_rows(value: Any, like: Tensor, name: str) -> Tensor | CheckFailed:
+    """`rows`, or what is wrong with the value."""
+    try:
+        return rows(value, like, name)
+    except CheckFailed as failure:
+        return failure
+
+
+def pair(value: Any, like: Tensor) -> tuple[Any, Any]:
+    """(real, generated) from a pair, or from one array of 2n numbers.
 
     Raises:
         CheckFailed: it is neither.
@@ -167,7 +175,7 @@ def pair(value: Any, like: Tensor) -> tuple[Tensor, Tensor]:
     if not isinstance(value, list | tuple | torch.Tensor | np.ndarray) or len(value) != 2:
         nothing = f"what comes back is {returned(None)}, " if value is None else ""
         raise CheckFailed(f"{nothing}expected a pair: real samples, generated samples")
-    return rows(value[0], like, "delta_real"), rows(value[1], like, "delta_fake")
+    return value[0], value[1]
 
 
 def same(a: Tensor, b: Tensor) -> bool:
@@ -243,20 +251,21 @@ def averages(n: int) -> dict[float, str]:
 
 @dataclass(frozen=True)
 class Term:
-    """One of the two terms: the student's, the right one, and what known mistakes give, all up to a factor."""
+    """One of the two terms: the student's or what is wrong with its form, the right one, and what known mistakes give,
+    all up to a factor."""
 
-    got: Tensor
+    got: Tensor | CheckFailed
     want: Tensor
     mistakes: Mapping[str, Tensor]
 
     @property
     def factor(self) -> float | None:
-        return factor(self.got, self.want)
+        return None if isinstance(self.got, CheckFailed) else factor(self.got, self.want)
 
     def size(self, n: int) -> float | None:
         """The factor between the student's term and the right one; for a known mistake, which is a sum over n samples,
         the factor between it and the mistake's mean."""
-        if self.factor is not None:
+        if self.factor is not None or isinstance(self.got, CheckFailed):
             return self.factor
         factors = (factor(self.got, wrong) for wrong in self.mistakes.values())
         return next((abs(c) * n for c in factors if c is not None), None)
@@ -288,10 +297,13 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
                 real,
                 want_real,
                 {
-                    "∇D(X) is not divided by D(X): the derivative of log u is 1/u": dD_real.sum(0),
+                    "every sample's ∇D(X) is not divided by its own D(X): the derivative of log u is 1/u": (
+                        dD_real.sum(0)
+                    ),
                     "∇D(X) is divided by 1 − D(X) instead of D(X)": (dD_real / (1 - D_real)).sum(0),
                     "∇D(X) is multiplied by D(X), not divided by it": (dD_real * D_real).sum(0),
                     "∇D(X) is divided by D(G(Z))": (dD_real / D_fake).sum(0),
+                    "∇D(X) stands where ∇D(G(Z)) belongs": (dD_real / (1 - D_fake)).sum(0),
                     "D(1 − D) belongs to the last layer's sigmoid, and is in ∇D already": (
                         dD_real * (1 - D_real)
                     ).sum(0),
@@ -301,7 +313,7 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
                 fake,
                 want_fake,
                 {
-                    "∇D(G(Z)) is not divided by 1 − D(G(Z))": dD_fake.sum(0),
+                    "every sample's ∇D(G(Z)) is not divided by its own 1 − D(G(Z))": dD_fake.sum(0),
                     "it is divided by D(G(Z)): that belongs to log D(G(Z)), not to log(1 − D(G(Z)))": (
                         dD_fake / D_fake
                     ).sum(0),
@@ -309,6 +321,7 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
                         0
                     ),
                     "∇D(G(Z)) is divided by 1 − D(X)": (dD_fake / (1 - D_real)).sum(0),
+                    "∇D(G(Z)) stands where ∇D(X) belongs": (dD_fake / D_real).sum(0),
                     "D(1 − D) belongs to the last layer's sigmoid, and is in ∇D already": (
                         dD_fake * D_fake
                     ).sum(0),
@@ -323,7 +336,10 @@ def last_delta_terms(answer: Answer) -> Iterator[Terms]:
     for seed, n in ((3, 6), (4, 9)):
         draw = generator(seed)
         p, q = probabilities(draw, n), probabilities(draw, n)
-        real, fake = pair(answer(p, q), p)
+        real, fake = (
+            in_rows(part, p, name)
+            for part, name in zip(pair(answer(p, q), p), ("delta_real", "delta_fake"), strict=True)
+        )
         yield Terms(
             n,
             Term(
@@ -358,6 +374,8 @@ def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
     for terms in draws:
         term, other = (terms.real, terms.fake) if which == "real" else (terms.fake, terms.real)
         c, d = term.factor, other.factor
+        if isinstance(term.got, CheckFailed):
+            raise term.got
         if not term.got.any():
             raise CheckFailed(f"{called} is zero")
         if c is None:
@@ -373,15 +391,39 @@ def expect_average(draws: Iterator[Terms]) -> None:
     """Both terms have the right size, and not both the wrong sign. A term that is not recognised is not judged."""
     for terms in draws:
         known = [c for c in (terms.real.factor, terms.fake.factor) if c is not None]
-        known = known or [c for c in (terms.real.size(terms.n), terms.fake.size(terms.n)) if c is not None]
-        if not known:
-            raise CheckFailed("neither term can be recognised, so the factor 1/n cannot be checked")
+        if not known:  # a term with a known mistake may have another size for a reason of its own
+            sizes = [c for c in (terms.real.size(terms.n), terms.fake.size(terms.n)) if c is not None]
+            if not sizes:
+                raise CheckFailed("neither term can be recognised, so the factor 1/n cannot be checked")
+            known = [c for c in sizes if any(abs(c - size) < 1e-4 * size for size in averages(terms.n))]
         negated = len(known) == 2 and max(known) < 0  # a single wrong sign is judged by `expect_term`
         for c in known:
             check_size(c if negated else abs(c), averages(terms.n), terms.name)
 
 
 # -- 5.4: the recursion ----------------------------------------------------------------------------------
+
+
+def reaching_layer_1(answer: Answer) -> Answer:
+    """The answer; one that stops above layer 1 gets one more layer below, so that it reaches what was layer 1."""
+
+    def asked(delta: Tensor, W: Layers, z: Layers, kinds: Kinds) -> Any:
+        value = answer(delta, W, z, kinds)
+        if not isinstance(value, Mapping) or not value or 1 in value:
+            return value
+        inputs = W[1].shape[1]
+        below = torch.eye(inputs, dtype=W[1].dtype), normal(generator(0), len(delta), inputs), kinds[1]
+        given: tuple[dict[int, Any], ...] = (W, z, kinds)
+        deeper = [
+            {1: first, **{l + 1: part for l, part in values.items()}}
+            for first, values in zip(below, given, strict=True)
+        ]
+        deltas = answer(delta, *deeper)
+        if not isinstance(deltas, Mapping) or 2 not in deltas:
+            return value
+        return {l - 1: part for l, part in deltas.items() if isinstance(l, int)}
+
+    return asked
 
 
 def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float = 1.0) -> Tensor:
@@ -406,28 +448,6 @@ def own_step(answer: Answer, above: Tensor, net: Network, l: int) -> Tensor | No
         double = [one_step(answer, 2 * above, net, l), one_step(answer, above, net, l, heavier=2)]
     except CheckFailed:
         return None
-def reaching_layer_1(answer: Answer) -> Answer:
-    """The answer; one that stops above layer 1 gets one more layer below, so that it reaches what was layer 1."""
-
-    def asked(delta: Tensor, W: Layers, z: Layers, kinds: Kinds) -> Any:
-        value = answer(delta, W, z, kinds)
-        if not isinstance(value, Mapping) or not value or 1 in value:
-            return value
-        inputs = W[1].shape[1]
-        below = torch.eye(inputs, dtype=W[1].dtype), normal(generator(0), len(delta), inputs), kinds[1]
-        given: tuple[dict[int, Any], ...] = (W, z, kinds)
-        deeper = [
-            {1: first, **{l + 1: part for l, part in values.items()}}
-            for first, values in zip(below, given, strict=True)
-        ]
-        deltas = answer(delta, *deeper)
-        if not isinstance(deltas, Mapping) or 2 not in deltas:
-            return value
-        return {l - 1: part for l, part in deltas.items() if isinstance(l, int)}
-
-    return asked
-
-
     return got if all(same(value, 2 * got) for value in double) else None
 
 
@@ -445,6 +465,7 @@ WRONG_WAYS: dict[str, Way] = {
 
 def expect_weights(answer: Answer) -> None:
     """A delta goes back through W^{l+1}; then it may be multiplied by anything that depends on z and n only."""
+    answer = reaching_layer_1(answer)  # `expect_depth` judges how far it goes
     for seed, widths, n in ((5, (5, 5, 5), 7), (6, (4, 6, 3), 7), (7, (3, 5, 1), 4)):
         net = network(seed, widths, ("tanh", "sigmoid"), n)
         # the same z with other deltas and weights, then with the identity
@@ -465,7 +486,6 @@ def expect_weights(answer: Answer) -> None:
             net: Network = net,
             other: Network = other,
         ) -> bool:
-    answer = reaching_layer_1(answer)  # `expect_depth` judges how far it goes
             sent, resent = way(net.delta, net.W), way(other.delta, other.W)
             if sent.shape != got.shape:
                 return False
@@ -496,6 +516,7 @@ def expect_weights(answer: Answer) -> None:
 
 def expect_slopes(answer: Answer) -> None:
     """What comes back through the weights, right or in the student's way, is multiplied by g′(z) of the layer."""
+    answer = reaching_layer_1(answer)
     for seed, kind in enumerate(HIDDEN_KINDS, 8):
         n, width = 6, 4
         net = network(seed, (width,) * 3, (kind, "sigmoid"), n)
@@ -516,7 +537,6 @@ def expect_slopes(answer: Answer) -> None:
                 "z[l + 1] is used instead of z[l]": u * slope(net.z[2]),
                 "layer l + 1 is used, in z and in kinds": u * SLOPES["sigmoid"](net.z[2]),
             }
-    answer = reaching_layer_1(answer)
             for meaning, wrong in mistakes.items():
                 if same(got, wrong):
                     raise CheckFailed(f"delta[1] with {kind}: {meaning}", cause=meaning)
@@ -746,6 +766,8 @@ def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]
             own = _own_chain(step, routes[0].delta, net)
             if own is not None and same(entry(last), own[last].T @ A[last - 1]):
                 continue
+            got, want = entry(last), routes[0].delta.T @ A[last - 1]
+            route = next((r for r in routes if same(got, r.scale * r.delta.T @ A[last - 1])), None)
             if route is None:
                 wrong = {
                     meaning: form(routes[0].delta, last)
@@ -766,8 +788,6 @@ def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]
             own_form = unshaped(value, l)
             if own_form is None or not any(
                 same(own_form / want.abs().max(), want / want.abs().max()) for want in wants
-            got, want = entry(last), routes[0].delta.T @ A[last - 1]
-            route = next((r for r in routes if same(got, r.scale * r.delta.T @ A[last - 1])), None)
             ):
                 first = starts[0][1]
                 mistakes = {
@@ -828,26 +848,6 @@ def shown_starts(
     ]
 
 
-    """Updates of random parameters. Both parts of the network have the same shapes, so that either gradient fits."""
-    for seed, widths, alpha in ((25, (4, 6, 3), 0.05), (26, (3, 5, 2, 7), 0.3), (27, (6, 2), 2.0)):
-        draw = generator(seed)
-        shapes = {l: (widths[l], widths[l - 1]) for l in range(1, len(widths))}
-
-        def layers(draw: torch.Generator = draw, shapes: dict[int, tuple[int, int]] = shapes) -> Layers:
-            return {l: normal(draw, *shape) for l, shape in shapes.items()}
-
-        theta, gradients = layers(), {"theta_d": layers(), "theta_g": layers()}
-        none = {name: {l: 0 * g for l, g in values.items()} for name, values in gradients.items()}
-        there = layers_there(answer(theta, gradients, alpha), theta)
-        if not there and len(widths) == 2:
-            continue  # the networks before had more layers, and not all of them came back
-
-        def updated(
-            gradients: dict[str, Layers],
-            alpha: float = alpha,
-            theta: Layers = theta,
-            there: Iterable[int] = there or [1],
-        ) -> Tensor:
 def _own_chain(step: Answer, delta: Tensor, net: Network) -> Layers | None:
     """The deltas that the student's own `backpropagate` gives; None if nothing follows from them."""
     try:
@@ -897,6 +897,26 @@ class Move:
 
 
 def moves(answer: Answer, which: Which) -> Iterator[Move]:
+    """Updates of random parameters. Both parts of the network have the same shapes, so that either gradient fits."""
+    for seed, widths, alpha in ((25, (4, 6, 3), 0.05), (26, (3, 5, 2, 7), 0.3), (27, (6, 2), 2.0)):
+        draw = generator(seed)
+        shapes = {l: (widths[l], widths[l - 1]) for l in range(1, len(widths))}
+
+        def layers(draw: torch.Generator = draw, shapes: dict[int, tuple[int, int]] = shapes) -> Layers:
+            return {l: normal(draw, *shape) for l, shape in shapes.items()}
+
+        theta, gradients = layers(), {"theta_d": layers(), "theta_g": layers()}
+        none = {name: {l: 0 * g for l, g in values.items()} for name, values in gradients.items()}
+        there = layers_there(answer(theta, gradients, alpha), theta)
+        if not there and len(widths) == 2:
+            continue  # the networks before had more layers, and not all of them came back
+
+        def updated(
+            gradients: dict[str, Layers],
+            alpha: float = alpha,
+            theta: Layers = theta,
+            there: Iterable[int] = there or [1],
+        ) -> Tensor:
             value = answer(theta, gradients, alpha)
             return flat({l: layer(value, l, tuple(theta[l].shape), "theta") for l in there})
 
@@ -941,6 +961,11 @@ def flat(values: Layers) -> Tensor:
     return torch.cat([values[l].flatten() for l in sorted(values)])
 
 
+UPHILL = (
+    0.5  # the least cosine between a step that goes up and the gradient; random directions have one near 0
+)
+
+
 def expect_moves(move: Move) -> None:
     if not move.moved:
         raise CheckFailed("the parameters do not move, whatever the gradient is")
@@ -961,11 +986,6 @@ def expect_direction(answer: Answer, which: Which) -> None:
 
 
 def expect_own_gradient(answer: Answer, which: Which) -> None:
-UPHILL = (
-    0.5  # the least cosine between a step that goes up and the gradient; random directions have one near 0
-)
-
-
     """The step is along the gradient for these parameters."""
     for move in moves(answer, which):
         expect_moves(move)
@@ -982,6 +1002,11 @@ def expect_learning_rate(answer: Answer, which: Which) -> None:
     """The step is α times the gradient, whatever its sign."""
     for move in moves(answer, which):
         expect_moves(move)
+        if not move.factor:
+            raise CheckFailed(
+                "the step is made of the gradient, but no multiple of it: α times the gradient, entry by entry, in "
+                "all layers"
+            )
         c, alpha = abs(move.factor), move.alpha
         if abs(c - alpha) <= 1e-4 * alpha:
             continue
@@ -997,14 +1022,9 @@ def expect_start(answer: Answer, which: Which) -> None:
     for move in moves(answer, which):
         if not move.moved:
             raise CheckFailed("the parameters do not move, whatever the gradient is")
-        if not move.factor:
-            raise CheckFailed(
-                "the step is made of the gradient, but no multiple of it: α times the gradient, entry by entry, in "
-                "all layers"
-            )
+        if move.missing:
+            raise CheckFailed(f"theta[{move.missing[0]}] is missing: the weights of every layer come back")
         if not same(move.rest, move.theta):
             zero = not move.rest.any()
             result = "only the step is returned: θ itself is missing" if zero else "they change"
             raise CheckFailed(f"with a gradient of zero the parameters should stay, but {result}")
-        if move.missing:
-            raise CheckFailed(f"theta[{move.missing[0]}] is missing: the weights of every layer come back")

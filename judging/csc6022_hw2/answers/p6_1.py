@@ -799,6 +799,11 @@ WRONG_TRAINING = {
     "epochs left out": Wrong(
         {"history"}, "is the argument `epochs` used", change(TRAINING, "range(epochs) → range(EPOCHS)")
     ),
+    "the step's parameters thrown away": Wrong(
+        {"arguments", "accuracy"},
+        "those of the start",
+        change(TRAINING, f"{STEP} → _, velocity = step(params, velocity, X"),
+    ),
     "each step from the start": Wrong(
         {"accuracy"},
         "median of the test errors",

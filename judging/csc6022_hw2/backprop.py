@@ -573,8 +573,8 @@ class BatchAnswers:
     def __call__(self, name: str) -> Tensor:
         if name in BATCH_FORWARD:  # the student's own, from the functions for one sample
             return torch.stack([numbers(single(name), name).reshape(-1) for single in self.singles])
-        value = numbers(self.result[name], name) / float(self.n) ** self.power(name)
-        return value * self.given["y"].shape[1] if self.by_classes(name) else value
+        value, divisor = numbers(self.result[name], name), self.divisor(name)
+        return value * divisor[0] / self.n if divisor else value / float(self.n) ** self.power(name)
 
     def alive(self, name: str) -> bool:
         """Whether the student's code computes this answer from the batch."""
@@ -587,39 +587,52 @@ class BatchAnswers:
         own = numbers(self.result[name], name)
         return alive(own, name, self.again.__getitem__, self.elsewhere.__getitem__, (self.given, self.other))
 
-    def by_classes(self, name: str) -> bool:
-        """Whether an answer is divided by the number of classes where the number of samples belongs."""
+    def divisor(self, name: str) -> tuple[int, str] | None:
+        """The number by which an answer is divided where the number of samples belongs, and what it is."""
         right = truth(self.given)[PER_SAMPLE.get(name, name)]
         own = numbers(self.result[name], name).squeeze()
-        return (
-            differ(own * self.given["y"].shape[1] / self.n, right, RTOL, ATOL) == 0 and self.power(name) == 1
-        )
+        W, V = self.given["W"], self.given["V"]
+        numbers_of = {
+            "the number of classes": V.shape[0],
+            "the number of hidden units": W.shape[0],
+            "the number of inputs": W.shape[1],
+        }
+        known = [(n, what) for what, n in numbers_of.items() if self.power(name) == 1] + [
+            (self.n - 1, "N − 1")
+        ]
+        return next((one for one in known if differ(own * one[0] / self.n, right, RTOL, ATOL) == 0), None)
 
     @cached_property
-    def lonely(self) -> dict[str, tuple[int, int]]:
-        """Gradients for parameters that hold a single sample's part: the number of the sample, from 1, and the power of
-        N that the answer has too much; with 1/N and without it the power is 0."""
-        found: dict[str, tuple[int, int]] = {}
+    def uneven(self) -> dict[str, Tensor]:
+        """Gradients for parameters in which samples do not count alike, as after a loop with = for +=: the factor of
+        each sample's part (n,), which in a mean is 1/n."""
+        found: dict[str, Tensor] = {}
+        single = torch.eye(self.n, dtype=torch.float64)
+        alone = [row / float(self.n) ** power for power in (1, 0, 2) for row in single]
         for name in ("dV", "db2", "dW", "db1"):
-            with suppress(CheckFailed):
-                own = numbers(self.result[name], name).squeeze()
-                for i, part in enumerate(self.parts(name)):
-                    for power in (0, 1, -1):
-                        if differ(own, part / float(self.n) ** (1 - power), RTOL, ATOL) == 0:
-                            found.setdefault(name, (i % self.n + 1, min(power, 0)))
+            with suppress(CheckFailed, RuntimeError):
+                own = numbers(self.result[name], name).flatten()
+                for parts in self.parts(name):
+                    # a bias has too few entries to tell the factors of all samples
+                    solved = (
+                        [] if name in WEIGHTS else [torch.linalg.lstsq(parts.T, own[:, None]).solution[:, 0]]
+                    )
+                    for factors in (*found.values(), *alone, *solved):
+                        even = float(factors.max() - factors.min()) <= leeway(factors, RTOL, ATOL)
+                        if not even and differ(factors @ parts, own, RTOL, ATOL) == 0:
+                            found.setdefault(name, factors)
         return found
 
     def parts(self, name: str) -> Iterator[Tensor]:
-        """Each sample's gradient: the right ones, then those of the student's functions for one sample."""
+        """Each sample's gradient in a row: the right ones, then those of the student's functions for one sample."""
         rows = list(zip(self.given["x"], self.given["y"], strict=True))
-        yield from (truth({**self.given, "x": x, "y": y})[name] for x, y in rows)
-        for single in self.singles:
-            yield numbers(single(name), name).squeeze()
+        yield torch.stack([truth({**self.given, "x": x, "y": y})[name].flatten() for x, y in rows])
+        yield torch.stack([numbers(single(name), name).flatten() for single in self.singles])
 
     def power(self, name: str) -> int:
         """The power of N that an answer has too much: 0 in a gradient of the mean, 1 in one of the sum."""
-        if name in self.lonely:
-            return self.lonely[name][1]
+        if name in self.uneven:  # with 1/N and without it the power is 0
+            return -1 if float(self.uneven[name].abs().max()) < 0.5 / self.n else 0
         once, twice = numbers(self.result[name], name), numbers(self.twice[name], name)
         rows = name in PER_SAMPLE
         if rows and len(twice) == 2 * len(once):
@@ -691,20 +704,19 @@ class Batch:
                     return
             if self._slipped_before(name):
                 return
-            lonely = self.answers.lonely
-            if name in lonely:
-                key, sample = name.removeprefix("d"), lonely[name][0]
-                raise CheckFailed(
-                    f'"{key}" has the part of one sample only, number {sample} of {self.answers.n}: in a loop, is '
-                    "there = instead of +=?"
-                ) from None
+            if name in self.answers.uneven:
+                key, factors = name.removeprefix("d"), self.answers.uneven[name]
+                raise CheckFailed(f'"{key}" {uneven_samples(factors)}') from None
             raise failure from None
 
     def _slipped_before(self, name: str) -> bool:
-        """Whether an earlier gradient has the part of the same sample only: there the slip has cost its points."""
-        lonely, alive = self.answers.lonely, self.answers.alive
-        first = next(iter(lonely), name)
-        if name == first or name not in lonely or lonely[name][0] != lonely[first][0]:
+        """Whether samples have the same factors in an earlier gradient: there the slip has cost its points."""
+        uneven, alive = self.answers.uneven, self.answers.alive
+        first = next(iter(uneven), name)
+        if name == first or name not in uneven:
+            return False
+        own, known = (factors / factors.abs().max() for factors in (uneven[name], uneven[first]))
+        if differ(own, known, RTOL, ATOL):
             return False
         return alive(first) and alive(name)
 
@@ -728,10 +740,10 @@ class Batch:
             if not self.answers.alive(name):
                 raise CheckFailed(f'"{key}" is not computed from the batch')
             power = self.answers.power(name)
-            if self.answers.by_classes(name):
+            if divisor := self.answers.divisor(name):
+                number, what = divisor
                 raise CheckFailed(
-                    f'"{key}": divided by the number of classes, {self.answers.given["y"].shape[1]}; the mean is over '
-                    f"the {self.answers.n} samples"
+                    f'"{key}": divided by {what}, {number}; the mean is over the {self.answers.n} samples'
                 )
             if power:
                 raise CheckFailed(f'"{key}": {meanings.get(power, "its power of N is wrong")}')
@@ -744,12 +756,26 @@ class Batch:
         power = self.answers.power
         weights = {power("dV"), power("dW")}
         for name in names:
-            if power(name) not in weights:
+            if power(name) not in weights | {0}:  # what has 1/N once is right, whatever the weights have
                 few = power(name) < min(weights)
                 meaning = "one 1/N too many: U2 has it already" if few else "the 1/N is missing"
                 raise CheckFailed(
                     f'"{name.removeprefix("d")}": {meaning} (the weights\' gradients have another)'
                 )
+
+
+def uneven_samples(factors: Tensor) -> str:
+    """What it means that samples have these factors (n,) in a gradient of their mean."""
+    n, used = len(factors), factors.abs() > 1e-6 * factors.abs().max()
+    if int(used.sum()) == 1:
+        only = int(used.nonzero()) + 1
+        return f"has the part of one sample only, number {only} of {n}: in a loop, is there = instead of +=?"
+    if not used.all():
+        missing = int((~used).nonzero()[0]) + 1
+        return f"does not have the parts of all samples: that of number {missing} of {n} is missing"
+    low, high = int(factors.argmin()) + 1, int(factors.argmax()) + 1
+    times = float(factors.max() / factors.min())
+    return f"does not count all samples alike: number {high} of {n} has {times:.3g} times the weight of number {low}"
 
 
 def right_sample(name: str, given: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -156,8 +156,16 @@ def rows(value: Any, like: Tensor, name: str) -> Tensor:
     return got
 
 
-def pair(value: Any, like: Tensor) -> tuple[Tensor, Tensor]:
-    """(real, generated), each (n, 1), from a pair, or from one array of 2n numbers.
+def in_rows(value: Any, like: Tensor, name: str) -> Tensor | CheckFailed:
+    """`rows`, or what is wrong with the value."""
+    try:
+        return rows(value, like, name)
+    except CheckFailed as failure:
+        return failure
+
+
+def pair(value: Any, like: Tensor) -> tuple[Any, Any]:
+    """(real, generated) from a pair, or from one array of 2n numbers.
 
     Raises:
         CheckFailed: it is neither.
@@ -167,7 +175,7 @@ def pair(value: Any, like: Tensor) -> tuple[Tensor, Tensor]:
     if not isinstance(value, list | tuple | torch.Tensor | np.ndarray) or len(value) != 2:
         nothing = f"what comes back is {returned(None)}, " if value is None else ""
         raise CheckFailed(f"{nothing}expected a pair: real samples, generated samples")
-    return rows(value[0], like, "delta_real"), rows(value[1], like, "delta_fake")
+    return value[0], value[1]
 
 
 def same(a: Tensor, b: Tensor) -> bool:
@@ -243,20 +251,21 @@ def averages(n: int) -> dict[float, str]:
 
 @dataclass(frozen=True)
 class Term:
-    """One of the two terms: the student's, the right one, and what known mistakes give, all up to a factor."""
+    """One of the two terms: the student's or what is wrong with its form, the right one, and what known mistakes give,
+    all up to a factor."""
 
-    got: Tensor
+    got: Tensor | CheckFailed
     want: Tensor
     mistakes: Mapping[str, Tensor]
 
     @property
     def factor(self) -> float | None:
-        return factor(self.got, self.want)
+        return None if isinstance(self.got, CheckFailed) else factor(self.got, self.want)
 
     def size(self, n: int) -> float | None:
         """The factor between the student's term and the right one; for a known mistake, which is a sum over n samples,
         the factor between it and the mistake's mean."""
-        if self.factor is not None:
+        if self.factor is not None or isinstance(self.got, CheckFailed):
             return self.factor
         factors = (factor(self.got, wrong) for wrong in self.mistakes.values())
         return next((abs(c) * n for c in factors if c is not None), None)
@@ -288,10 +297,13 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
                 real,
                 want_real,
                 {
-                    "∇D(X) is not divided by D(X): the derivative of log u is 1/u": dD_real.sum(0),
+                    "every sample's ∇D(X) is not divided by its own D(X): the derivative of log u is 1/u": (
+                        dD_real.sum(0)
+                    ),
                     "∇D(X) is divided by 1 − D(X) instead of D(X)": (dD_real / (1 - D_real)).sum(0),
                     "∇D(X) is multiplied by D(X), not divided by it": (dD_real * D_real).sum(0),
                     "∇D(X) is divided by D(G(Z))": (dD_real / D_fake).sum(0),
+                    "∇D(X) stands where ∇D(G(Z)) belongs": (dD_real / (1 - D_fake)).sum(0),
                     "D(1 − D) belongs to the last layer's sigmoid, and is in ∇D already": (
                         dD_real * (1 - D_real)
                     ).sum(0),
@@ -301,7 +313,7 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
                 fake,
                 want_fake,
                 {
-                    "∇D(G(Z)) is not divided by 1 − D(G(Z))": dD_fake.sum(0),
+                    "every sample's ∇D(G(Z)) is not divided by its own 1 − D(G(Z))": dD_fake.sum(0),
                     "it is divided by D(G(Z)): that belongs to log D(G(Z)), not to log(1 − D(G(Z)))": (
                         dD_fake / D_fake
                     ).sum(0),
@@ -309,6 +321,7 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
                         0
                     ),
                     "∇D(G(Z)) is divided by 1 − D(X)": (dD_fake / (1 - D_real)).sum(0),
+                    "∇D(G(Z)) stands where ∇D(X) belongs": (dD_fake / D_real).sum(0),
                     "D(1 − D) belongs to the last layer's sigmoid, and is in ∇D already": (
                         dD_fake * D_fake
                     ).sum(0),
@@ -323,7 +336,10 @@ def last_delta_terms(answer: Answer) -> Iterator[Terms]:
     for seed, n in ((3, 6), (4, 9)):
         draw = generator(seed)
         p, q = probabilities(draw, n), probabilities(draw, n)
-        real, fake = pair(answer(p, q), p)
+        real, fake = (
+            in_rows(part, p, name)
+            for part, name in zip(pair(answer(p, q), p), ("delta_real", "delta_fake"), strict=True)
+        )
         yield Terms(
             n,
             Term(
@@ -358,6 +374,8 @@ def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
     for terms in draws:
         term, other = (terms.real, terms.fake) if which == "real" else (terms.fake, terms.real)
         c, d = term.factor, other.factor
+        if isinstance(term.got, CheckFailed):
+            raise term.got
         if not term.got.any():
             raise CheckFailed(f"{called} is zero")
         if c is None:
@@ -373,15 +391,39 @@ def expect_average(draws: Iterator[Terms]) -> None:
     """Both terms have the right size, and not both the wrong sign. A term that is not recognised is not judged."""
     for terms in draws:
         known = [c for c in (terms.real.factor, terms.fake.factor) if c is not None]
-        known = known or [c for c in (terms.real.size(terms.n), terms.fake.size(terms.n)) if c is not None]
-        if not known:
-            raise CheckFailed("neither term can be recognised, so the factor 1/n cannot be checked")
+        if not known:  # a term with a known mistake may have another size for a reason of its own
+            sizes = [c for c in (terms.real.size(terms.n), terms.fake.size(terms.n)) if c is not None]
+            if not sizes:
+                raise CheckFailed("neither term can be recognised, so the factor 1/n cannot be checked")
+            known = [c for c in sizes if any(abs(c - size) < 1e-4 * size for size in averages(terms.n))]
         negated = len(known) == 2 and max(known) < 0  # a single wrong sign is judged by `expect_term`
         for c in known:
             check_size(c if negated else abs(c), averages(terms.n), terms.name)
 
 
 # -- 5.4: the recursion ----------------------------------------------------------------------------------
+
+
+def reaching_layer_1(answer: Answer) -> Answer:
+    """The answer; one that stops above layer 1 gets one more layer below, so that it reaches what was layer 1."""
+
+    def asked(delta: Tensor, W: Layers, z: Layers, kinds: Kinds) -> Any:
+        value = answer(delta, W, z, kinds)
+        if not isinstance(value, Mapping) or not value or 1 in value:
+            return value
+        inputs = W[1].shape[1]
+        below = torch.eye(inputs, dtype=W[1].dtype), normal(generator(0), len(delta), inputs), kinds[1]
+        given: tuple[dict[int, Any], ...] = (W, z, kinds)
+        deeper = [
+            {1: first, **{l + 1: part for l, part in values.items()}}
+            for first, values in zip(below, given, strict=True)
+        ]
+        deltas = answer(delta, *deeper)
+        if not isinstance(deltas, Mapping) or 2 not in deltas:
+            return value
+        return {l - 1: part for l, part in deltas.items() if isinstance(l, int)}
+
+    return asked
 
 
 def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float = 1.0) -> Tensor:
@@ -391,7 +433,9 @@ def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float
         heavier: a factor on all weights.
     """
     W = {1: heavier * net.W[l], 2: heavier * net.W[l + 1]}
-    got = answer(above, W, {1: net.z[l], 2: net.z[l + 1]}, {1: net.kinds[l], 2: net.kinds[l + 1]})
+    got = reaching_layer_1(answer)(
+        above, W, {1: net.z[l], 2: net.z[l + 1]}, {1: net.kinds[l], 2: net.kinds[l + 1]}
+    )
     return layer(got, 1, tuple(net.z[l].shape), "delta")
 
 
@@ -421,6 +465,7 @@ WRONG_WAYS: dict[str, Way] = {
 
 def expect_weights(answer: Answer) -> None:
     """A delta goes back through W^{l+1}; then it may be multiplied by anything that depends on z and n only."""
+    answer = reaching_layer_1(answer)  # `expect_depth` judges how far it goes
     for seed, widths, n in ((5, (5, 5, 5), 7), (6, (4, 6, 3), 7), (7, (3, 5, 1), 4)):
         net = network(seed, widths, ("tanh", "sigmoid"), n)
         # the same z with other deltas and weights, then with the identity
@@ -471,6 +516,7 @@ def expect_weights(answer: Answer) -> None:
 
 def expect_slopes(answer: Answer) -> None:
     """What comes back through the weights, right or in the student's way, is multiplied by g′(z) of the layer."""
+    answer = reaching_layer_1(answer)
     for seed, kind in enumerate(HIDDEN_KINDS, 8):
         n, width = 6, 4
         net = network(seed, (width,) * 3, (kind, "sigmoid"), n)
@@ -692,9 +738,10 @@ def unlike(own: Any, wanted: Mapping[int, Any]) -> bool:
 
 def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]) -> None:
     for seed, kinds, widths, n in (
-        (22, ("tanh", "leaky_relu", "tanh"), (4, 5, 6, 3), 7),
-        (23, ("softplus", "sigmoid", "tanh", "softplus"), (3, 6, 4, 5, 2), 8),
-        (24, ("sigmoid", "tanh"), (5, 4, 3), 6),
+        # fewer samples than units feed the last layer, so its gradient shows the delta that it was made with
+        (22, ("tanh", "leaky_relu", "tanh"), (4, 5, 7, 3), 6),
+        (23, ("softplus", "sigmoid", "tanh", "softplus"), (3, 4, 6, 7, 2), 5),
+        (24, ("sigmoid", "tanh"), (4, 7, 3), 5),
     ):
         net = network(seed, widths, kinds, n)
         last = len(kinds)
@@ -714,45 +761,91 @@ def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]
         def entry(l: int, value: Any = value, net: Network = net) -> Tensor:
             return layer(value, l, tuple(net.W[l].shape), "the gradient")
 
-        def taken(
-            l: int, entry: Callable[[int], Tensor] = entry, routes: list[Route] = routes, A: Layers = A
-        ) -> Route | None:
-            try:
-                got = entry(l)
-            except CheckFailed:
-                return None
-            return next((r for r in routes if same(got, r.scale * r.delta.T @ A[l - 1])), None)
-
-        route = taken(last)
         if which == "last":
             expect_told(entry(last), (net.W[last],), f"{name}[{last}]")
             own = _own_chain(step, routes[0].delta, net)
             if own is not None and same(entry(last), own[last].T @ A[last - 1]):
                 continue
+            got, want = entry(last), routes[0].delta.T @ A[last - 1]
+            route = next((r for r in routes if same(got, r.scale * r.delta.T @ A[last - 1])), None)
             if route is None:
-                want = routes[0].delta.T @ A[last - 1]
-                meaning = "the activation of the last layer itself is used, A[L − 1] feeds its weights"
-                wrong = {meaning: routes[0].delta.T @ A[last]} if A[last].shape == A[last - 1].shape else {}
-                expect(entry(last), f"{name}[{last}]").close_to(want, rtol=RTOL, atol=ATOL, mistakes=wrong)
+                wrong = {
+                    meaning: form(routes[0].delta, last)
+                    for meaning, form in gradient_forms(z, A).items()
+                    if meaning and form(routes[0].delta, last).shape == want.shape
+                }
+                expect(got, f"{name}[{last}]").close_to(want, rtol=RTOL, atol=ATOL, mistakes=wrong)
             elif route.mistake:
                 raise CheckFailed(f"{name}[{last}]: {route.mistake}")
             continue
-        start = route or routes[0]
-        chains = [backpropagate(start.delta, net.W, z, net.kinds)]
-        own = _own_chain(step, start.delta, net)
-        chains += [] if own is None else [own]
+        starts = [*shown_starts(value, routes, z, A, net), (gradient_forms(z, A)[""], routes[0].delta)]
         for l in range(last - 1, 0, -1):
-            wants = [start.scale * chain[l].T @ A[l - 1] for chain in chains]
-            if not any(same(entry(l) / want.abs().max(), want / want.abs().max()) for want in wants):
+            wants = []
+            for form, delta in starts:
+                own = _own_chain(step, delta, net)
+                chains = [backpropagate(delta, net.W, z, net.kinds), *([] if own is None else [own])]
+                wants += [form(chain[l], l) for chain in chains]
+            own_form = unshaped(value, l)
+            if own_form is None or not any(
+                same(own_form / want.abs().max(), want / want.abs().max()) for want in wants
+            ):
+                first = starts[0][1]
                 mistakes = {
-                    "the generator's output gradient reaches it without the layers between": start.delta.T
+                    "the generator's output gradient reaches it without the layers between": first.T
                     @ A[l - 1]
-                    if start.delta.shape[1] == net.W[l].shape[0]
+                    if first.shape[1] == net.W[l].shape[0]
                     else torch.zeros(0),
                 }
                 expect(entry(l), f"{name}[{l}] of {last} layers").close_to(
                     wants[0], rtol=RTOL, atol=ATOL, mistakes=mistakes
                 )
+
+
+Form = Callable[[Tensor, int], Tensor]  # from delta[l] and l to the gradient for W[l]
+
+
+def gradient_forms(z: Layers, A: Layers) -> dict[str, Form]:
+    """How a layer's gradient is made from its delta, right ("") or by mistake."""
+    return {
+        "": lambda delta, l: delta.T @ A[l - 1],
+        "it is transposed": lambda delta, l: A[l - 1].T @ delta,
+        "the activation of the last layer itself is used, A[L − 1] feeds its weights": lambda delta, l: (
+            delta.T @ A[l]
+        ),
+        "z[L − 1] is used, before the activation: A[L − 1] feeds the last layer's weights": lambda delta, l: (
+            delta.T @ (z[l - 1] if l > 1 else A[0])
+        ),
+    }
+
+
+def unshaped(value: Any, l: int) -> Tensor | None:
+    """The entry of a layer in whatever shape; None if there is none."""
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value, 1))
+    with suppress(CheckFailed):
+        return numbers(value[l], "the gradient") if isinstance(value, Mapping) and l in value else None
+    return None
+
+
+def shown_starts(
+    value: Any, routes: Iterable[Route], z: Layers, A: Layers, net: Network
+) -> list[tuple[Form, Tensor]]:
+    """The forms and the deltas of the last layer with which the student's gradient of that layer may have been made.
+    Whatever is wrong there has cost its points, so the layers below may follow from it."""
+    last = len(net.W)
+    got = unshaped(value, last)
+    if got is None or not telling(got, (), RTOL, FAINT):
+        return []
+    deltas = [route.scale * route.delta for route in routes]
+    for own in (got, got.T if got.ndim == 2 else got):
+        if own.shape == net.W[last].shape:
+            deltas.append((own @ torch.linalg.pinv(A[last - 1])).T)
+    return [
+        (form, delta)
+        for form in gradient_forms(z, A).values()
+        for delta in deltas
+        if telling(delta, (), RTOL, FAINT) and same(form(delta, last), got)
+    ]
 
 
 def _own_chain(step: Answer, delta: Tensor, net: Network) -> Layers | None:
@@ -783,12 +876,14 @@ class Move:
     """How an update moved the parameters.
 
     Attributes:
-        theta: the parameters before it, as one vector.
+        theta: the parameters before it, as one vector; layers that don't come back are left out.
         rest: what they become where every gradient is zero.
         alpha: the learning rate.
         gradient: what they were moved along: "own", "other", "both", or "" for none of these.
-        factor: the step is this multiple of it.
+        factor: the step is this multiple of it; 0 if it is no multiple of either gradient.
+        cosine: of the angle between the step and what it was moved along.
         moved: whether any parameter moved.
+        missing: layers that don't come back.
     """
 
     theta: Tensor
@@ -796,7 +891,9 @@ class Move:
     alpha: float
     gradient: str
     factor: float
+    cosine: float
     moved: bool
+    missing: list[int]
 
 
 def moves(answer: Answer, which: Which) -> Iterator[Move]:
@@ -808,37 +905,71 @@ def moves(answer: Answer, which: Which) -> Iterator[Move]:
         def layers(draw: torch.Generator = draw, shapes: dict[int, tuple[int, int]] = shapes) -> Layers:
             return {l: normal(draw, *shape) for l, shape in shapes.items()}
 
-        def updated(theta: Layers, gradients: dict[str, Layers], alpha: float = alpha) -> Tensor:
-            value = answer(theta, gradients, alpha)
-            return flat({l: layer(value, l, tuple(w.shape), "theta") for l, w in theta.items()})
-
         theta, gradients = layers(), {"theta_d": layers(), "theta_g": layers()}
         none = {name: {l: 0 * g for l, g in values.items()} for name, values in gradients.items()}
-        rest = updated(theta, none)
-        new = updated(theta, gradients)
+        there = layers_there(answer(theta, gradients, alpha), theta)
+        if not there and len(widths) == 2:
+            continue  # the networks before had more layers, and not all of them came back
+
+        def updated(
+            gradients: dict[str, Layers],
+            alpha: float = alpha,
+            theta: Layers = theta,
+            there: Iterable[int] = there or [1],
+        ) -> Tensor:
+            value = answer(theta, gradients, alpha)
+            return flat({l: layer(value, l, tuple(theta[l].shape), "theta") for l in there})
+
+        def vector(values: Layers, there: Iterable[int] = there or [1]) -> Tensor:
+            return flat({l: values[l] for l in there})
+
+        rest, new = updated(none), updated(gradients)
         for name, values in gradients.items():
-            if factor(new, flat(values)) is not None and same(new, updated(theta, gradients, 2 * alpha)):
+            if factor(new, vector(values)) is not None and same(new, updated(gradients, 2 * alpha)):
                 raise CheckFailed(
                     f'what comes back is gradients["{name}"] or a multiple of it, without θ and α'
                 )
         step = new - rest
-        own, other = flat(gradients[which]), flat(gradients[OTHER[which]])
+        own, other = vector(gradients[which]), vector(gradients[OTHER[which]])
         gradient, c = "", 0.0
         directions = [("own", own), ("other", other), ("both", own + other), ("both", own - other)]
         for name, direction in directions:
             if (multiple := factor(step, direction)) is not None:
                 gradient, c = name, multiple
-        yield Move(flat(theta), rest, alpha, gradient, c, bool(step.abs().max() > FAINT))
+        if not gradient and bool(step.any()):
+            # something else is made of the gradients, such as their signs: of which one?
+            follows = {
+                name: not same(updated({**gradients, name: none[name]}) - rest, step) for name in gradients
+            }
+            gradient = {(True, False): "own", (False, True): "other", (True, True): "both"}.get(
+                (follows[which], follows[OTHER[which]]), ""
+            )
+        along = {"own": own, "other": other, "both": own + other}.get(gradient, own)
+        cosine = float(torch.cosine_similarity(step, along, dim=0))
+        moved = bool(step.abs().max() > FAINT)
+        yield Move(vector(theta), rest, alpha, gradient, c, cosine, moved, sorted(theta.keys() - there))
+
+
+def layers_there(value: Any, theta: Layers) -> list[int]:
+    """The layers that an update gives back."""
+    if isinstance(value, list | tuple):
+        value = dict(enumerate(value, 1))
+    return [l for l in theta if l in value] if isinstance(value, Mapping) else []
 
 
 def flat(values: Layers) -> Tensor:
     return torch.cat([values[l].flatten() for l in sorted(values)])
 
 
+UPHILL = (
+    0.5  # the least cosine between a step that goes up and the gradient; random directions have one near 0
+)
+
+
 def expect_moves(move: Move) -> None:
     if not move.moved:
         raise CheckFailed("the parameters do not move, whatever the gradient is")
-    if not move.gradient:
+    if not (move.gradient and (move.factor or abs(move.cosine) > UPHILL)):
         raise CheckFailed("the step is no multiple of a gradient of L")
 
 
@@ -846,7 +977,7 @@ def expect_direction(answer: Answer, which: Which) -> None:
     """The step goes up for the discriminator and down for the generator, along either gradient, at any length."""
     for move in moves(answer, which):
         expect_moves(move)
-        if move.factor * SIGN[which] < 0:
+        if (move.factor or move.cosine) * SIGN[which] < 0:
             raise CheckFailed(
                 "this is gradient descent: L goes down, but the discriminator maximises it"
                 if which == "theta_d"
@@ -871,6 +1002,11 @@ def expect_learning_rate(answer: Answer, which: Which) -> None:
     """The step is α times the gradient, whatever its sign."""
     for move in moves(answer, which):
         expect_moves(move)
+        if not move.factor:
+            raise CheckFailed(
+                "the step is made of the gradient, but no multiple of it: α times the gradient, entry by entry, in "
+                "all layers"
+            )
         c, alpha = abs(move.factor), move.alpha
         if abs(c - alpha) <= 1e-4 * alpha:
             continue
@@ -882,10 +1018,12 @@ def expect_learning_rate(answer: Answer, which: Which) -> None:
 
 
 def expect_start(answer: Answer, which: Which) -> None:
-    """The step begins at the current parameters."""
+    """The step begins at the current parameters, and all layers come back."""
     for move in moves(answer, which):
         if not move.moved:
             raise CheckFailed("the parameters do not move, whatever the gradient is")
+        if move.missing:
+            raise CheckFailed(f"theta[{move.missing[0]}] is missing: the weights of every layer come back")
         if not same(move.rest, move.theta):
             zero = not move.rest.any()
             result = "only the step is returned: θ itself is missing" if zero else "they change"

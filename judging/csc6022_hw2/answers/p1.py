@@ -374,6 +374,7 @@ def mlp_backward_batch(X, Y, params):
     return {key: torch.stack(value) if isinstance(value, list) else value for key, value in out.items()}
 """
 RIGHT_BATCH["loop over the samples"] = LOOP
+LOOP_PARTS = [("V", "torch.outer(u2, h)"), ("b2", "u2"), ("W", "torch.outer(u1, x)"), ("b1", "u1")]
 
 WRONG_BATCH = {
     "= for += in a loop": Wrong(
@@ -383,10 +384,40 @@ WRONG_BATCH = {
     "= for +=, a sum": Wrong(
         {"V", "X"}, "the part of one sample only", change(LOOP, " += →  =", "(p - y) / N → p - y")
     ),
+    "divided by N − 1": Wrong({"mean"}, "divided by N − 1", change(BATCH, "(P - Y) / N → (P - Y) / (N - 1)")),
+    "divided by K": Wrong(
+        {"mean"},
+        "divided by the number of hidden units",
+        change(BATCH, '(P - Y) / N → (P - Y) / len(params["b1"])'),
+    ),
+    "the sum is divided in every turn": Wrong(
+        {"V"},
+        "does not count all samples alike",
+        change(
+            LOOP,
+            "(p - y) / N → p - y",
+            'W"].T @ u1) → W"].T @ u1 / N)',
+            *(f'out["{k}"] += {v} → out["{k}"] = (out["{k}"] + {v}) / N' for k, v in LOOP_PARTS),
+        ),
+    ),
+    "the first sample left out": Wrong(
+        {"V"},
+        "number 1 of 6 is missing",
+        change(
+            LOOP,
+            'out["V"] += → if out["X"][1:]: out["V"] +=',
+            *(f'out["{k}"] += → if out["X"][1:]: out["{k}"] +=' for k in ("b2", "W", "b1")),
+        ),
+    ),
     "divided by C": Wrong(
         {"mean"}, "divided by the number of classes", change(BATCH, "(P - Y) / N → (P - Y) / Y.shape[1]")
     ),
     "1/N missing": Wrong({"mean"}, "1/N is missing", change(BATCH, "(P - Y) / N → P - Y")),
+    "the weights alone summed": Wrong(
+        {"mean"},
+        '"V": the 1/N is missing',
+        change(LATE, "U1.T @ X / N → U1.T @ X", "U2.T @ H / N → U2.T @ H"),
+    ),
     "1/N twice": Wrong({"mean"}, "twice", change(BATCH, "(P - Y) / N → (P - Y) / N**2")),
     "1/N in U2 and in every gradient": Wrong(
         {"mean"}, "twice", change(LATE, "U2 = P - Y → U2 = (P - Y) / N")

@@ -78,9 +78,9 @@ WRONG_THETA_D = {
         {"average"}, "1/n is missing", theta_d("dD_real.div(D_real).mean(0) - dD_fake.div(1 - D_fake).sum(0)")
     ),
     "a factor of its own": Wrong({"average"}, "3 times", change(THETA_D, ".mean(0) → .mean(0) * 3")),
-    "no 1/D": Wrong({"real"}, "is not divided by D(X)", change(THETA_D, "dD_real / D_real → dD_real")),
+    "no 1/D": Wrong({"real"}, "not divided by its own D(X)", change(THETA_D, "dD_real / D_real → dD_real")),
     "no 1/(1 − D)": Wrong(
-        {"generated"}, "is not divided by 1 − D", change(THETA_D, "dD_fake / (1 - D_fake) → dD_fake")
+        {"generated"}, "not divided by its own 1 − D", change(THETA_D, "dD_fake / (1 - D_fake) → dD_fake")
     ),
     "non-saturating": Wrong(
         {"generated"},
@@ -100,8 +100,18 @@ WRONG_THETA_D = {
     "real samples only": Wrong({"generated"}, "term is zero", theta_d("(dD_real / D_real).mean(0)")),
     "only the sum of the Ds": Wrong(
         {"real"},
-        "is not divided by D(X)",
+        "not divided by its own D(X)",
         theta_d("dD_real.mean(0) / D_real.mean() - (dD_fake / (1 - D_fake)).mean(0)"),
+    ),
+    "one D for all samples": Wrong(
+        {"real", "generated"},
+        "its own",
+        theta_d("dD_real.mean(0) / D_real.mean() - dD_fake.mean(0) / (1 - D_fake.mean())"),
+    ),
+    "gradients of real and generated samples exchanged": Wrong(
+        {"real", "generated"},
+        "stands where",
+        theta_d("(dD_fake / D_real - dD_real / (1 - D_fake)).mean(0)"),
     ),
     "not summed": Wrong(
         {"real", "generated", "average"}, "shape (5, 7), not (7,)", change(THETA_D, ".mean(0) → ")
@@ -206,6 +216,10 @@ WRONG_OUTPUT = {
         {"real", "generated", "average"},
         "pair",
         returns("output_deltas(D_real, D_fake)", "1 - D_real"),
+    ),
+    "real samples summed": Wrong({"real"}, "shape ()", deltas("(1 - D_real).sum() / n", "-D_fake / n")),
+    "generated samples averaged": Wrong(
+        {"generated"}, "shape ()", deltas("(1 - D_real) / n", "-D_fake.mean()")
     ),
     "zeros": Wrong({"real", "generated", "average"}, "is zero", deltas("0 * D_real", "0 * D_fake")),
     "ones": Wrong(
@@ -324,7 +338,7 @@ WRONG_BACK = {
         "is missing",
         change(BACK, "range(len(W) - 1, 0, -1) → range(len(W) - 1, len(W) - 2, -1)"),
     ),
-    "stops above the first layer": Wrong(_ALL, "[1] is missing", change(BACK, "0, -1) → 1, -1)")),
+    "stops above the first layer": Wrong({"depth"}, "[1] is missing", change(BACK, "0, -1) → 1, -1)")),
     "always from the last delta": Wrong(
         {"by hand", "depth"}, "shapes cannot be multiplied", change(BACK, "deltas[l + 1] @ → delta @")
     ),
@@ -571,8 +585,17 @@ WRONG_GENERATOR = {
             "    return weight",
         ),
     ),
+    "g′ twice at the output": Wrong({"last"}, "off by", change(GENERATOR, f"{_SLOPE} → {_SLOPE} ** 2")),
+    "g for g′ at the output": Wrong(
+        {"last"}, "off by", change(GENERATOR, "activation_prime(kinds[len(W)] → activation(kinds[len(W)]")
+    ),
+    "pre-activations into the weights' gradients": Wrong(
+        {"last"},
+        "before the activation",
+        change(GENERATOR, "z, kinds), A) → z, kinds), {0: A[0], **z})"),
+    ),
     "activations of the layer itself": Wrong(
-        {"last", "below"},
+        {"last"},
         "shape",
         change(GENERATOR, "A) → {l - 1: a for l, a in A.items()})", "kinds), {l  → kinds), {l "),
     ),
@@ -592,7 +615,7 @@ WRONG_GENERATOR = {
         change(GENERATOR, "backpropagate(delta, W, z, kinds) → {len(W): delta}"),
     ),
     "transposed": Wrong(
-        {"last", "below"},
+        {"last"},
         "has shape",
         change(
             GENERATOR, "return weight → return {l: g.T for l, g in weight", "kinds), A) → kinds), A).items()}"
@@ -699,9 +722,19 @@ def wrong_updates(plain: str, theta: str, sign: str, other: str, against: str, t
             head + in_place.replace(f"    return {theta}\n", ""),
         ),
         "a sign of the gradient": Wrong(
-            {"kept", "direction", "gradient", "rate"},
-            "no multiple",
+            {"rate"},
+            "no multiple of it",
             change(plain, f'gradients["{theta}"][l] → torch.sign(gradients["{theta}"][l])'),
+        ),
+        "a clipped gradient": Wrong(
+            {"rate"},
+            "no multiple of it",
+            change(plain, f'gradients["{theta}"][l] → gradients["{theta}"][l].clamp(-1, 1)'),
+        ),
+        "the sign of the other's gradient": Wrong(
+            {"gradient", "rate"},
+            f'gradients["{other}"] is used',
+            change(plain, f'gradients["{theta}"][l] → torch.sign(gradients["{other}"][l])'),
         ),
         "unchanged": Wrong(
             {"kept", "direction", "gradient", "rate", "start"}, "do not move", head + f"    return {theta}\n"
@@ -712,9 +745,10 @@ def wrong_updates(plain: str, theta: str, sign: str, other: str, against: str, t
             head + f"    return {{l: 0 * w for l, w in {theta}.items()}}\n",
         ),
         "first layer only": Wrong(
-            {"direction", "gradient", "rate", "start"},
-            "[2] is missing",
-            head + f"    return {{1: {theta}[1] {sign} {step}[1]}}\n",
+            {"start"}, "[2] is missing", head + f"    return {{1: {theta}[1] {sign} {step}[1]}}\n"
+        ),
+        "all layers but the last": Wrong(
+            {"start"}, "[2] is missing", change(plain, f"for l in {theta} → for l in range(1, len({theta}))")
         ),
     }
 

@@ -132,6 +132,13 @@ WRONG_DATA = {
         "independent",
         change(DATA, "rng.standard_normal((n, 2)) → np.repeat(rng.standard_normal((n, 1)), 2, 1)"),
     ),
+    "X transposed": Wrong({"X"}, "shape (2, 4000)", change(DATA, "return X, → return X.T,")),
+    "a point too few": Wrong(
+        {"X"}, "shape (3999, 2)", change(DATA, "    rng = np →     n = n - 1\n    rng = np")
+    ),
+    "every y with every noise": Wrong(
+        {"noise"}, "y", change(DATA, "= conditional_mean(X) + → = conditional_mean(X)[:, None] +")
+    ),
     "seed not used": Wrong({"X"}, "two seeds", change(DATA, "default_rng(seed) → default_rng(0)")),
     "no seed": Wrong({"X"}, "a second call", change(DATA, "default_rng(seed) → default_rng()")),
 }
@@ -181,13 +188,20 @@ WRONG_SCALING = {
             "(values - → (np.asarray(values) - ",
         ),
     ),
-    "variance": Wrong({"train", "test"}, "divided by the variance", change(SCALING, "/ sd → / sd ** 2")),
-    "mean only": Wrong({"train", "test"}, "standard deviation is missing", change(SCALING, " / sd → ")),
-    "deviation only": Wrong(
-        {"train", "test"}, "mean is not subtracted", change(SCALING, "(values - mean) → values")
+    "variance": Wrong({"train"}, "divided by the variance", change(SCALING, "/ sd → / sd ** 2")),
+    "mean only": Wrong({"train"}, "standard deviation is missing", change(SCALING, " / sd → ")),
+    "least and greatest value": Wrong(
+        {"train"},
+        "off by",
+        "def standardise(values, train):\n    return (values - train.min()) / (train.max() - train.min())\n",
     ),
+    "deviation of the mean": Wrong({"train"}, "off by", change(SCALING, "/ sd → / (sd / len(train) ** 0.5)")),
+    "variance, of the test set": Wrong(
+        {"train", "test"}, "divided by the variance", change(OWN_SD, "/ sd → / sd ** 2")
+    ),
+    "deviation only": Wrong({"train"}, "mean is not subtracted", change(SCALING, "(values - mean) → values")),
     "one number for all columns": Wrong(
-        {"train", "test"}, "all columns", change(SCALING, "mean(0) → mean()", "std(0) → std()")
+        {"train"}, "all columns", change(SCALING, "mean(0) → mean()", "std(0) → std()")
     ),
     "as it is": Wrong(
         {"train", "test"}, "nothing has changed", "def standardise(values, train):\n    return values\n"
@@ -497,12 +511,18 @@ WRONG_DECAY = {
         ),
     ),
     "v not decayed": Wrong({"decay"}, "not decayed", change(DECAY, '("W", "v") → ("W",)')),
+    "the gradient for the weight": Wrong(
+        {"decay"}, "what λ adds", change(DECAY, "2 * lam * params[k] → 2 * lam * g[k]")
+    ),
+    "the data's gradient made smaller": Wrong(
+        {"decay"}, "what λ adds", change(DECAY, "g[k] + 2 * lam * params[k] → g[k] * (1 - 2 * lam)")
+    ),
     "λ²": Wrong({"decay"}, "λ²", change(DECAY, "2 * lam → 2 * lam ** 2")),
     "penalty itself": Wrong(
         {"decay"}, "penalty itself", change(DECAY, "2 * lam * params[k] → lam * params[k] ** 2")
     ),
     "no decay": Wrong(
-        {"decay", "biases"}, "no weight decay", change(DECAY, "+ 2 * lam * params[k] → + 0 * params[k]")
+        {"decay", "biases"}, "do not change with λ", change(DECAY, "+ 2 * lam * params[k] → + 0 * params[k]")
     ),
     "λ ignored": Wrong({"decay", "biases"}, "do not change with λ", change(DECAY, "2 * lam * → 2 * ")),
 }
@@ -778,6 +798,11 @@ WRONG_TRAINING = {
     ),
     "epochs left out": Wrong(
         {"history"}, "is the argument `epochs` used", change(TRAINING, "range(epochs) → range(EPOCHS)")
+    ),
+    "the step's parameters thrown away": Wrong(
+        {"arguments", "accuracy"},
+        "those of the start",
+        change(TRAINING, f"{STEP} → _, velocity = step(params, velocity, X"),
     ),
     "each step from the start": Wrong(
         {"accuracy"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,29 +23,38 @@ def expect_conditional_mean(student: Student) -> None:
         expect(own, "E[Y | X]").close_to(conditional_mean(X), rtol=RTOL, atol=ATOL, mistakes=means(X))
 
 
-def own_sample(student: Student, n: int, seed: int) -> tuple[Tensor, Tensor]:
-    """X (n, 2) and y (n,) by the student's `sample`.
+def own_sample(student: Student, n: int, seed: int) -> tuple[Any, Any]:
+    """What the student's `sample` returns, in two parts that are judged apart.
 
     Raises:
-        CheckFailed: it returns something else.
+        CheckFailed: it is no pair.
     """
     pair = student.sample(n, seed)
     if not isinstance(pair, list | tuple) or len(pair) != 2:
         raise CheckFailed("`sample` should return two arrays, X and y")
-    X, y = numbers(pair[0], "X"), numbers(pair[1], "y")
+    return pair[0], pair[1]
+
+
+def own_inputs(student: Student, n: int, seed: int) -> Tensor:
+    """X (n, 2) by the student's `sample`.
+
+    Raises:
+        CheckFailed: it is something else.
+    """
+    X = numbers(own_sample(student, n, seed)[0], "X")
     if tuple(X.shape) != (n, 2):
         raise CheckFailed(f"X has shape {tuple(X.shape)}, not {(n, 2)}")
-    return X, expect_vector(y, n, "y")
+    return X
 
 
 def expect_inputs(student: Student) -> None:
     """Inputs are independent and standard normal, the same for the same seed and others for another one. Tolerances
     are five standard errors or more."""
     n = 4000
-    X, _ = own_sample(student, n, 11)
-    if differ(X, own_sample(student, n, 11)[0], 0, 1e-12) > 0:
+    X = own_inputs(student, n, 11)
+    if differ(X, own_inputs(student, n, 11), 0, 1e-12) > 0:
         raise CheckFailed("the same seed gives another X in a second call: start the generator from `seed`")
-    if differ(X, own_sample(student, n, 12)[0], 0, 1e-12) == 0:
+    if differ(X, own_inputs(student, n, 12), 0, 1e-12) == 0:
         raise CheckFailed("two seeds give the same X: start the generator from `seed`")
     mean, sd = X.mean(0), X.std(0)
     if (mean.abs() > 5 * sd / n**0.5).any():
@@ -71,8 +81,15 @@ def drawn_again(noise: Tensor, X: Tensor) -> bool:
 
 def expect_noise(student: Student) -> None:
     """y is the conditional mean, right or the student's own, plus noise 0.30 Z."""
-    n = 4000
-    X, y = own_sample(student, n, 13)
+    inputs, targets = own_sample(student, 4000, 13)
+    X = numbers(inputs, "X")
+    X = X.T if len(X) == 2 else X  # the form of X is judged elsewhere
+    if X.ndim != 2 or X.shape[1] != 2 or len(X) < 3000:
+        raise CheckFailed(
+            f"X has shape {tuple(X.shape)}, not (4000, 2), so y cannot be compared with E[Y | X]"
+        )
+    n = len(X)
+    y = expect_vector(numbers(targets, "y"), n, "y")
     residuals = [y - conditional_mean(X)]
     try:
         own = numbers(call(student.conditional_mean, X), "what `conditional_mean` returns")

@@ -243,6 +243,10 @@ def expect_own_arguments(student: Student) -> None:
         raise CheckFailed("with another test set the weights are others: train on X and y alone")
     if equal(base, trained(seed=10)):
         raise CheckFailed("two seeds give the same weights: start from `initial(hidden, seed)`")
+    if equal(base, {name: numbers(value, name) for name, value in student.initial(4, 9).items()}):
+        raise CheckFailed(
+            "the weights that come back are those of the start: a step's result goes into the next one"
+        )
     if equal(base, trained(lam=0.5)) and not equal(steps(student, X, y), steps(student, X, y, lam=0.5)):
         raise CheckFailed("with another λ the weights are the same: is `lam` handed to every step?")
     if not equal(base, steps(student, X, y)):

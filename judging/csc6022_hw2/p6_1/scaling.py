@@ -29,8 +29,28 @@ def expect_scaling(student: Student, what: str) -> None:
         own = alike(numbers(call(student.standardise, values, train), "what `standardise` returns"), values)
         with about("scaling the training set" if what == "train" else "scaling a test set"):
             if all(differ(own, one, RTOL, ATOL) for one in right):
+                if what == "test" and scaled_like_training(student, train, test):
+                    continue
                 mistakes = scaling_mistakes(values, train, test)
                 expect(own, "the result").close_to(right[0], rtol=RTOL, atol=ATOL, mistakes=mistakes)
+
+
+def scaled_like_training(student: Student, train: Tensor, test: Tensor) -> bool:
+    """Whether the student scales a test set by the same numbers as the training set, column by column, and these come
+    from the training set. If they are wrong, that has lost its points."""
+    scaled, own, elsewhere = (
+        alike(numbers(call(student.standardise, values, known), "what `standardise` returns"), values)
+        for values, known in ((train, train), (test, train), (test, 2 * train + 1))
+    )
+    if scaled.shape != train.shape or own.shape != test.shape:
+        return False
+    off = train - train.mean(0)
+    times = (off * scaled).sum(0) / (off**2).sum(0)
+    shift = scaled.mean(0) - times * train.mean(0)
+    same_numbers = all(
+        differ(got, times * values + shift, RTOL, ATOL) == 0 for got, values in ((scaled, train), (own, test))
+    )
+    return same_numbers and bool(scaled.any()) and differ(elsewhere, own, RTOL, ATOL) > 0
 
 
 def scaling_mistakes(values: Tensor, train: Tensor, test: Tensor) -> list[tuple[str, Tensor]]:

@@ -545,7 +545,7 @@ def expect_kept(item: Item, player: Player, function: str) -> None:
     )
     def _(student: Student) -> None:
         steps = []
-        for factor, alpha in ((0, 0.1), (1, 0.1), (2, 0.1), (1, 0.2)):  # the step grows with the gradients
+        for factor, alpha in ((0, 0.1), (1, 0.1), (1, 0.2)):
             scaled = {which: {l: factor * g for l, g in of.items()} for which, of in gradients.items()}
             new = getattr(student, function)(theta, scaled, alpha)
             expect(isinstance(new, dict | list)).is_true(
@@ -555,11 +555,17 @@ def expect_kept(item: Item, player: Player, function: str) -> None:
             steps.append(numbers(first, "the new weights of layer 1"))
         moved = bool((steps[1] - steps[0]).abs().max() > 1e-5)
         expect(moved).is_true("the weights do not move, whatever the gradient is")
-        copied = not steps[0].any() and torch.equal(steps[1], steps[3])
+        copied = not steps[0].any() and torch.equal(steps[1], steps[2])
         expect(not copied).is_true(
             "what comes back is a gradient or a multiple of it, without theta and alpha"
         )
-        expect(steps[2] - steps[0], "the step for twice the gradient").close_to(2 * (steps[1] - steps[0]))
+        step = (steps[1] - steps[0]).flatten()
+        along = any(
+            step.shape == of[1].flatten().shape
+            and abs(float(torch.cosine_similarity(step, of[1].flatten(), dim=0))) > 0.5
+            for of in gradients.values()
+        )
+        expect(along).is_true("the step is not made along a gradient")  # how long it is, other checks judge
         around = (
             student.weights_around_theta_d_step
             if player == "theta_d"

@@ -43,10 +43,8 @@ COMPUTES = (
 PARTS = (*COMPUTES, ast.UnaryOp, ast.Call, ast.Attribute, ast.Subscript)
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr, ast.Assert, ast.Delete, ast.Raise)
 INLINE = re.compile(r"(`+)(.+?)\1")
-A_STATEMENT, A_VALUE = (
-    2,
-    4,
-)  # how many parts make a statement, or a value without its target, an answer of its own
+# how many parts make a statement, or a value without its target, an answer of its own
+A_STATEMENT, A_VALUE = 2, 4
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,9 @@ def places(notebook: Mapping[str, Any]) -> list[Place]:
 
 
 def _is_answer(cell: Mapping[str, Any]) -> bool:
-    marks = cell.get("metadata", {}).get("nbgrader")
-    return isinstance(marks, Mapping) and bool(marks.get("solution"))
+    metadata = cell.get("metadata")
+    marks = metadata.get("nbgrader") if isinstance(metadata, Mapping) else None
+    return isinstance(marks, Mapping) and marks.get("solution") is True
 
 
 def _of_headings(labels: list[tuple[float, str]]) -> list[str]:

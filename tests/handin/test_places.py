@@ -58,3 +58,11 @@ def test_what_a_student_writes_in_an_answer_begins_no_part() -> None:
         "2.2",
         "2.2 (c)",
     ]
+
+
+@pytest.mark.parametrize(
+    "metadata", [None, [], "text", {"nbgrader": None}, {"nbgrader": {"solution": "yes"}}]
+)
+def test_broken_metadata_are_no_answers(metadata: object) -> None:
+    cell = {"cell_type": "markdown", "source": "## 2.2 · All of it", "metadata": metadata}
+    assert [place.label for place in places({"cells": [cell]})] == ["2.2"]

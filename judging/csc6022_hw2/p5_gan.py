@@ -32,6 +32,7 @@ Answer = Callable[..., Any]  # a function of the student's
 
 RTOL, ATOL = 1e-5, 1e-8  # answers may be computed in float32
 FAINT = 1e-5  # right values are near 1
+USUAL = 10.0  # by how much a mistake with D, which is between 0.1 and 0.9, changes a term's size at most
 HIDDEN_KINDS = ("tanh", "leaky_relu", "softplus", "sigmoid")
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -396,6 +397,8 @@ def expect_average(draws: Iterator[Terms]) -> None:
             if not sizes:
                 raise CheckFailed("neither term can be recognised, so the factor 1/n cannot be checked")
             known = [c for c in sizes if any(abs(c - size) < 1e-4 * size for size in averages(terms.n))]
+            if not known and not any(1 / USUAL < c < USUAL for c in sizes):
+                raise CheckFailed(f"neither term has the factor 1/n: the first is {sizes[0]:.3g} times as large")
         negated = len(known) == 2 and max(known) < 0  # a single wrong sign is judged by `expect_term`
         for c in known:
             check_size(c if negated else abs(c), averages(terms.n), terms.name)

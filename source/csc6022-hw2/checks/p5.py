@@ -545,7 +545,7 @@ def expect_kept(item: Item, player: Player, function: str) -> None:
     )
     def _(student: Student) -> None:
         steps = []
-        for factor, alpha in ((0, 0.1), (1, 0.1), (1, 0.2)):
+        for factor, alpha in ((0, 0.1), (1, 0.1), (1, 0.2), (0, 0.1)):
             scaled = {which: {l: factor * g for l, g in of.items()} for which, of in gradients.items()}
             new = getattr(student, function)(theta, scaled, alpha)
             expect(isinstance(new, dict | list)).is_true(
@@ -553,6 +553,8 @@ def expect_kept(item: Item, player: Player, function: str) -> None:
             )
             first = new.get(1) if isinstance(new, dict) else next(iter(new), None)
             steps.append(numbers(first, "the new weights of layer 1"))
+        again = torch.equal(steps[0], steps[3])
+        expect(again).is_true("with a gradient of zero the weights change from one call to the next")
         moved = bool((steps[1] - steps[0]).abs().max() > 1e-5)
         expect(moved).is_true("the weights do not move, whatever the gradient is")
         copied = not steps[0].any() and torch.equal(steps[1], steps[2])

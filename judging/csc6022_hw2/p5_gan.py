@@ -398,7 +398,9 @@ def expect_average(draws: Iterator[Terms]) -> None:
                 raise CheckFailed("neither term can be recognised, so the factor 1/n cannot be checked")
             known = [c for c in sizes if any(abs(c - size) < 1e-4 * size for size in averages(terms.n))]
             if not known and not any(1 / USUAL < c < USUAL for c in sizes):
-                raise CheckFailed(f"neither term has the factor 1/n: the first is {sizes[0]:.3g} times as large")
+                raise CheckFailed(
+                    f"neither term has the factor 1/n: the first is {sizes[0]:.3g} times as large"
+                )
         negated = len(known) == 2 and max(known) < 0  # a single wrong sign is judged by `expect_term`
         for c in known:
             check_size(c if negated else abs(c), averages(terms.n), terms.name)

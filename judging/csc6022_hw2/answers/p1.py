@@ -96,11 +96,17 @@ WRONG_FORWARD = {
     "b1 missing": Wrong({"z"}, "bias b1 is missing", change(FORWARD, ' @ x + params["b1"] →  @ x')),
     "no ReLU": Wrong({"h"}, "ReLU is missing", change(FORWARD, "torch.relu(z) → z")),
     "sigmoid": Wrong({"h"}, "sigmoid", change(FORWARD, "torch.relu(z) → torch.sigmoid(z)")),
+    "ReLU cut off at 6": Wrong({"h"}, '"h"', change(FORWARD, "torch.relu(z) → z.clamp(0, 6)")),
     "the mask for ReLU": Wrong({"h"}, "derivative", change(FORWARD, "torch.relu(z) → (z > 0).double()")),
     "second layer takes z": Wrong({"a"}, "before the ReLU", change(FORWARD, '["V"] @ h → ["V"] @ z')),
     "W transposed": Wrong({"z"}, '"z"', change(FORWARD, 'params["W"] @ → params["W"].T @')),
     "b2 missing": Wrong({"a"}, "bias b2 is missing", change(FORWARD, ' @ h + params["b2"] →  @ h')),
     "overflow": Wrong({"large p"}, "NaN or infinity", change(FORWARD, f"p = torch.exp(log_p) → {DIRECT}")),
+    "logits less their mean": Wrong(
+        {"large p"},
+        "NaN or infinity",
+        change(FORWARD, f"p = torch.exp(log_p) → {DIRECT.replace('(a)', '(a - a.mean())')}"),
+    ),
     "log of the probability": Wrong(
         {"large loss"}, "NaN or infinity", change(FORWARD, "-(y * log_p).sum() → -(y * p.log()).sum()")
     ),

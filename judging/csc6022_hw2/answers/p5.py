@@ -179,6 +179,11 @@ WRONG_OUTPUT = {
     "sign of the second": Wrong({"generated"}, "wrong sign", change(OUTPUT, "-D_fake → D_fake")),
     "sign of the first": Wrong({"real"}, "wrong sign", change(OUTPUT, "(1 - D_real) → (D_real - 1)")),
     "gradient of −L": Wrong({"average"}, "gradient of −L", deltas("(D_real - 1) / n", "D_fake / n")),
+    "D cut off at 0.01 and 0.99": Wrong(
+        {"real", "generated"},
+        "no multiple of the right one",
+        deltas("(1 - D_real.clamp(0.01, 0.99)) / n", "-D_fake.clamp(0.01, 0.99) / n"),
+    ),
     "no 1/n": Wrong({"average"}, "1/n is missing", deltas("1 - D_real", "-D_fake")),
     "1/(2n)": Wrong({"average"}, "not by 2n", deltas("(1 - D_real) / (2 * n)", "-D_fake / (2 * n)")),
     "1/n in one only": Wrong({"average"}, "1/n is missing", deltas("(1 - D_real) / n", "-D_fake")),
@@ -743,6 +748,19 @@ def wrong_updates(plain: str, theta: str, sign: str, other: str, against: str, t
             {"kept", "direction", "gradient", "rate", "start"},
             "do not move",
             head + f"    return {{l: 0 * w for l, w in {theta}.items()}}\n",
+        ),
+        "three layers, whatever the network": Wrong(
+            {"start", "kept"}, "KeyError", change(plain, f"for l in {theta} → for l in (1, 2, 3)")
+        ),
+        "two layers, whatever the network": Wrong(
+            {"start"}, "[3] is missing", change(plain, f"for l in {theta} → for l in (1, 2)")
+        ),
+        "a gradient of length 1": Wrong(
+            {"rate"},
+            "no multiple of it",
+            change(
+                plain, f'gradients["{theta}"][l] → gradients["{theta}"][l] / gradients["{theta}"][l].norm()'
+            ),
         ),
         "first layer only": Wrong(
             {"start"}, "[2] is missing", head + f"    return {{1: {theta}[1] {sign} {step}[1]}}\n"

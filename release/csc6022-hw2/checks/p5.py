@@ -545,19 +545,20 @@ def expect_kept(item: Item, player: Player, function: str) -> None:
     )
     def _(student: Student) -> None:
         steps = []
-        for factor, alpha in ((0, 0.1), (1, 0.1), (1, 0.2), (0, 0.1)):
+        for factor, alpha in ((-1, 0.1), (1, 0.1), (1, 0.2), (-1, 0.1)):
+            start = {l: w.clone() for l, w in theta.items()}
             scaled = {which: {l: factor * g for l, g in of.items()} for which, of in gradients.items()}
-            new = getattr(student, function)(theta, scaled, alpha)
+            new = getattr(student, function)(start, scaled, alpha)
             expect(isinstance(new, dict | list)).is_true(
                 "expected a dict with new weights: is a `return` missing?"
             )
             first = new.get(1) if isinstance(new, dict) else next(iter(new), None)
             steps.append(numbers(first, "the new weights of layer 1"))
         again = torch.equal(steps[0], steps[3])
-        expect(again).is_true("with a gradient of zero the weights change from one call to the next")
+        expect(again).is_true("with the same arguments the new weights change from one call to the next")
         moved = bool((steps[1] - steps[0]).abs().max() > 1e-5)
         expect(moved).is_true("the weights do not move, whatever the gradient is")
-        copied = not steps[0].any() and torch.equal(steps[1], steps[2])
+        copied = torch.equal(steps[0], -steps[1]) and torch.equal(steps[1], steps[2])
         expect(not copied).is_true(
             "what comes back is a gradient or a multiple of it, without theta and alpha"
         )

@@ -30,6 +30,7 @@ RELEASE = [
     "chainrule.release.SaveRoster",
     "nbgrader.preprocessors.ClearHiddenTests",
     "nbgrader.preprocessors.ClearMarkScheme",
+    "chainrule.release.ClearAfterDue",
     "chainrule.release.KeepVersion",
     "chainrule.release.Tidy",
     "nbgrader.preprocessors.ComputeChecksums",

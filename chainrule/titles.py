@@ -22,6 +22,7 @@ from traitlets.config import Config
 from chainrule.course import Course
 from chainrule.handin.places import HEADING, places
 from chainrule.metadata import source_cell
+from chainrule.release.after_due import ClearAfterDue, without_region
 from chainrule.release.facts import fill_known
 
 POINTS = re.compile(r"\s*\([^()]*\bpoints?\)\s*$")  # at the end of a heading
@@ -44,6 +45,7 @@ class Title:
     order: int
 
 
+Regions = tuple[tuple[str, str], ...]  # beginning and end of what is cut out
 Titles = Mapping[tuple[str, str], Title]  # by notebook and grade_id
 
 
@@ -82,15 +84,18 @@ def item_titles(paths: Iterable[Path], config: Config | None = None) -> Titles:
         paths: the instructor's notebooks.
         config: the course's, which may have other delimiters of mark schemes.
     """
-    step = ClearMarkScheme(config=config or Config())
-    delimiters = step.begin_mark_scheme_delimeter, step.end_mark_scheme_delimeter
+    scheme, later = ClearMarkScheme(config=config or Config()), ClearAfterDue(config=config or Config())
+    regions = (
+        (scheme.begin_mark_scheme_delimeter, scheme.end_mark_scheme_delimeter),
+        (later.begin_after_due_delimeter, later.end_after_due_delimeter),
+    )
     files = tuple((path, path.stat().st_mtime_ns) for path in sorted(paths))
-    return _titles(files, delimiters, _Facts.of(config))
+    return _titles(files, regions, _Facts.of(config))
 
 
 @lru_cache(32)
-def _titles(files: tuple[tuple[Path, int], ...], delimiters: tuple[str, str], facts: _Facts) -> Titles:
-    found = [each for path, _ in files for each in _found(path.stem, facts.read(path), delimiters)]
+def _titles(files: tuple[tuple[Path, int], ...], regions: Regions, facts: _Facts) -> Titles:
+    found = [each for path, _ in files for each in _found(path.stem, facts.read(path), regions)]
     headed = Counter((each.label, each.words) for each in found)
     titles: dict[tuple[str, str], Title] = {}
     for order, each in enumerate(found):
@@ -101,8 +106,8 @@ def _titles(files: tuple[tuple[Path, int], ...], delimiters: tuple[str, str], fa
     return titles
 
 
-def _found(notebook: str, nb: NotebookNode, delimiters: tuple[str, str]) -> Iterator[_Found]:
-    cells = [_for_students(cell, delimiters) for cell in nb.cells]
+def _found(notebook: str, nb: NotebookNode, regions: Regions) -> Iterator[_Found]:
+    cells = [_for_students(cell, regions) for cell in nb.cells]
     found = places({"cells": cells})
     own_title = next((place.heading for place in found if place.heading), "")
     for cell, place in zip(nb.cells, found, strict=True):
@@ -119,17 +124,14 @@ def _found(notebook: str, nb: NotebookNode, delimiters: tuple[str, str]) -> Iter
             )
 
 
-def _for_students(cell: NotebookNode, delimiters: tuple[str, str]) -> NotebookNode:
-    """The cell without its mark scheme; without any text if students write it."""
+def _for_students(cell: NotebookNode, regions: Regions) -> NotebookNode:
+    """The cell without what is cut out of it; without any text if students write it."""
     if cell.cell_type != "markdown" or cell.metadata.get("nbgrader", {}).get("solution"):
         return NotebookNode(cell_type="code", source="")
-    lines, within = [], False
-    for line in cell.source.splitlines():
-        within |= delimiters[0] in line
-        if not within:
-            lines.append(line)
-        within &= delimiters[1] not in line
-    return NotebookNode(cell_type="markdown", source="\n".join(lines))
+    source = cell.source
+    for begin, end in regions:
+        source = without_region(source, begin, end)
+    return NotebookNode(cell_type="markdown", source=source)
 
 
 def plain_label(label: str) -> str:

@@ -25,6 +25,7 @@ from chainrule.course import Course
 from chainrule.handin.formulas import FormulaSource, MaskedMarkdown
 from chainrule.lesson.results import RESULT_TYPE
 from chainrule.metadata import judged_record, result_of
+from chainrule.release.after_due import ClearAfterDue
 from chainrule.students.lateness import is_due
 
 TABLE_TAGS = (
@@ -98,7 +99,8 @@ class Redact(NbGraderPreprocessor):
     """Keep only what a student may see.
 
     Hidden checks and mark schemes are cut out. Results of checks are rendered again, according to their disclosure
-    and the student's due date. Everything else goes through `Disarm`.
+    and the student's due date, and so are the answers to questions without points. Everything else goes through
+    `Disarm`.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
@@ -117,6 +119,13 @@ class Redact(NbGraderPreprocessor):
                 cell.outputs = _without_traceback(cell)
         for step in (ClearHiddenTests, ClearMarkScheme):
             nb, resources = step(parent=self).preprocess(nb, resources)
+        answers = ClearAfterDue(parent=self)
+        for index, cell in enumerate(nb.cells):
+            if is_ours(cell):
+                if due:
+                    answers.disclose(cell)
+                else:
+                    answers.preprocess_cell(cell, resources, index)
         for cell in nb.cells:
             if utils.is_grade(cell) and cell.cell_type == "code":
                 cell.source = cell.source.rstrip()

@@ -11,6 +11,7 @@ from nbgrader.preprocessors import ClearMarkScheme
 from traitlets.config import Config
 
 from chainrule.metadata import cell_name
+from chainrule.release.after_due import ClearAfterDue, without_region
 
 KEYS = "123456789qwerty"  # of rows, in order
 NUMBER = r"[-+−]?\d+(?:[.,]\d+)?"
@@ -68,13 +69,15 @@ class Delimiters:
     def __init__(self, config: Config | None = None) -> None:
         step = ClearMarkScheme(config=config or Config())
         self.begin, self.end = step.begin_mark_scheme_delimeter, step.end_mark_scheme_delimeter
+        later = ClearAfterDue(config=config or Config())
+        self.later = later.begin_after_due_delimeter, later.end_after_due_delimeter
 
     def split(self, source: str) -> tuple[list[str], list[str]]:
-        """The lines outside of a cell's mark scheme, and those in it."""
+        """The lines of a cell's question, and those of its mark scheme."""
         outside: list[str] = []
         inside: list[str] = []
         within = False
-        for line in source.splitlines():
+        for line in without_region(source, *self.later).splitlines():
             if self.begin in line:
                 within = True
             elif self.end in line:

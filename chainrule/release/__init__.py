@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from chainrule.on_demand import on_demand
 
 if TYPE_CHECKING:
+    from chainrule.release.after_due import ClearAfterDue
     from chainrule.release.facts import FillFacts
     from chainrule.release.preprocessors import AddHandIn, AddLesson, CheckMetadata, FoldChecks, InstantiateTests, SaveDueDate, SaveRoster, Tidy
     from chainrule.release.stubs import ClearSolutions
@@ -16,6 +17,7 @@ __getattr__ = on_demand(
         "AddHandIn": "preprocessors",
         "AddLesson": "preprocessors",
         "CheckMetadata": "preprocessors",
+        "ClearAfterDue": "after_due",
         "ClearSolutions": "stubs",
         "FillFacts": "facts",
         "FoldChecks": "preprocessors",
@@ -27,4 +29,4 @@ __getattr__ = on_demand(
     },
 )
 
-__all__ = ["AddHandIn", "AddLesson", "CheckMetadata", "ClearSolutions", "FillFacts", "FoldChecks", "InstantiateTests", "KeepVersion", "SaveDueDate", "SaveRoster", "Tidy"]
+__all__ = ["AddHandIn", "AddLesson", "CheckMetadata", "ClearAfterDue", "ClearSolutions", "FillFacts", "FoldChecks", "InstantiateTests", "KeepVersion", "SaveDueDate", "SaveRoster", "Tidy"]

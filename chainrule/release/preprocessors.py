@@ -30,7 +30,7 @@ from chainrule.intake.files import declared
 from chainrule.intake.roster import read_roster, save_people
 from chainrule.intake.notebook import MAX_BYTES, read_source
 from chainrule.release.numbers import remove_marks
-from chainrule.release.source import problems
+from chainrule.release.source import REGIONS, problems
 from chainrule.release.stubs import ClearSolutions
 
 
@@ -268,7 +268,7 @@ class FoldChecks(NbGraderPreprocessor):
 def as_released(nb: NotebookNode, parent: NbGraderPreprocessor) -> NotebookNode:
     """The notebook without what is for instructors, but with its solutions."""
     nb = deepcopy(nb)
-    for step in (preprocessors.ClearHiddenTests(parent=parent), preprocessors.ClearMarkScheme(parent=parent)):
+    for step in (step(parent=parent) for step in REGIONS if step is not preprocessors.ClearSolutions):
         nb.cells = [step.preprocess_cell(cell, {"language": "python"}, 0)[0] for cell in nb.cells]
     return nb
 

@@ -25,11 +25,13 @@ from traitlets.config import Configurable
 from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.notebook import read_source
 from chainrule.metadata import check_source
+from chainrule.release.after_due import ClearAfterDue
 
 REGIONS = {
     ClearSolutions: ("begin_solution_delimeter", "end_solution_delimeter"),
     ClearHiddenTests: ("begin_test_delimeter", "end_test_delimeter"),
     ClearMarkScheme: ("begin_mark_scheme_delimeter", "end_mark_scheme_delimeter"),
+    ClearAfterDue: ("begin_after_due_delimeter", "end_after_due_delimeter"),
 }
 COMMENT = re.compile(r"(?:^|\s)#+")  # begins a comment, or a heading
 TO_STUDENTS = "YOUR"

@@ -88,6 +88,21 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
         "why-intro",
         "write ### BEGIN MARK SCHEME",
     ),
+    "an answer for later that is not closed": (
+        replace("why-intro", "### END AFTER DUE", ""),
+        "why-intro",
+        "write END AFTER DUE where it ends",
+    ),
+    "an answer for later with a letter missing": (
+        replace("why-intro", "BEGIN AFTER DUE", "BEGIN AFTR DUE"),
+        "why-intro",
+        "write ### BEGIN AFTER DUE",
+    ),
+    "an answer for later in students' code": (
+        replace(ANSWER, "    # TODO", "    ### BEGIN AFTER DUE\n    ### END AFTER DUE\n    # TODO"),
+        ANSWER,
+        "no read-only Markdown cell: move it to one",
+    ),
     "a marker that is not closed": (
         replace(ANSWER, "### END SOLUTION", ""),
         ANSWER,
@@ -381,6 +396,7 @@ WORDS = {
         "HIDDEN",
     ),
     "SOLUTION": ("SOLUTON", "Solution", "solution"),
+    "AFTER DUE": ("AFTERDUE", "after due", "After Due", "AFTER DEU"),
     "MARK SCHEME": ("MARKSCHEME", "mark scheme", "Mark Scheme", "MARK SHEME", "MARKING SCHEME"),
 }
 

@@ -52,4 +52,6 @@ def test_a_notebook_ends_with_what_one_can_do_where_to_read_on_and_a_question(pa
     assert last.source.startswith("## What you can do now")
     assert len(LINK.findall(last.source)) == 2
     assert "**An open question**" in last.source
-    assert "?" in last.source.partition("**An open question**")[2]
+    question, _, answer = last.source.partition("**An open question**")[2].partition("### BEGIN AFTER DUE")
+    assert "?" in question
+    assert len(answer.split()) > 10

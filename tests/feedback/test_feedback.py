@@ -50,7 +50,7 @@ SECRETS = [
     "NEVER-HINT",
     "squares 0.5",
 ]
-LATE = ["LATE-HINT", "squares -3", "square(-3) is -6, not 9"]
+LATE = ["LATE-HINT", "LATE-ANSWER", "squares -3", "square(-3) is -6, not 9"]
 
 
 @pytest.mark.parametrize("due", [FUTURE, PAST])
@@ -58,7 +58,7 @@ LATE = ["LATE-HINT", "squares -3", "square(-3) is -6, not 9"]
 def test_what_is_hidden_stays_hidden(graded_course: Path, student: str, due: str) -> None:
     set_due(graded_course, due)
     html = str(page(graded_course, student))
-    for secret in [*SECRETS, "HIDDEN TESTS", "MARK SCHEME"]:
+    for secret in [*SECRETS, "HIDDEN TESTS", "MARK SCHEME", "AFTER DUE"]:
         assert secret not in html
 
 
@@ -72,6 +72,16 @@ def test_late_hints_come_after_the_due_date(graded_course: Path) -> None:
     assert "explained after the due date" not in after
     assert before.count("a hidden check") == 2
     assert after.count("a hidden check") == 1
+
+
+def test_a_student_cannot_have_an_answer_shown_as_ours(tmp_path: Path) -> None:
+    """The markers mean something in the instructor's cells alone."""
+    cell = new_markdown_cell("### BEGIN AFTER DUE\nmine")
+    cell.metadata.nbgrader = {**marked(new_code_cell(), "why").metadata.nbgrader, "solution": True}
+    ensure_tables(url := f"sqlite:///{tmp_path}/gradebook.db")
+    where = {"db_url": url, "assignment": TINY, "student": "cy"}
+    nb, _ = Redact().preprocess(new_notebook(cells=[cell]), {"nbgrader": where})
+    assert nb.cells[0].source == "### BEGIN AFTER DUE\nmine"
 
 
 def test_the_page_shows_scores_answers_and_open_hints(graded_course: Path) -> None:

@@ -32,7 +32,7 @@ from chainrule.release import ClearSolutions, Tidy
 
 ASSIGNMENTS = sorted({path.parent.name for path in ROOT.glob("source/*/*.ipynb")})
 DUE = {"cs480-a2": datetime(2026, 7, 13, 16, 0), "csc6022-hw2": datetime(2025, 11, 12, 15, 59, 59)}
-GONE = ["BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "judging"]
+GONE = ["BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "AFTER DUE", "judging"]
 
 
 def release(root: Path, assignment: str) -> Path:
@@ -91,7 +91,12 @@ def test_no_solution_hidden_check_or_mark_scheme_is_released(fresh: Path) -> Non
     for nb in notebooks(fresh.parent.parent / "source" / fresh.name).values():
         source = "\n".join(cell.source for cell in nb.cells)
         visible = REGION.sub("", source)
-        for kind, released in (("HIDDEN TESTS", apart), ("SOLUTION", everything), ("MARK SCHEME", everything)):
+        for kind, released in {
+            "HIDDEN TESTS": apart,
+            "SOLUTION": everything,
+            "MARK SCHEME": everything,
+            "AFTER DUE": everything,
+        }.items():
             regions = [region for found, region in REGION.findall(source) if found == kind]
             lines = {line.strip() for region in regions for line in region.splitlines()}
             long = [line for line in lines if len(line) > 30 and not line.startswith(("from ", "import "))]

@@ -79,6 +79,12 @@ Why is $x^2 \\ge 0$?
 ### BEGIN MARK SCHEME
 THE-MARK-SCHEME: 1 for the sign rule.
 ### END MARK SCHEME
+
+And when is it 0?
+
+### BEGIN AFTER DUE
+LATE-ANSWER: for $x = 0$ alone.
+### END AFTER DUE
 """
 
 ASSERTS = """

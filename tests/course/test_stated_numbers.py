@@ -223,6 +223,20 @@ def test_the_worked_examples_of_assignment_2() -> None:
     p = torch.tensor([0.0, np.log(3)]).softmax(0)
     assert number(r"approx ([\d.]+)\$, and the gradient", text) == pytest.approx(-float(p[1].log()), abs=5e-5)
 
+    text = cell("assignment2", "q1_3-experiment-intro").partition("**Example.**")[2]
+    products = torch.tensor([[3.0, 0], [1, 1], [0, 0]]) @ torch.tensor([1.0, 2])
+    assert numbers_in(r"dot products are (.*?), divided", text.replace(" and", ",")) == products.tolist()
+    assert numbers_in(r"sqrt 2\$ (.*?)\. The", text.replace(" and", ",")) == pytest.approx(
+        (products / 2**0.5).tolist(), abs=5e-3
+    )
+    weights = (products / 2**0.5).softmax(0)
+    assert numbers_in(r"weights are (.*?), and", text.replace("0.47 and", "0.47,")) == pytest.approx(
+        weights.tolist(), abs=5e-3
+    )
+    assert number(r"entropy is ([\d.]+)\.", text) == pytest.approx(
+        float(torch.special.entr(weights).sum()), abs=5e-3
+    )
+
     text = cell("assignment2", "q2_2-example")
     w, b = torch.tensor(3.0, requires_grad=True), torch.tensor(-1.0, requires_grad=True)
 

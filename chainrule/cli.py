@@ -651,7 +651,7 @@ def similar(
     course: CourseOption = None,
 ) -> None:
     """Rank pairs of students by what only they share: evidence to read, not a verdict."""
-    from chainrule.gradebook import open_gradebook
+    from chainrule.gradebook import open_tables
     from chainrule.intake.roster import class_list
     from chainrule.similar.compare import compare
     from chainrule.similar.handins import collect, term_names
@@ -660,8 +660,8 @@ def similar(
     folder = open_course(course)
     corpus = collect(folder, assignment, past or [])
     comparison = compare(corpus, top)
-    with open_gradebook(folder.directory.db_url) as gradebook:
-        people = {id: person.full_name for id, person in class_list(folder, gradebook).items()}
+    with open_tables(folder.directory.db_url) as connection:
+        people = {id: person.full_name for id, person in class_list(folder, connection).items()}
     text = page(corpus, comparison, assignment, term_names(past or []), people)
     output.write_text(text, encoding="utf-8")
     print(

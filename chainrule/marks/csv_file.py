@@ -11,7 +11,7 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.plugins import ExportPlugin
 
-from chainrule.grading.record import graded_cells, review_reasons
+from chainrule.grading.verdicts import graded_cells, review_reasons
 from chainrule.items import gradebook_items
 from chainrule.marks.sheet import escape_formula, write_atomically
 from chainrule.marks.totals import final_score, waiting_items

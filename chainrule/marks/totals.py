@@ -44,7 +44,7 @@ def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple
         CourseError: the roster cannot be read.
         MissingEntry: the gradebook doesn't know the assignment.
     """
-    people = class_list(folder, gradebook)
+    people = class_list(folder, gradebook.db.connection())
     path = folder.root / folder.course.roster
     roster = {person.id for person in read_roster(path)} if path.exists() else set()
     maximum = Decimal(repr(gradebook.find_assignment(assignment).max_score))

@@ -18,9 +18,9 @@ from chainrule.command_line import Assignment, CourseOption, open_course
 from chainrule.course import CourseError, find_course
 from chainrule.datasets.registry import DATA_SETS, Profile
 from chainrule.errors import ChainruleError
-from chainrule.intake.lms import LmsName
+from chainrule.intake.lms_name import LmsName
 from chainrule.marks.missing import MissingMark
-from chainrule.terminal import printable
+from chainrule.printable import printable
 
 if TYPE_CHECKING:
     from chainrule.marks import FilledTable

@@ -21,11 +21,12 @@ from traitlets.config import Application, Config, Configurable
 from chainrule.datasets.registry import DataSets
 from chainrule.directory import CourseDirectory
 from chainrule.errors import ChainruleError
-from chainrule.modules import CourseModules, load
 from chainrule.students.late_rules import LateRule, LateRuleError
 
 if TYPE_CHECKING:  # imported where it is called
     from nbgrader.apps import NbGraderAPI
+
+    from chainrule.modules import CourseModules
 
 CONFIG = "nbgrader_config.py"
 DRIVER_PACKAGES = {
@@ -334,11 +335,15 @@ class CourseFolder:
 
     def modules(self, assignment: str) -> CourseModules:
         """The course's own modules that graded cells of an assignment may import."""
+        from chainrule.modules import CourseModules
+
         return CourseModules(self.root, self.course.judging, self.folder("source", ".", assignment))
 
     @property
     def data_sets(self) -> DataSets:
         """The data sets that the course's notebooks may want."""
+        from chainrule.modules import load
+
         return DataSets(self.course.datasets, partial(load, self.modules(".")))
 
     def data(self, profile: str) -> Path:

@@ -13,7 +13,7 @@ from nbgrader.api import MissingEntry
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.gradebook import open_gradebook
-from chainrule.intake.lms import LmsName
+from chainrule.intake.lms_name import LmsName
 from chainrule.intake.roster import Person
 from chainrule.marks.lms import TABLE_FORMATS, TableFormat, is_points_row, parse_decimal
 from chainrule.marks.missing import MissingMark

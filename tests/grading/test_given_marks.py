@@ -12,7 +12,7 @@ from tiny_course import marked
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.classroom import grade, scores
-from chainrule.intake.lms import LmsName
+from chainrule.intake.lms_name import LmsName
 from chainrule.marks import fill_for_lms
 from chainrule.marks.totals import totals
 

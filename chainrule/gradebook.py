@@ -58,7 +58,7 @@ def _ready(db_url: str) -> Engine:
     """The engine of a gradebook that has its tables."""
     engine = _engine(db_url)
     if not inspect(engine).has_table(VERSION_TABLE):
-        ensure_tables(db_url)
+        _make_tables(engine)
     return engine
 
 
@@ -73,19 +73,19 @@ def ensure_tables(db_url: str) -> None:
 
     nbgrader itself starts the program `alembic` for their version, which takes five seconds of processor time.
     """
+    _ready(db_url).dispose()
+
+
+def _make_tables(engine: Engine) -> None:
     from alembic.migration import MigrationContext  # only for a new gradebook
     from alembic.script import ScriptDirectory
     from nbgrader.api import Base
     from nbgrader.dbutil import ALEMBIC_DIR
 
-    engine = _engine(db_url)
-    try:
-        with engine.begin() as connection:
-            if not inspect(connection).get_table_names():
-                Base.metadata.create_all(connection)
-                MigrationContext.configure(connection).stamp(ScriptDirectory(ALEMBIC_DIR), "head")
-    finally:
-        engine.dispose()
+    with engine.begin() as connection:
+        if not inspect(connection).get_table_names():
+            Base.metadata.create_all(connection)
+            MigrationContext.configure(connection).stamp(ScriptDirectory(ALEMBIC_DIR), "head")
 
 
 def revision(db_url: str) -> str | None:

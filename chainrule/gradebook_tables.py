@@ -43,6 +43,7 @@ STUDENTS = table(
     column("first_name", String),
     column("last_name", String),
     column("email", String),
+    column("lms_user_id", String),  # so that a gradebook without it, an earlier nbgrader's, is told at once
 )
 SUBMISSIONS = table(
     "submitted_assignment",

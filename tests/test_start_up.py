@@ -59,7 +59,7 @@ def test_nobody_waits_for_what_is_not_needed(module: str, spared: tuple[str, ...
         (["status"], READ),
         (["status", "--json"], READ),
         (["marks", TINY], tuple(name for name in READ if name != "nbformat")),  # which answers wait, and why
-        (["marks", TINY, "--lms", "moodle", "--allow-waiting"], READ),
+        (["marks", TINY, "--lms", "brightspace", "--allow-waiting"], READ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -18,9 +18,9 @@ from chainrule.command_line import Assignment, CourseOption, open_course
 from chainrule.course import CourseError, find_course
 from chainrule.datasets.registry import DATA_SETS, Profile
 from chainrule.errors import ChainruleError
-from chainrule.intake.lms import LmsName
+from chainrule.intake.lms_name import LmsName
 from chainrule.marks.missing import MissingMark
-from chainrule.terminal import printable
+from chainrule.printable import printable
 
 if TYPE_CHECKING:
     from chainrule.marks import FilledTable
@@ -555,8 +555,10 @@ def marks(
     course: CourseOption = None,
 ) -> None:
     """Write the marks of an assignment: as CSV with every item, or as the table that an LMS imports."""
-    from chainrule.gradebook import open_gradebook
-    from chainrule.marks import MarksCsv, fill_for_lms, write_atomically
+    from chainrule.gradebook import open_tables
+    from chainrule.marks.fill import fill_for_lms
+    from chainrule.marks.sheet import write_atomically
+    from chainrule.marks.table import marks_table
 
     folder = open_course(course)
     folder.require(assignment)
@@ -566,10 +568,11 @@ def marks(
                 "--export, --column, --missing, --dry-run and --allow-waiting are about --lms: name it"
             )
         target = output or folder.root / "marks" / f"{assignment}.csv"
-        with open_gradebook(folder.directory.db_url) as gradebook:
-            if not gradebook.students:
-                raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
-            MarksCsv(to=str(target), assignment=[assignment], config=folder.config).export(gradebook)
+        with open_tables(folder.directory.db_url) as connection:
+            table = marks_table(connection, folder.directory, [assignment])
+        if not table.partition(b"\r\n")[2]:  # only the titles
+            raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+        write_atomically(target, table)
         print(f"marks written to {target}")
         return
     filled = fill_for_lms(folder, assignment, lms, export=export, title=column, missing=missing)
@@ -651,7 +654,7 @@ def similar(
     course: CourseOption = None,
 ) -> None:
     """Rank pairs of students by what only they share: evidence to read, not a verdict."""
-    from chainrule.gradebook import open_gradebook
+    from chainrule.gradebook import open_tables
     from chainrule.intake.roster import class_list
     from chainrule.similar.compare import compare
     from chainrule.similar.handins import collect, term_names
@@ -660,8 +663,8 @@ def similar(
     folder = open_course(course)
     corpus = collect(folder, assignment, past or [])
     comparison = compare(corpus, top)
-    with open_gradebook(folder.directory.db_url) as gradebook:
-        people = {id: person.full_name for id, person in class_list(folder, gradebook).items()}
+    with open_tables(folder.directory.db_url) as connection:
+        people = {id: person.full_name for id, person in class_list(folder, connection).items()}
     text = page(corpus, comparison, assignment, term_names(past or []), people)
     output.write_text(text, encoding="utf-8")
     print(

@@ -6,9 +6,10 @@ import keyword
 import re
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,13 +19,14 @@ from traitlets import Dict, Integer, List, TraitError, Unicode, validate
 from traitlets.config import Application, Config, Configurable
 
 from chainrule.datasets.registry import DataSets
+from chainrule.directory import CourseDirectory
 from chainrule.errors import ChainruleError
-from chainrule.modules import CourseModules, load
 from chainrule.students.late_rules import LateRule, LateRuleError
 
-if TYPE_CHECKING:  # imported with the first course: help and the version wait for neither
+if TYPE_CHECKING:  # imported where it is called
     from nbgrader.apps import NbGraderAPI
-    from nbgrader.coursedir import CourseDirectory
+
+    from chainrule.modules import CourseModules
 
 CONFIG = "nbgrader_config.py"
 DRIVER_PACKAGES = {
@@ -224,6 +226,14 @@ class Course(Configurable):
         assert isinstance(zone, ZoneInfo)
         return zone
 
+    def time_text(self, assignment: str, time: datetime) -> str:
+        """A time as students read it, in the assignment's time zone: "Mon 13 July 2026, 12:00 (America/Toronto)"."""
+        try:
+            zone = self.zone(assignment)
+        except CourseError:
+            return f"{time.astimezone(UTC):%a %-d %B %Y, %H:%M} (UTC)"
+        return f"{time.astimezone(zone):%a %-d %B %Y, %H:%M} ({zone.key})"
+
     def _due(self, assignment: str) -> datetime:
         text = self.due[assignment]
         try:
@@ -278,18 +288,28 @@ class CourseFolder:
                 "Go to one, or name it with --course."
             )
         self.config.CourseDirectory.root = str(self.root)
+        self.course = course_options(self.config)
+        with self._errors_in_options():
+            self.directory = CourseDirectory(config=self.config)
+        require_driver(self.directory.db_url)
+
+    @cached_property
+    def api(self) -> NbGraderAPI:
+        """nbgrader's API for this course. Importing it takes a second."""
         from nbgrader.apps import NbGraderAPI
         from nbgrader.coursedir import CourseDirectory
 
+        with self._errors_in_options():
+            return NbGraderAPI(CourseDirectory(config=self.config), config=self.config)
+
+    @contextmanager
+    def _errors_in_options(self) -> Iterator[None]:
         try:
-            self.course = course_options(self.config)
-            self.directory: CourseDirectory = CourseDirectory(config=self.config)
-            self.api: NbGraderAPI = NbGraderAPI(self.directory, config=self.config)
-        except CourseError:
-            raise
+            yield
         except Exception as error:  # TraitError, and what a plug-in raises when it is imported
-            raise CourseError(f"{root / CONFIG} has an error: {type(error).__name__}: {error}") from error
-        require_driver(self.directory.db_url)
+            raise CourseError(
+                f"{self.root / CONFIG} has an error: {type(error).__name__}: {error}"
+            ) from error
 
     @property
     def assignments(self) -> list[str]:
@@ -315,11 +335,15 @@ class CourseFolder:
 
     def modules(self, assignment: str) -> CourseModules:
         """The course's own modules that graded cells of an assignment may import."""
+        from chainrule.modules import CourseModules
+
         return CourseModules(self.root, self.course.judging, self.folder("source", ".", assignment))
 
     @property
     def data_sets(self) -> DataSets:
         """The data sets that the course's notebooks may want."""
+        from chainrule.modules import load
+
         return DataSets(self.course.datasets, partial(load, self.modules(".")))
 
     def data(self, profile: str) -> Path:

@@ -57,6 +57,7 @@ def course_findings(root: Path) -> Iterator[Finding]:
 
     try:
         folder = CourseFolder(root)
+        folder.api  # noqa: B018 (imports nbgrader and the plug-ins that are configured)
     except CourseError as error:
         yield Finding(False, "course", str(error), mistake=(root / CONFIG).is_file())
         return

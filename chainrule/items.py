@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from nbgrader.api import Assignment
+if TYPE_CHECKING:
+    from nbgrader.api import Assignment
 
 ItemNames = dict[tuple[str, str], str]  # by notebook and grade_id
 

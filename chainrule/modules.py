@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib.machinery import ModuleSpec, PathFinder
-from importlib.metadata import distribution, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions, version
 from pathlib import Path
 from types import ModuleType
 from urllib.parse import urlsplit
@@ -202,7 +202,7 @@ def hidden_from_workers(root: Path, judging: str) -> list[Path]:
 
 def editable_projects(name: str) -> Iterator[Path]:
     """The folders of projects that bring a top-level module and are installed in place (`pip install -e`)."""
-    for project in distributions().get(name, []):
+    for project in distributions_of(name):
         about = json.loads(distribution(project).read_text("direct_url.json") or "{}")
         if about.get("dir_info", {}).get("editable"):
             yield Path(url2pathname(urlsplit(about["url"]).path))
@@ -245,9 +245,9 @@ def imported(
             continue
         file = Path(spec.origin)
         if top != modules.judging and top not in modules.shipped and is_installed(file):
-            for distribution in distributions().get(top, []):
+            for distribution in distributions_of(top):
                 versions[distribution] = version(distribution)
-            if top in distributions():
+            if distributions_of(top):
                 continue
         files.add(file)
         if file.suffix == ".py":
@@ -318,7 +318,18 @@ def contents_of(spec: ModuleSpec | None, name: str, judging: str) -> tuple[set[P
 
 
 @cache
-def distributions() -> dict[str, list[str]]:
+def distributions_of(top: str) -> list[str]:
+    """The installed distributions that bring a top-level module."""
+    if top in sys.stdlib_module_names:
+        return []
+    try:  # most are called as their module, and to read what all bring takes a quarter of a second
+        return [distribution(top).metadata["Name"]]
+    except PackageNotFoundError:
+        return all_distributions().get(top, [])
+
+
+@cache
+def all_distributions() -> dict[str, list[str]]:
     """The installed distributions by the top-level modules they bring."""
     return {name: sorted(set(found)) for name, found in packages_distributions().items()}
 
@@ -326,7 +337,7 @@ def distributions() -> dict[str, list[str]]:
 def packages_of(sources: Iterable[str]) -> dict[str, str]:
     """The versions of the installed distributions that some code imports."""
     tops = {name.partition(".")[0] for source in sources for name in imports_in(source, "", "")}
-    return {found: version(found) for top in tops for found in distributions().get(top, [])}
+    return {found: version(found) for top in tops for found in distributions_of(top)}
 
 
 def is_installed(file: Path) -> bool:

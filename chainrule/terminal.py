@@ -1,4 +1,4 @@
-"""What the command line prints: the table of a class, and texts from submissions without control characters."""
+"""The table of a class that the command line prints."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
+from chainrule.printable import printable
+
 if TYPE_CHECKING:  # torch takes seconds to import
     from chainrule.grading.classroom import ClassReport
 
@@ -22,11 +24,6 @@ console = Console(width=None if sys.stdout.isatty() else 140)
 
 WIDE, NARROW = 10, 6  # letters in a line of a column's title, at most and at least
 MAX_COLUMNS = 12  # of scores; with more items, the columns are sums by question or problem
-
-
-def printable(text: str) -> str:
-    """Text from a submission without control characters, which a terminal might obey."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def class_table(report: ClassReport, width: int | None = None) -> Table:

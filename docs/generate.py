@@ -274,8 +274,8 @@ def options_page() -> str:
         base = next(
             (base for base in each.__mro__[1:] if not base.__module__.startswith("chainrule.")), object
         )
-        if base.__module__.startswith("jupyter_client"):
-            continue  # kernels that `Run` starts
+        if base.__module__.startswith("jupyter_client") or each.__name__ == "CourseDirectory":
+            continue  # kernels that `Run` starts; nbgrader's own options
         extends = f"`{base.__module__}.{base.__name__}`"
         own = each.class_own_traits(config=True)
         about = (each.__doc__ or "").partition("\n\n")[0]

@@ -6,8 +6,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from nbgrader.api import Gradebook
+from nbgrader import coursedir
+from nbgrader.api import Base, Gradebook
+from sqlalchemy import TableClause
+from traitlets.config import Config
 
+from chainrule import gradebook_tables
+from chainrule.directory import CourseDirectory
 from chainrule.gradebook import ensure_tables, open_gradebook
 
 
@@ -57,3 +62,29 @@ def test_queries_are_translated_once(tmp_path: Path) -> None:
         assert one.engine is two.engine
     with open_gradebook(url) as again:
         assert again.engine is one.engine
+
+
+def test_our_tables_are_nbgraders() -> None:
+    """A column that nbgrader renames, or reads in another way, must not be found out by a user."""
+    ours = [one for one in vars(gradebook_tables).values() if isinstance(one, TableClause)]
+    theirs = Base.metadata.tables
+    columns = [column for one in ours if one is not gradebook_tables.ANSWERS for column in one.c]
+    assert len(columns) > 30
+    for column in columns:
+        their = theirs[column.table.name].c[column.name]
+        assert issubclass(type(their.type), type(column.type)), their
+
+
+def test_our_course_directory_is_nbgraders(tmp_path: Path) -> None:
+    config = Config(
+        CourseDirectory={"root": str(tmp_path), "course_id": " deep ", "feedback_directory": "fb"}
+    )
+    config.CourseDirectory.ignore.append("*.tmp")
+    for chosen in (Config(CourseDirectory={"root": str(tmp_path)}), config):
+        ours, theirs = CourseDirectory(config=chosen), coursedir.CourseDirectory(config=chosen)
+        options = theirs.trait_names(config=True)
+        assert {name: getattr(ours, name) for name in options} == {
+            name: getattr(theirs, name) for name in options
+        }
+        for student in (".", "ann"):
+            assert ours.format_path("fb", student, "hw") == theirs.format_path("fb", student, "hw")

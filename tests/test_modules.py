@@ -20,7 +20,15 @@ from chainrule.course import CONFIG, CourseError, CourseFolder
 from chainrule.grading import sandbox
 from chainrule.grading.classroom import scores
 from chainrule.grading.kernel import Zygote
-from chainrule.modules import CourseModules, distributions, hidden_from_workers, imported, load, packages_of
+from chainrule.modules import (
+    CourseModules,
+    all_distributions,
+    distributions_of,
+    hidden_from_workers,
+    imported,
+    load,
+    packages_of,
+)
 
 SECRET = "the-right-value-is-42"
 INSTALLED = "judging_of_a_test"  # a pip-installed course's
@@ -381,10 +389,12 @@ def test_what_is_hidden_has_its_compiled_form_and_its_project(
     write(site / "project_of_a_test-1.dist-info" / "top_level.txt", f"{INSTALLED}\n")
     write(site / "project_of_a_test-1.dist-info" / "direct_url.json", about)
     monkeypatch.syspath_prepend(str(site))
-    distributions.cache_clear()
+    all_distributions.cache_clear()
+    distributions_of.cache_clear()
     try:
         assert {tmp_path / "course", module, compiled, project} <= set(
             hidden_from_workers(tmp_path / "course", INSTALLED)
         )
     finally:
-        distributions.cache_clear()
+        all_distributions.cache_clear()
+        distributions_of.cache_clear()

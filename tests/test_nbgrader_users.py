@@ -34,8 +34,8 @@ from tiny_course import (
 )
 
 from chainrule.course import CONFIG, CourseError, CourseFolder, find_course
+from chainrule.gradebook_tables import ANSWERS
 from chainrule.grading.classroom import grade, points, scores
-from chainrule.grading.given_marks import ANSWERS
 from chainrule.grading.options import DROPPED, FIXED, refuse_options_without_effect
 from chainrule.items import item_names
 from chainrule.release.generate import generate

@@ -9,7 +9,7 @@ from traitlets.config import Configurable
 from chainrule.course import CourseFolder
 from chainrule.feedback.page import INDEX_NAME, nothing_page
 from chainrule.feedback.points import head_of
-from chainrule.grading.record import NOT_GRADED
+from chainrule.grading.comment_sections import NOT_GRADED
 from chainrule.intake.roster import class_list
 from chainrule.marks.sheet import write_atomically
 from chainrule.students.lateness import told
@@ -23,7 +23,7 @@ def students_without_a_graded_notebook(
 ) -> dict[str, str]:
     """The names of all students of the class who have none, by id."""
     with open_gradebook(folder.directory.db_url) as gradebook:
-        people = class_list(folder, gradebook)
+        people = class_list(folder, gradebook.db.connection())
     return {id: person.full_name for id, person in people.items() if id not in graded}
 
 

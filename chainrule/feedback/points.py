@@ -17,7 +17,7 @@ from nbgrader.preprocessors import GetGrades
 from traitlets.config import Configurable
 
 from chainrule.course import Course, CourseError
-from chainrule.grading.record import MARKED_BEFORE, was_for_earlier, with_section
+from chainrule.grading.comment_sections import MARKED_BEFORE, was_for_earlier, with_section
 from chainrule.lesson.results import counted
 from chainrule.marking.rubric import Delimiters
 from chainrule.marking.shown_rows import marked_rows

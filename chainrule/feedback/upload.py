@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.intake.lms import DOWNLOAD_FORMATS, LmsName, ParsedName
+from chainrule.intake.lms import DOWNLOAD_FORMATS, ParsedName
+from chainrule.intake.lms_name import LmsName
 from chainrule.intake.report import DownloadReport
 from chainrule.intake.roster import Person, read_roster
 from chainrule.validation import RecordError, validated_json

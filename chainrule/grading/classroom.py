@@ -25,7 +25,7 @@ from chainrule.grading.changes import Snapshot, changes, snapshot
 from chainrule.grading.given_marks import GivenMark, above_maximum, changed_marks, given_marks
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
-from chainrule.grading.record import comment_unreadable, record_ungraded, review_reasons
+from chainrule.grading.record import comment_unreadable, record_ungraded
 from chainrule.grading.recorded import (
     assignment_fingerprint,
     depends_on,
@@ -42,6 +42,7 @@ from chainrule.grading.sandbox import WorkerError, confinement
 from chainrule.grading.sanitise import Graft, extra_notebooks
 from chainrule.grading.store import Store, depends_of, key, load_notebook
 from chainrule.grading.task import Backend, RunQueue, Say, Task
+from chainrule.grading.verdicts import review_reasons
 from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
 from chainrule.intake.roster import class_list
 from chainrule.items import gradebook_items, item_names
@@ -197,7 +198,7 @@ def grade(
             options.Run.threads = backend.threads
             run_all(writer, chosen, backend, say)
     with open_gradebook(folder.directory.db_url) as gradebook:
-        people = class_list(folder, gradebook)
+        people = class_list(folder, gradebook.db.connection())
         named = gradebook_items(gradebook.find_assignment(assignment))
         recorded = {submission.student_id for submission in gradebook.assignment_submissions(assignment)}
         free = excused(gradebook.db.connection(), assignment)

@@ -22,26 +22,16 @@ from nbgrader import utils
 from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, SubmittedNotebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
-from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from chainrule.gradebook import open_gradebook
-from chainrule.grading.record import MARKED_BEFORE, set_comment, was_for_earlier
+from chainrule.gradebook_tables import ANSWERS
+from chainrule.grading.comment_sections import MARKED_BEFORE, was_for_earlier
+from chainrule.grading.record import set_comment
 from chainrule.items import gradebook_items
 from chainrule.metadata import is_added
 
 NOTHING = ""  # the fingerprint of an untouched answer, or of one that was not handed in
-
-ANSWERS = Table(
-    "chainrule_answer",
-    MetaData(),
-    Column("id", String(32), primary_key=True),  # of nbgrader's grade or comment
-    Column("answer", String(32), primary_key=True),  # the answer's fingerprint
-    Column("number", Integer, nullable=False),  # the answer with the highest number is the one recorded last
-    Column("maximum", Float),  # of the item, when this answer was recorded last
-    Column("score", Float),  # a person's, while another answer is recorded
-    Column("extra_credit", Float),
-    Column("comment", Text),
-)
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,11 @@ nbgrader writes the scores. This marks what a person has to look at, and writes 
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import Comment, SubmittedAssignment, SubmittedNotebook
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -20,15 +17,11 @@ from traitlets import Dict, List, Unicode
 
 from chainrule.course import CourseFolder
 from chainrule.gradebook import open_gradebook
+from chainrule.grading.comment_sections import NOT_GRADED, REPAIRED, with_section
 from chainrule.grading.repairs import sentences, without
-from chainrule.metadata import Repair, graded_notebook, judged_cell, result_of
+from chainrule.grading.verdicts import review_reasons
+from chainrule.metadata import Repair, graded_notebook
 from chainrule.release.master import masters
-
-# headings in nbgrader's automatic comments
-MARKED_BEFORE = "Marked before:"
-REPAIRED = "Repaired before grading:"
-NOT_GRADED = "Not graded:"
-HEADINGS = (MARKED_BEFORE, REPAIRED, NOT_GRADED)
 
 
 class WaitForPeople(NbGraderPreprocessor):
@@ -54,43 +47,6 @@ class WaitForPeople(NbGraderPreprocessor):
                         grade.needs_manual_grade = True
                 gradebook.db.commit()
         return nb, resources
-
-
-def review_reasons(cell: NotebookNode) -> list[str]:
-    """Why a person has to look at a graded cell, one sentence for each reason."""
-    record = judged_cell(cell)
-    if record is None:
-        return []
-    if "grader_error" in record:
-        return [f"{record['grade_id']} waits for a person: {record['grader_error']}"]
-    return [f"{record['grade_id']} waits for a person: {review}" for review in result_of(record).reviews]
-
-
-def graded_cells(
-    folder: Path, names: Iterable[tuple[str, str]]
-) -> Iterator[tuple[tuple[str, str], NotebookNode]]:
-    """The cells of these names in a student's folder of graded notebooks; a file that cannot be read has none.
-
-    Args:
-        names: notebook and grade_id.
-    """
-    wanted: dict[str, set[str]] = {}
-    for notebook, grade_id in names:
-        wanted.setdefault(notebook, set()).add(grade_id)
-    for notebook, ids in sorted(wanted.items()):
-        try:
-            cells = from_dict(json.loads((folder / f"{notebook}.ipynb").read_bytes())).cells
-        except (OSError, ValueError, AttributeError):
-            continue
-        for cell in cells:
-            if (grade_id := cell.metadata.get("nbgrader", {}).get("grade_id")) in ids:
-                yield (notebook, grade_id), cell
-
-
-def stopped(cell: NotebookNode) -> bool:
-    """Whether a check of a graded cell stopped with an error of its own, or the cell gave no possible score."""
-    record = judged_cell(cell)
-    return record is not None and ("grader_error" in record or bool(result_of(record).crashes))
 
 
 class TellRepairs(NbGraderPreprocessor):
@@ -218,15 +174,3 @@ def by_comment(repairs: list[Repair], comments: Mapping[str, Comment]) -> list[t
 def set_comment(comment: Comment, heading: str, text: str) -> None:
     """Write a text under its heading into nbgrader's automatic comment, in place of the text from last time."""
     comment.auto_comment = with_section(comment.auto_comment or "", heading, text)
-
-
-def with_section(comment: str, heading: str, text: str) -> str | None:
-    """A comment with this text under its heading, or without the heading if the text is empty."""
-    sections = re.split(rf"(?:^|\n\n)(?={'|'.join(map(re.escape, HEADINGS))})", comment)
-    kept = [section.strip() for section in sections if not section.startswith(heading)]
-    return "\n\n".join(filter(None, [*kept, f"{heading}{text}" if text else ""])) or None
-
-
-def was_for_earlier(item: str) -> str:
-    """How a sentence about the mark of an earlier answer begins."""
-    return f"{item} was"

@@ -16,12 +16,12 @@ from chainrule.intake.expected_files import DOCUMENTS, ExpectedFiles, MatchedFil
 from chainrule.intake.lms import (
     DOWNLOAD_FORMATS,
     DownloadFormat,
-    LmsName,
     ParsedName,
     is_known,
     is_student_file,
     recognise,
 )
+from chainrule.intake.lms_name import LmsName
 from chainrule.intake.notebook import as_utf8
 from chainrule.intake.report import DownloadReport, SubmissionStatus
 from chainrule.intake.roster import Person, read_roster

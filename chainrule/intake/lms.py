@@ -12,19 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from itertools import combinations
 
+from chainrule.intake.lms_name import LmsName
 from chainrule.intake.roster import Person
-
-
-class LmsName(StrEnum):
-    """The LMSs that Chainrule knows."""
-
-    blackboard = "blackboard"
-    brightspace = "brightspace"
-    canvas = "canvas"
-    moodle = "moodle"
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from _csv import Reader
 
     from nbgrader.api import Gradebook
+    from sqlalchemy import Connection
 
 STUDENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")  # safe as the name of a folder in submitted/
 
@@ -74,7 +75,7 @@ def read_roster(path: Path) -> list[Person]:
     return people
 
 
-def class_list(folder: CourseFolder, gradebook: Gradebook) -> dict[str, Person]:
+def class_list(folder: CourseFolder, connection: Connection) -> dict[str, Person]:
     """The students by id: first the roster's, then those only in the gradebook.
 
     What the roster doesn't say about a student comes from the gradebook. Without a roster, ids are usernames.
@@ -82,10 +83,15 @@ def class_list(folder: CourseFolder, gradebook: Gradebook) -> dict[str, Person]:
     Raises:
         CourseError: the roster cannot be read.
     """
+    from sqlalchemy import select  # the command line imports this module
+
+    from chainrule.gradebook_tables import STUDENTS
+
     path = folder.root / folder.course.roster
     has_roster = path.exists()
     people = {person.id: person for person in (read_roster(path) if has_roster else ())}
-    for student in gradebook.students:
+    students = select(STUDENTS).order_by(STUDENTS.c.last_name, STUDENTS.c.first_name)  # as nbgrader
+    for student in connection.execute(students):
         person = people.get(student.id, Person(student.id, "" if has_roster else student.id, "", "", ""))
         if not person.full_name:
             person = replace(person, last=student.last_name or "", first=student.first_name or "")

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from chainrule.course import CourseError
-from chainrule.intake.lms import LmsName, Owner, ParsedName, folded
+from chainrule.intake.lms import Owner, ParsedName, folded
+from chainrule.intake.lms_name import LmsName
 from chainrule.intake.roster import Person, read_rows
 
 Teams = Mapping[str, list[Person]]  # by the key of a name

@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from nbgrader.api import (
-    Assignment,
-    BaseCell,
-    Comment,
-    Grade,
-    GradeCell,
-    Notebook,
-    SubmittedAssignment,
-    SubmittedNotebook,
-)
 from sqlalchemy import Connection, Select, and_, bindparam, select, update
 
-from chainrule.grading.given_marks import ANSWERS
+from chainrule.gradebook_tables import (
+    ANSWERS,
+    ASSIGNMENTS,
+    CELLS,
+    COMMENTS,
+    GRADES,
+    MAXIMA,
+    NOTEBOOKS,
+    SOURCES,
+    SUBMISSIONS,
+    of_grades,
+)
 
 
 @dataclass(frozen=True)
@@ -37,33 +38,6 @@ class Recorded:
     score: float | None
     comment: str | None
     needs_person: bool
-
-
-# nbgrader's tables; its mapped classes would take longer to make a query of
-GRADES, COMMENTS, NOTEBOOKS, SUBMISSIONS, ASSIGNMENTS, SOURCES, CELLS = (
-    kind.__table__
-    for kind in (Grade, Comment, SubmittedNotebook, SubmittedAssignment, Assignment, Notebook, BaseCell)
-)
-MAXIMA = GradeCell.__table__
-
-
-def of_grades(*columns: Any) -> Select[Any]:
-    """A query for grades, with everything joined that they belong to.
-
-    From an assignment down to its grades, each step has an index: a grade has none for its student alone.
-    """
-    return (
-        select(*columns)
-        .select_from(ASSIGNMENTS)
-        .join(SOURCES, SOURCES.c.assignment_id == ASSIGNMENTS.c.id)
-        .join(CELLS, CELLS.c.notebook_id == SOURCES.c.id)
-        .join(SUBMISSIONS, SUBMISSIONS.c.assignment_id == ASSIGNMENTS.c.id)
-        .join(
-            NOTEBOOKS,
-            and_(NOTEBOOKS.c.notebook_id == SOURCES.c.id, NOTEBOOKS.c.assignment_id == SUBMISSIONS.c.id),
-        )
-        .join(GRADES, and_(GRADES.c.cell_id == CELLS.c.id, GRADES.c.notebook_id == NOTEBOOKS.c.id))
-    )
 
 
 NAMES = {"assignment": ASSIGNMENTS.c.name, "notebook": SOURCES.c.name, "item": CELLS.c.name}

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from nbgrader.api import Grade
 from sqlalchemy import (
     Boolean,
     Column,
@@ -35,7 +34,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.pool import QueuePool
 
-from chainrule.grading.given_marks import ANSWERS
+from chainrule.gradebook_tables import ANSWERS, GRADES
 from chainrule.marking.errors import BusyError, MarkingError
 
 VERSION = "1"  # of the tables below
@@ -180,7 +179,7 @@ class Database:
         self.engine = _sqlite_engine(url) if self.is_sqlite else create_engine(url, pool_pre_ping=True)
         with self.transaction(wait=10.0) as connection:
             # nbgrader notes its version only in a database without tables: ours must not be the first
-            if not inspect(connection).has_table(Grade.__tablename__):
+            if not inspect(connection).has_table(GRADES.name):
                 raise MarkingError("nothing was graded yet: run `chainrule grade ASSIGNMENT` first")
             METADATA.create_all(connection)
             ANSWERS.create(connection, checkfirst=True)

@@ -14,9 +14,10 @@ from nbformat import NotebookNode
 from sqlalchemy import Connection, select
 
 from chainrule.feedback.points import question
+from chainrule.gradebook_tables import ASSIGNMENTS, CELLS, GRADES, SOURCES, of_grades
 from chainrule.marking.answers import Item, difference, first_of, is_written
 from chainrule.marking.drawing import Drawing, drawing_of
-from chainrule.marking.gradebook import ASSIGNMENTS, CELLS, GRADES, SOURCES, automatic_results, of_grades
+from chainrule.marking.gradebook import automatic_results
 from chainrule.marking.room import MarkingRoom
 from chainrule.marking.rows import Rubric, read_rubric
 from chainrule.marking.rubric import KEYS

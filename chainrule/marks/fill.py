@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from nbgrader.api import MissingEntry
-
 from chainrule.course import CourseError, CourseFolder
-from chainrule.gradebook import open_gradebook
-from chainrule.intake.lms import LmsName
+from chainrule.gradebook import open_tables
+from chainrule.intake.lms_name import LmsName
 from chainrule.intake.roster import Person
 from chainrule.marks.lms import TABLE_FORMATS, TableFormat, is_points_row, parse_decimal
 from chainrule.marks.missing import MissingMark
@@ -111,13 +109,11 @@ def fill_for_lms(
     """
     folder.require(assignment)
     lms = TABLE_FORMATS[name]
-    with open_gradebook(folder.directory.db_url) as gradebook:
-        try:
-            maximum, class_totals = totals(folder, gradebook, assignment)
-        except MissingEntry:
-            class_totals = []
-    if all(total.points is None for total in class_totals):
+    with open_tables(folder.directory.db_url) as connection:
+        found = totals(folder, connection, assignment)
+    if found is None or all(total.points is None for total in found[1]):
         raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
+    maximum, class_totals = found
     people = [total.person for total in class_totals]
     if export:
         sheet = read_sheet(export)

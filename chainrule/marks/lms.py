@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from chainrule.course import CourseError
-from chainrule.intake.lms import LmsName
+from chainrule.intake.lms_name import LmsName
 from chainrule.intake.roster import Person
 from chainrule.marks.sheet import Sheet
 from chainrule.marks.totals import decimal_text

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING
 
-from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
+from sqlalchemy import Connection
 
 from chainrule.course import CourseFolder
 from chainrule.intake.roster import Person, class_list, read_roster
-from chainrule.items import gradebook_items
 from chainrule.students.decisions import excused
+from chainrule.submissions import GradedAssignment, graded_assignment
+
+if TYPE_CHECKING:
+    from nbgrader.api import SubmittedAssignment
 
 CENT = Decimal("0.01")
 
@@ -37,21 +41,26 @@ class StudentTotal:
     in_roster: bool = True
 
 
-def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple[Decimal, list[StudentTotal]]:
+def totals(
+    folder: CourseFolder, connection: Connection, assignment: str
+) -> tuple[Decimal, list[StudentTotal]] | None:
     """The assignment's maximum and the students' totals: first the roster's, then those only in the gradebook.
+
+    None if the gradebook doesn't know the assignment.
 
     Raises:
         CourseError: the roster cannot be read.
-        MissingEntry: the gradebook doesn't know the assignment.
     """
-    people = class_list(folder, gradebook)
+    graded = graded_assignment(connection, assignment)
+    if graded is None:
+        return None
+    people = class_list(folder, connection)
     path = folder.root / folder.course.roster
     roster = {person.id for person in read_roster(path)} if path.exists() else set()
-    maximum = Decimal(repr(gradebook.find_assignment(assignment).max_score))
-    free = excused(gradebook.db.connection(), assignment)
-    return maximum, [
+    free = excused(connection, assignment)
+    return Decimal(repr(graded.maximum)), [
         replace(
-            _total(folder, gradebook, assignment, person, maximum),
+            _total(folder, graded, person),
             excused=id in free,
             in_roster=id in (roster or people),
         )
@@ -59,23 +68,17 @@ def totals(folder: CourseFolder, gradebook: Gradebook, assignment: str) -> tuple
     ]
 
 
-def _total(
-    folder: CourseFolder, gradebook: Gradebook, assignment: str, person: Person, maximum: Decimal
-) -> StudentTotal:
-    try:
-        submission = gradebook.find_submission(assignment, person.id)
-    except MissingEntry:
-        handed_in = folder.folder("submitted", person.id, assignment)
+def _total(folder: CourseFolder, graded: GradedAssignment, person: Person) -> StudentTotal:
+    submission = graded.submissions.get(person.id)
+    if submission is None:
+        handed_in = folder.folder("submitted", person.id, graded.name)
         return StudentTotal(person, ungraded=handed_in.is_dir() and any(handed_in.iterdir()))
-    grades = [grade for notebook in submission.notebooks for grade in notebook.grades]
-    names = gradebook_items(submission.assignment)
     above = sorted(
-        names[grade.notebook.name, grade.name]
-        for grade in grades
-        if (grade.manual_score or 0) > grade.max_score
+        grade.item for grade in submission.grades if (grade.manual or 0) > graded.maxima[grade.item]
     )
-    total = rounded(final_score(submission), maximum)
-    return StudentTotal(person, total, tuple(sorted(waiting_items(submission))), tuple(above))
+    waiting = sorted(grade.item for grade in submission.waiting)
+    total = rounded(submission.final_score, Decimal(repr(graded.maximum)))
+    return StudentTotal(person, total, tuple(waiting), tuple(above))
 
 
 def final_score(submission: SubmittedAssignment) -> float:
@@ -87,18 +90,6 @@ def final_score(submission: SubmittedAssignment) -> float:
 def rounded_score(submission: SubmittedAssignment) -> Decimal:
     """The total as `chainrule marks` writes it."""
     return rounded(final_score(submission), Decimal(repr(submission.max_score)))
-
-
-def waiting_items(submission: SubmittedAssignment) -> dict[str, tuple[str, str]]:
-    """The items that wait for a person, notebook and grade_id by the item's name."""
-    names = gradebook_items(submission.assignment)
-    waiting = (
-        (notebook.name, grade.name)
-        for notebook in submission.notebooks
-        for grade in notebook.grades
-        if grade.needs_manual_grade and grade.manual_score is None
-    )
-    return {names[item]: item for item in waiting}
 
 
 def rounded(score: float, maximum: Decimal) -> Decimal:

@@ -119,12 +119,12 @@ def release_notebook(folder: CourseFolder, assignment: str, path: Path, numbers:
     It goes through the steps of generate_assignment except those that write to the gradebook, which has no variants, and
     to versions/, where templates are kept.
     """
-    converter = GenerateAssignment(coursedir=folder.directory, config=folder.config)
+    converter = GenerateAssignment(coursedir=folder.api.coursedir, config=folder.config)
     exporter = converter.exporter_class(parent=converter, config=converter.config)
     for step in release_steps(folder.config):
         if step not in (SaveCells, SaveDueDate, SaveRoster, KeepVersion):
             exporter.register_preprocessor(step)
     nb = with_numbers(nbformat.read(path, as_version=4), numbers)
     with contextlib.chdir(folder.root):  # as nbgrader does: paths in options are relative to it
-        text, _ = exporter.from_notebook_node(nb, resources_for(folder.directory, assignment, path.stem))
+        text, _ = exporter.from_notebook_node(nb, resources_for(folder.api.coursedir, assignment, path.stem))
     return str(text)

@@ -124,7 +124,7 @@ def class_table(folder: CourseFolder, assignment: str) -> ClassTable:
             maximum = float(gradebook.find_assignment(assignment).max_score)
         except MissingEntry:
             raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.") from None
-        people = class_list(folder, gradebook)
+        people = class_list(folder, gradebook.db.connection())
         rows = _rubric(gradebook.db.connection(), assignment)
         lines: list[Line] = []
         for student in people:

@@ -86,7 +86,7 @@ def collect(folder: CourseFolder, requests: Requests, paths: Iterable[Path]) -> 
     """
     done = Collected()
     with one_writer(folder.root), open_gradebook(folder.directory.db_url) as gradebook:
-        people = class_list(folder, gradebook)
+        people = class_list(folder, gradebook.db.connection())
         for path in paths:
             read = list(letters(path))
             broken = [letter.problem for letter in read if letter.problem]

@@ -10,18 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, inspect, select, update
 
+from chainrule.gradebook_tables import CELLS, GRADES, MAXIMA, SUBMISSIONS, of_grades
 from chainrule.lesson.results import counted
 from chainrule.marking.errors import ConflictError, MarkingError
-from chainrule.marking.gradebook import (
-    CELLS,
-    GRADES,
-    MAXIMA,
-    NAMES,
-    SUBMISSIONS,
-    of_grades,
-    recorded,
-    write_score,
-)
+from chainrule.marking.gradebook import NAMES, recorded, write_score
 from chainrule.marking.room import MAX_COMMENT
 from chainrule.marking.tables import HISTORY, MARKS, REQUESTS, Database
 

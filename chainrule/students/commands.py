@@ -10,7 +10,7 @@ import typer
 
 from chainrule.command_line import Assignment, CourseOption, open_course
 from chainrule.course import CourseError
-from chainrule.terminal import printable
+from chainrule.printable import printable
 
 app = typer.Typer()
 

@@ -16,7 +16,7 @@ from chainrule.lesson.results import counted
 from chainrule.marks.totals import decimal_text, rounded_score
 from chainrule.one_writer import one_writer
 from chainrule.students.decisions import TAKEN_BACK, Decision, Kind, in_force, opened, record
-from chainrule.students.lateness import decision_text, settle, taken_off, time_text
+from chainrule.students.lateness import decision_text, settle, taken_off
 
 LENGTH = re.compile(r"\+?(\d{1,5}(?:\.\d+)?) ?(m|min|h|d|w)", re.ASCII)
 PENALTY = re.compile(r"\d{1,6}(\.\d+)?%?", re.ASCII)
@@ -56,8 +56,8 @@ def extended_date(folder: CourseFolder, assignment: str, until: str, due: dateti
         ) from None
     if end <= due:
         raise CourseError(
-            f"{time_text(folder.course, assignment, end)} is not after the due date, "
-            f"{time_text(folder.course, assignment, due)}"
+            f"{folder.course.time_text(assignment, end)} is not after the due date, "
+            f"{folder.course.time_text(assignment, due)}"
         )
     return end
 
@@ -187,7 +187,7 @@ def waits(grade: Grade) -> bool:
 
 def require_students(folder: CourseFolder, gradebook: Gradebook, students: Sequence[str]) -> None:
     """Raise CourseError unless all are on the roster or in the gradebook."""
-    known = class_list(folder, gradebook)
+    known = class_list(folder, gradebook.db.connection())
     if unknown := [student for student in students if student not in known]:
         close = {
             person.id

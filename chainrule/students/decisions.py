@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from nbgrader.api import Gradebook
 from sqlalchemy import (
     Column,
     Connection,
@@ -30,6 +30,9 @@ from sqlalchemy import (
 
 from chainrule.course import CourseFolder
 from chainrule.gradebook import open_gradebook
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
 
 TAKEN_BACK = ""
 

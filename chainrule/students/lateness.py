@@ -10,7 +10,7 @@ from math import ceil
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
 from sqlalchemy import Connection, create_engine
 
-from chainrule.course import Course, CourseError, CourseFolder
+from chainrule.course import Course, CourseFolder
 from chainrule.gradebook import open_gradebook
 from chainrule.items import gradebook_items
 from chainrule.lesson.results import counted
@@ -182,7 +182,7 @@ def told(course: Course, gradebook: Gradebook, assignment: str, student: str) ->
     ]
     extended = [one for one in own if one.kind is Kind.extension]
     for one in extended:
-        until = time_text(course, assignment, datetime.fromisoformat(one.value))
+        until = course.time_text(assignment, datetime.fromisoformat(one.value))
         sentences.append(f"Your due date was extended to {until} ({one.why}).")
     try:
         submission = gradebook.find_submission(assignment, student)
@@ -191,11 +191,11 @@ def told(course: Course, gradebook: Gradebook, assignment: str, student: str) ->
     time = lateness(course, gradebook, student)[assignment]
     if time.received and time.due and time.late:
         sentences.append(
-            f"Handed in {time_text(course, assignment, time.received)}, {duration(time.late)} late: it was due "
-            f"{time_text(course, assignment, time.due)}. {_cost(time, submission)}"
+            f"Handed in {course.time_text(assignment, time.received)}, {duration(time.late)} late: it was due "
+            f"{course.time_text(assignment, time.due)}. {_cost(time, submission)}"
         )
     elif time.received:
-        sentences.append(f"Handed in {time_text(course, assignment, time.received)}, in time.")
+        sentences.append(f"Handed in {course.time_text(assignment, time.received)}, in time.")
     scores = item_scores(submission)
     for one in own:
         if one.kind is Kind.penalty:
@@ -227,21 +227,12 @@ def item_scores(submission: SubmittedAssignment) -> dict[str, float | None]:
     }
 
 
-def time_text(course: Course, assignment: str, time: datetime) -> str:
-    """A time as students read it, in the assignment's time zone: "Mon 13 July 2026, 12:00 (America/Toronto)"."""
-    try:
-        zone = course.zone(assignment)
-    except CourseError:
-        return f"{time.astimezone(UTC):%a %-d %B %Y, %H:%M} (UTC)"
-    return f"{time.astimezone(zone):%a %-d %B %Y, %H:%M} ({zone.key})"
-
-
 def decision_text(course: Course, one: Decision) -> str:
     """A decision for staff, in a line."""
-    by = f"by {one.who}, {time_text(course, one.assignment, one.when)}: {one.why}"
+    by = f"by {one.who}, {course.time_text(one.assignment, one.when)}: {one.why}"
     match one.kind:
         case Kind.extension:
-            until = time_text(course, one.assignment, datetime.fromisoformat(one.value)) if one.value else ""
+            until = course.time_text(one.assignment, datetime.fromisoformat(one.value)) if one.value else ""
             what = f"due date extended to {until}" if until else "extension taken back"
         case Kind.excuse:
             what = "excused" if one.value else "excuse taken back"

@@ -13,7 +13,7 @@ from nbgrader.api import Comment, Grade, Gradebook
 from sqlalchemy import Connection, Table, delete, insert, inspect, select
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.grading.given_marks import ANSWERS
+from chainrule.gradebook_tables import ANSWERS
 from chainrule.marking.tables import MARKS, SECOND_MARKS
 from chainrule.one_writer import one_writer
 from chainrule.students.decide import require_students, submitted, total_text

@@ -25,7 +25,7 @@ from sqlalchemy.engine import make_url
 from chainrule import __version__
 from chainrule.course import CONFIG, CourseError, CourseFolder
 from chainrule.gradebook import newest_revision, open_gradebook, revision
-from chainrule.grading.given_marks import ANSWERS
+from chainrule.gradebook_tables import ANSWERS
 from chainrule.marking import tables
 from chainrule.one_writer import one_writer
 from chainrule.students.decisions import DECISIONS

@@ -12,7 +12,7 @@ import typer
 
 from chainrule.command_line import CourseOption, open_course
 from chainrule.course import CourseError, CourseFolder, course_options
-from chainrule.terminal import printable
+from chainrule.printable import printable
 
 app = typer.Typer()
 

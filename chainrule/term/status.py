@@ -11,11 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, inspect, select
 
 from chainrule.course import CourseFolder
-from chainrule.gradebook import open_gradebook
-from chainrule.grading.record import REPAIRED, graded_cells, stopped
-from chainrule.intake.roster import class_list
-from chainrule.items import ItemNames, item_names
-from chainrule.marking.gradebook import (
+from chainrule.gradebook import open_tables
+from chainrule.gradebook_tables import (
     ASSIGNMENTS,
     CELLS,
     COMMENTS,
@@ -26,10 +23,12 @@ from chainrule.marking.gradebook import (
     SUBMISSIONS,
     of_grades,
 )
+from chainrule.grading.comment_sections import REPAIRED
+from chainrule.intake.roster import class_list
+from chainrule.items import ItemNames, item_names
 from chainrule.marking.tables import MARKS, SHARES
 from chainrule.students.decisions import Kind, history, in_force
 from chainrule.students.late_rules import duration
-from chainrule.students.lateness import time_text
 
 
 @dataclass
@@ -85,9 +84,8 @@ def status(folder: CourseFolder, only: str | None = None) -> list[AssignmentStat
     if only:
         folder.require(only)
     names = [only] if only else folder.assignments
-    with open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
-        people = list(class_list(folder, gradebook))
-        connection = gradebook.db.connection()
+    with open_tables(folder.directory.db_url) as connection:
+        people = list(class_list(folder, connection))
         found = [_status(folder, connection, name, people) for name in names]
     return sorted(found, key=lambda one: (one.due is None, one.due or "", one.name))
 
@@ -262,6 +260,10 @@ def _stopped(
     folder: CourseFolder, name: str, waiting: list[tuple[str, str, str]], names: ItemNames
 ) -> dict[str, list[str]]:
     """At whose answers a check stopped with an error, by item, of those that wait: student, notebook, grade_id."""
+    if not waiting:
+        return {}
+    from chainrule.grading.verdicts import graded_cells, stopped  # which read notebooks
+
     found: dict[str, list[str]] = {}
     for student in sorted({student for student, _, _ in waiting}):
         own = [(notebook, item) for who, notebook, item in waiting if who == student]
@@ -331,4 +333,4 @@ def _iso(seconds: float) -> str:
 
 
 def _local(folder: CourseFolder, name: str, time: str) -> str:
-    return time_text(folder.course, name, datetime.fromisoformat(time))
+    return folder.course.time_text(name, datetime.fromisoformat(time))

@@ -9,7 +9,8 @@ from nbgrader.api import Gradebook
 
 from chainrule.course import CONFIG, CourseFolder
 from chainrule.intake.download import intake_downloads
-from chainrule.intake.lms import DOWNLOAD_FORMATS, LmsName
+from chainrule.intake.lms import DOWNLOAD_FORMATS
+from chainrule.intake.lms_name import LmsName
 from chainrule.intake.report import DownloadReport
 from chainrule.marks import fill_for_lms
 

@@ -12,7 +12,7 @@ from tiny_course import marked
 
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.classroom import grade, scores
-from chainrule.intake.lms import LmsName
+from chainrule.intake.lms_name import LmsName
 from chainrule.marks import fill_for_lms
 from chainrule.marks.totals import totals
 
@@ -32,9 +32,10 @@ def cell_of(nb: NotebookNode, name: str) -> NotebookNode:
 def waiting(root: Path, student: str) -> set[str]:
     folder = CourseFolder(root)
     with Gradebook(folder.directory.db_url) as gradebook:
-        _, everyone = totals(folder, gradebook, FB1)
-    (found,) = (total.waiting for total in everyone if total.person.id == student)
-    return set(found)
+        found = totals(folder, gradebook.db.connection(), FB1)
+    assert found is not None
+    (items,) = (total.waiting for total in found[1] if total.person.id == student)
+    return set(items)
 
 
 @pytest.mark.parametrize("command", ["chainrule", "nbgrader"])

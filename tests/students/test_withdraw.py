@@ -9,7 +9,7 @@ from sqlalchemy import select
 from tiny_course import type_command
 
 from chainrule.course import CourseFolder
-from chainrule.grading.given_marks import ANSWERS
+from chainrule.gradebook_tables import ANSWERS
 
 
 @pytest.fixture

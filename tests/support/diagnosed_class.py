@@ -17,7 +17,8 @@ from tiny_course import marked, notebook
 
 from chainrule.course import CONFIG, CourseFolder
 from chainrule.gradebook import ensure_tables
-from chainrule.grading.given_marks import ANSWERS, answers, keep_marks
+from chainrule.gradebook_tables import ANSWERS
+from chainrule.grading.given_marks import answers, keep_marks
 from chainrule.lesson.results import RESULT_TYPE, CheckResult, Result
 from chainrule.marking.tables import MARKS, ROWS, Database
 

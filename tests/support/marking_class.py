@@ -22,7 +22,8 @@ from tiny_course import marked, notebook
 
 from chainrule.course import CONFIG, CourseFolder
 from chainrule.gradebook import ensure_tables
-from chainrule.grading.given_marks import ANSWERS, answers, keep_marks
+from chainrule.gradebook_tables import ANSWERS
+from chainrule.grading.given_marks import answers, keep_marks
 
 ESSAYS, NOTEBOOK = "essays", "part1"
 VARIANCE, SOFTMAX, CHECKED = "q1_1-variance", "q1_1-softmax", "q1_1-values"

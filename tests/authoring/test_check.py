@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import nbformat
 import pytest
@@ -515,6 +516,13 @@ FILES: dict[str, tuple[str, str]] = {  # what is written there, and what is said
         "{}",
         "no student gets it, because notebooks in folders of an assignment are not released",
     ),
+    "tiny.html": ('<span class="c1">### BEGIN SOLUTION</span>', "it has BEGIN SOLUTION in it"),
+    "hidden_tests.py": ("", "its name says that it is not for them"),
+    "instructor-notes.md": ("", "its name says that it is not for them"),
+    "tiny-Copy1.ipynb": (
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+        "it is released as a notebook of its own, and Jupyter gave it its name: delete it, or rename it",
+    ),
     "judging/tiny.py": ("", "judging modules are not for them: move it out of source/"),
     "data/loss: 1.csv": ("", "Windows has no file of this name"),
 }
@@ -532,6 +540,14 @@ def test_a_file_that_should_not_ship_is_named(tmp_path: Path, name: str) -> None
     assert says in said
 
 
+def test_an_archive_is_opened(tmp_path: Path) -> None:
+    folder = write(tmp_path, sound())
+    with ZipFile(tmp_path / "source" / TINY / "all.zip", "w", ZIP_DEFLATED) as archive:
+        archive.writestr("tiny/tiny.ipynb", nbformat.writes(sound()))
+    (said,) = slips(folder, TINY)
+    assert said.startswith("all.zip: students get it as it is, and it has BEGIN SOLUTION in it")
+
+
 def test_files_that_may_ship(tmp_path: Path) -> None:
     """And those that never do: of editors, of systems and of version control."""
     folder = write(tmp_path, sound())
@@ -546,6 +562,8 @@ def test_files_that_may_ship(tmp_path: Path) -> None:
         "Lösung Vorlage.txt": "",
         "answers_sheet.pdf": "",
         "dissolution.csv": "",
+        "hidden_layers.md": "",
+        "instructor.png": "",
         "exact_solution.npy": "",  # of an equation
         ".git/tiny.py": written,
         ".ipynb_checkpoints/tiny-checkpoint.ipynb": written,

@@ -201,7 +201,7 @@ def is_reduced(node: ast.expr) -> bool:
 def swallowed_asserts(tree: ast.Module) -> Iterator[str]:
     """Asserts whose failure is caught and told to nobody who grades."""
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Try) or not any(isinstance(each, ast.Assert) for each in ast.walk(node)):
+        if not isinstance(node, ast.Try) or node.orelse or not ends_with_asserts(node.body):
             continue
         for handler in node.handlers:
             caught = (
@@ -215,11 +215,15 @@ def swallowed_asserts(tree: ast.Module) -> Iterator[str]:
             if all(isinstance(each, ast.Pass) for each in handler.body) or (
                 len(said) == len(handler.body) and all(map(only_says, said))
             ):
-                asserted = next(each for each in ast.walk(node) if isinstance(each, ast.Assert))
                 yield (
-                    f"line {asserted.lineno}: its assert is caught in line {handler.lineno}, so that every answer "
+                    f"line {node.body[-1].lineno}: its assert is caught in line {handler.lineno}, so that every answer "
                     "passes: take the try away, or write raise below it"
                 )
+
+
+def ends_with_asserts(body: list[ast.stmt]) -> bool:
+    """Whether a block ends with an assert, and counts no points for others."""
+    return isinstance(body[-1], ast.Assert) and not any(isinstance(each, ast.AugAssign) for each in body)
 
 
 def only_says(node: ast.expr) -> bool:

@@ -61,9 +61,9 @@ COURSES: dict[str, list[NotebookNode]] = {
     ],
     "hints in HTML, in lists and in a table": [
         text(
-            '<div class="alert alert-info">\n<b>Tip:</b> use <code>np.sum(x, axis=0)</code>\n</div>\n\n<!-- TODO: reword -->'
-            "\n\n<details><summary>Hint</summary>\nBroadcast: <pre>a[:, None] + b[None, :]</pre>\n</details>\n\n1. Read.\n"
-            "\n        an indented line\n\n    word = s.split()[0]\n\n![a table = 3 x 4](https://example.org/t.png)"
+            '<div class="alert alert-info">\n<b>Tip:</b> use <code>np.sum(x, axis=0)</code>\n</div>\n\n<!-- TODO -->'
+            "\n\n<details><summary>Hint</summary>\nBroadcast: <pre>a[:, None] + b[None, :]</pre>\n</details>\n\n"
+            "1. Read.\n\n        an indented line\n\n    word = s.split()[0]\n\n![a table = 3 x 4](https://example.org/t.png)"
         ),
         answer(
             "import numpy as np\ndef outer_sum(a, b):\n    ### BEGIN SOLUTION\n    return np.add.outer(a, b)\n"

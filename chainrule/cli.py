@@ -281,6 +281,10 @@ def intake(
             print(
                 f"{len(report.taken)} taken, {len(report.unchanged)} already there, {len(report.refused)} refused"
             )
+            if not (report.taken or report.unchanged or report.refused):
+                print(
+                    f"  {printable(str(source))} has no hand-in: put STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb there"
+                )
             for name, reason in report.refused.items():
                 print(f"  refused {printable(name)}: {printable(reason)}")
             for name, what in report.rewritten.items():
@@ -428,7 +432,7 @@ def feedback(
         except (CourseError, PDFError) as error:  # the other students still get theirs
             failures.append(str(error))
     done = len(chosen) - len(failures) + len(others)
-    print(f"{done} pages in {folder.root / folder.directory.feedback_directory}")
+    print(f"{done} page{'s' * (done != 1)} in {folder.root / folder.directory.feedback_directory}")
     if others:
         print(f"without a graded notebook, so that their page is one line: {printable(', '.join(others))}")
     if lms is not None:

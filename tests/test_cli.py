@@ -182,6 +182,15 @@ def test_submissions_cannot_talk_to_the_terminal(
     assert "refused [bold]rich.ipynb" in out
 
 
+def test_an_empty_inbox_says_what_belongs_there(
+    chainrule: Callable[..., Typed], course: Path, tmp_path: Path
+) -> None:
+    (inbox := tmp_path / "inbox").mkdir()
+    code, out, _ = chainrule("intake", TINY, inbox, "--course", course)
+    assert code == 0
+    assert out.endswith(f"{inbox} has no hand-in: put STUDENT.ipynb or STUDENT/NOTEBOOK.ipynb there\n")
+
+
 def test_the_course_is_found_from_below(
     chainrule: Callable[..., Typed], course: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -87,6 +87,26 @@ def test_autotests_are_made_at_release_and_take_their_points(course: Path, hashe
     assert [scores(folder, PLAIN, student)[ASSERTED] for student in ("ann", "bo")] == [2.0, 0.0]
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "has AUTOTEST lines, and nobody says what they test: put nbgrader's autotests.yml into the"),
+        (
+            "r:\n  setup: ''\n",
+            "cannot be made tests of by autotests.yml (KeyError: 'python3'): it needs an entry for",
+        ),
+        ("python3: [\n", "cannot be made tests of by autotests.yml (ParserError: "),
+    ],
+)
+def test_autotests_that_cannot_be_made(course: Path, content: str | None, says: str) -> None:
+    if content:
+        (course / "autotests.yml").write_text(content)
+    tests = marked(new_code_cell("### AUTOTEST square(3)"), ASSERTED, 2)
+    write_source(course, notebook([marked(new_code_cell(SOLUTION.strip()), SQUARE, solution=True), tests]))
+    with pytest.raises(CourseError, match=re.escape(says)):
+        release(CourseFolder(course))
+
+
 def test_items_of_header_and_footer_are_graded(course: Path) -> None:
     header = marked(new_markdown_cell("# Write your name"), "header")
     footer = marked(new_code_cell("assert square(7) == 49"), "footer", 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
@@ -11,6 +12,9 @@ from pathlib import Path
 
 from chainrule.lesson.results import counted
 
+COLLECTS = re.compile(
+    r"\b(?:i?pytest|unittest|nose|doctest|globals|locals|inspect|eval|exec)\b"
+)  # calls tests by name
 YES_OR_NO = {"allclose", "array_equal", "hasattr", "isclose", "isinstance", "issubclass"}
 
 
@@ -32,6 +36,15 @@ def item_names(tree: ast.Module) -> set[str]:
         if isinstance(node, ast.Assign) and node.value in calls
         for target in node.targets
         if isinstance(target, ast.Name)
+    }
+
+
+def asked_of_student(tree: ast.Module) -> set[str]:
+    """The names of a student's notebook that an item's checks read: `student.square`."""
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "student"
     }
 
 
@@ -125,6 +138,8 @@ def idle_assert(node: ast.Assert) -> Iterator[str]:
     """What is wrong with an assert that passes whatever students write."""
     if isinstance(node.test, ast.Tuple) and node.test.elts:
         yield f"line {node.lineno}: assert with ( , ) is always true: take the outer brackets away"
+    elif always := always_true(node.test):
+        yield f"line {node.lineno}: {always}"
     elif isinstance(node.test, ast.Constant) and node.test.value:
         yield f"line {node.lineno}: assert of {ast.unparse(node.test)} is always true: write what is asked for"
     elif isinstance(node.msg, ast.Constant) and not isinstance(node.msg.value, str):
@@ -132,6 +147,110 @@ def idle_assert(node: ast.Assert) -> Iterator[str]:
             f"line {node.lineno}: what stands after the comma of assert is its message, and is not compared: write == "
             "in place of the comma"
         )
+
+
+def always_true(test: ast.expr) -> str:
+    """Why a condition holds, whatever students write, and what to do; "" if it need not hold.
+
+    >>> always_true(ast.parse("f(2) == 4 or 5", mode="eval").body)
+    '`5` is true by itself: write `f(2) in (4, 5)`'
+    """
+    if isinstance(test, ast.Attribute) and test.attr in {*YES_OR_NO, "all", "any", "equal"}:
+        return f"{ast.unparse(test)} is not called: write ( ) after it"
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.Or):
+        first, *others = test.values
+        for other in others:
+            if isinstance(other, ast.Constant) and other.value and not isinstance(other.value, bool):
+                compared = isinstance(first, ast.Compare) and len(first.ops) == 1
+                both = (
+                    f"`{ast.unparse(first.left)} in ({ast.unparse(first.comparators[0])}, {ast.unparse(other)})`"
+                    if compared and isinstance(first, ast.Compare)
+                    else "a comparison there"
+                )
+                return f"`{ast.unparse(other)}` is true by itself: write {both}"
+    if isinstance(test, ast.Call) and test.args and isinstance(test.args[0], ast.Compare):
+        named = test.func.attr if isinstance(test.func, ast.Attribute) else getattr(test.func, "id", "")
+        inner = test.args[0]
+        if named in ("abs", "absolute", "fabs", "norm") and isinstance(inner.ops[0], ast.Lt | ast.LtE):
+            return (
+                f"{named}( ) holds the comparison, and everything below the bound passes: close it before "
+                f"{OPERATORS[type(inner.ops[0])]}"
+            )
+    if isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq):
+        sides = [test.left, test.comparators[0]]
+        if all(is_reduced(side) for side in sides):
+            return "it compares only whether all or any numbers of both sides are other than 0: write (… == …).all()"
+    return ""
+
+
+OPERATORS: dict[type, str] = {ast.Lt: "<", ast.LtE: "<="}
+
+
+def is_reduced(node: ast.expr) -> bool:
+    """Whether a node is `x.all()` or `x.any()`, where x is no comparison."""
+    return (
+        isinstance(node, ast.Call)
+        and not node.args
+        and not node.keywords
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in ("all", "any")
+        and not isinstance(node.func.value, ast.Compare | ast.BinOp | ast.UnaryOp)
+    )
+
+
+def swallowed_asserts(tree: ast.Module) -> Iterator[str]:
+    """Asserts whose failure is caught and told to nobody who grades."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Try) or node.orelse or not ends_with_asserts(node.body):
+            continue
+        for handler in node.handlers:
+            caught = (
+                {each.id for each in ast.walk(handler.type) if isinstance(each, ast.Name)}
+                if handler.type
+                else set()
+            )
+            if handler.type and not caught & {"AssertionError", "Exception", "BaseException"}:
+                continue
+            said = [each.value for each in handler.body if isinstance(each, ast.Expr)]
+            if all(isinstance(each, ast.Pass) for each in handler.body) or (
+                len(said) == len(handler.body) and all(map(only_says, said))
+            ):
+                yield (
+                    f"line {node.body[-1].lineno}: its assert is caught in line {handler.lineno}, so that every answer "
+                    "passes: take the try away, or write raise below it"
+                )
+
+
+def ends_with_asserts(body: list[ast.stmt]) -> bool:
+    """Whether a block ends with an assert, and counts no points for others."""
+    return isinstance(body[-1], ast.Assert) and not any(isinstance(each, ast.AugAssign) for each in body)
+
+
+def only_says(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) or (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    )
+
+
+def uncalled_tests(tree: ast.Module, elsewhere: str) -> Iterator[str]:
+    """Functions with asserts that nobody calls.
+
+    Args:
+        elsewhere: the code of the whole notebook.
+    """
+    if COLLECTS.search(elsewhere):
+        return
+    for node in tree.body:
+        if (
+            isinstance(node, ast.FunctionDef)
+            and not node.decorator_list
+            and any(isinstance(each, ast.Assert) for each in ast.walk(node))
+            and len(re.findall(rf"\b{node.name}\b", elsewhere)) == 1
+        ):
+            yield (
+                f"line {node.lineno}: nothing calls {node.name}, so that its asserts ask nobody: write "
+                f"{node.name}() below it"
+            )
 
 
 def is_truth(node: ast.AST | None) -> bool:

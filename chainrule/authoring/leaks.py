@@ -42,7 +42,9 @@ COMPUTES = (
 )
 PARTS = (*COMPUTES, ast.UnaryOp, ast.Call, ast.Attribute, ast.Subscript)
 SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr, ast.Assert, ast.Delete, ast.Raise)
-INLINE = re.compile(r"(`+)(.+?)\1")
+INLINE = re.compile(r"(`+)(.+?)\1|!\[(.+?)\]\(|<!--(.+?)-->")  # code, a picture's description
+TAGS = re.compile(r"<!--|-->|</?[a-z]\w*\s*/?>", re.IGNORECASE)
+PROMPT = re.compile(r"^\s*(?:>>>|\.\.\.|In \[\d*\]:) ?")
 # how many parts make a statement, or a value without its target, an answer of its own
 A_STATEMENT, A_VALUE = 2, 4
 
@@ -128,6 +130,75 @@ class Shown:
         )
 
 
+def typed_answers(nb: NotebookNode, name: str, parent: Configurable) -> Iterator[str]:
+    """A sentence for each cell that says the number or the word that students are to type."""
+    solution, hidden = region(ClearSolutions, parent), region(ClearHiddenTests, parent)
+    begin, end = (getattr(ClearSolutions(parent=parent), each) for each in REGIONS[ClearSolutions])
+    texts = [as_students_get_it(cell, parent) for cell in nb.cells]
+    told = "\n".join(text for cell, text in zip(nb.cells, texts, strict=True) if cell.cell_type != "code")
+    for number, cell in enumerate(nb.cells):
+        if cell.cell_type != "code" or not is_solution(cell) or not (tree := parsed(plain(cell.source))):
+            continue
+        lines = cell.source.splitlines()
+        inside = [
+            sum(begin in line for line in lines[:at]) > sum(end in line for line in lines[:at])
+            for at in range(len(lines) + 1)
+        ]
+        values = {
+            node.targets[0].id: node.value.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant)
+            and inside[min(node.lineno, len(lines))]
+            and is_typed(node.value.value)
+            and not is_told(node.value.value, told)
+        }
+        for at, text in enumerate(texts):
+            if not values or nb.cells[at].cell_type != "code":
+                continue
+            for known, value in said_of(text, at == number):
+                if known in values and values[known] == value:
+                    todo = f"put it {solution.between}" if at == number else f"put it {hidden.between}"
+                    yield (
+                        f"{place(name, at + 1, nb.cells[at])}: students read there that {known} is {value!r}, which "
+                        f"they are to find: {todo}"
+                    )
+
+
+def is_typed(value: object) -> bool:
+    """Whether a constant is an answer: not a start value such as 0 or ""."""
+    return (
+        isinstance(value, int | float | str) and not isinstance(value, bool) and value not in (0, 1, -1, "")
+    )
+
+
+def is_told(value: object, text: str) -> bool:
+    """Whether a text says a value, as in "set `x` to 5"; a word has to be in quotation marks there."""
+    if isinstance(value, str):
+        return any(f"{mark}{value}{mark}" in text for mark in "`'\"")
+    return re.search(rf"(?<![\w.]){re.escape(str(value))}(?![\w]|\.\d)", text) is not None
+
+
+def said_of(text: str, is_own: bool) -> Iterator[tuple[str, object]]:
+    """Names and what some code compares them with; or gives them, in the comments of the answer's own cell."""
+    trees = [tree for each in (comments_of(text) if is_own else [plain(text)]) if (tree := parsed(each))]
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        pair: list[ast.expr] = []
+        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq):
+            pair = [node.left, node.comparators[0]]
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+            pair = [node.left, node.right]
+        elif isinstance(node, ast.Call) and len(node.args) >= 2:
+            pair = node.args[:2]
+        elif isinstance(node, ast.Assign) and is_own:
+            pair = [node.targets[0], node.value]
+        names = [each.id for each in pair if isinstance(each, ast.Name)]
+        values = [each.value for each in pair if isinstance(each, ast.Constant)]
+        if len(names) == len(values) == 1:
+            yield names[0], values[0]
+
+
 def words_of(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", text))
 
@@ -182,9 +253,7 @@ def readable_answers(
 
 def shown_of(cell: NotebookNode, text: str) -> Shown:
     """The code in what students get of a cell."""
-    if cell.cell_type == "code":
-        return Shown(text, code_in_cell)
-    return Shown(text if cell.cell_type == "markdown" else "", code_in_text)
+    return Shown(text, code_in_cell if cell.cell_type == "code" else code_in_text)
 
 
 def shown_of_module(path: Path) -> list[Shown]:
@@ -241,11 +310,11 @@ def says_something(node: ast.stmt) -> bool:
 def beside(answer: list[Line], shown: str) -> str:
     """A line of an answer that stands in what students get of its own cell; "" if none does.
 
-    There a comment that says one line of it is enough, and code that says all of it.
+    There a comment or a docstring that says one line of it is enough, and code that says all of it.
     """
     comments, code = Shown(shown, comments_of), Shown(shown, lambda text: [plain(text)])
     for line in answer:
-        if line.has_target and line.computes and line.parts >= A_STATEMENT and comments.says(line):
+        if line.has_target and line.computes and comments.holds(line):
             return line.text
     if any(line.computes for line in answer) and all(
         code.says(line) or comments.says(line) for line in answer
@@ -255,7 +324,9 @@ def beside(answer: list[Line], shown: str) -> str:
 
 
 def code_in_cell(text: str) -> Iterator[str]:
-    if parses(text):
+    if text.lstrip().startswith("%%"):  # a magic, whose text Python does not read
+        yield from pieces(text.lstrip().splitlines()[1:])
+    elif parses(text):
         yield plain(text)
         yield from comments_of(text)
 
@@ -284,14 +355,16 @@ def tokens(source: str) -> Iterator[tokenize.TokenInfo]:
 
 
 def pieces(lines: list[str]) -> Iterator[str]:
-    """Lines as one text, and each on its own."""
+    """Lines as one text, and each on its own, without the prompts of an example."""
+    lines = [PROMPT.sub("", line) for line in lines]
     if len(lines) > 1:
         yield dedent("\n".join(lines))
     yield from (line.strip() for line in lines if line.strip())
 
 
 def code_in_text(text: str) -> Iterator[str]:
-    """The code in a Markdown text: what is fenced, as a whole and line by line, and what stands between backquotes."""
+    """The code in a text: what is fenced, as a whole and line by line, what stands between backquotes, and each other
+    line, whatever tags are around it."""
     fenced: list[str] | None = None
     for line in text.splitlines():
         if FENCE.match(line):
@@ -300,4 +373,5 @@ def code_in_text(text: str) -> Iterator[str]:
         elif fenced is not None:
             fenced.append(line)
         else:
-            yield from (code.strip() for _, code in INLINE.findall(line))
+            yield from ("".join(found[1:]).strip() for found in INLINE.findall(line))
+            yield from pieces([TAGS.sub("", line)])

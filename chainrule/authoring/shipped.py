@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import unquote
+from zipfile import ZipFile, is_zipfile
 
 from nbformat import NotebookNode
 from nbgrader.utils import find_all_files
@@ -18,8 +19,10 @@ ALIKE = "only in capital letters, which files on Windows and macOS and some tabl
 # what a picture or a text is called that is not for students; a module of this name may be theirs to write
 FOR_INSTRUCTORS = re.compile(
     r"(?i)(?:^|[\W_])(?:solutions?|corrig[ée]s?|l(?:ö|oe)sung(?:en)?|soluci(?:ó|o)n(?:es)?|soluzion[ei]|mark[\W_]?scheme|(?:model|sample)[\W_]?answers?|"
-    r"answer[\W_]?key)(?:[\W_]|$)"
+    r"answer[\W_]?key|(?:instructor|teacher|grader)s?[\W_]?(?:notes?|version|copy|only)|hidden[\W_]?tests?)(?:[\W_]|$)"
 )
+HIDDEN_TESTS = re.compile(r"(?i)(?:^|[\W_])hidden[\W_]?tests?(?:[\W_]|$)")
+MADE_BY_JUPYTER = re.compile(r"-Copy\d+$|^Untitled\d*$")
 # with one of these words it is for students to fill, or a solution in another sense: the one of an equation
 FOR_STUDENTS = re.compile(
     r"(?i)(?:^|[\W_])(?:templates?|skeletons?|starters?|stubs?|blanks?|empty|sheets?|forms?|formats?|your|my|students?|"
@@ -30,8 +33,14 @@ NOT_ON_WINDOWS = re.compile(r'[<>:"\\|?*]|[. ]$|^(?:con|prn|aux|nul|com\d|lpt\d)
 PICTURE = re.compile(
     r"""!\[[^\]]*\]\(\s*(?:<([^>]*)>|([^\s)]+))|<img\b[^>]*?\ssrc\s*=\s*["']([^"']+)""", re.IGNORECASE
 )
-BEGINS_A_LINE = rb'(?m)(?:^\s*"?|: "|\\n)[\s#/*<!%;-]*'  # of a text, or of one in JSON
+BEGINS_A_LINE = rb'(?m)(?:^\s*"?|: "|\\n|>)[\s#/*<!%;-]*'  # of a text, or of one in JSON or HTML
 READ = 2**22  # bytes of a file that are searched
+TEXTS = {
+    ".ipynb",
+    ".py",
+    ".md",
+    ".html",
+}  # what is searched in an archive; notebooks in it may be released ones
 
 
 def shipped(source: Path, ignored: Iterable[str]) -> list[Path]:
@@ -70,7 +79,12 @@ def file_slips(
                 f"{path}: no student gets it, because notebooks in folders of an assignment are not released: move it "
                 "beside the other notebooks, or out of source/"
             )
-        if (
+        if path.suffix == ".ipynb" and len(path.parts) == 1 and MADE_BY_JUPYTER.search(path.stem):
+            yield (
+                f"{path}: it is released as a notebook of its own, and Jupyter gave it its name: delete it, or "
+                "rename it"
+            )
+        elif (
             path.suffix == ".ipynb"
             and len(path.parts) == 1
             and says_it_is_a_solution(path, meant)
@@ -86,7 +100,7 @@ def file_slips(
                 f"{path}: students get it as it is, and it has {said} in it: only notebooks named .ipynb beside each "
                 "other are cleared. Move it out of source/"
             )
-        elif path.suffix != ".py" and says_it_is_a_solution(path, meant):
+        elif (path.suffix != ".py" or HIDDEN_TESTS.search(path.stem)) and says_it_is_a_solution(path, meant):
             yield for_instructors(path)
         if any(NOT_ON_WINDOWS.search(part) for part in path.parts):
             yield f"{path}: Windows has no file of this name, so that a kit cannot be unpacked there: rename it"
@@ -119,8 +133,13 @@ def says_it_is_a_solution(path: Path, meant: Iterable[str]) -> bool:
 
 def with_markers(path: Path, markers: Iterable[str]) -> str:
     """What of a file says that it is an instructor's: a marker, or nbgrader's metadata; "" if nothing does."""
-    with path.open("rb") as file:
-        text = file.read(READ)
+    if path.suffix.lower() == ".zip" and is_zipfile(path):
+        with ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if Path(name).suffix in TEXTS]
+            text = b"\n".join(archive.open(name).read(READ) for name in names).replace(b'"nbgrader"', b"")
+    else:
+        with path.open("rb") as file:
+            text = file.read(READ)
     found = [m for m in markers if re.search(BEGINS_A_LINE + re.escape(m.encode()), text)]
     if not found and b'"nbgrader"' in text and b'"grade_id"' in text:
         return "nbgrader's metadata"

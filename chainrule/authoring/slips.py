@@ -21,13 +21,16 @@ from traitlets.config import Configurable
 
 from chainrule.authoring.cell_items import (
     argument,
+    asked_of_student,
     counted_value,
     ends_with_score,
     idle_statements,
     item_calls,
     item_names,
     misspelt_methods,
+    swallowed_asserts,
     top_level_checks,
+    uncalled_tests,
 )
 from chainrule.authoring.cell_names import (
     free_names,
@@ -39,7 +42,7 @@ from chainrule.authoring.cell_names import (
     top_names,
 )
 from chainrule.authoring.idle_calls import functions_of, thrown_away
-from chainrule.authoring.leaks import readable_answers
+from chainrule.authoring.leaks import readable_answers, typed_answers, words_of
 from chainrule.authoring.luck import has_seed, imported_names, lucky
 from chainrule.authoring.new import PLACEHOLDERS
 from chainrule.authoring.other_markers import other_markers
@@ -56,6 +59,8 @@ from chainrule.release.points_table import misfit, stated_rows
 from chainrule.release.source import REGIONS, place, problems, short
 
 HIDDEN = re.compile(r"(?i)#+\W*.*\b(?:hidden|private|secret)[\s_-]*tests?\b")
+SHEETS = {".pdf", ".docx", ".odt", ".pptx", ".png", ".jpg", ".jpeg", ".zip"}
+READABLE = {".py", ".md", ".txt", ".html", ".json", ".yml", ".yaml", ".toml", ".rst", ".tex"}
 MODEL_ANSWER = re.compile(r"(?im)^\s*(?:#{1,6}\s+|\*\*|__)(?:model|sample)[ -](?:answer|solution)\b")
 
 
@@ -87,6 +92,7 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
     source, ignored = folder.folder("source", ".", assignment), folder.directory.ignore
     for name, nb in sound.items():
         found += missing_pictures(nb, name, source, ignored, parent)
+    found += untold_names(sound, source, [nb for nb in (header, footer) if nb], parent)
     found += luck_slips(sound, [nb for nb in (header, footer) if nb], modules)
     found += readable_answers(sound, source, parent)
     begins = [getattr(step(parent=parent), names[0]) for step, names in REGIONS.items()]
@@ -180,21 +186,51 @@ def notebook_slips(
             )
     yield from definitions_cut_out(nb, name, parent)
     yield from calls_thrown_away(nb, name)
+    yield from names_taken_over(nb, name)
+    yield from typed_answers(nb, name, parent)
 
 
 def calls_thrown_away(nb: NotebookNode, name: str) -> Iterator[str]:
-    """Cells with points that call students' functions and read nothing of what they return."""
+    """Cells with points that ask nothing: of what a student's function returns, or by a test that is not called."""
     code = {
         number: ast.parse(plain(cell.source))
         for number, cell in enumerate(nb.cells, start=1)
         if cell.cell_type == "code" and parses(cell.source)
     }
+    everything = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "code")
     solved = functions_of(tree for number, tree in code.items() if utils.is_solution(nb.cells[number - 1]))
     for number, tree in code.items():
         if is_check(cell := nb.cells[number - 1]):
-            yield from (
-                f"{place(name, number, cell)}: {slip}" for slip in thrown_away(cell.source, tree, solved)
-            )
+            said = [*thrown_away(cell.source, tree, solved), *uncalled_tests(tree, everything)]
+            yield from (f"{place(name, number, cell)}: {slip}" for slip in said)
+
+
+def names_taken_over(nb: NotebookNode, name: str) -> Iterator[str]:
+    """Cells with points whose imports have the name of a function or class of the notebook, which later cells call.
+
+    What is assigned there may be put back, as a test does that takes a function away for a moment.
+    """
+    code = [
+        (number, cell, ast.parse(plain(cell.source)))
+        for number, cell in enumerate(nb.cells, start=1)
+        if cell.cell_type == "code" and parses(cell.source)
+    ]
+    defined = {
+        statement.name: number
+        for number, cell, tree in code
+        if not is_check(cell)
+        for statement in tree.body
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef)
+    }
+    for number, cell, tree in code:
+        imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        named = {(each.asname or each.name).split(".")[0] for node in imports for each in node.names}
+        if is_check(cell):
+            for taken in sorted(named & defined.keys()):
+                yield (
+                    f"{place(name, number, cell)}: its import takes the name `{taken}` from cell {defined[taken]}, so "
+                    "that later cells have the wrong one when you run the notebook: write `import … as …`"
+                )
 
 
 def marker_slips(cell: NotebookNode, parent: Configurable) -> Iterator[str]:
@@ -232,6 +268,37 @@ def definitions_cut_out(nb: NotebookNode, name: str, parent: Configurable) -> It
                 yield (
                     f"{place(name, number, cell)}: students get a cell that needs `{missing}`, and its definition is "
                     "cut out for them: define it outside of the hidden tests"
+                )
+
+
+def untold_names(
+    notebooks: Mapping[str, NotebookNode], source: Path, frame: list[NotebookNode], parent: Configurable
+) -> Iterator[str]:
+    """What cells with points need of a student, and nothing that students read has the name of.
+
+    Args:
+        source: the folder of the assignment. A sheet in it that cannot be read may have every name.
+        frame: the header and the footer of each notebook.
+    """
+    files = [path for path in source.rglob("*") if path.is_file() and path.suffix != ".ipynb"]
+    if any(path.suffix.lower() in SHEETS for path in files):
+        return
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in files if path.suffix in READABLE]
+    texts += [as_students_get_it(cell, parent) for nb in (*notebooks.values(), *frame) for cell in nb.cells]
+    told = {word for text in texts for word in words_of(text)}
+    for name, nb in notebooks.items():
+        code = [cell for cell in nb.cells if cell.cell_type == "code" and parses(cell.source)]
+        solved = {
+            each for cell in code if utils.is_solution(cell) for each in top_names(plain(cell.source))
+        } - told
+        for number, cell in enumerate(nb.cells, start=1):
+            if solved and is_check(cell) and parses(cell.source):
+                tree = ast.parse(plain(cell.source))
+                needed = asked_of_student(tree) if item_calls(tree) else free_names(plain(cell.source))
+                yield from (
+                    f"{place(name, number, cell)}: it needs {each}, which the reference solution defines and nothing "
+                    "tells students of: ask for this name in the text, or do without it"
+                    for each in sorted(needed & solved)
                 )
 
 
@@ -331,7 +398,16 @@ def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable)
     yield from missing_packages(tree, modules)
     if utils.is_grade(cell) and not utils.is_solution(cell):
         yield from idle_statements(tree)
+        yield from swallowed_asserts(tree)
     shown = as_students_get_it(cell, parent)
+    try:
+        ast.parse(plain(shown))
+    except SyntaxError as error:
+        yield (
+            f"without what is cut out, students get no Python ({error.msg}, line {error.lineno} of theirs): cut out "
+            "whole statements, indented as the lines around them"
+        )
+        return
     hidden = region(ClearHiddenTests, parent)
     yield from instructors_imports(shown, modules.judging, hidden.between)
     items = item_calls(tree)

@@ -50,6 +50,7 @@ class Section:
         stated: the points in its text; None if it has none.
         is_title: whether it is the first heading of its notebook.
         loose: the items down to the next heading that states points, whatever is between them.
+        first: the items down to the next cell whose text states points, as "**Q1(b)** (3 points)" does.
     """
 
     cell: int
@@ -59,6 +60,7 @@ class Section:
     is_title: bool
     items: Items = field(default_factory=dict)
     loose: Items = field(default_factory=dict)
+    first: Items = field(default_factory=dict)
 
 
 def sections(texts: Sequence[str], items: Sequence[Items]) -> list[Section]:
@@ -71,7 +73,10 @@ def sections(texts: Sequence[str], items: Sequence[Items]) -> list[Section]:
     found: list[Section] = []
     open_: list[Section] = []  # those that go on
     loose: list[Section] = []  # those that go on if only headings that state points end them
+    beginning: list[Section] = []  # those below which no other text states points
     for number, text in enumerate(texts):
+        if re.search(rf"(?i){BRACKETED}", text):
+            beginning = []
         fenced = False
         for line in text.splitlines():
             fenced ^= bool(FENCE.match(line))
@@ -81,6 +86,7 @@ def sections(texts: Sequence[str], items: Sequence[Items]) -> list[Section]:
             points = decimal(stated[0]) if len(stated) == 1 and not NOT_COUNTED.search(match[2]) else None
             section = Section(number, level, match[2], points, not found)
             found.append(section)
+            beginning.append(section)
             open_ = [*(each for each in open_ if each.level < level), section]
             if stated:
                 loose = [*(each for each in loose if each.level < level), section]
@@ -88,6 +94,8 @@ def sections(texts: Sequence[str], items: Sequence[Items]) -> list[Section]:
             section.items |= items[number]
         for section in loose:
             section.loose |= items[number]
+        for section in beginning:
+            section.first |= items[number]
     return found
 
 
@@ -103,6 +111,7 @@ def heading_misfits(found: Iterable[Section], totals: Sequence[float]) -> Iterat
         readings = [
             sum(section.items.values()),
             sum(section.loose.values()),
+            sum(section.first.values()),
             *(totals if section.is_title else ()),
         ]
         if not fits(section.stated, readings):

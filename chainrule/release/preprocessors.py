@@ -30,7 +30,7 @@ from chainrule.intake.files import declared
 from chainrule.intake.roster import read_roster, save_people
 from chainrule.intake.notebook import MAX_BYTES, read_source
 from chainrule.release.numbers import remove_marks
-from chainrule.release.source import REGIONS, problems
+from chainrule.release.source import REGIONS, problems, short
 from chainrule.release.stubs import ClearSolutions
 
 
@@ -67,7 +67,21 @@ class InstantiateTests(preprocessors.InstantiateTests):
         ]
         known = json.dumps(parts, sort_keys=True)
         if known not in self.kept:
-            nb, resources = super().preprocess(nb, resources)
+            notebook = f"{resources['nbgrader']['notebook']}.ipynb"
+            if not any(path.is_file() for path in files):
+                raise CourseError(
+                    f"{notebook} has {self.autotest_delimiter} lines, and nobody says what they test: put nbgrader's "
+                    f"{self.autotest_filename} into the course's folder, or beside the notebook"
+                )
+            try:
+                nb, resources = super().preprocess(nb, resources)
+            except (KeyError, TypeError, AttributeError) as error:
+                cause = error.__context__ or error  # nbgrader stumbles when it tells what is wrong with the YAML
+                raise CourseError(
+                    f"{notebook}: its {self.autotest_delimiter} lines cannot be made tests of by "
+                    f"{self.autotest_filename} ({type(cause).__name__}: {short(str(cause), 150)}): it needs an entry for the notebook's "
+                    "kernel, such as python3, and in it what nbgrader's user guide lists"
+                ) from None
             self.kept[known] = [cell.source for cell in nb.cells]
         for cell, source in zip(nb.cells, self.kept[known], strict=True):
             cell.source = source

@@ -194,7 +194,7 @@ def region_problem(cell: NotebookNode, language: str, parent: Configurable) -> I
             continue
         if meant := next((own[each] for each in own if each in line), None) or meant_marker(line, markers):
             yield (
-                f"{short(line.strip(), 60)!r} is not one of the markers, so that nothing would be cut out: "
+                f"{line.strip()[:60]!r} is not one of the markers, so that nothing would be cut out: "
                 f"write {as_written(meant)}"
             )
             break

@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import nbformat
 import pytest
@@ -87,6 +88,11 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
         replace("why-intro", "MARK SCHEME", "MARKSCHEME"),
         "why-intro",
         "write ### BEGIN MARK SCHEME",
+    ),
+    "a hidden test's import with a name of the student's": (
+        replace(CHECK, "import chainrule.judging", "import chainrule.judging as square"),
+        CHECK,
+        "takes the name `square` from cell",
     ),
     "an answer for later that is not closed": (
         replace("why-intro", "### END AFTER DUE", ""),
@@ -531,6 +537,13 @@ FILES: dict[str, tuple[str, str]] = {  # what is written there, and what is said
         "{}",
         "no student gets it, because notebooks in folders of an assignment are not released",
     ),
+    "tiny.html": ('<span class="c1">### BEGIN SOLUTION</span>', "it has BEGIN SOLUTION in it"),
+    "hidden_tests.py": ("", "its name says that it is not for them"),
+    "instructor-notes.md": ("", "its name says that it is not for them"),
+    "tiny-Copy1.ipynb": (
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}',
+        "it is released as a notebook of its own, and Jupyter gave it its name: delete it, or rename it",
+    ),
     "judging/tiny.py": ("", "judging modules are not for them: move it out of source/"),
     "data/loss: 1.csv": ("", "Windows has no file of this name"),
 }
@@ -548,6 +561,14 @@ def test_a_file_that_should_not_ship_is_named(tmp_path: Path, name: str) -> None
     assert says in said
 
 
+def test_an_archive_is_opened(tmp_path: Path) -> None:
+    folder = write(tmp_path, sound())
+    with ZipFile(tmp_path / "source" / TINY / "all.zip", "w", ZIP_DEFLATED) as archive:
+        archive.writestr("tiny/tiny.ipynb", nbformat.writes(sound()))
+    (said,) = slips(folder, TINY)
+    assert said.startswith("all.zip: students get it as it is, and it has BEGIN SOLUTION in it")
+
+
 def test_files_that_may_ship(tmp_path: Path) -> None:
     """And those that never do: of editors, of systems and of version control."""
     folder = write(tmp_path, sound())
@@ -562,6 +583,8 @@ def test_files_that_may_ship(tmp_path: Path) -> None:
         "Lösung Vorlage.txt": "",
         "answers_sheet.pdf": "",
         "dissolution.csv": "",
+        "hidden_layers.md": "",
+        "instructor.png": "",
         "exact_solution.npy": "",  # of an equation
         ".git/tiny.py": written,
         ".ipynb_checkpoints/tiny-checkpoint.ipynb": written,

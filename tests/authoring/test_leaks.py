@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from authors_notebook import answer, given, graded, said, text
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_raw_cell
 
 LINE = "W = np.linalg.inv(X.T @ X) @ X.T @ y"
 VALUE = LINE.removeprefix("W = ")
@@ -32,6 +33,8 @@ def fit(above: str = "# TODO: the weights", below: str = "") -> str:
         ("", f"# {LINE}"),
         ("", f"{LINE}\n    return W"),
         (f'"""\n    {LINE}\n    """', ""),
+        (f'"""\n    >>> {VALUE}\n    """', ""),
+        (f"# hint: no loops\n    # {VALUE}", ""),
     ],
 )
 def test_an_answer_beside_its_region_is_read(tmp_path: Path, above: str, below: str) -> None:
@@ -72,6 +75,15 @@ def test_a_scaffold_is_no_answer(tmp_path: Path, above: str, below: str) -> None
         (given(f"# {LINE}\nprint(1)"), "take it out"),
         (text(f"## Fit\n\n```python\n{LINE}\n```\n"), "take it out"),
         (text(f"The weights are `{VALUE}`."), "take it out"),
+        (text(f"Least squares. <!-- {LINE} -->"), "take it out"),
+        (text(f"<!--\n{LINE}\nreturn W\n-->"), "take it out"),
+        (text(f"Least squares:\n\n    {LINE}\n    return W\n"), "take it out"),
+        (text(f"<details>\n<pre>\n{LINE}\n</pre></details>"), "take it out"),
+        (text(f"![{LINE}](https://example.org/fit.png)"), "take it out"),
+        (text(f"```\n>>> {LINE}\n```"), "take it out"),
+        (new_raw_cell(f"def fit(X, y):\n    {LINE}\n    return W"), "take it out"),
+        (new_code_cell(f"%%writefile fit.py\ndef fit(X, y):\n    {LINE}\n    return W"), "take it out"),
+        (new_code_cell(f"%%script false --no-raise-error\n{LINE}"), "take it out"),
     ],
 )
 def test_an_answer_in_another_cell_is_read(tmp_path: Path, cell: NotebookNode, todo: str) -> None:
@@ -140,3 +152,43 @@ def test_markers_of_the_course_say_what_is_an_answer(tmp_path: Path) -> None:
     source = source.replace("# TODO: the weights", f"# {LINE}")
     (slip,) = said(tmp_path, IMPORT, answer(source), graded(TEST), config=config)
     assert slip.endswith("or put it between ### DEBUT SOLUTION and ### FIN SOLUTION")
+
+
+TYPED = "count = None\n### BEGIN SOLUTION\ncount = 39760\n### END SOLUTION"
+CHOICE = "choice = ''\n### BEGIN SOLUTION\nchoice = 'B'\n### END SOLUTION"
+
+
+@pytest.mark.parametrize(
+    ("source", "test", "where"),
+    [
+        (TYPED, "assert count == 39760", "cell test (number 3 from the top)"),
+        (TYPED, "assert abs(count - 39760) < 1", "cell test (number 3 from the top)"),
+        (TYPED, "import math\nassert math.isclose(count, 39760)", "cell test (number 3 from the top)"),
+        (CHOICE, "assert choice == 'B', 'look again'", "cell test (number 3 from the top)"),
+        (f"# count = 39760\n{TYPED}", "assert count", "cell answer (number 2 from the top)"),
+    ],
+)
+def test_a_value_to_be_found_is_not_shown(tmp_path: Path, source: str, test: str, where: str) -> None:
+    task = text("How many weights are there? (A) 392 (B) more. Type `count` and `choice`.")
+    (slip,) = said(tmp_path, task, answer(source), graded(test))
+    assert slip.startswith(f"tiny.ipynb, {where}: students read there that ")
+    assert ", which they are to find: put it between ### BEGIN " in slip
+
+
+@pytest.mark.parametrize(
+    ("words", "source", "test"),
+    [
+        ("Set `count` to 39760.", TYPED, "assert count == 39760"),
+        ("Write 'B' into `choice`.", CHOICE, "assert choice == 'B'"),
+        ("How many?", TYPED, "assert count > 0\nassert isinstance(count, int)"),
+        (
+            "How many?",
+            TYPED,
+            "### BEGIN HIDDEN TESTS\nassert count == 39760\n### END HIDDEN TESTS\nassert count",
+        ),
+        ("How many?", TYPED.replace("39760", "1"), "assert count == 1"),  # as good as any start value
+        ("One of A, B.", CHOICE, "assert choice in ('A', 'B')"),
+    ],
+)
+def test_a_value_that_is_given(tmp_path: Path, words: str, source: str, test: str) -> None:
+    assert said(tmp_path, text(words), answer(source), graded(test)) == []

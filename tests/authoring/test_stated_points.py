@@ -65,3 +65,15 @@ def test_points_of_several_items(tmp_path: Path) -> None:
     assert (
         len(said(tmp_path, text("(4 points)"), SOLUTION, graded("assert f(-2) == 2", points=3), second)) == 1
     )
+
+
+def test_a_heading_above_a_part_whose_next_parts_have_none(tmp_path: Path) -> None:
+    cells = (text("## Q1(a) (3 points)\n\nWrite `f`."), SOLUTION, graded("assert f(-2) == 2", points=3))
+    part = text("**Q1(b)** Why? (2 points)")
+    part.metadata.nbgrader.grade_id = "part"
+    second = graded("assert f(-3) == 3", points=2)
+    second.metadata.nbgrader.grade_id = "second"
+    assert said(tmp_path, *cells, part, second) == []
+    part.source = "**Q1(b)** Why?"
+    (slip,) = said(tmp_path, *cells, part, second)
+    assert "states 3 points, and the items below it have 5 (test 3, second 2)" in slip

@@ -59,6 +59,42 @@ COURSES: dict[str, list[NotebookNode]] = {
             "### END SOLUTION"
         ),
     ],
+    "hints in HTML, in lists and in a table": [
+        text(
+            '<div class="alert alert-info">\n<b>Tip:</b> use <code>np.sum(x, axis=0)</code>\n</div>\n\n<!-- TODO -->'
+            "\n\n<details><summary>Hint</summary>\nBroadcast: <pre>a[:, None] + b[None, :]</pre>\n</details>\n\n"
+            "1. Read.\n\n        an indented line\n\n    word = s.split()[0]\n\n![a table = 3 x 4](https://example.org/t.png)"
+        ),
+        answer(
+            "import numpy as np\ndef outer_sum(a, b):\n    ### BEGIN SOLUTION\n    return np.add.outer(a, b)\n"
+            "    ### END SOLUTION"
+        ),
+        graded("assert outer_sum(np.ones(2), np.ones(3)).shape == (2, 3)"),
+    ],
+    "numbers that the text gives, and a choice by its hash": [
+        text("Set the batch size to 64 and the rate to 0.1. Choose one of A–D, such as `q3 = 'A'`."),
+        answer(
+            "# batch_size = ?\nq3 = ...\n### BEGIN SOLUTION\nbatch_size = 64\nrate = 0.1\nq3 = 'C'\n### END SOLUTION"
+        ),
+        graded(
+            "import hashlib\nassert batch_size == 64 and rate == 0.1\nassert q3 in list('ABCD')\n"
+            "assert hashlib.md5(q3.encode()).hexdigest().startswith('0d61')"
+        ),
+    ],
+    "a formula in words, what is expected, points counted": [
+        text(
+            "The loss is mean((y - p)^2), or\n\n$$L = \\frac1n \\sum (y - p)^2$$\n\n```\nloss = 0.693147\n```\n\n"
+            "Write `loss` and the text of `query`."
+        ),
+        answer(
+            "import numpy as np\ndef loss(y, p):\n    ### BEGIN SOLUTION\n    return np.mean((y - p) ** 2)\n"
+            "    ### END SOLUTION"
+        ),
+        graded(
+            "points = 0\ntry:\n    assert loss(np.ones(2), np.zeros(2)) == 1\n    points += 2\nexcept Exception as e:\n"
+            "    print(e)\npoints"
+        ),
+    ],
     "a training loop, and its steps again": [
         answer(
             "def train(model, loader):\n    for x, y in loader:\n        ### BEGIN SOLUTION\n        opt.zero_grad()\n"

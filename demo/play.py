@@ -108,7 +108,7 @@ def surprises(course: Path, students: list[HandIn]) -> list[str]:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--course", type=Path, default=HERE / "course")
-    arguments.add_argument("--cell-seconds", type=int, default=60, help="time limit of one cell")
+    arguments.add_argument("--cell-seconds", type=int, default=40, help="time limit of one cell")
     arguments.add_argument(
         "--student", dest="students", action="append", default=[], help="only this one; repeatable"
     )

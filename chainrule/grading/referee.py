@@ -56,6 +56,7 @@ class Referee:
         self.received = 0  # bytes
         self.connection: socket.socket | None = None
         self.failure = ""  # why the worker can't be asked any more
+        self.slow: set[str] = set()  # see `Student`
         self.usage: Callable[[], Usage] = lambda: Usage(0.0, 0.0)  # of the worker
         self.seconds_left: Callable[[], float] = lambda: math.inf  # of the whole notebook
 
@@ -94,7 +95,7 @@ class Referee:
         namespace: dict[str, Any] = {"__name__": "__main__"}
         tree = ast.parse(source)
         last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        connect(self.carry, reasons, visible_checks=False)
+        connect(self.carry, reasons, slow=self.slow, visible_checks=False)
         try:
             course = importable(self.modules) if self.modules else contextlib.nullcontext()
             with working_folder(self.folder), course, limited(self.limits):

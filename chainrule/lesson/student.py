@@ -28,6 +28,7 @@ Transport = Callable[[bytes, float], bytes]  # (request, limit in seconds) -> re
 MESSAGE_LENGTH = 600  # of an error's message that comes from the student's side
 CALL_SECONDS = 30.0  # far above what any call of a check needs
 FIT_SECONDS = 600.0  # a training run
+AGAIN = 0.1  # the part of its time that is left to what ran into its limit in an earlier graded cell
 
 
 NOT_WRITTEN = "not written yet"
@@ -96,6 +97,8 @@ class Student:
     Args:
         transport: sends a packed request to the worker and returns its packed reply.
         reasons: why a name may be missing, for instance that its cell stopped with an error.
+        slow: what ran into its time limit in earlier graded cells of the notebook. It may have been defined anew since,
+            so it is called again, but not waited for as long. What does so here is added.
     Raises:
         CheckFailed: by an attribute that the notebook does not define.
 
@@ -108,9 +111,15 @@ class Student:
     chainrule.lesson.student.CheckFailed: there is no `accuracy` yet: finish the cell that defines it and run it
     """
 
-    def __init__(self, transport: Transport, reasons: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        reasons: Mapping[str, str] | None = None,
+        slow: set[str] | None = None,
+    ) -> None:
         self._transport = transport
         self._reasons = reasons or {}
+        self._slow = set() if slow is None else slow
         self._stuck: set[str] = set()  # what ran into its time limit: it is not called again
         # what checks got last and its kind, by how a sentence about it begins
         self._got: dict[str, tuple[Any, str]] = {}
@@ -236,6 +245,8 @@ class Student:
             called and subject in self._stuck
         ):  # not our own verbs: a class of the student's may be called like one
             raise TimeLimit(f"{subject} ran into its time limit before")
+        if called and subject in self._slow:
+            seconds *= AGAIN
         try:
             reply = unpack(self._transport(pack({"verb": verb, "args": args}, _handle), seconds), self._proxy)
         except WireError as error:
@@ -247,7 +258,9 @@ class Student:
                     calls.append(value is None)
                 return value
             case {"error": {"type": "TimeLimit"}}:
-                self._stuck |= {subject} if called else set()
+                if called:
+                    self._stuck.add(subject)
+                    self._slow.add(subject)
                 raise TimeLimit(took_too_long(subject, seconds))
             case {"error": {"type": "WireError", "message": message}}:
                 raise StudentError(f"{subject} gives no plain data: {printable(message)}")
@@ -709,16 +722,21 @@ _returned_nothing: ContextVar[list[bool] | None] = ContextVar("returned_nothing"
 
 _connected: Transport | None = None
 _reasons: Mapping[str, str] = {}
+_slow: set[str] | None = None
 _visible_checks = True
 
 
 def connect(
-    transport: Transport | None, reasons: Mapping[str, str] | None = None, *, visible_checks: bool = True
+    transport: Transport | None,
+    reasons: Mapping[str, str] | None = None,
+    *,
+    slow: set[str] | None = None,
+    visible_checks: bool = True,
 ) -> None:
     """Let checks in this process reach the student through `transport`; None: in the notebook they run in.
 
     Args:
-        reasons: see `Student`.
+        reasons, slow: see `Student`.
         visible_checks: whether checks that are for the student alone run; a grading run leaves them out.
 
     >>> from chainrule.lesson.verbs import Worker
@@ -727,8 +745,8 @@ def connect(
     0.1
     >>> connect(None)
     """
-    global _connected, _reasons, _visible_checks
-    _connected, _reasons, _visible_checks = transport, reasons or {}, visible_checks
+    global _connected, _reasons, _slow, _visible_checks
+    _connected, _reasons, _slow, _visible_checks = transport, reasons or {}, slow, visible_checks
 
 
 def runs_visible_checks() -> bool:
@@ -751,7 +769,7 @@ def current_student() -> Student:
     RuntimeError: checks run in a notebook, or after connect(transport)
     """
     if _connected is not None:
-        return Student(_connected, _reasons)
+        return Student(_connected, _reasons, _slow)
     shell = get_ipython()
     if shell is None:
         raise RuntimeError("checks run in a notebook, or after connect(transport)")

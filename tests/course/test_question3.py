@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from course_modules import A2, a2
 from chainrule.authoring.answers import Exercise
 from chainrule.authoring.rehearse import Rehearsal
 from chainrule.lesson.results import CheckResult
-from chainrule.lesson.student import Student
+from chainrule.lesson.student import Model, Student
 from chainrule.modules import load
 
 answers = load(A2, "judging.cs480_a2.answers.question3")
@@ -134,10 +135,28 @@ def test_trained_network_earns_the_accuracy_even_if_train_is_lost(trained: Path)
     assert judge_accuracy("mlp", trained, SOURCES["q3_1-mlp"], "", answers.TRAINED) == {}
 
 
+OUR_TRAINING: dict[tuple[int, float], dict[str, torch.Tensor]] = {}  # weights after it, by steps and rate
+
+
+@pytest.fixture
+def trained_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own training of a new network, which is the same one in many tests, runs in the first of them."""
+    fit = Model.fit
+
+    def once(model: Model, x: torch.Tensor, y: torch.Tensor, *, steps: int, lr: float, **more: Any) -> None:
+        if (steps, lr) not in OUR_TRAINING:
+            fit(model, x, y, steps=steps, lr=lr, **more)
+            OUR_TRAINING[steps, lr] = model.state()
+        model.load(OUR_TRAINING[steps, lr])
+
+    monkeypatch.setattr(Model, "fit", once)
+
+
 @pytest.mark.parametrize(
     "name",
     [name for name, answer in answers.WRONG_TRAIN.items() if answer.loses != {"accuracy"}] + ["per cent"],
 )
+@pytest.mark.usefixtures("trained_once")
 def test_mistake_in_train_costs_nothing_in_the_accuracy(name: str, folder: Path) -> None:
     """The network stays untrained here, as badly as a mistake can end."""
     lost = judge_accuracy("mlp", folder, answers.MLP, answers.WRONG_TRAIN[name].source)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from chainrule.grading.referee import MAX_RECEIVED, Referee, RefereeLimit, RefereeLimits, limited
+from chainrule.lesson.verbs import Worker
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
 
@@ -58,6 +59,43 @@ def test_checks_without_end_and_without_measure_fail_alone(tmp_path: Path) -> No
 def test_a_cell_that_computes_for_ever_outside_its_checks_is_stopped(tmp_path: Path) -> None:
     with pytest.raises(RefereeLimit):
         Referee(tmp_path, limits=RefereeLimits(seconds=0.5)).judge("while True: pass", "q1")
+
+
+CALL = """
+from chainrule.lesson import Item
+
+item = Item("q1", points=1)
+
+
+@item.check("answers", points=1)
+def _(student):
+    student.f()
+
+
+item.score()
+"""
+
+
+def test_what_ran_into_its_limit_is_called_by_later_cells_and_not_waited_for_as_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spin() -> None:
+        while True:
+            pass
+
+    names, asked = {"f": spin}, []
+
+    def carry(request: bytes, seconds: float) -> bytes:
+        asked.append(seconds)
+        return Worker(names).serve(request, seconds / 100)
+
+    referee = Referee(tmp_path)
+    monkeypatch.setattr(referee, "carry", carry)
+    assert [referee.judge(CALL, "q1").score for _ in range(2)] == [0, 0]
+    first, again = asked[:2], asked[2:]
+    assert sum(again) <= sum(first) / 10
+    names["f"] = lambda: 1  # defined anew in between
+    assert referee.judge(CALL, "q1").score == 1
 
 
 def test_time_that_ends_in_the_last_moment_leaves_no_limit_behind(monkeypatch: pytest.MonkeyPatch) -> None:

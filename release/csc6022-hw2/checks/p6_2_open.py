@@ -199,16 +199,18 @@ def expect_every_batch(student: Student, weights: Tensor) -> None:
 
 
 def expect_labels(student: Student, weights: Tensor) -> None:
-    """A colour's weights (10, 3) are largest for the label of bright pictures, smallest for that of dark ones."""
-    bright, dark = weights.argmax(0).tolist(), weights.argmin(0).tolist()
-    if (bright, dark) == ([0, 2, 4], [1, 3, 5]):
+    """A colour's weights (10, 3) are larger for the label of bright pictures than for that of dark ones.
+
+    The other labels' gradients are 0 up to rounding, which optimizers such as Adam make as large as the others.
+    """
+    apart = torch.stack([weights[2 * i, i] - weights[2 * i + 1, i] for i in range(3)]) / weights.abs().amax(0)
+    if bool((apart > 0.5).all()):
         return
-    if (bright, dark) == ([1, 3, 5], [0, 2, 4]):
+    if bool((apart < -0.5).all()):
         x, y = lesson(3)
         one, _ = trained(student, train=(x[::2], y[::2]))  # with one label in a batch nothing comes apart
-        expect(one.state()["3.weight"].argmin(0).tolist() != [0, 2, 4]).is_true(
-            "the loss is made larger, not smaller"
-        )
+        own = torch.stack([one.state()["3.weight"][2 * i, i] for i in range(3)])
+        expect(bool((own > 0).any())).is_true("the loss is made larger, not smaller")
     raise CheckFailed(
         "after training on pictures of one colour each, where the colour tells the label, it has not learnt the "
         "labels: does each picture keep its own?"

@@ -83,7 +83,9 @@ def film(
         raise NotYet(trouble)
     chosen = [moments[round(i)] for i in np.linspace(0, len(moments) - 1, min(PANELS, len(moments)))]
     title = "A GAN and a ring of blobs, trained by your gradients alone"
-    legend = "Black: generated. Grey circles: data. Orange: D says real, blue: D says generated."
+    legend = (
+        "Black: generated. Grey circles: data. D says real: orange, solid edge; generated: blue, dashed edge."
+    )
     ending = f" Stopped: {trouble}." if trouble else ""
     figure = blank(590, title, legend + ending, layout=True)
     axes = figure.subplots(2, PANELS // 2, squeeze=False).flatten()
@@ -99,6 +101,13 @@ def film(
             vmax=0.75,
             interpolation="bilinear",
         )
+        levels = [level for level in (0.45, 0.55) if moment["field"].min() < level < moment["field"].max()]
+        if levels:  # for print without colours
+            dashes = ["--" if level < 0.5 else "-" for level in levels]
+            where = np.linspace(-edge, edge, len(moment["field"]))
+            ax.contour(
+                where, where, moment["field"], levels, colors="#555555", linewidths=0.7, linestyles=dashes
+            )
         ax.plot(
             *real.numpy().T, "o", markersize=4, markerfacecolor="none", color="#8a8a8a", markeredgewidth=0.6
         )

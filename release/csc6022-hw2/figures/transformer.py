@@ -73,10 +73,10 @@ def confidence(smoothed_loss: Function | None) -> tuple[Figure, str]:
     axes = figure.subplots()
     x = (1 - p).numpy()
     told = []
-    for (smoothing, y), (color, _) in zip(lines.items(), LOOKS, strict=False):
+    for (smoothing, y), (color, _), dash in zip(lines.items(), LOOKS, ("-", "--", ":"), strict=False):
         if not np.isfinite(y).all():
             raise NotYet("`smoothed_loss` gives values that are not finite: see the checks below it")
-        axes.semilogx(x, y, color=color, label=f"smoothing {smoothing:g}")
+        axes.semilogx(x, y, dash, color=color, label=f"smoothing {smoothing:g}")
         lowest = int(y.argmin())
         axes.plot(x[lowest], y[lowest], "o", color=color, markersize=5)
         told.append(f"smoothing {smoothing:g} is lowest, {y[lowest]:.3f}, at p = {1 - x[lowest]:.4f}")

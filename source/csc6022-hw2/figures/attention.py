@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
@@ -190,6 +191,8 @@ def maps(
         "Row: query. Column: key. A row's weights sum to 1; the darker, the more.",
         layout=True,
     )
+    if isinstance(engine := figure.get_layout_engine(), ConstrainedLayoutEngine):
+        engine.set(h_pad=0.08)  # inches, so that a title keeps away from the letters above it
     panels = figure.subplots(down, across, squeeze=False)
     told = []
     shown: AxesImage | None = None

@@ -261,7 +261,8 @@ def names_defined(nb: NotebookNode) -> Iterator[tuple[str, str]]:
 
 
 class FoldChecks(NbGraderPreprocessor):
-    """Fold the code of cells with checks, so that students see what a check says and not how it is written.
+    """Fold the code of cells with checks, so that students see what a check says and not how it is written; and given
+    code that begins with a title of Colab's, "# @title".
 
     Jupyter reads `jupyter.source_hidden` and shows the first line, Colab reads `cellView` and shows the title, VS Code
     has `inputCollapsed`.
@@ -270,7 +271,9 @@ class FoldChecks(NbGraderPreprocessor):
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         for cell, place in zip(nb.cells, places(as_released(nb, self)), strict=True):
             about = cell.metadata.get("nbgrader", {})
-            if cell.cell_type == "code" and about.get("grade") and not about.get("solution"):
+            if cell.cell_type != "code" or about.get("solution"):
+                continue
+            if about.get("grade") or (about.get("locked") and cell.source.startswith(TITLE)):
                 cell.metadata["jupyter"] = {**cell.metadata.get("jupyter", {}), "source_hidden": True}
                 cell.metadata["cellView"] = "form"
                 cell.metadata["inputCollapsed"] = True

@@ -57,6 +57,25 @@ def every(kind: str) -> Any:
 
 # -- the files -------------------------------------------------------------------------------------------
 
+NOT_SHOWN = re.compile(r"### BEGIN (MARK SCHEME|HIDDEN TESTS|AFTER DUE)\n.*?### END \1", re.DOTALL)
+ASKS = re.compile(r"\?(\s|$)")
+
+
+@every("notebook")
+def test_there_are_at_most_25_lines_between_two_things_to_do(path: Path) -> None:
+    """To do: write an answer, fill a cell of one's own, or think about a question. Folded code is a line."""
+    lines, since = 0, ""
+    for cell in read(path).cells[1:]:
+        marks, source = nbgrader(cell), NOT_SHOWN.sub("", cell.source)
+        own = marks.get("solution") or not marks
+        if not own and not marks.get("grade"):
+            shown = [line for line in source.splitlines() if line.strip()]
+            lines += 1 if source.startswith("# @title") else len(shown)
+        prose = "\n".join(line for line in source.splitlines() if not line.startswith("|"))
+        if own or (cell.cell_type == "markdown" and ASKS.search(prose)):
+            assert lines <= 25, f"{lines} lines between {since} and {cell.id}"
+            lines, since = 0, cell.id
+
 
 @every("notebook")
 def test_notebook_has_no_outputs(path: Path) -> None:

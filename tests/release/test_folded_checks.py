@@ -36,6 +36,12 @@ def test_folding_survives_release_validation_and_grading(graded: Path, released:
     assert_folded(copy)
 
 
+@pytest.mark.parametrize("path", sorted(Path(__file__).parents[2].glob("release/*/*.ipynb")), ids=lambda p: p.stem)
+def test_given_code_with_a_title_is_folded(path: Path) -> None:
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.source.startswith("# @title Given: ")]
+    assert all(cell.metadata["jupyter"]["source_hidden"] for cell in cells)
+
+
 def test_answers_and_given_code_are_not_folded(released: Path) -> None:
     nb = nbformat.read(released / "release" / TINY / f"{TINY}.ipynb", as_version=4)
     folded = {cell.id for cell in nb.cells if cell.metadata.get("jupyter", {}).get("source_hidden")}

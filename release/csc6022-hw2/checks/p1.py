@@ -94,7 +94,8 @@ def forward(item: Item) -> None:
         '"h" agrees with your "z"', means="consistent", hint="ReLU looks at every entry of z by itself"
     )
     def _(student: Student) -> None:
-        for sample in (*SAMPLES, SMALL):
+        x, y, params = SMALL
+        for sample in (*SAMPLES, SMALL, (20 * x, y, params)):  # in the last one z is large
             got = values(student, sample)
             live = got["z"] > 0
             expect(got["h"][live], '"h" where z > 0').close_to(got["z"][live])

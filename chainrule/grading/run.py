@@ -318,8 +318,9 @@ class Run(Execute):
         return self.km
 
     def _imported_before(self) -> list[str]:
-        notebooks = self.source(self.resources["nbgrader"]["assignment"]).glob("*.ipynb")
-        return Course(parent=self).imported_before(notebooks)
+        where = self.resources["nbgrader"]
+        notebooks = self.source(where["assignment"]).glob("*.ipynb")
+        return Course(parent=self).imported_before(notebooks)[where["notebook"]]
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
         if self.sandbox is None:  # an ordinary kernel, which starts cold

@@ -33,11 +33,12 @@ DRIVER_PACKAGES = {
     "MySQLdb": "mysqlclient",
 }  # by the module's name
 PRELOAD = ["matplotlib.pyplot", "numpy", "torch", "tqdm.auto", "chainrule.lesson.figures"]
+BY_OPTIMIZERS = "torch._dynamo"  # the first optimizer imports it, for more than a second; so does torchvision
 PRELOADED_FOR: dict[str, list[str]] = {  # by the framework of the notebook
     "pytorch": [],
-    "tensorflow": ["tensorflow", "chainrule.lesson.verbs.tensorflow"],
+    # once TensorFlow is there, what PyTorch's optimizers import would crash: both bring a compiler
+    "tensorflow": [BY_OPTIMIZERS, "tensorflow", "chainrule.lesson.verbs.tensorflow"],
 }
-BY_OPTIMIZERS = "torch._dynamo"  # the first optimizer imports it, for more than a second; so does torchvision
 
 
 class CourseError(ChainruleError, ValueError):
@@ -129,7 +130,8 @@ class Course(Configurable):
             texts[name] = texts.get(name, "") + path.read_text(encoding="utf-8", errors="replace")
         modules = {name: [*self.preload, *PRELOADED_FOR[name]] for name in texts}
         for name, text in texts.items():
-            if "torch" in self.preload and re.search(r"\boptim\b", text):
+            optimises = "torch" in self.preload and re.search(r"\boptim\b", text)
+            if optimises and BY_OPTIMIZERS not in modules[name]:
                 modules[name].append(BY_OPTIMIZERS)
         return {stem: modules[name] for stem, name in frameworks.items()}
 

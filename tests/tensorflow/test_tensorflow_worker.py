@@ -43,6 +43,11 @@ def test_a_worker_has_imported_tensorflow_and_trains(in_tensorflow: Path) -> Non
     assert printed(nb, 1) == "trained ()\n"
 
 
+def test_an_optimizer_of_pytorchs_works_beside_it(in_tensorflow: Path) -> None:
+    source = "import torch\ntorch.optim.SGD([torch.zeros(1)], lr=0.1)\nprint('made')"
+    assert printed(run(in_tensorflow, "import tensorflow", source), 1) == "made\n"
+
+
 def test_workers_of_other_notebooks_have_not(course: Path) -> None:
     assert printed(run(course, LOADED)) == "False True\n"
 

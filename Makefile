@@ -9,7 +9,7 @@ JOBS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
-.PHONY: setup demo test check lint docs screenshots lock release bench bench-engine bench-startup bench-loader bench-reference bench-notebook \
+.PHONY: setup demo test test-tensorflow check lint docs screenshots lock release bench bench-engine bench-startup bench-loader bench-reference bench-notebook \
         bench-student bench-visible bench-calibrate bench-open-network bench-pdf bench-marking nbgrader-suite \
         early mutate right-notebooks
 
@@ -23,6 +23,16 @@ demo: setup
 
 test: setup lint
 	python -m pytest -n $(JOBS) --dist worksteal
+
+# What needs TensorFlow, in an environment of its own.
+test-tensorflow: .venv-tensorflow/ready
+	PATH=$(CURDIR)/.venv-tensorflow/bin:$$PATH python -m pytest tests/tensorflow
+
+.venv-tensorflow/ready: .venv/ready requirements-tensorflow.lock
+	[ -x .venv-tensorflow/bin/python ] || .venv/bin/python -m venv .venv-tensorflow
+	uv pip sync --quiet --python .venv-tensorflow/bin/python --require-hashes --compile-bytecode requirements-tensorflow.lock
+	uv pip install --quiet --python .venv-tensorflow/bin/python --no-deps --editable .
+	touch .venv-tensorflow/ready
 
 # Before a commit: lint, types, the tests of what has changed, and a smoke course.
 check: setup lint
@@ -109,7 +119,10 @@ bench-pdf: setup
 bench-marking: setup
 	python bench/marking.py
 
+compile = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+          pyproject.toml
+
 lock:
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --all-extras \
-	    pyproject.toml -o requirements.lock --no-emit-index-url
+	$(compile) $(addprefix --extra ,pdf cluster author dev) -o requirements.lock
+	$(compile) --all-extras -c requirements.lock -o requirements-tensorflow.lock
 	sed -e '/^ *#/d' -e '/--hash=/d' -e 's/ *\\$$//' requirements.lock > environment-pins.txt

@@ -36,6 +36,11 @@ DRIVER_PACKAGES = {
 }  # by the module's name
 PRELOAD = ["matplotlib.pyplot", "numpy", "torch", "tqdm.auto", "chainrule.lesson.figures"]
 BY_OPTIMIZERS = "torch._dynamo"  # the first optimizer imports it, for more than a second; so does torchvision
+PRELOADED_FOR: dict[str, list[str]] = {  # by the framework of the notebook
+    "pytorch": [],
+    # once TensorFlow is there, what PyTorch's optimizers import would crash: both bring a compiler
+    "tensorflow": [BY_OPTIMIZERS, "tensorflow", "chainrule.lesson.verbs.tensorflow"],
+}
 
 
 class CourseError(ChainruleError, ValueError):
@@ -110,18 +115,27 @@ class Course(Configurable):
                 )
         return wanted
 
-    def imported_before(self, notebooks: Iterable[Path]) -> list[str]:
-        """The modules that workers have imported before an assignment's notebooks begin.
+    def imported_before(self, notebooks: Iterable[Path]) -> dict[str, list[str]]:
+        """The modules that workers have imported before an assignment's notebooks begin, by the notebooks' names.
+
+        Notebooks of one framework have the same, so that their workers come from one zygote.
 
         Args:
             notebooks: the assignment's in source/.
         """
-        if "torch" not in self.preload:
-            return [*self.preload]
-        optimises = any(
-            re.search(r"\boptim\b", path.read_text(encoding="utf-8", errors="replace")) for path in notebooks
-        )
-        return [*self.preload, BY_OPTIMIZERS] if optimises else [*self.preload]
+        from chainrule.metadata import framework_of  # the command line imports this module, but not pydantic
+
+        frameworks: dict[str, str] = {}
+        texts: dict[str, str] = {}  # by framework
+        for path in notebooks:
+            frameworks[path.stem] = name = framework_of(path)
+            texts[name] = texts.get(name, "") + path.read_text(encoding="utf-8", errors="replace")
+        modules = {name: [*self.preload, *PRELOADED_FOR[name]] for name in texts}
+        for name, text in texts.items():
+            optimises = "torch" in self.preload and re.search(r"\boptim\b", text)
+            if optimises and BY_OPTIMIZERS not in modules[name]:
+                modules[name].append(BY_OPTIMIZERS)
+        return {stem: modules[name] for stem, name in frameworks.items()}
 
     roster = Unicode(
         "roster.csv",

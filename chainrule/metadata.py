@@ -7,13 +7,16 @@ into the notebooks of `runs/` and `autograded/`. What a student's notebook has t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
+import nbformat
 from nbformat import NotebookNode
 from pydantic import ConfigDict, PositiveInt, StringConstraints, with_config
 from typing_extensions import TypedDict  # typing's own is not enough for pydantic in Python 3.11
 
 from chainrule.course import CourseError
+from chainrule.lesson.frameworks import PYTORCH
 from chainrule.lesson.results import CheckResult, Result
 from chainrule.validation import RecordError, validated
 
@@ -31,6 +34,8 @@ class SourceNotebook(TypedDict, total=False):
 
     files: dict[str, PositiveInt]
     """Files that may be handed in beside the notebook, such as trained weights, and their limits in MiB."""
+    framework: Literal["pytorch", "tensorflow"]
+    """The framework of its networks, if it is not PyTorch."""
 
 
 class SourceCell(TypedDict, total=False):
@@ -139,6 +144,15 @@ def source_notebook(nb: NotebookNode, name: str) -> SourceNotebook:
         CourseError: it has another form.
     """
     return read(SourceNotebook, nb.metadata, name)
+
+
+def framework_of(path: Path) -> str:
+    """The framework of an instructor's notebook.
+
+    Raises:
+        CourseError: its metadata have another form.
+    """
+    return source_notebook(nbformat.read(path, as_version=4), path.name).get("framework", PYTORCH)
 
 
 def source_cell(cell: NotebookNode, notebook: str = "") -> SourceCell:

@@ -398,7 +398,7 @@ def configurables() -> list[type[Any]]:
     import chainrule
 
     for module in pkgutil.walk_packages(chainrule.__path__, "chainrule."):
-        if not module.name.endswith("__main__"):
+        if not module.name.endswith(("__main__", "tensorflow")):  # which may not be installed
             importlib.import_module(module.name)
     from traitlets.config import Configurable
 

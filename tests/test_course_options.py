@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import nbformat
 import pytest
 from command_line import Typed
 from tiny_course import ROOT
@@ -90,6 +91,19 @@ def test_doctor_ends_with_1(chainrule: Callable[..., Typed], course: Path) -> No
 
 def test_nobody_waits_for_what_optimizers_import_where_there_are_none(course: Path) -> None:
     folder = CourseFolder(course)
-    assert "torch._dynamo" not in folder.course.imported_before(folder.notebooks("tiny"))
+    assert "torch._dynamo" not in folder.course.imported_before(folder.notebooks("tiny"))["tiny"]
     ours = CourseFolder(ROOT)
-    assert "torch._dynamo" in ours.course.imported_before(ours.notebooks("cs480-a2"))
+    (modules,) = ours.course.imported_before(ours.notebooks("cs480-a2")).values()
+    assert "torch._dynamo" in modules
+
+
+def test_notebooks_wait_for_no_other_framework(course: Path) -> None:
+    folder = CourseFolder(course)
+    (tiny,) = folder.notebooks("tiny")
+    nb = nbformat.read(tiny, as_version=4)
+    nb.metadata["chainrule"] = {"framework": "tensorflow"}
+    nbformat.write(nb, tiny.with_name("other.ipynb"))
+    before = folder.course.imported_before(folder.notebooks("tiny"))
+    assert "tensorflow" in before["other"]
+    assert "tensorflow" not in before["tiny"]
+    assert {"torch", "numpy"} <= {*before["tiny"]}

@@ -44,6 +44,7 @@ PROVISIONER = "chainrule-warm"
 START_SECONDS = 120.0  # importing torch from a cold disk
 BY_DESCRIPTOR = "/proc/self/fd"
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 MAX_MESSAGE = 32 << 20  # bytes; a figure has 100,000
 MAX_QUEUED = 64  # messages on our side; the kernel queues some thousand more
 
@@ -135,7 +136,7 @@ def own_zygote(threads: int, preload: Sequence[str] = ()) -> Zygote:
 
 def worker_environment(threads: int) -> dict[str, str]:
     """The environment variables of a worker. It inherits none from the grader."""
-    limited = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else {}
+    limited = dict.fromkeys(THREADS, str(threads)) if threads else {}
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), "/usr/local/bin", "/usr/bin", "/bin"]),
         "LANG": "C.UTF-8",

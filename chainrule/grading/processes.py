@@ -15,7 +15,7 @@ import threading
 import time
 from _thread import interrupt_main
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -25,7 +25,7 @@ from multiprocessing.reduction import recv_handle, send_handle
 from types import TracebackType
 
 from chainrule.course import CourseError
-from chainrule.grading.kernel import BY_DESCRIPTOR, own_zygote
+from chainrule.grading.kernel import BY_DESCRIPTOR, Zygote, own_zygote
 from chainrule.grading.sandbox import WorkerError
 from chainrule.grading.task import RefereeEnded, Task, run_and_judge
 
@@ -50,17 +50,17 @@ EXIT_SECONDS = 10  # for a process to clean up after an interrupted notebook
 class Processes:
     """Runs notebooks in parallel. Each process runs one notebook after another.
 
-    The process that these are forked from, and the one that forks workers, begin to start with the first notebook.
+    The process that these are forked from, and the ones that fork workers, begin to start with their first notebook.
 
     Args:
         slots: the number of notebooks at a time; None for the number of cores.
-        preload: modules that workers have imported before they begin.
+        preload: modules that workers have imported before their notebook begins, by the notebook's name.
     """
 
-    def __init__(self, slots: int | None = None, preload: Sequence[str] = ()) -> None:
+    def __init__(self, slots: int | None = None, preload: Mapping[str, Sequence[str]] | None = None) -> None:
         cores = os.cpu_count() or 1
         self.slots = slots or cores
-        self.preload = preload
+        self.preload = preload or {}
         self.threads = max(1, cores // self.slots)
         self.waiting = ThreadPoolExecutor(self.slots)  # each thread waits for one process
         self.idle: deque[Process] = deque()
@@ -86,7 +86,7 @@ class Processes:
     def submit(self, task: Task, attempt: int) -> Future[str]:
         if not self.begun and sys.platform == "linux":
             self.begun = True
-            own_zygote(self.threads, self.preload)
+            self._zygote(task)
             with STARTING, temporary_environment(ONE_THREAD):
                 start_fork_server()
         return self.waiting.submit(self._run, task, fresh=attempt > 1)
@@ -102,7 +102,7 @@ class Processes:
         try:
             if self.closed:
                 raise WorkerError("interrupted")
-            text = process.run(task, self._line())
+            text = process.run(task, self._line(task))
             self.idle.append(process)
             return text
         except BaseException:
@@ -111,12 +111,16 @@ class Processes:
         finally:
             self.busy.discard(process)
 
-    def _line(self) -> socket.socket | None:
+    def _line(self, task: Task) -> socket.socket | None:
         """A line to a running zygote, for one worker; None where there are none."""
         if sys.platform != "linux":
             return None
         with self.starting:
-            return own_zygote(self.threads, self.preload).line()
+            return self._zygote(task).line()
+
+    def _zygote(self, task: Task) -> Zygote:
+        """What forks the task's worker: there is one for each framework, from the first notebook of it on."""
+        return own_zygote(self.threads, self.preload.get(task.notebook, ()))
 
 
 class Process:

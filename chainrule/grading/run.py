@@ -37,7 +37,7 @@ from traitlets import Bool, Dict, Enum, Integer, Unicode
 
 from chainrule.course import Course, CourseError
 from chainrule.datasets.registry import DataSets, Profile
-from chainrule.grading.kernel import WarmKernelManager, WarmProvisioner, own_zygote
+from chainrule.grading.kernel import THREADS, WarmKernelManager, WarmProvisioner, own_zygote
 from chainrule.grading.outputs import CapturedOutputs, append
 from chainrule.grading.sandbox import (
     UNCONFINED,
@@ -318,13 +318,14 @@ class Run(Execute):
         return self.km
 
     def _imported_before(self) -> list[str]:
-        notebooks = self.source(self.resources["nbgrader"]["assignment"]).glob("*.ipynb")
-        return Course(parent=self).imported_before(notebooks)
+        where = self.resources["nbgrader"]
+        notebooks = self.source(where["assignment"]).glob("*.ipynb")
+        return Course(parent=self).imported_before(notebooks)[where["notebook"]]
 
     async def async_start_new_kernel(self, **kwargs: Any) -> None:
         if self.sandbox is None:  # an ordinary kernel, which starts cold
             threads = str(self.threads) if self.threads else None
-            limited = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads} if threads else {}
+            limited = dict.fromkeys(THREADS, threads) if threads else {}
             backend = "module://matplotlib_inline.backend_inline"
             env = dict(
                 os.environ, PYTHONSAFEPATH="1", MPLBACKEND=backend, NBGRADER_EXECUTION="autograde", **limited

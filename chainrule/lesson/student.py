@@ -283,8 +283,8 @@ class Layer:
     """One layer of a forward pass, written as a module or as a function.
 
     Attributes:
-        kind: a key of `verbs.Tracer.ARGUMENTS`, such as "linear", or "normalisation" for a module that normalises in
-            another way than BatchNorm.
+        kind: a key of `verbs.pytorch.Tracer.ARGUMENTS`, such as "linear", or "normalisation" for a module that
+            normalises in another way than BatchNorm.
         input, output: shapes.
         parameters: the student's name of each parameter or buffer by its role, such as "weight".
         settings: other arguments, such as the stride.

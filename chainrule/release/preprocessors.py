@@ -93,7 +93,7 @@ class AddLesson(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         package = Path(chainrule.__file__).parent
-        folders = [package / part for part in ("lesson", "datasets", "handin")]
+        folders = [package / part for part in ("lesson", "lesson/verbs", "datasets", "handin")]
         files = [package / "__init__.py", package / "errors.py", package / "on_demand.py"]
         files += [path for folder in folders for path in sorted(folder.glob("*.py"))]
         for path in files:

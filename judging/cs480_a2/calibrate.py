@@ -31,6 +31,7 @@ from chainrule.datasets import fashion_mnist
 from chainrule.datasets.fashion_mnist import REAL, SIZES, prepare
 from chainrule.datasets.origins import STAND_IN
 from chainrule.lesson.verbs import Worker
+from chainrule.lesson.verbs.pytorch import Verbs
 from judging.cs480_a2.question3 import OUR_TRAINING, inputs_of
 from judging.cs480_a2.reference_run import cells, question3
 
@@ -61,7 +62,7 @@ def follow_through(names: Names, network: str, seed: int) -> list[float]:
     model = names[network]().to(names["device"])
     data = names["train_loader"].dataset
     for steps, lr in OUR_TRAINING:  # on 6,000 pictures, as in expect_accuracy
-        Worker({}).do_fit(
+        Worker({}).framework.do_fit(
             model, inputs_of(data)[:6000], data.labels[:6000], steps, batch=128, lr=lr, momentum=0.9
         )
     return [names["compute_accuracy"](model, names["test_loader"], names["device"])]
@@ -78,7 +79,7 @@ def skip_training_set(names: Names) -> None:
 def recipe(names: Names, network: str, way: str) -> str:
     """A digest of the solution, the training and the data. If one of them changes, old outcomes are not used."""
     sources = cells()
-    how = sources["q3_1-train"] if way == "trained" else f"{inspect.getsource(Worker.do_fit)}{OUR_TRAINING}"
+    how = sources["q3_1-train"] if way == "trained" else f"{inspect.getsource(Verbs.do_fit)}{OUR_TRAINING}"
     digest = hashlib.sha256(f"{sources[SOLUTION[network]]}{how}".encode())
     for loader in (names["train_loader"], names["test_loader"]):
         digest.update(loader.dataset.images.numpy())

@@ -111,7 +111,9 @@ def main() -> None:
         x, y = normalised(train.images[:4000]), train.labels[:4000]
         for rows in torch.arange(judge.TIMES * judge.STEPS * judge.BATCH).split(judge.STEPS * judge.BATCH):
             part = x[rows % len(x)], y[rows % len(x)]
-            Worker({}).do_fit(model, *part, judge.STEPS, batch=judge.BATCH, lr=judge.RATES[0], momentum=0.9)
+            Worker({}).framework.do_fit(
+                model, *part, judge.STEPS, batch=judge.BATCH, lr=judge.RATES[0], momentum=0.9
+            )
         return accuracy(model, *test)
 
     measured = {network: trained(network) for network in RUNS}

@@ -140,7 +140,9 @@ def scratch(course: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder for temporary files, with a name short enough for sockets; kernels are started from elsewhere."""
     if sys.platform == "linux":
         folder = CourseFolder(course)
-        own_zygote(Run().threads, folder.course.imported_before(folder.notebooks("tiny"))).line().close()
+        own_zygote(
+            Run().threads, folder.course.imported_before(folder.notebooks("tiny"))["tiny"]
+        ).line().close()
     with tempfile.TemporaryDirectory() as name:
         monkeypatch.setattr(tempfile, "tempdir", name)
         yield Path(name)

@@ -3,7 +3,7 @@
 # in: linear
 # says: tried
 # %% model-write
-from chainrule.lesson import verbs
+from chainrule.lesson.verbs import pytorch
 
 LAYER = {"kind": "linear", "input": (7, 5), "output": (7, 3), "parameters": {"weight": "w", "bias": "b"}, "settings": {}}
 
@@ -16,7 +16,7 @@ def do_load(self, model, state):
     model.kept = state
 
 
-verbs.Worker.do_trace, verbs.Worker.do_load = do_trace, do_load
-verbs.Worker.do_state = lambda self, model: {"w": torch.zeros(3, 5), "b": torch.zeros(3)}
-verbs.Worker.do_fit = lambda self, model, **kwargs: None
+pytorch.Verbs.do_trace, pytorch.Verbs.do_load = do_trace, do_load
+pytorch.Verbs.do_state = lambda self, model: {"w": torch.zeros(3, 5), "b": torch.zeros(3)}
+pytorch.Verbs.do_fit = lambda self, model, **kwargs: None
 print("tried")

@@ -11,7 +11,7 @@ known = "PATH LANG LC_ALL LC_CTYPE USER LOGNAME SHELL HOME TMPDIR MPLBACKEND PYT
 known += ["NBGRADER_EXECUTION", "TORCHINDUCTOR_CACHE_DIR", "JPY_PARENT_PID", "GIT_PAGER", "CLICOLOR", "TERM", "CLICOLOR_FORCE", "FORCE_COLOR"]
 at_start = open("/proc/self/environ").read().split("\0")
 for name in {*os.environ, *(line.partition("=")[0] for line in at_start if line)}:
-    if name not in known and not name.endswith("_NUM_THREADS") and not name.startswith(("KMP_", "PYDEVD_")):
+    if name not in known and not name.endswith(("_NUM_THREADS", "OP_THREADS")) and not name.startswith(("KMP_", "PYDEVD_")):
         print("canary-variable", name)
 if any(path in text for path in ("@course@", "@cache@") for text in (*at_start, *os.environ.values())):
     print("canary-path")

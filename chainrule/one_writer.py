@@ -18,6 +18,15 @@ class ArchivedError(ChainruleError):
     """The course was archived. The message says how to go on."""
 
 
+def require_open(course: Path) -> None:
+    """Raise ArchivedError if the term of the course in this folder is closed."""
+    if (course / ARCHIVED).exists():
+        raise ArchivedError(
+            "this course was archived, and nothing may change in it: begin a new term by `chainrule init FOLDER --from "
+            "COURSE`, or open it again by `chainrule archive --reopen`"
+        )
+
+
 @contextmanager
 def one_writer(
     course: Path, say: Callable[[str], object] = print, *, only_read: bool = False
@@ -32,11 +41,8 @@ def one_writer(
     Raises:
         ArchivedError: the term is closed.
     """
-    if (course / ARCHIVED).exists() and not only_read:
-        raise ArchivedError(
-            "this course was archived, and nothing may change in it: begin a new term by `chainrule init FOLDER --from "
-            "COURSE`, or open it again by `chainrule archive --reopen`"
-        )
+    if not only_read:
+        require_open(course)
     lock = FileLock(course / LOCK)
     try:
         lock.acquire(blocking=False)

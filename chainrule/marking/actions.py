@@ -18,6 +18,7 @@ from chainrule.marking.exchange import import_csv
 from chainrule.marking.handler import MarkingHandler, Result
 from chainrule.marking.rows import RowChange, change_row, preview, read_rubric, write_back
 from chainrule.marking.states import Draft, Marker, Seen, State
+from chainrule.one_writer import require_open
 
 AHEAD = 12  # answers that are drawn before they are asked for
 MAX_BODY = 20_000_000  # bytes of an imported file
@@ -34,6 +35,7 @@ class ActionHandler(MarkingHandler):
         body = self.asked()
         if not self.marker_name:
             raise MarkingError("say who you are first, on the assignment's page")
+        require_open(self.rooms.folder.root)
         room, item = await self.in_thread(partial(self.found, assignment, notebook, name))
         self.room, self.item, self.body = room, item, body
         self.marker = Marker(self.marker_name, str(body.get("tab", ""))[:64])

@@ -16,6 +16,7 @@ from chainrule.marking.errors import MarkingError
 from chainrule.marking.exchange import export_csv
 from chainrule.marking.handler import COOKIE, HERE, MarkingHandler
 from chainrule.marking.shares import give, shares_of
+from chainrule.one_writer import require_open
 
 
 class AssignmentsPage(MarkingHandler):
@@ -122,6 +123,7 @@ class ShareHandler(MarkingHandler):
     @web.authenticated
     @authorized
     async def post(self, assignment: str) -> None:
+        require_open(self.rooms.folder.root)
         body = self.asked()
         marker = " ".join(str(body.get("marker", "")).split())  # as the marker's own page takes the name
         items, students = (list(map(str, body.get(kind) or ())) for kind in ("items", "students"))

@@ -17,6 +17,7 @@ from marking_server import Client, Server, served
 
 from chainrule.course import CourseFolder
 from chainrule.marking.room import MarkingRoom
+from chainrule.one_writer import ARCHIVED
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,20 @@ def test_errors_are_sentences(server: Server) -> None:
     )
     refused = client.post_to(f"{server.url}/marking/name", {"name": "<script>"})
     assert refused.status_code == 400
+
+
+def test_nothing_is_marked_in_an_archived_course(server: Server) -> None:
+    client = Client(server, "tab", SOFTMAX, marker="ann")
+    mark = server.root / ARCHIVED
+    mark.touch()
+    try:
+        shares = client.post_to(f"{server.url}/marking/a/{ESSAYS}/shares", {"marker": "bob", "items": []})
+        for reply in (client.ask("next"), client.ask("save"), client.ask("undo"), shares):
+            assert "this course was archived" in reply.text
+    finally:
+        mark.unlink()
+    assert client.ask("next").ok
+    assert client.ask("leave").ok
 
 
 def test_the_rubric_of_a_reply_is_drawn_and_the_answer_is_anonymous(server: Server) -> None:

@@ -127,23 +127,25 @@ class Process:
     """A process that runs one notebook after another. Its temporary files are removed when it ends."""
 
     def __init__(self) -> None:
-        self.pipe, child_end = context.Pipe()
-        self.folder = tempfile.mkdtemp(prefix="chainrule-")
-        os.chmod(self.folder, 0o711)  # workers run as other users, in folders within
-        with child_end, STARTING:
+        with STARTING:
             for tries_left in (2, 1, 0):
+                # Pipe and folder belong to one try: a fork server that is killed may have forked just before.
+                self.pipe, child_end = context.Pipe()
+                self.folder = tempfile.mkdtemp(prefix="chainrule-")
+                os.chmod(self.folder, 0o711)  # workers run as other users, in folders within
                 self.process = context.Process(target=serve, args=(child_end, dict(os.environ), self.folder))
                 try:
-                    with temporary_environment(ONE_THREAD):
+                    with child_end, temporary_environment(ONE_THREAD):
                         if sys.platform == "linux":
                             start_fork_server()
                         self.process.start()
                     break
                 except (EOFError, OSError) as error:
+                    self.pipe.close()
+                    shutil.rmtree(self.folder, ignore_errors=True)
                     if tries_left:
                         time.sleep(0.5)  # if the fork server was killed just now, a new one is started
                         continue
-                    shutil.rmtree(self.folder)
                     reason = f"{type(error).__name__}: {error}"
                     raise WorkerError(f"no process could be started ({reason})") from None
 

@@ -29,6 +29,8 @@ from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
 from chainrule.intake.roster import read_roster, save_people
 from chainrule.intake.notebook import MAX_BYTES, read_source
+from chainrule.lesson.frameworks import PYTORCH
+from chainrule.metadata import source_notebook
 from chainrule.release.numbers import remove_marks
 from chainrule.release.source import REGIONS, problems, short
 from chainrule.release.stubs import ClearSolutions
@@ -93,8 +95,10 @@ class AddLesson(NbGraderPreprocessor):
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
         package = Path(chainrule.__file__).parent
-        folders = [package / part for part in ("lesson", "lesson/verbs", "datasets", "handin")]
+        folders = [package / part for part in ("lesson", "datasets", "handin")]
         files = [package / "__init__.py", package / "errors.py", package / "on_demand.py"]
+        framework = source_notebook(nb, resources["nbgrader"]["notebook"]).get("framework", PYTORCH)
+        files += [package / "lesson" / "verbs" / name for name in ("__init__.py", f"{framework}.py")]
         files += [path for folder in folders for path in sorted(folder.glob("*.py"))]
         for path in files:
             # nbconvert's FilesWriter writes resources["outputs"] beside the notebook

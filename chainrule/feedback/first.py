@@ -76,7 +76,9 @@ def _of_item(notebook: str, item: ItemPoints, result: Result | None, due: bool) 
     if not checks:
         text = "this answer did not get all its points: read its marking and its comment"
         return [Advice(lost, (place,), text, key=f"{notebook}/{item.name}")]
-    share = min(1.0, lost / sum(check.points for check in checks))  # a person may have given some of them back
+    share = min(
+        1.0, lost / sum(check.points for check in checks)
+    )  # a person may have given some of them back
     return [_of_check(place, check, check.points * share, due) for check in checks]
 
 
@@ -101,4 +103,6 @@ def judged(path: Path) -> Mapping[str, Result]:
 def _judged(path: Path, _: int) -> Mapping[str, Result]:
     nb = load_notebook(path)
     records = [judged_cell(cell) for cell in nb.cells] if nb else []
-    return {record["grade_id"]: result_of(record) for record in records if record and "grader_error" not in record}
+    return {
+        record["grade_id"]: result_of(record) for record in records if record and "grader_error" not in record
+    }

@@ -40,9 +40,7 @@ class FormulaRenderer:
         prefix: of the ids of letters, for a page with several notebooks' formulas.
     """
 
-    def __init__(
-        self, formulas: Iterable[str], *, budget: int = MAX_ALL, prefix: str = "glyph"
-    ) -> None:
+    def __init__(self, formulas: Iterable[str], *, budget: int = MAX_ALL, prefix: str = "glyph") -> None:
         self._mathjax = MathJax(Labels(formulas), budget=budget)
         self._prefix = prefix
         self._glyphs: dict[str, str] = {}
@@ -60,10 +58,14 @@ class FormulaRenderer:
             boxed = f'<code class="source">{escape(source.source.strip())}</code>'
             if isinstance(error, TooManyFormulas) and not self._told:
                 self._told = True
-                return f'<span class="note">[From here on, formulas are shown as text: {error}.]</span> {boxed}'
+                return (
+                    f'<span class="note">[From here on, formulas are shown as text: {error}.]</span> {boxed}'
+                )
             return boxed
         paths = {
-            path.get("id", ""): self._glyphs.setdefault(path.get("d", ""), f"{self._prefix}-{len(self._glyphs)}")
+            path.get("id", ""): self._glyphs.setdefault(
+                path.get("d", ""), f"{self._prefix}-{len(self._glyphs)}"
+            )
             for path in svg.iterfind(f"{SVG}defs/{SVG}path")
         }
         shapes = "".join(self._shape(child, paths) for child in svg)
@@ -78,9 +80,7 @@ class FormulaRenderer:
         if is_wide:  # what scrolls has its base line at its lower edge, so it is lowered itself
             kind = "wide display" if source.display else "wide"
             style = f' style="{place}"' * bool(place)
-            return (
-                f'<span class="{kind}"{style} tabindex="0" role="group" aria-label="wide formula">{html}</span>'
-            )
+            return f'<span class="{kind}"{style} tabindex="0" role="group" aria-label="wide formula">{html}</span>'
         return f'<span class="display">{html}</span>' if source.display else html
 
     def glyphs(self) -> str:

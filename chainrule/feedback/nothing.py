@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
-from chainrule.gradebook import open_gradebook
 from traitlets.config import Configurable
 
 from chainrule.course import CourseFolder
 from chainrule.feedback.page import INDEX_NAME, nothing_page
 from chainrule.feedback.points import head_of
+from chainrule.gradebook import open_gradebook
 from chainrule.grading.comment_sections import NOT_GRADED
 from chainrule.intake.roster import class_list
 from chainrule.marks.sheet import write_atomically

@@ -31,8 +31,8 @@ from traitlets import default
 from traitlets.config import Config
 
 from chainrule.course import CourseError
-from chainrule.feedback.formulas import FormulaRenderer
 from chainrule.feedback.first import look_first
+from chainrule.feedback.formulas import FormulaRenderer
 from chainrule.feedback.points import Head, Points, points_text, together
 from chainrule.feedback.preprocessors import CHECKS_TYPE, SVG_TYPE, SafeRenderer, is_ours
 from chainrule.feedback.template import INDEX, NOTHING, PAGE, STYLE
@@ -66,7 +66,9 @@ WEB = re.compile(r"\s*(https?://|mailto:)", re.IGNORECASE)
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 # What turns the direction of a text or takes no room, so that a reader sees another text than a program. The joiners of
 # emoji and of Persian (U+200C, U+200D) are not among them.
-INVISIBLE = re.compile("[\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]")
+INVISIBLE = re.compile(
+    "[\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
 FORMULA = re.compile(r'<span data-formula="(\d+)"></span>')
 HIGHLIGHT = HtmlFormatter(nowrap=True)
 SVG_PAGE = """
@@ -140,7 +142,11 @@ def page(nb: NotebookNode, context: Mapping[str, Any], folder: Path) -> str:
         context: resources["nbgrader"] from `GetPoints`.
         folder: the folder of the notebook's images.
     """
-    cells = Cells(nb, folder, request=partial(request_line, context["assignment"], context["notebook"], student=context["student"]))
+    cells = Cells(
+        nb,
+        folder,
+        request=partial(request_line, context["assignment"], context["notebook"], student=context["student"]),
+    )
     body = Markup("".join(cells.rendered()))
     items = {cell.metadata.nbgrader.grade_id for cell in nb.cells if is_item(cell)}
     return clean(
@@ -173,7 +179,9 @@ def index(context: Mapping[str, Any], folder: Path) -> str:
             notebooks=notebooks,
             total=total,
             first=look_first(
-                [points for points in notebooks if points.title in graded], folder, due=bool(context.get("due"))
+                [points for points in notebooks if points.title in graded],
+                folder,
+                due=bool(context.get("due")),
             ),
             address=lambda place: f"{quote(place.notebook)}.html#item-{place.item}",
             called=lambda points: heading_of(context, points.title),
@@ -186,9 +194,7 @@ def index(context: Mapping[str, Any], folder: Path) -> str:
 def nothing_page(head: Head, student: str, name: str, reason: str) -> str:
     """The page of a student without a graded notebook."""
     return clean(
-        template(NOTHING).render(
-            head=head, student=student, name=name, reason=reason, style=Markup(STYLE)
-        )
+        template(NOTHING).render(head=head, student=student, name=name, reason=reason, style=Markup(STYLE))
     )
 
 

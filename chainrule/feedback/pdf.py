@@ -97,18 +97,20 @@ def printable(nb: NotebookNode, points: Points, first: Sequence[Advice] = ()) ->
             waits = ", not marked yet" if nbgrader.get("waits") else ""
             maximum = nbgrader["points"]
             score = f"{points_text(nbgrader['score'], maximum)} of {counted(points_text(maximum, maximum))}"
-            cells.append(new_markdown_cell(f"---\n\n**{plain(str(nbgrader.get('title') or nbgrader['grade_id']))}**: {score}{waits}"))
+            title = plain(str(nbgrader.get("title") or nbgrader["grade_id"]))
+            cells.append(new_markdown_cell(f"---\n\n**{title}**: {score}{waits}"))
         if is_item(cell) and is_ours(cell) and cell.cell_type == "code":
-            cell.source = (
-                f"# the checks of {nbgrader.get('title') or nbgrader['grade_id']}"  # their code is long; the results are enough
-            )
+            # their code is long; the results are enough
+            cell.source = f"# the checks of {nbgrader.get('title') or nbgrader['grade_id']}"
         for data in (output.data for output in cell.get("outputs", []) if "data" in output):
             data.pop(CHECKS_TYPE, None)
             if SVG_TYPE in data:
                 data["image/svg+xml"] = data.pop(SVG_TYPE)
         cells.append(cell)
         for asked in nbgrader.get("requests", ()):
-            text = f"**You asked for another look: {plain(asked['outcome'])}**\n>\n> *{plain(asked['reason'])}*"
+            text = (
+                f"**You asked for another look: {plain(asked['outcome'])}**\n>\n> *{plain(asked['reason'])}*"
+            )
             cells.append(new_markdown_cell(f"> {text}\n>\n> {plain(asked['answer'])}"))
         if nbgrader.get("rows"):
             cells.append(new_markdown_cell(f"**Marking**\n\n{nbgrader['rows']}"))

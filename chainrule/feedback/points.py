@@ -11,20 +11,20 @@ from typing import Any
 
 from nbformat import NotebookNode
 from nbgrader.api import SubmittedNotebook
-from chainrule.gradebook import open_gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades
 from traitlets.config import Configurable
 
 from chainrule.course import Course, CourseError
+from chainrule.gradebook import open_gradebook
 from chainrule.grading.comment_sections import MARKED_BEFORE, was_for_earlier, with_section
+from chainrule.intake.roster import read_roster
 from chainrule.lesson.results import counted
 from chainrule.marking.rubric import Delimiters
 from chainrule.marking.shown_rows import marked_rows
-from chainrule.intake.roster import read_roster
 from chainrule.marks.totals import decimal_text, rounded
-from chainrule.students.lateness import told
 from chainrule.requests.store import Request, of_student
+from chainrule.students.lateness import told
 from chainrule.titles import Title, Titles, assignment_title, item_titles
 
 KINDS = {"q": "Question", "p": "Problem"}
@@ -165,7 +165,9 @@ def source_notebooks(parent: Configurable, assignment: str) -> list[Path]:
     """The instructor's notebooks of an assignment, as the configuration of a step says where they are."""
     directory = CourseDirectory(parent=parent)
     return sorted(
-        Path(directory.root, directory.format_path(directory.source_directory, ".", assignment)).glob("*.ipynb")
+        Path(directory.root, directory.format_path(directory.source_directory, ".", assignment)).glob(
+            "*.ipynb"
+        )
     )
 
 
@@ -214,9 +216,7 @@ class GetPoints(GetGrades):
             student = submission.student
             known = " ".join(filter(None, (student.first_name, student.last_name)))
             context["student_name"] = known or name_in_roster(self, student.id)
-            context["told"] = told(
-                Course(parent=self), gradebook, context["assignment"], context["student"]
-            )
+            context["told"] = told(Course(parent=self), gradebook, context["assignment"], context["student"])
             paths = source_notebooks(self, context["assignment"])
             titles = item_titles(paths, self.config)
             context["head"] = head_of(self, context["assignment"], paths)

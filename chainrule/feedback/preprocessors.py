@@ -17,11 +17,11 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode, from_dict
 from nbformat.v4 import new_output
 from nbgrader import utils
-from chainrule.gradebook import open_gradebook
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, NbGraderPreprocessor
 from traitlets import Bool
 
 from chainrule.course import Course
+from chainrule.gradebook import open_gradebook
 from chainrule.handin.formulas import FormulaSource, MaskedMarkdown
 from chainrule.lesson.results import RESULT_TYPE
 from chainrule.metadata import judged_record, result_of
@@ -159,7 +159,8 @@ class SafeRenderer(IPythonRenderer):
         try:
             return super().image(text, url, title)
         except InvalidNotebook:
-            return f"[{escape(text)}: an image that is not shown, because its cell has no such attachment or a damaged one]"
+            reason = "an image that is not shown, because its cell has no such attachment or a damaged one"
+            return f"[{escape(text)}: {reason}]"
 
 
 def _markdown(exporter: HTMLExporter, draws: bool) -> Callable[[Context, str], str]:

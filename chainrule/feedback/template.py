@@ -77,7 +77,8 @@ _MACROS = """
 {% macro rows(points, page, items) %}
 {% for question in points.questions %}
 {% set alone = question.items | length == 1 %}
-<tr><th scope="row">{% if alone %}{{ item(question.items[0].name, question.items[0].title or question.title, page, items) }}
+<tr><th scope="row">
+{% if alone %}{{ item(question.items[0].name, question.items[0].title or question.title, page, items) }}
 {% else %}{{ question.title }}{% endif %}</th>
 {{ cells(question.items[0] if alone else {"score": question.sum, "maximum": question.maximum, "waits": question.waits})
 }}</tr>
@@ -119,7 +120,8 @@ _FIRST = """
 <p>Look at this first:</p>
 <ol class="first">
 {% for advice in first %}
-<li>{% for place in advice.places %}{% if place.notebook in graded %}<a href="{{ address(place) }}">{{ place.title }}</a>
+<li>{% for place in advice.places %}
+{%- if place.notebook in graded %}<a href="{{ address(place) }}">{{ place.title }}</a>
 {% else %}{{ place.title }}{% endif %}{{ ", " if not loop.last }}{% endfor %}
 ({{ counted(points_text(advice.lost, points.maximum)) }}): {{ advice.text }}
 {% if advice.hint %}<span class="hint">Hint: {{ advice.hint }}</span>{% endif %}</li>

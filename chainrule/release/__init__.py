@@ -7,7 +7,16 @@ from chainrule.on_demand import on_demand
 if TYPE_CHECKING:
     from chainrule.release.after_due import ClearAfterDue
     from chainrule.release.facts import FillFacts
-    from chainrule.release.preprocessors import AddHandIn, AddLesson, CheckMetadata, FoldChecks, InstantiateTests, SaveDueDate, SaveRoster, Tidy
+    from chainrule.release.preprocessors import (
+        AddHandIn,
+        AddLesson,
+        CheckMetadata,
+        FoldChecks,
+        InstantiateTests,
+        SaveDueDate,
+        SaveRoster,
+        Tidy,
+    )
     from chainrule.release.stubs import ClearSolutions
     from chainrule.release.versions import KeepVersion
 
@@ -29,4 +38,17 @@ __getattr__ = on_demand(
     },
 )
 
-__all__ = ["AddHandIn", "AddLesson", "CheckMetadata", "ClearAfterDue", "ClearSolutions", "FillFacts", "FoldChecks", "InstantiateTests", "KeepVersion", "SaveDueDate", "SaveRoster", "Tidy"]
+__all__ = [
+    "AddHandIn",
+    "AddLesson",
+    "CheckMetadata",
+    "ClearAfterDue",
+    "ClearSolutions",
+    "FillFacts",
+    "FoldChecks",
+    "InstantiateTests",
+    "KeepVersion",
+    "SaveDueDate",
+    "SaveRoster",
+    "Tidy",
+]

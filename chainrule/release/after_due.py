@@ -75,5 +75,7 @@ class ClearAfterDue(NbGraderPreprocessor):
         if inside:
             raise RuntimeError("No end after due region found")
         if any(told for _, told in parts) and not (cell.cell_type != "code" and utils.is_locked(cell)):
-            raise RuntimeError("After due region in a cell that is no read-only Markdown cell: move it to one.")
+            raise RuntimeError(
+                "After due region in a cell that is no read-only Markdown cell: move it to one."
+            )
         return parts

@@ -19,14 +19,12 @@ import nbformat
 from nbformat import NotebookNode
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets.config import Configurable
 
 from chainrule.course import CONFIG, Course, CourseError, CourseFolder
 from chainrule.handin.file_names import FilePattern, StudentName
 from chainrule.intake.notebook import read_source
 from chainrule.metadata import cell_name, source_cell
 from chainrule.release.numbers import remove_marks
-
 
 FACT = re.compile(r"@(course|due|late|lms|total|file:\d+|points:[\w+-]+)@")
 LIKE_A_FACT = re.compile(r"@(\w+(?::[\w+-]*)?)@")
@@ -38,8 +36,8 @@ def fact(course: Course, assignment: str, name: str, nb: NotebookNode | None = N
     """A fact as students read it.
 
     Args:
-        name: `course`, `due`, `late`, `lms`; `file:1` for the first file of c.Course.handin; with a notebook also `total`
-            and `points:intro`, the points of the items whose names begin so (`points:intro+end` for several).
+        name: `course`, `due`, `late`, `lms`; `file:1` for the first file of c.Course.handin; with a notebook also
+            `total` and `points:intro`, the points of the items whose names begin so (`points:intro+end` for several).
     Raises:
         CourseError: nbgrader_config.py doesn't say it, or there is no such fact.
     """
@@ -59,7 +57,11 @@ def fact(course: Course, assignment: str, name: str, nb: NotebookNode | None = N
             option = "late"
             if rule := course.late_rule(assignment):
                 days = course.grace_days
-                grace = f" You have {days} grace day{'s' * (days != 1)} in the term." if days and rule.costs else ""
+                grace = (
+                    f" You have {days} grace day{'s' * (days != 1)} in the term."
+                    if days and rule.costs
+                    else ""
+                )
                 return rule.sentence() + grace
         case "file":
             option = "handin"
@@ -75,7 +77,9 @@ def fact(course: Course, assignment: str, name: str, nb: NotebookNode | None = N
                 return f"{sum(found[item] for item in wanted):g}"
             raise CourseError(f"@{name}@: no item's name begins so: {', '.join(found)}")
         case _:
-            raise CourseError(f"@{name}@ is no fact here: write one of course, due, late, lms, file:1, total, points:ITEM")
+            raise CourseError(
+                f"@{name}@ is no fact here: write one of course, due, late, lms, file:1, total, points:ITEM"
+            )
     raise CourseError(f"@{name}@ is asked for: write c.Course.{option}[{assignment!r}] in {CONFIG}")
 
 
@@ -107,7 +111,9 @@ def filled_cell(course: Course, assignment: str, cell: NotebookNode, nb: Noteboo
     for snippet, template in source_cell(cell).get("facts", {}).items():
         try:
             if snippet not in cell.source:
-                raise CourseError(f"{snippet!r} is in its chainrule.facts and not in its text: make them agree")
+                raise CourseError(
+                    f"{snippet!r} is in its chainrule.facts and not in its text: make them agree"
+                )
             for name in LIKE_A_FACT.findall(template):
                 fact(course, assignment, name, nb)  # also those that FACT doesn't match are told
             texts[snippet] = filled(course, assignment, template, nb)
@@ -216,4 +222,3 @@ def write_facts(folder: CourseFolder, assignment: str) -> list[Path]:
             nbformat.write(nb, path)
             changed.append(path)
     return changed
-

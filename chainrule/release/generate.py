@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from nbformat import NotebookNode
 from nbgrader import utils
 from nbgrader.api import MissingEntry, Notebook
-from chainrule.gradebook import ensure_tables, open_gradebook
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.gradebook import ensure_tables, open_gradebook
 from chainrule.release.master import masters
 
 KINDS = {

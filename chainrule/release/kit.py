@@ -17,6 +17,10 @@ def write_kit(folder: CourseFolder, assignment: str) -> Path:
     target = folder.root / "kits" / f"{assignment}.zip"
     write_zip(
         target,
-        {name.as_posix(): path.read_bytes() for path, name in names.items() if not LEFTOVERS.intersection(name.parts)},
+        {
+            name.as_posix(): path.read_bytes()
+            for path, name in names.items()
+            if not LEFTOVERS.intersection(name.parts)
+        },
     )
     return target

@@ -36,7 +36,9 @@ def master_of(source: NotebookNode, assignment: str, notebook: str, config: Conf
         CourseError: there is no `SaveCells` among the steps, the notebook is not in Python, or a step refuses it.
     """
     steps = release_steps(config)
-    saving = [index for index, step in enumerate(steps) if isinstance(step, type) and issubclass(step, SaveCells)]
+    saving = [
+        index for index, step in enumerate(steps) if isinstance(step, type) and issubclass(step, SaveCells)
+    ]
     if not saving:
         raise CourseError(
             f"c.GenerateAssignment.preprocessors in {CONFIG} has no nbgrader.preprocessors.SaveCells: add it where the "
@@ -53,7 +55,10 @@ def master_of(source: NotebookNode, assignment: str, notebook: str, config: Conf
         try:
             for step in steps[: saving[0]]:
                 nb, resources = (step(config=config) if isinstance(step, type) else step)(nb, resources)
-        except (ValidationError, OSError) as error:  # nbgrader names no cell, and a header or footer may have it
+        except (
+            ValidationError,
+            OSError,
+        ) as error:  # nbgrader names no cell, and a header or footer may have it
             raise CourseError(
                 f"{notebook}.ipynb cannot be released ({error}): `chainrule check {assignment}` says where and why"
             ) from None

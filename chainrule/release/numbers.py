@@ -61,7 +61,9 @@ def replace_snippets(cell: NotebookNode, numbers: Texts) -> str:
     by_snippet = templates(cell)
     if not by_snippet:
         return str(cell.source)
-    filled = {snippet: fill_template(template, numbers, cell_name(cell)) for snippet, template in by_snippet.items()}
+    filled = {
+        snippet: fill_template(template, numbers, cell_name(cell)) for snippet, template in by_snippet.items()
+    }
     longest_first = sorted(filled, key=len, reverse=True)
     used: set[str] = set()
 
@@ -210,7 +212,9 @@ def check_handout(folder: CourseFolder, assignment: str) -> dict[str, str]:
                         f"{text!r}, where the source has {snippet!r}: make the three agree"
                     )
     if not count:
-        raise CourseError(f"no cell of {assignment} varies: mark some with chainrule.varies in their metadata")
+        raise CourseError(
+            f"no cell of {assignment} varies: mark some with chainrule.varies in their metadata"
+        )
     return handout
 
 

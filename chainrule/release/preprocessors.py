@@ -15,20 +15,20 @@ from urllib.parse import unquote
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from nbgrader import preprocessors
-from chainrule.gradebook import open_gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 import chainrule
 from chainrule.course import CONFIG, Course, CourseError
+from chainrule.gradebook import open_gradebook
 from chainrule.handin.file_names import FilePattern, StudentName
 from chainrule.handin.inspection import HAND_IN_TAG, TITLE, default_values
 from chainrule.handin.places import places
 from chainrule.handin.spec import SPEC_FILE, HandInSpec
 from chainrule.intake.expected_files import OTHER_MIB, PDF_MIB
 from chainrule.intake.files import declared
-from chainrule.intake.roster import read_roster, save_people
 from chainrule.intake.notebook import MAX_BYTES, read_source
+from chainrule.intake.roster import read_roster, save_people
 from chainrule.lesson.frameworks import PYTORCH
 from chainrule.metadata import source_notebook
 from chainrule.release.numbers import remove_marks
@@ -78,11 +78,12 @@ class InstantiateTests(preprocessors.InstantiateTests):
             try:
                 nb, resources = super().preprocess(nb, resources)
             except (KeyError, TypeError, AttributeError) as error:
-                cause = error.__context__ or error  # nbgrader stumbles when it tells what is wrong with the YAML
+                # nbgrader stumbles when it tells what is wrong with the YAML
+                cause = error.__context__ or error
                 raise CourseError(
                     f"{notebook}: its {self.autotest_delimiter} lines cannot be made tests of by "
-                    f"{self.autotest_filename} ({type(cause).__name__}: {short(str(cause), 150)}): it needs an entry for the notebook's "
-                    "kernel, such as python3, and in it what nbgrader's user guide lists"
+                    f"{self.autotest_filename} ({type(cause).__name__}: {short(str(cause), 150)}): it needs an entry "
+                    "for the notebook's kernel, such as python3, and in it what nbgrader's user guide lists"
                 ) from None
             self.kept[known] = [cell.source for cell in nb.cells]
         for cell, source in zip(nb.cells, self.kept[known], strict=True):
@@ -109,8 +110,8 @@ class AddLesson(NbGraderPreprocessor):
 class AddHandIn(NbGraderPreprocessor):
     """Add a last cell that packs the hand-in, and a file beside the notebook with what the handout asks for.
 
-    This is done for assignments in `c.Course.handin`. The cell has a tag that makes nbclient skip it, so it is not run in
-    grading. Above it stands the course's rule on generative AI, if `c.Course.generative_ai` has one.
+    This is done for assignments in `c.Course.handin`. The cell has a tag that makes nbclient skip it, so it is not run
+    in grading. Above it stands the course's rule on generative AI, if `c.Course.generative_ai` has one.
     """
 
     def preprocess(self, nb: NotebookNode, resources: dict[str, Any]) -> tuple[NotebookNode, dict[str, Any]]:
@@ -143,7 +144,11 @@ class AddHandIn(NbGraderPreprocessor):
                 )
         names = [pattern.file_name(EXAMPLE, assignment) for pattern in patterns]
         rule = course.generative_ai.get(assignment, "").strip()
-        told = [new_markdown_cell(f"**Generative AI.** {rule}", id="generative-ai", metadata=GIVEN)] if rule else []
+        told = (
+            [new_markdown_cell(f"**Generative AI.** {rule}", id="generative-ai", metadata=GIVEN)]
+            if rule
+            else []
+        )
         return told + (packing_cells(names, alone=alone) if names else [])
 
     def _sources(self, assignment: str) -> list[Path]:
@@ -195,7 +200,9 @@ def packing_cells(names: list[str], *, alone: bool) -> list[NotebookNode]:
         names: of the files that are made.
         alone: whether the notebook is the assignment's only one.
     """
-    these = f"{', '.join(f'`{name}`' for name in names[:-1])} and `{names[-1]}`" if names[1:] else f"`{names[0]}`"
+    these = (
+        f"{', '.join(f'`{name}`' for name in names[:-1])} and `{names[-1]}`" if names[1:] else f"`{names[0]}`"
+    )
     run = "runs this notebook" if alone else "runs the notebooks of all problems, one after the other,"
     text = (
         f"## Hand in\n\nSave the notebook (Ctrl+S), then run the cell below. It {run} from top to bottom in a fresh "
@@ -326,7 +333,9 @@ class Tidy(NbGraderPreprocessor):
     ) -> tuple[NotebookNode, dict[str, Any]]:
         cell.source = re.sub(r"\n{4,}", "\n\n\n", cell.source).rstrip()
         pictures = cell.get("attachments", {})
-        for name in [name for name in pictures if name not in unquote(cell.source)]:  # of an answer or a mark scheme
+        for name in [
+            name for name in pictures if name not in unquote(cell.source)
+        ]:  # of an answer or a mark scheme
             del pictures[name]
         remove_marks(cell)
         return cell, resources

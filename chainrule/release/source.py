@@ -1,6 +1,7 @@
 """Finds what is wrong with an instructor's notebook before nbgrader works on it: where, and what to do.
 
-nbgrader's own steps look at each cell alone. So the reason is theirs, with the course's settings, and the place is known.
+nbgrader's own steps look at each cell alone. So the reason is theirs, with the course's settings, and the place is
+known.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from copy import deepcopy
 from difflib import SequenceMatcher
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import nbformat
@@ -86,7 +86,11 @@ def problems(nb: NotebookNode, name: str, parent: Configurable) -> Iterator[str]
             versions |= {problem} if "has version" in problem else set()
         yield from (f"{where}: {problem}" for problem in region_problem(cell, language, parent))
         grade_id = marks.get("grade_id") if isinstance(marks, dict) else None
-        if isinstance(grade_id, str) and grade_id and any(map(marks.get, ("grade", "solution", "locked", "task"))):
+        if (
+            isinstance(grade_id, str)
+            and grade_id
+            and any(map(marks.get, ("grade", "solution", "locked", "task")))
+        ):
             if grade_id in seen:
                 yield (
                     f"{where}: it has the same grade_id as cell {seen[grade_id]} from the top: "
@@ -263,11 +267,7 @@ def format_problem(nb: NotebookNode, name: str) -> Iterator[str]:
             nbformat.validate(deepcopy(nb), relax_add_props=True)
     except nbformat.ValidationError as error:
         path = list(getattr(error, "relative_path", ()))
-        at = (
-            place(name, path[1] + 1, nb.cells[path[1]])
-            if path[:1] == ["cells"] and len(path) > 1
-            else name
-        )
+        at = place(name, path[1] + 1, nb.cells[path[1]]) if path[:1] == ["cells"] and len(path) > 1 else name
         yield f"{at}: not as the notebook format asks: {short(error.message, 200)}: make the cell anew in Jupyter"
 
 

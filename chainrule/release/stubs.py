@@ -43,5 +43,10 @@ def imported(source: str) -> bool:
         nodes = ast.walk(ast.parse(source))
     except SyntaxError:
         return any("import" in line and "todo" in line for line in source.splitlines())
-    names = {alias.asname or alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
+    names = {
+        alias.asname or alias.name
+        for node in nodes
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
     return bool(names & {"todo", "*"})

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
-from chainrule.gradebook import open_gradebook
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import SaveCells
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.intake.roster import STUDENT_ID
 from chainrule.release.master import release_steps, resources_for
 from chainrule.release.numbers import (
@@ -21,10 +21,10 @@ from chainrule.release.numbers import (
     Manifest,
     Texts,
     check_handout,
-    find_draw,
     draw_numbers,
-    with_numbers,
+    find_draw,
     variants_folder,
+    with_numbers,
 )
 from chainrule.release.preprocessors import SaveDueDate, SaveRoster
 from chainrule.release.versions import KeepVersion
@@ -107,7 +107,9 @@ def write_release(folder: CourseFolder, assignment: str, numbers: Texts, target:
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(folder.folder("release", ".", assignment), partial)
     for path in folder.notebooks(assignment):
-        (partial / path.name).write_text(release_notebook(folder, assignment, path, numbers), encoding="utf-8")
+        (partial / path.name).write_text(
+            release_notebook(folder, assignment, path, numbers), encoding="utf-8"
+        )
     if target.exists():
         shutil.rmtree(target)
     partial.rename(target)
@@ -116,8 +118,8 @@ def write_release(folder: CourseFolder, assignment: str, numbers: Texts, target:
 def release_notebook(folder: CourseFolder, assignment: str, path: Path, numbers: Texts | None) -> str:
     """One of the assignment's notebooks as nbgrader would release it with these numbers; None for the handout's.
 
-    It goes through the steps of generate_assignment except those that write to the gradebook, which has no variants, and
-    to versions/, where templates are kept.
+    It goes through the steps of generate_assignment except those that write to the gradebook, which has no variants,
+    and to versions/, where templates are kept.
     """
     converter = GenerateAssignment(coursedir=folder.api.coursedir, config=folder.config)
     exporter = converter.exporter_class(parent=converter, config=converter.config)

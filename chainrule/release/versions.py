@@ -1,8 +1,8 @@
 """What students may have been given: every version of a notebook that was released.
 
-A hand-in differs from the instructor's notebook where the student changed something, and where the instructor did after
-handing it out. So each release is kept in versions/<assignment>/<notebook>/, under its checksum, and only a text that is
-in none of them is the student's.
+A hand-in differs from the instructor's notebook where the student changed something, and where the instructor did
+after handing it out. So each release is kept in versions/<assignment>/<notebook>/, under its checksum, and only a text
+that is in none of them is the student's.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from tiny_course import ASSERTS, FUTURE, PAST, TINY, marked, set_due
 
 from chainrule.course import CONFIG, CourseFolder, failure_cause
 from chainrule.feedback import Disarm, Redact
-from chainrule.lesson.results import RESULT_TYPE
 from chainrule.gradebook import ensure_tables
+from chainrule.lesson.results import RESULT_TYPE
 
 
 def page(course: Path, student: str) -> BeautifulSoup:
@@ -211,7 +211,9 @@ def test_plain_asserts_tell_nothing_hidden(tmp_path: Path) -> None:
 @pytest.fixture
 def no_templates(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Python whose Jupyter folders have no templates of nbconvert, as after `pip install --target`."""
-    monkeypatch.setattr(templateexporter, "jupyter_path", lambda *subfolders: ["/there/jupyter", "/here/jupyter"])
+    monkeypatch.setattr(
+        templateexporter, "jupyter_path", lambda *subfolders: ["/there/jupyter", "/here/jupyter"]
+    )
 
 
 @pytest.mark.usefixtures("no_templates")
@@ -229,7 +231,9 @@ def test_an_exporter_without_its_templates_is_told_in_one_sentence(
     said = chainrule("feedback", TINY, "--student", "ann", "--course", graded_course)
     assert is_one_line(said)
     assert "feedback for ann failed: nbconvert's templates are in none of the folders" in said[2]
-    assert "install nbconvert anew, or name the folder above its nbconvert/templates in JUPYTER_PATH" in said[2]
+    assert (
+        "install nbconvert anew, or name the folder above its nbconvert/templates in JUPYTER_PATH" in said[2]
+    )
 
 
 def test_a_failure_is_told_by_the_first_line_of_its_reason() -> None:

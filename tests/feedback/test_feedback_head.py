@@ -98,7 +98,9 @@ def test_what_earned_all_points_is_named(written: Path) -> None:
 def test_only_what_is_disclosed_is_told(tmp_path: Path, disclose: str, due: bool, told: bool) -> None:
     check = CheckResult("SECRET-NAME", 1.0, False, "SECRET-HINT", disclose, "SECRET", cause="SECRET-CAUSE")  # type: ignore[arg-type]
     result = Result("it", 1.0, [check])
-    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1", metadata={"chainrule": result.to_dict()})])
+    nb = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("1", metadata={"chainrule": result.to_dict()})]
+    )
     nbformat.write(nb, tmp_path / "n.ipynb")
     points = Points("n", (ItemPoints("it", 0.0, 1.0, title="It"),))
     (advice,) = look_first([points], tmp_path, due=due)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,9 +11,9 @@ from urllib.parse import urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup, Tag
+from nbconvert.exporters import HTMLExporter
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from nbconvert.exporters import HTMLExporter
 from nbgrader.api import Gradebook
 from nbgrader.server_extensions.formgrader import handlers
 from PIL import Image
@@ -370,7 +369,15 @@ def formgrader_page(*cells: NotebookNode) -> str:
     config = chainrule.config.pipelines()
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [handlers.template_path]
-    names = ("assignment_id", "notebook_id", "submission_id", "base_url", "student", "last_name", "first_name")
+    names = (
+        "assignment_id",
+        "notebook_id",
+        "submission_id",
+        "base_url",
+        "student",
+        "last_name",
+        "first_name",
+    )
     about = dict.fromkeys((*names, "notebook_path"), "x") | {"index": 0, "total": 1}
     html, _ = HTMLExporter(config=config).from_notebook_node(new_notebook(cells=list(cells)), resources=about)
     return str(html)
@@ -407,7 +414,8 @@ def formgrader_file(route: Any) -> None:
 def test_formgrader_needs_no_network(chromium: Any) -> None:
     """Formulas are shapes, mark schemes are tables, and its keys work; no student's formula gets into a tag."""
     scheme = "Why is $x^2 \\ge 0$?\n\n### BEGIN MARK SCHEME\n\n| Points | For |\n|--:|:--|\n| 1 | $|x|$ |\n"
-    answer = "`$code$`, ![$alt$](attachment:none.png) [t](https://e.org '$t$') $$\\frac{a}{b}$$ <b onclick='alert(1)'>$y$</b>"
+    answer = "`$code$`, ![$alt$](attachment:none.png) [t](https://e.org '$t$') $$\\frac{a}{b}$$ "
+    answer += "<b onclick='alert(1)'>$y$</b>"
     html = formgrader_page(
         marked(new_markdown_cell(scheme), "why-intro"),
         marked(new_markdown_cell(answer), "why", 2.5, solution=True),

@@ -59,7 +59,9 @@ def released(course: Path) -> str:
 def test_a_change_in_one_file_reaches_all_that_students_read(told: Path) -> None:
     text = released(told)
     assert "# CS 101" in text
-    assert "**Due Friday 1 May 2099, 12:00 (Toronto time).** Late hand-ins lose 10 % of the points per" in text
+    assert (
+        "**Due Friday 1 May 2099, 12:00 (Toronto time).** Late hand-ins lose 10 % of the points per" in text
+    )
     assert "On Moodle, as `Lastname_Firstname_tiny.ipynb`." in text
     assert "| All | 5 |" in text
     assert "Upload Lastname_Firstname_tiny.ipynb to Moodle (mail a@b@c). Due Friday 1 May 2099" in text

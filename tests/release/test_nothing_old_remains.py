@@ -38,12 +38,17 @@ def texts(folder: Path) -> Iterator[tuple[str, str]]:
     """Name and content of everything students can read in a folder, without Chainrule's own package."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.suffix in (".ipynb", ".md", ".py", ".txt", ".json", ".toml", ".html", ".csv") and OWN not in name:
+        if (
+            path.suffix in (".ipynb", ".md", ".py", ".txt", ".json", ".toml", ".html", ".csv")
+            and OWN not in name
+        ):
             yield name, path.read_text(encoding="utf-8")
 
 
 def old_words(name: str, text: str) -> list[str]:
-    return [f"{name}: {text[max(0, found.start() - 60) : found.end() + 30]!r}" for found in OLD.finditer(text)]
+    return [
+        f"{name}: {text[max(0, found.start() - 60) : found.end() + 30]!r}" for found in OLD.finditer(text)
+    ]
 
 
 @pytest.mark.parametrize("assignment", ["cs480-a2", "csc6022-hw2"])

@@ -26,9 +26,9 @@ from tiny_course import (
 )
 from traitlets.config import Config
 
-from chainrule.release.generate import generate
 from chainrule.course import CONFIG, Course, CourseError, CourseFolder
 from chainrule.release import ClearSolutions, Tidy
+from chainrule.release.generate import generate
 
 ASSIGNMENTS = sorted({path.parent.name for path in ROOT.glob("source/*/*.ipynb")})
 DUE = {"cs480-a2": datetime(2026, 7, 13, 16, 0), "csc6022-hw2": datetime(2025, 11, 12, 15, 59, 59)}
@@ -85,7 +85,9 @@ REGION = re.compile(r"### BEGIN ([A-Z ]+)\n(.*?)### END [A-Z ]+", re.DOTALL)
 def test_no_solution_hidden_check_or_mark_scheme_is_released(fresh: Path) -> None:
     everything = b"\n".join(files(fresh).values()).decode()
     # a visible check may be made like a hidden one, and give the same hint
-    apart = b"\n".join(content for name, content in files(fresh).items() if not name.startswith("checks/")).decode()
+    apart = b"\n".join(
+        content for name, content in files(fresh).items() if not name.startswith("checks/")
+    ).decode()
     cells = "\n".join(cell.source for nb in notebooks(fresh).values() for cell in nb.cells)
     assert not [word for word in GONE if word in cells]
     for nb in notebooks(fresh.parent.parent / "source" / fresh.name).values():
@@ -107,7 +109,9 @@ def test_students_get_lesson_and_hand_in_and_no_other_part_of_the_package(fresh:
     package = {name for name in files(fresh) if name.startswith("chainrule/")}
     folders = [ROOT / "chainrule" / name for name in ("lesson", "datasets", "handin")]
     theirs = {f"chainrule/{folder.name}/{path.name}" for folder in folders for path in folder.glob("*.py")}
-    theirs |= {f"chainrule/lesson/verbs/{name}.py" for name in ("__init__", "pytorch")}  # not of other frameworks
+    theirs |= {
+        f"chainrule/lesson/verbs/{name}.py" for name in ("__init__", "pytorch")
+    }  # not of other frameworks
     alone = {f"chainrule/{name}.py" for name in ("__init__", "errors", "on_demand")}
     assert package == alone | theirs
     for name in package:

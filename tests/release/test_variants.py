@@ -33,12 +33,12 @@ from tiny_course import (
     varying_notebook,
 )
 
-from chainrule.release.generate import generate
 from chainrule import cli
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.classroom import scores
 from chainrule.grading.repairs import ANOTHERS, HANDOUTS, sentences
 from chainrule.grading.sanitise import Graft
+from chainrule.release.generate import generate
 from chainrule.release.numbers import (
     Manifest,
     check_handout,
@@ -636,7 +636,17 @@ def test_the_command(fresh: Path, typed: Callable[..., str]) -> None:
 
 def test_the_module_that_draws_may_lie_in_the_course_folder(fresh: Path) -> None:
     """In a process of its own, which has imported no module of that name."""
-    words = ["chainrule", "release", VARYING, "--unchecked", "--variants", "--student", "ann", "--seed", str(SEED)]
+    words = [
+        "chainrule",
+        "release",
+        VARYING,
+        "--unchecked",
+        "--variants",
+        "--student",
+        "ann",
+        "--seed",
+        str(SEED),
+    ]
     assert f"drawn with seed {SEED}" in type_command(fresh, *words)
     assert numbers(fresh, "ann")["a"] == "815207"
 

@@ -206,7 +206,7 @@ def calls_thrown_away(nb: NotebookNode, name: str) -> Iterator[str]:
 
 
 def names_taken_over(nb: NotebookNode, name: str) -> Iterator[str]:
-    """Cells with points whose imports have the name of a function or class of the notebook, which later cells call.
+    """Cells with points whose imports, functions or classes have the name of a function or class of the notebook.
 
     What is assigned there may be put back, as a test does that takes a function away for a moment.
     """
@@ -223,13 +223,19 @@ def names_taken_over(nb: NotebookNode, name: str) -> Iterator[str]:
         if isinstance(statement, ast.FunctionDef | ast.ClassDef)
     }
     for number, cell, tree in code:
+        if not is_check(cell):
+            continue
         imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
         named = {(each.asname or each.name).split(".")[0] for node in imports for each in node.names}
-        if is_check(cell):
-            for taken in sorted(named & defined.keys()):
+        own = {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+        for names, what, remedy in (
+            (named, "import takes", "write `import … as …`"),
+            (own - named, "function or class takes", "give it another name"),
+        ):
+            for taken in sorted(names & defined.keys()):
                 yield (
-                    f"{place(name, number, cell)}: its import takes the name `{taken}` from cell {defined[taken]}, so "
-                    "that later cells have the wrong one when you run the notebook: write `import … as …`"
+                    f"{place(name, number, cell)}: its {what} the name `{taken}` from cell {defined[taken]}, so "
+                    f"that later cells have the wrong one when you run the notebook: {remedy}"
                 )
 
 

@@ -92,7 +92,12 @@ SLIPS: dict[str, tuple[Change, str, str]] = {  # what is wrong, which cell is na
     "a hidden test's import with a name of the student's": (
         replace(CHECK, "import chainrule.judging", "import chainrule.judging as square"),
         CHECK,
-        "takes the name `square` from cell",
+        "its import takes the name `square` from cell",
+    ),
+    "a hidden test's function with a name of the student's": (
+        replace(CHECK, "import chainrule.judging", "def square(x): return x * x\n\nimport chainrule.judging"),
+        CHECK,
+        "its function or class takes the name `square` from cell",
     ),
     "an answer for later that is not closed": (
         replace("why-intro", "### END AFTER DUE", ""),

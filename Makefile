@@ -10,7 +10,8 @@ a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
 .PHONY: setup demo test test-tensorflow check lint docs screenshots lock release bench bench-engine bench-startup bench-loader bench-reference bench-notebook \
-        bench-student bench-visible bench-calibrate bench-open-network bench-pdf bench-marking nbgrader-suite \
+        bench-student bench-visible bench-calibrate bench-open-network bench-pdf bench-marking soak \
+        nbgrader-suite \
         early mutate right-notebooks
 
 setup: .venv/ready
@@ -59,8 +60,14 @@ release: setup
 # Slow proofs: each writes its section of bench/RESULTS.md.
 bench: bench-engine bench-startup bench-visible bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-open-network bench-pdf bench-marking
 
+# Classes against stock nbgrader, CPU seconds of a notebook, workers; exits with 1 if a bound is missed.
 bench-engine: setup
 	python bench/engine.py
+
+# A class of a thousand with attackers in it, interrupted twice; exits with 1 if anything grows, stays or changes. An
+# interrupted soak continues.
+soak: setup
+	python bench/soak.py
 
 # nbgrader's own tests, with stock nbgrader and with our steps; an interrupted run continues.
 nbgrader-suite: setup

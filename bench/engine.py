@@ -1,7 +1,10 @@
-"""Grade a class twice: by stock `nbgrader autograde` with its own Execute, and by `chainrule grade`. Same checks.
+"""A class graded twice: by stock `nbgrader autograde` with its own Execute, and by `chainrule grade`. Same checks.
 
-python bench/engine.py                      a class of 100, the light items
-python bench/engine.py --parts whole --students 8
+python bench/engine.py                      all parts, each with its classes
+python bench/engine.py --parts light        one part
+python bench/engine.py --parts light cpu --students 4     small; nothing is recorded and no bound is judged
+
+It exits with 1 if a bound is missed.
 """
 
 from __future__ import annotations
@@ -9,19 +12,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
+from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from results import record
 
@@ -32,11 +39,10 @@ from chainrule.course import PRELOAD, CourseFolder  # noqa: E402
 from chainrule.grading import kernel  # noqa: E402
 from chainrule.grading.classroom import scores  # noqa: E402
 from chainrule.grading.sandbox import Limits, confinement, make_sandbox  # noqa: E402
-from demo.handins import fill, read  # noqa: E402
+from demo.handins import HandIn, fill, read  # noqa: E402
 
 ASSIGNMENT, NOTEBOOK = "cs480-a2", "assignment2"
 LIGHT = [
-    "title",
     "q3_0-imports",
     "q3_1-mlp",
     "q3_1-network",
@@ -52,24 +58,40 @@ c.Execute.timeout = 600
 WORK = "import time\nstart = time.process_time()\nwhile time.process_time() - start < {}: pass"
 
 
-def build(course: Path, students: int, *, light: bool, extra: str = "") -> None:
-    """A course folder with a class of students who all wrote the demo's right answers, each a little differently."""
+def make_course(course: Path, *, light: bool, more: Sequence[NotebookNode] = ()) -> None:
+    """A course folder with the assignment released, nothing handed in.
+
+    Args:
+        light: only the light items.
+        more: cells before all others.
+    """
     source = course / "source" / ASSIGNMENT
     shutil.copytree(ROOT / "source" / ASSIGNMENT, source, ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
     path = source / f"{NOTEBOOK}.ipynb"
     nb = nbformat.read(path, as_version=4)
     if light:
         nb.cells = [cell for cell in nb.cells if cell.metadata.get("nbgrader", {}).get("grade_id") in LIGHT]
+    nb.cells = [*more, *nb.cells]
     nbformat.write(nb, path)
     config = (ROOT / "nbgrader_config.py").read_text(encoding="utf-8")
     settings = f"c.Course.data_folder = {str(ROOT / 'data')!r}\nc.Run.threads = 1\n"
     (course / "nbgrader_config.py").write_text(config + settings, encoding="utf-8")
     folder = CourseFolder(course)
     folder.succeed(folder.api.generate_assignment(ASSIGNMENT, force=True), "releasing")
-    answers = read(ROOT / "demo" / ASSIGNMENT / "perfect.py")
+
+
+def right_answers(course: Path) -> HandIn:
+    """The demo's right answers to the cells that the course's notebook has."""
+    nb = nbformat.read(course / "source" / ASSIGNMENT / f"{NOTEBOOK}.ipynb", as_version=4)
     known = {cell.metadata.nbgrader.grade_id for cell in nb.cells if "nbgrader" in cell.metadata}
-    for name in set(answers.answers) - known:
-        del answers.answers[name]
+    right = read(ROOT / "demo" / ASSIGNMENT / "perfect.py")
+    return replace(right, answers={name: text for name, text in right.answers.items() if name in known})
+
+
+def build(course: Path, students: int, *, light: bool, extra: str = "") -> None:
+    """A course folder with a class of students who all wrote the demo's right answers, each a little differently."""
+    make_course(course, light=light)
+    answers = right_answers(course)
     release = course / "release" / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
     for number in range(students):
         target = course / "submitted" / f"student{number:03}" / ASSIGNMENT / f"{NOTEBOOK}.ipynb"
@@ -79,17 +101,27 @@ def build(course: Path, students: int, *, light: bool, extra: str = "") -> None:
         nbformat.write(handed_in, target)
 
 
-def timed(course: Path, *words: str) -> float:
-    """Seconds a command takes, typed in the course folder; it must succeed."""
-    started = time.monotonic()
+def spent(course: Path, *words: str) -> tuple[float, float]:
+    """Seconds a command takes, typed in the course folder, and CPU seconds with its processes'; it must succeed."""
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with open(course / "said.txt", "a") as said:
         subprocess.run(words, cwd=course, check=True, stdout=said, stderr=said)
-    return time.monotonic() - started
+    took, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def forget(course: Path) -> None:
-    """As if nothing had been graded."""
-    for name in ("autograded", "runs"):
+def timed(course: Path, *words: str) -> float:
+    """Seconds a command takes, typed in the course folder; it must succeed."""
+    return spent(course, *words)[0]
+
+
+def forget(course: Path, *, runs: bool = True) -> None:
+    """As if nothing had been graded.
+
+    Args:
+        runs: False: what was run is kept, and only the record is forgotten.
+    """
+    for name in ("autograded", "runs")[: 1 + runs]:
         shutil.rmtree(course / name, ignore_errors=True)
     (course / "gradebook.db").unlink(missing_ok=True)
     folder = CourseFolder(course)
@@ -144,6 +176,45 @@ def against_stock(students: int, *, light: bool) -> list[dict[str, object]]:
             "ours, median run": statistics.median(run["seconds"] for run in runs),
             "of it cells": statistics.median(run["busy_seconds"] for run in runs),
             "overhead": overhead,
+        }
+    ]
+
+
+def processor(students: int) -> list[dict[str, object]]:
+    """CPU seconds of a light notebook: of a class less those of a third of it, so that no start counts."""
+    costs = []
+    for size in (students, max(1, students // 3)):
+        with a_course(size, light=True) as course:
+            both = spent(course, "chainrule", "grade", ASSIGNMENT)[1]
+            forget(course, runs=False)
+            recording = spent(course, "chainrule", "grade", ASSIGNMENT)[1]
+            costs.append((size, both - recording, recording))
+    (many, run, recorded), (few, run_few, recorded_few) = costs
+    return [
+        {
+            "class": f"{many} and {few} × light items",
+            "CPU seconds to run and judge": (run - run_few) / (many - few),
+            "to record": (recorded - recorded_few) / (many - few),
+        }
+    ]
+
+
+def waiting(students: int, seconds: float, jobs: int) -> list[dict[str, object]]:
+    """Notebooks that wait as long as a whole assignment computes, by more workers than there are cores: what finishes
+    must not queue for the one process that records."""
+    with a_course(students, light=True, extra=f"import time\ntime.sleep({seconds})") as course:
+        took = timed(course, "chainrule", "grade", ASSIGNMENT, "--jobs", str(jobs))
+        ran = sorted(path.stat().st_mtime for path in (course / "runs").rglob("*.ipynb"))
+        recorded = sorted(path.stat().st_mtime for path in course.glob("autograded/*/*/*.ipynb"))
+    lags = [b - a for a, b in zip(ran, recorded, strict=True)]
+    return [
+        {
+            "workers": jobs,
+            "notebooks": students,
+            "seconds": took,
+            "waiting alone": students * seconds / jobs,
+            "recorded after, median": statistics.median(lags),
+            "recorded after, last quarter": statistics.median(lags[-max(1, students // 4) :]),
         }
     ]
 
@@ -227,37 +298,89 @@ def cold() -> dict[str, object]:
     return {"kernel": "cold, with torch", "seconds": took, "MiB": private / 2**20}
 
 
-def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--students", type=int, default=100)
-    arguments.add_argument("--parts", nargs="*", default=["light", "workers", "memory"])
+SIZES = {
+    "light": (30, 100),
+    "whole": (30,),
+    "workers": (24,),
+    "cpu": (30,),
+    "waiting": (96,),
+    "memory": (20,),
+}
+WAITS, WAITERS = 15.0, 16  # seconds, about those of Assignment 2 in the quick profile; workers
+
+
+def missed(part: str, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The bounds that these rows miss."""
+    if part in ("light", "whole"):
+        least = {"light": {30: 12, 100: 15}, "whole": {30: 2}}[part]
+        return [
+            f"{row['class']}: {row['ratio']:.1f} times as fast as stock, at least {bound} are wanted"
+            for row, bound in zip(rows, least.values(), strict=True)
+            if row["ratio"] < bound
+        ]
+    if part == "workers" and rows[1]["against one"] < 1.85:
+        return [f"two workers are {rows[1]['against one']:.2f} times as fast as one, not 1.85"]
+    if part == "cpu" and rows[0]["CPU seconds to run and judge"] > 0.6:
+        return [
+            f"a light notebook costs {rows[0]['CPU seconds to run and judge']:.2f} CPU seconds, more than 0.6"
+        ]
+    if part == "waiting" and rows[0]["recorded after, last quarter"] > WAITS:
+        return ["what is finished queues to be recorded"]
+    return []
+
+
+def measured(part: str, sizes: Sequence[int]) -> tuple[str, list[dict[str, object]], str]:
+    """The section, its rows and its note."""
+    match part:
+        case "light" | "whole":
+            light = part == "light"
+            rows = [row for students in sizes for row in against_stock(students, light=light)]
+            note = (
+                "Stock: `nbgrader autograde` with nbgrader's own Execute. Ours: `chainrule grade` with as many jobs as "
+                "cores, start-up and recording included. Overhead: a run's seconds without those its cells took."
+            )
+            return ("light items" if light else "whole assignment"), rows, note
+        case "workers":
+            note = f"{sizes[0]} notebooks that compute for 4 seconds beside the light items."
+            return "workers", workers(sizes[0], 4.0), note
+        case "cpu":
+            note = "CPU seconds of all processes; a class less a third of it, so that nothing that is made once counts."
+            return "CPU of a notebook", processor(sizes[0]), note
+        case "waiting":
+            note = (
+                f"Notebooks that wait for {WAITS:g} seconds beside the light items. Recorded after: seconds from a "
+                "notebook's end to its record."
+            )
+            return "recording", waiting(sizes[0], WAITS, WAITERS), note
+        case _:
+            note = "From nothing to ready; private memory (USS), supervisor included."
+            return "a kernel", asyncio.run(memory(sizes[0])), note
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    arguments.add_argument("--students", type=int, help="of each class; then nothing is recorded")
+    arguments.add_argument("--parts", nargs="*", choices=SIZES, default=list(SIZES))
     chosen = arguments.parse_args()
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     os.environ["OMP_NUM_THREADS"] = "1"
-    sandbox = f"Sandbox: {confinement()}; referee on; 1 thread per kernel."
+    wrong: list[str] = []
     for part in chosen.parts:
-        light = part == "light"
-        if part in ("light", "whole"):
-            rows = against_stock(chosen.students, light=light)
-            note = (
-                "Stock: `nbgrader autograde` with nbgrader's own Execute. Ours: `chainrule grade` with as many jobs as "
-                "cores, start-up and recording included. Overhead: a run's seconds without those its cells took. "
-            )
-            record(f"Engine, {'light items' if light else 'whole assignment'}", rows, note + sandbox)
-        elif part == "workers":
-            rows = workers(24, 4.0)
-            record(
-                "Engine, workers",
-                rows,
-                f"24 notebooks that compute for 4 seconds beside the light items. {sandbox}",
-            )
-        elif part == "memory":
-            rows = asyncio.run(memory(20))
-            record(
-                "Engine, a kernel", rows, "From nothing to ready; private memory (USS), supervisor included."
-            )
+        load = os.getloadavg()[0]
+        section, rows, note = measured(part, (chosen.students,) if chosen.students else SIZES[part])
         print(*rows, sep="\n", flush=True)
+        if not chosen.students:
+            about = (
+                f"Sandbox: {confinement()}; referee on; 1 thread per kernel. Load of the machine: {load:.1f}."
+            )
+            record(f"Engine, {section}", rows, f"{note} {about}")
+            wrong += missed(part, rows)
+    for one in wrong:
+        print(f"missed: {one}")
+    return bool(wrong)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -11,7 +11,7 @@ import pytest
 from tiny_course import TINY
 
 SLOW = ("torch", "nbgrader", "nbformat", "nbconvert", "sqlalchemy", "numpy", "matplotlib", "jupyter_server")
-READ = tuple(name for name in SLOW if name != "sqlalchemy")  # for who only reads the gradebook
+READ = tuple(name for name in SLOW if name != "sqlalchemy")  # for who needs the gradebook's tables alone
 
 
 def imported(*words: str, cwd: Path | None = None) -> dict[str, list[str]]:
@@ -42,6 +42,7 @@ def test_nbgrader_compiles_no_grammar_of_urls() -> None:
         ("chainrule.feedback.page", ("torch", "matplotlib")),
         ("chainrule.marks.fill", READ),
         ("chainrule.marks.table", READ),
+        ("chainrule.students.decide", READ),
         ("chainrule.term.status", READ),
         ("chainrule.marking.server", ("torch", "matplotlib")),
     ],
@@ -60,10 +61,12 @@ def test_nobody_waits_for_what_is_not_needed(module: str, spared: tuple[str, ...
         (["status", "--json"], READ),
         (["marks", TINY], tuple(name for name in READ if name != "nbformat")),  # which answers wait, and why
         (["marks", TINY, "--lms", "brightspace", "--allow-waiting"], READ),
+        (["extend", TINY, "ann", "1d", "--why", "ill"], READ),  # extend, excuse and penalty are one function
+        (["override", TINY, "ann", "square-check", "3", "--why", "see mail"], READ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_only_reads_waits_for_no_grading(
+def test_what_needs_the_gradebooks_tables_alone_waits_for_no_grading(
     graded_course: Path, words: list[str], spared: tuple[str, ...]
 ) -> None:
     """Also what a command imports while it runs."""

@@ -44,7 +44,7 @@ def write_nothing_pages(folder: CourseFolder, assignment: str, students: dict[st
 
 def reason(folder: CourseFolder, gradebook: Gradebook, assignment: str, student: str) -> str:
     """Why a student has no graded notebook, and what was decided, in sentences."""
-    about = told(folder.course, gradebook, assignment, student)
+    about = told(folder.course, gradebook.db.connection(), assignment, student)
     try:
         submission = gradebook.find_submission(assignment, student)
     except MissingEntry:

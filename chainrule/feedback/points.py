@@ -216,7 +216,9 @@ class GetPoints(GetGrades):
             student = submission.student
             known = " ".join(filter(None, (student.first_name, student.last_name)))
             context["student_name"] = known or name_in_roster(self, student.id)
-            context["told"] = told(Course(parent=self), gradebook, context["assignment"], context["student"])
+            context["told"] = told(
+                Course(parent=self), gradebook.db.connection(), context["assignment"], context["student"]
+            )
             paths = source_notebooks(self, context["assignment"])
             titles = item_titles(paths, self.config)
             context["head"] = head_of(self, context["assignment"], paths)

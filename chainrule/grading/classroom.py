@@ -16,11 +16,11 @@ from tempfile import TemporaryDirectory
 import nbformat
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.api import Gradebook
 from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder
-from chainrule.gradebook import ensure_tables, open_gradebook
+from chainrule.gradebook import ensure_tables, open_gradebook, open_tables
 from chainrule.grading.changes import Snapshot, changes, snapshot
 from chainrule.grading.given_marks import GivenMark, above_maximum, changed_marks, given_marks
 from chainrule.grading.processes import Processes
@@ -45,7 +45,7 @@ from chainrule.grading.task import Backend, RunQueue, Say, Task
 from chainrule.grading.verdicts import review_reasons
 from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding, read
 from chainrule.intake.roster import class_list
-from chainrule.items import gradebook_items, item_names
+from chainrule.items import item_names
 from chainrule.lesson.results import CheckResult
 from chainrule.metadata import GradedNotebook, Repair, graded_notebook, judged_cell, result_of
 from chainrule.one_writer import one_writer
@@ -56,6 +56,7 @@ from chainrule.release.source import require_sound
 from chainrule.release.versions import keep_version, kept_versions
 from chainrule.students.decisions import excused
 from chainrule.students.lateness import decided_since
+from chainrule.submissions import graded_assignment
 
 SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
 NAMED = 5  # students whose names a line has
@@ -197,14 +198,16 @@ def grade(
         with open_backend(folder, assignment, jobs, cluster, gpu=gpu) as backend:
             options.Run.threads = backend.threads
             run_all(writer, chosen, backend, say)
-    with open_gradebook(folder.directory.db_url) as gradebook:
-        people = class_list(folder, gradebook.db.connection())
-        named = gradebook_items(gradebook.find_assignment(assignment))
-        recorded = {submission.student_id for submission in gradebook.assignment_submissions(assignment)}
-        free = excused(gradebook.db.connection(), assignment)
+        exposed = unprotected(folder, assignment)
+    with open_tables(folder.directory.db_url) as connection:
+        people = class_list(folder, connection)
+        recorded = graded_assignment(connection, assignment)
+        free = excused(connection, assignment)
+    assert recorded is not None
     absent = [
         id for id in people if not folder.folder("submitted", id, assignment).exists() and id not in free
     ]
+    gone = [] if students else [f"{id}: {GONE}" for id in absent if id in recorded.submissions]
     return ClassReport(
         assignment,
         profile,
@@ -215,10 +218,10 @@ def grade(
         writer.changes,
         {id: person.full_name for id, person in people.items() if person.full_name},
         [] if students else absent,
-        unprotected(folder, assignment),
-        [*writer.notes(), *(f"{id}: {GONE}" for id in absent if id in recorded and not students)],
+        exposed,
+        [*writer.notes(), *gone],
         [*writer.crashes.values()],
-        {name: notebook for (notebook, _), name in named.items()},
+        {name: notebook for (notebook, _), name in recorded.items.items()},
     )
 
 
@@ -618,19 +621,11 @@ def points(folder: CourseFolder, assignment: str) -> dict[str, float]:
 
 def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, float | None]:
     """A student's scores in the gradebook, by the names of `chainrule.items`; None for what a person has to mark."""
-    with open_gradebook(folder.directory.db_url) as gradebook:
-        try:
-            submission = gradebook.find_submission(assignment, student)
-        except MissingEntry:
-            return {}
-        names = gradebook_items(submission.assignment)
-        return {
-            names[notebook.name, grade.name]: None
-            if grade.needs_manual_grade and grade.manual_score is None
-            else grade.score
-            for notebook in submission.notebooks
-            for grade in notebook.grades
-        }
+    with open_tables(folder.directory.db_url) as connection:
+        graded = graded_assignment(connection, assignment, student)
+    submission = graded.submissions.get(student) if graded else None
+    grades = submission.grades if submission else []
+    return {grade.item: None if grade.needs_person else grade.score for grade in grades}
 
 
 def reviews(finished: NotebookNode) -> list[str]:

@@ -19,17 +19,17 @@ from typing import Any
 
 from nbformat import NotebookNode
 from nbgrader import utils
-from nbgrader.api import Comment, Grade, Gradebook, MissingEntry, SubmittedNotebook
+from nbgrader.api import Comment, Grade, Gradebook, SubmittedNotebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 from sqlalchemy import delete, insert, select, update
 
-from chainrule.gradebook import open_gradebook
+from chainrule.gradebook import open_gradebook, open_tables
 from chainrule.gradebook_tables import ANSWERS
 from chainrule.grading.comment_sections import MARKED_BEFORE, was_for_earlier
 from chainrule.grading.record import set_comment
-from chainrule.items import gradebook_items
 from chainrule.metadata import is_added
+from chainrule.submissions import graded_assignment
 
 NOTHING = ""  # the fingerprint of an untouched answer, or of one that was not handed in
 
@@ -276,31 +276,23 @@ class GivenMark:
 
 def given_marks(db_url: str, assignment: str, student: str) -> dict[str, GivenMark]:
     """The marks that people gave a student and that stand in the gradebook, by the names of `chainrule.items`."""
-    with open_gradebook(db_url) as gradebook:
-        ANSWERS.create(gradebook.engine, checkfirst=True)
-        try:
-            submission = gradebook.find_submission(assignment, student)
-        except MissingEntry:
+    with open_tables(db_url) as connection:
+        graded = graded_assignment(connection, assignment, student)
+        if graded is None or student not in graded.submissions:
             return {}
-        names = gradebook_items(submission.assignment)
-        marked = [
-            grade
-            for notebook in submission.notebooks
-            for grade in notebook.grades
-            if grade.manual_score is not None
-        ]
-        rows = gradebook.db.execute(
-            select(ANSWERS.c.id, ANSWERS.c.maximum)
-            .where(ANSWERS.c.id.in_([grade.id for grade in marked]))
-            .order_by(ANSWERS.c.number)
+        marked = {
+            grade.id: (grade.item, grade.manual)
+            for grade in graded.submissions[student].grades
+            if grade.manual is not None
+        }
+        ANSWERS.create(connection, checkfirst=True)
+        rows = connection.execute(
+            select(ANSWERS.c.id, ANSWERS.c.maximum).where(ANSWERS.c.id.in_(marked)).order_by(ANSWERS.c.number)
         )
         before = {id: maximum for id, maximum in rows}
-        return {
-            names[grade.notebook.name, grade.name]: GivenMark(
-                grade.manual_score, grade.max_score, before.get(grade.id)
-            )
-            for grade in marked
-        }
+    return {
+        item: GivenMark(score, graded.maxima[item], before.get(id)) for id, (item, score) in marked.items()
+    }
 
 
 def changed_marks(before: Mapping[str, GivenMark], now: Mapping[str, GivenMark]) -> dict[str, str]:

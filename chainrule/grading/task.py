@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
+from types import FrameType
 from typing import Any, Protocol
 
 import nbformat
@@ -132,23 +136,55 @@ class RunQueue:
         future.add_done_callback(self.done.put)
 
     def finished(self) -> Iterator[tuple[Task, str | WorkerError]]:
-        """Yield each task when it is finished, with the judged notebook as JSON or the error of the last attempt."""
-        while self.running:
-            for line in self.backend.events():
-                self.say(line)
-            try:
-                future = self.done.get(timeout=1)
-            except Empty:
-                continue
-            task, attempt = self.running.pop(future)
-            try:
-                yield task, future.result()
-            except RefereeEnded as error:
-                self.say(f"{task.student}: trying again ({error})")
-                self.submit(replace(task, ended=(*task.ended, error.cell)), attempt + 1)
-            except WorkerError as error:
-                if attempt >= ATTEMPTS + len(task.ended):
-                    yield task, error
-                else:
+        """Yield each task when it is finished, with the judged notebook as JSON or the error of the last attempt.
+
+        Raises:
+            KeyboardInterrupt: there was one, even if it was lost.
+        """
+        with noticed_interrupts() as interrupted:
+            while self.running:
+                if interrupted():
+                    raise KeyboardInterrupt
+                for line in self.backend.events():
+                    self.say(line)
+                try:
+                    future = self.done.get(timeout=1)
+                except Empty:
+                    continue
+                task, attempt = self.running.pop(future)
+                try:
+                    yield task, future.result()
+                except RefereeEnded as error:
                     self.say(f"{task.student}: trying again ({error})")
-                    self.submit(task, attempt + 1)
+                    self.submit(replace(task, ended=(*task.ended, error.cell)), attempt + 1)
+                except WorkerError as error:
+                    if attempt >= ATTEMPTS + len(task.ended):
+                        yield task, error
+                    else:
+                        self.say(f"{task.student}: trying again ({error})")
+                        self.submit(task, attempt + 1)
+
+
+@contextmanager
+def noticed_interrupts() -> Iterator[Callable[[], bool]]:
+    """Tell whether there was a Ctrl-C in this block.
+
+    Python drops the exception if it runs a destructor or a weak reference's callback, and then only graders would end.
+    """
+    seen = threading.Event()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        seen.set()
+        signal.default_int_handler(number, frame)
+
+    heeds = (
+        signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    )  # a job in the background ignores it
+    if not heeds or threading.current_thread() is not threading.main_thread():
+        yield seen.is_set
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield seen.is_set
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

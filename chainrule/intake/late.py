@@ -11,7 +11,7 @@ from nbgrader.preprocessors import AssignLatePenalties
 from traitlets import default
 
 from chainrule.course import Course
-from chainrule.gradebook import open_gradebook
+from chainrule.gradebook import open_tables
 from chainrule.students.lateness import apply_dates, settle
 
 
@@ -45,10 +45,12 @@ class LatePenalties(AssignLatePenalties):
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         where = resources["nbgrader"]
-        with open_gradebook(where["db_url"]) as gradebook:
-            apply_dates(Course(parent=self), gradebook, where["student"])
+        with open_tables(where["db_url"]) as connection:
+            apply_dates(Course(parent=self), connection, where["student"])
+            connection.commit()
         nb, resources = super().preprocess(nb, resources)
-        with open_gradebook(where["db_url"]) as gradebook:
+        with open_tables(where["db_url"]) as connection:
             fresh = (where["assignment"], where["notebook"])
-            settle(Course(parent=self), gradebook, where["student"], fresh=fresh)
+            settle(Course(parent=self), connection, where["student"], fresh=fresh)
+            connection.commit()
         return nb, resources

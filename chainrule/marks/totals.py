@@ -77,7 +77,7 @@ def _total(folder: CourseFolder, graded: GradedAssignment, person: Person) -> St
         grade.item for grade in submission.grades if (grade.manual or 0) > graded.maxima[grade.item]
     )
     waiting = sorted(grade.item for grade in submission.waiting)
-    total = rounded(submission.final_score, Decimal(repr(graded.maximum)))
+    total = rounded_score(graded, person.id)
     return StudentTotal(person, total, tuple(waiting), tuple(above))
 
 
@@ -87,9 +87,9 @@ def final_score(submission: SubmittedAssignment) -> float:
     return max(0.0, score)
 
 
-def rounded_score(submission: SubmittedAssignment) -> Decimal:
-    """The total as `chainrule marks` writes it."""
-    return rounded(final_score(submission), Decimal(repr(submission.max_score)))
+def rounded_score(graded: GradedAssignment, student: str) -> Decimal:
+    """A student's total as `chainrule marks` writes it."""
+    return rounded(graded.submissions[student].final_score, Decimal(repr(graded.maximum)))
 
 
 def rounded(score: float, maximum: Decimal) -> Decimal:

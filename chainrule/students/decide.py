@@ -7,16 +7,18 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedAssignment
+from sqlalchemy import Connection, update
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.gradebook import open_tables
+from chainrule.gradebook_tables import GRADES
 from chainrule.intake.roster import class_list
-from chainrule.items import gradebook_items
 from chainrule.lesson.results import counted
 from chainrule.marks.totals import decimal_text, rounded_score
 from chainrule.one_writer import one_writer
-from chainrule.students.decisions import TAKEN_BACK, Decision, Kind, in_force, opened, record
+from chainrule.students.decisions import TAKEN_BACK, Decision, Kind, in_force, record
 from chainrule.students.lateness import decision_text, settle, taken_off
+from chainrule.submissions import GradedAssignment, ItemGrade, graded_assignment
 
 LENGTH = re.compile(r"\+?(\d{1,5}(?:\.\d+)?) ?(m|min|h|d|w)", re.ASCII)
 PENALTY = re.compile(r"\d{1,6}(\.\d+)?%?", re.ASCII)
@@ -89,32 +91,28 @@ def decide(
     """
     folder.require(assignment)
     lines = []
-    with one_writer(folder.root), opened(folder) as gradebook:
-        require_students(folder, gradebook, students)
-        connection = gradebook.db.connection()
+    with one_writer(folder.root), open_tables(folder.directory.db_url) as connection:
+        require_students(folder, connection, students)
         standing = {one.student: one for one in in_force(connection, assignment) if one.kind is kind}
         if value == TAKEN_BACK and (without := sorted(set(students) - set(standing))):
             raise CourseError(f"there is no {kind} of {assignment} to take back for {', '.join(without)}")
         for student in students:
-            lines += _decide(
-                folder, gradebook, Decision(assignment, student, kind, value, why, who, time.time())
-            )
+            one = Decision(assignment, student, kind, value, why, who, time.time())
+            lines += _decide(folder, connection, one)
+            connection.commit()
     return lines
 
 
-def _decide(folder: CourseFolder, gradebook: Gradebook, one: Decision) -> list[str]:
-    submission = submitted(gradebook, one.assignment, one.student)
-    before = total_text(submission)
-    if submission:
-        decided = in_force(gradebook.db.connection(), one.assignment, one.student)
-        off = {one.assignment: taken_off(decided, submission.max_score)}
-    record(gradebook.db.connection(), one)
-    gradebook.db.commit()
+def _decide(folder: CourseFolder, connection: Connection, one: Decision) -> list[str]:
+    graded = submitted(connection, one.assignment, one.student)
+    decided = in_force(connection, one.assignment, one.student)
+    record(connection, one)
     lines = [decision_text(folder.course, one)]
-    if submission:
-        settle(folder.course, gradebook, one.student, before=off)
-        gradebook.db.refresh(submission)
-        after = total_text(submission)
+    if graded:
+        off = {one.assignment: taken_off(decided, graded.maximum)}
+        settle(folder.course, connection, one.student, before=off)
+        before = total_text(graded, one.student)
+        after = total_text(submitted(connection, one.assignment, one.student), one.student)
         lines.append(f"  total {before} → {after}" if before != after else f"  total {after}, as before")
         if one.kind is Kind.extension and folder.course.late_rule(one.assignment) is None:
             lines.append(
@@ -135,20 +133,20 @@ def override(
         CourseError: nothing is graded, the item is unknown, or it cannot have these points.
     """
     folder.require(assignment)
-    with one_writer(folder.root), opened(folder) as gradebook:
-        require_students(folder, gradebook, [student])
-        submission = submitted(gradebook, assignment, student)
-        if submission is None:
+    with one_writer(folder.root), open_tables(folder.directory.db_url) as connection:
+        require_students(folder, connection, [student])
+        graded = submitted(connection, assignment, student)
+        if graded is None:
             raise CourseError(
                 f"nothing is graded yet: run `chainrule grade {assignment} --student {student}` first"
             )
-        grades = grades_by_item(submission)
-        if item not in grades:
-            raise CourseError(f"there is no item {item!r} in {assignment}. Items: {', '.join(grades)}.")
-        grade = grades[item]
-        if points is not None and not 0 <= points <= grade.max_score:
-            raise CourseError(f"{item} has 0 to {counted(grade.max_score)}: {points:g} is not possible")
-        connection = gradebook.db.connection()
+        grade = grades_by_item(graded, student).get(item)
+        if grade is None:
+            items = ", ".join(grades_by_item(graded, student))
+            raise CourseError(f"there is no item {item!r} in {assignment}. Items: {items}.")
+        maximum = graded.maxima[item]
+        if points is not None and not 0 <= points <= maximum:
+            raise CourseError(f"{item} has 0 to {counted(maximum)}: {points:g} is not possible")
         standing = next(
             (
                 d
@@ -161,33 +159,31 @@ def override(
             raise CourseError(
                 f"the points of {item} were not set for {student}: there is nothing to take back"
             )
-        before, old = total_text(submission), "wait" if waits(grade) else f"{grade.score:g}"
-        first = (
-            grade.manual_score
-            if standing is None or grade.manual_score != float(standing.value)
-            else standing.before
-        )
-        grade.manual_score = first if points is None else points
-        grade.needs_manual_grade = grade.manual_score is None and grade.auto_score is None
+        first = grade.manual if standing is None or grade.manual != float(standing.value) else standing.before
+        manual = first if points is None else points
+        waits = manual is None and grade.automatic is None
+        row = update(GRADES).where(GRADES.c.id == grade.id)
+        connection.execute(row.values(manual_score=manual, needs_manual_grade=waits))
         value = TAKEN_BACK if points is None else repr(float(points)).removesuffix(".0")
         one = Decision(assignment, student, Kind.override, value, why, who, time.time(), item, first)
         record(connection, one)
-        gradebook.db.commit()
-        gradebook.db.refresh(submission)
-        new = "wait" if waits(grade) else f"{grade.score:g}"
+        connection.commit()
+        after = submitted(connection, assignment, student)
+        assert after is not None
         return [
             decision_text(folder.course, one),
-            f"  {item} {old} → {new}, total {before} → {total_text(submission)}",
+            f"  {item} {points_text(grade)} → {points_text(grades_by_item(after, student)[item])}, "
+            f"total {total_text(graded, student)} → {total_text(after, student)}",
         ]
 
 
-def waits(grade: Grade) -> bool:
-    return bool(grade.needs_manual_grade) and grade.manual_score is None
+def points_text(grade: ItemGrade) -> str:
+    return "wait" if grade.needs_person else f"{grade.score:g}"
 
 
-def require_students(folder: CourseFolder, gradebook: Gradebook, students: Sequence[str]) -> None:
+def require_students(folder: CourseFolder, connection: Connection, students: Sequence[str]) -> None:
     """Raise CourseError unless all are on the roster or in the gradebook."""
-    known = class_list(folder, gradebook.db.connection())
+    known = class_list(folder, connection)
     if unknown := [student for student in students if student not in known]:
         close = {
             person.id
@@ -202,24 +198,17 @@ def require_students(folder: CourseFolder, gradebook: Gradebook, students: Seque
         )
 
 
-def submitted(gradebook: Gradebook, assignment: str, student: str) -> SubmittedAssignment | None:
-    """The student's graded hand-in; None without one."""
-    try:
-        return gradebook.find_submission(assignment, student)
-    except MissingEntry:
-        return None
+def submitted(connection: Connection, assignment: str, student: str) -> GradedAssignment | None:
+    """The assignment with nothing but the student's graded hand-in; None without one."""
+    graded = graded_assignment(connection, assignment, student)
+    return graded if graded and graded.submissions else None
 
 
-def grades_by_item(submission: SubmittedAssignment) -> dict[str, Grade]:
-    """A submission's grades by the names of `chainrule.items`."""
-    names = gradebook_items(submission.assignment)
-    return {
-        names[notebook.name, grade.name]: grade
-        for notebook in submission.notebooks
-        for grade in notebook.grades
-    }
+def grades_by_item(graded: GradedAssignment, student: str) -> dict[str, ItemGrade]:
+    """The grades of a student's hand-in by the names of `chainrule.items`."""
+    return {grade.item: grade for grade in graded.submissions[student].grades}
 
 
-def total_text(submission: SubmittedAssignment | None) -> str:
-    """The points of a graded hand-in, as marks have them."""
-    return decimal_text(rounded_score(submission)) if submission else "–"
+def total_text(graded: GradedAssignment | None, student: str) -> str:
+    """The points of a student's graded hand-in, as marks have them; "–" without one."""
+    return decimal_text(rounded_score(graded, student)) if graded else "–"

@@ -7,12 +7,9 @@ thing the last one counts; an empty value takes the decision back.
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Column,
@@ -27,12 +24,6 @@ from sqlalchemy import (
     inspect,
     select,
 )
-
-from chainrule.course import CourseFolder
-from chainrule.gradebook import open_gradebook
-
-if TYPE_CHECKING:
-    from nbgrader.api import Gradebook
 
 TAKEN_BACK = ""
 
@@ -90,16 +81,9 @@ def login_name() -> str:
         return "instructor"
 
 
-@contextmanager
-def opened(folder: CourseFolder) -> Iterator[Gradebook]:
-    """The course's gradebook, with the table of decisions."""
-    with open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
-        DECISIONS.create(gradebook.engine, checkfirst=True)
-        yield gradebook
-
-
 def record(connection: Connection, decision: Decision) -> None:
     """Add a decision."""
+    DECISIONS.create(connection, checkfirst=True)
     connection.execute(insert(DECISIONS).values(**vars(decision)))
 
 

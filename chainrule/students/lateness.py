@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
-from nbgrader.api import Gradebook, MissingEntry, SubmittedAssignment
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, update
 
 from chainrule.course import Course, CourseFolder
-from chainrule.gradebook import open_gradebook
-from chainrule.items import gradebook_items
+from chainrule.gradebook import open_tables
+from chainrule.gradebook_tables import ASSIGNMENTS, NOTEBOOKS, SUBMISSIONS
 from chainrule.lesson.results import counted
 from chainrule.students.decisions import Decision, Kind, history, in_force, latest
 from chainrule.students.late_rules import duration
+from chainrule.submissions import HandInDates, Submission, graded_assignment, hand_in_dates
 
 DAY = timedelta(days=1)
 
@@ -65,21 +65,21 @@ def is_due(course: Course, connection: Connection, assignment: str, student: str
     return due is not None and datetime.now(UTC) > due
 
 
-def lateness(course: Course, gradebook: Gradebook, student: str) -> dict[str, Lateness]:
+def lateness(course: Course, connection: Connection, student: str) -> dict[str, Lateness]:
     """How late each of a student's graded hand-ins is, in the order in which they were due.
 
     Grace days (`c.Course.grace_days`) go to the hand-ins that were due first, and only where they lower the cost.
     """
     extensions = {
         one.assignment: datetime.fromisoformat(one.value)
-        for one in in_force(gradebook.db.connection(), student=student)
+        for one in in_force(connection, student=student)
         if one.kind is Kind.extension
     }
-    submissions = {one.assignment.name: one for one in gradebook.find_student(student).submissions}
-    dates = {name: _due(course, one, extensions.get(name)) for name, one in submissions.items()}
+    handed_in = hand_in_dates(connection, student)
+    dates = {name: _due(course, one, extensions.get(name)) for name, one in handed_in.items()}
     found, left = {}, course.grace_days
     for name in sorted(dates, key=lambda name: (dates[name] or datetime.max.replace(tzinfo=UTC), name)):
-        due, received = dates[name], _utc(submissions[name].timestamp)
+        due, received = dates[name], _utc(handed_in[name].received)
         late = max(received - due, timedelta(0)) if received and due else timedelta(0)
         rule = course.late_rule(name)
         used, share = 0, None
@@ -93,11 +93,11 @@ def lateness(course: Course, gradebook: Gradebook, student: str) -> dict[str, La
     return found
 
 
-def _due(course: Course, submission: SubmittedAssignment, extended: datetime | None) -> datetime | None:
+def _due(course: Course, one: HandInDates, extended: datetime | None) -> datetime | None:
     """The student's due date: the course's or else the gradebook's, or a later one."""
-    due = course.due_date(submission.assignment.name) or _utc(submission.assignment.duedate)
-    if due and extended is None and submission.extension:  # granted by nbgrader's API
-        extended = due + submission.extension
+    due = course.due_date(one.assignment) or _utc(one.due)
+    if due and extended is None and one.extension:  # granted by nbgrader's API
+        extended = due + one.extension
     return max(due, extended) if due and extended else due
 
 
@@ -115,26 +115,25 @@ def taken_off(decisions: Iterable[Decision], maximum: float) -> float:
     return points
 
 
-def apply_dates(course: Course, gradebook: Gradebook, student: str) -> None:
+def apply_dates(course: Course, connection: Connection, student: str) -> None:
     """Write the due dates and a student's extensions into the gradebook, for all assignments that were graded."""
-    own = {
-        one.assignment: one
-        for one in latest(gradebook.db.connection(), student=student)
-        if one.kind is Kind.extension
-    }
-    for submission in gradebook.find_student(student).submissions:
-        if date := course.due_date(submission.assignment.name):
-            submission.assignment.duedate = date.replace(tzinfo=None)
-        if one := own.get(submission.assignment.name):
-            due = submission.assignment.duedate
+    own = {one.assignment: one for one in latest(connection, student=student) if one.kind is Kind.extension}
+    for name, handed_in in hand_in_dates(connection, student).items():
+        due = handed_in.due
+        if date := course.due_date(name):
+            due = date.replace(tzinfo=None)
+            of_class = update(ASSIGNMENTS).where(ASSIGNMENTS.c.id == handed_in.assignment_id)
+            connection.execute(of_class.values(duedate=due))
+        if one := own.get(name):
             until = datetime.fromisoformat(one.value).replace(tzinfo=None) if one.value else None
-            submission.extension = until - due if until and due and until > due else None
-    gradebook.db.commit()
+            extension = until - due if until and due and until > due else None
+            of_student = update(SUBMISSIONS).where(SUBMISSIONS.c.id == handed_in.id)
+            connection.execute(of_student.values(extension=extension))
 
 
 def settle(
     course: Course,
-    gradebook: Gradebook,
+    connection: Connection,
     student: str,
     *,
     fresh: tuple[str, str] = ("", ""),
@@ -146,34 +145,35 @@ def settle(
     nbgrader's plug-in has written its penalty into the same place, and only the difference of ours is added.
 
     Args:
+        connection: who has it commits.
         fresh: the assignment and notebook into which nbgrader's plug-in has just written.
         before: by assignment, the points that decided penalties took off until now, if that has changed.
     """
-    apply_dates(course, gradebook, student)
-    own = in_force(gradebook.db.connection(), student=student)
-    times = lateness(course, gradebook, student)
-    for submission in gradebook.find_student(student).submissions:
-        name, maximum = submission.assignment.name, submission.max_score
-        share = times[name].share
+    apply_dates(course, connection, student)
+    own = in_force(connection, student=student)
+    times = lateness(course, connection, student)
+    for name, handed_in in hand_in_dates(connection, student).items():
+        maximum, share = handed_in.maximum, times[name].share
         extra = taken_off((one for one in own if one.assignment == name), maximum)
-        for notebook in submission.notebooks:
-            part = notebook.max_score / maximum if maximum else 0.0
+        for notebook in handed_in.notebooks:
+            part = notebook.maximum / maximum if maximum else 0.0
+            penalty = notebook.penalty
             if share is not None:
-                notebook.late_submission_penalty = share * notebook.max_score + extra * part
+                penalty = share * notebook.maximum + extra * part
             else:
-                was = 0.0 if fresh == (name, notebook.name) else (before or {}).get(name, extra)
+                was = 0.0 if fresh == (name, notebook.notebook) else (before or {}).get(name, extra)
                 if change := (extra - was) * part:
-                    penalty = (notebook.late_submission_penalty or 0.0) + change
-                    notebook.late_submission_penalty = max(0.0, penalty)
-    gradebook.db.commit()
+                    penalty = max(0.0, (penalty or 0.0) + change)
+            if penalty != notebook.penalty:
+                row = update(NOTEBOOKS).where(NOTEBOOKS.c.id == notebook.id)
+                connection.execute(row.values(late_submission_penalty=penalty))
 
 
 # ---- in words --------------------------------------------------------------------------------------------------
 
 
-def told(course: Course, gradebook: Gradebook, assignment: str, student: str) -> list[str]:
+def told(course: Course, connection: Connection, assignment: str, student: str) -> list[str]:
     """What a student has to know about dates, lateness and decisions of an assignment, a sentence each."""
-    connection = gradebook.db.connection()
     own = in_force(connection, assignment, student)
     sentences = [
         f"You are excused from this assignment: it counts neither for nor against you ({one.why})."
@@ -184,47 +184,36 @@ def told(course: Course, gradebook: Gradebook, assignment: str, student: str) ->
     for one in extended:
         until = course.time_text(assignment, datetime.fromisoformat(one.value))
         sentences.append(f"Your due date was extended to {until} ({one.why}).")
-    try:
-        submission = gradebook.find_submission(assignment, student)
-    except MissingEntry:
+    graded = graded_assignment(connection, assignment, student)
+    if graded is None or (submission := graded.submissions.get(student)) is None:
         return sentences
-    time = lateness(course, gradebook, student)[assignment]
+    time = lateness(course, connection, student)[assignment]
     if time.received and time.due and time.late:
         sentences.append(
             f"Handed in {course.time_text(assignment, time.received)}, {duration(time.late)} late: it was due "
-            f"{course.time_text(assignment, time.due)}. {_cost(time, submission)}"
+            f"{course.time_text(assignment, time.due)}. {_cost(time, submission, graded.maximum)}"
         )
     elif time.received:
         sentences.append(f"Handed in {course.time_text(assignment, time.received)}, in time.")
-    scores = item_scores(submission)
+    scores = {grade.item: grade.manual for grade in submission.grades}
     for one in own:
         if one.kind is Kind.penalty:
-            points = taken_off([one], submission.max_score)
+            points = taken_off([one], graded.maximum)
             sentences.append(f"{counted(points)} taken off: {one.why}.")
         elif one.kind is Kind.override and scores.get(one.item) == float(one.value):
             sentences.append(f"{one.item}: {counted(float(one.value))}, set by an instructor: {one.why}.")
     return sentences
 
 
-def _cost(time: Lateness, submission: SubmittedAssignment) -> str:
+def _cost(time: Lateness, submission: Submission, maximum: float) -> str:
     days = f"{time.grace_days} of your grace days {'was' if time.grace_days == 1 else 'were'} used. "
     used = days if time.grace_days else ""
     if time.share is None:
-        penalty = submission.late_submission_penalty or 0.0
+        penalty = submission.penalty
         return f"{used}That costs {counted(penalty)}." if penalty else f"{used}That costs nothing."
     if not time.share:
         return f"{used}That costs nothing."
-    return f"{used}That costs {time.share * submission.max_score:.4g} of {counted(submission.max_score)}."
-
-
-def item_scores(submission: SubmittedAssignment) -> dict[str, float | None]:
-    """A person's score of each item, by the names of `chainrule.items`; None without one."""
-    names = gradebook_items(submission.assignment)
-    return {
-        names[notebook.name, grade.name]: grade.manual_score
-        for notebook in submission.notebooks
-        for grade in notebook.grades
-    }
+    return f"{used}That costs {time.share * maximum:.4g} of {counted(maximum)}."
 
 
 def decision_text(course: Course, one: Decision) -> str:
@@ -248,6 +237,6 @@ def decision_text(course: Course, one: Decision) -> str:
 
 def decided_since(folder: CourseFolder, assignment: str, student: str, since: float) -> list[str]:
     """The decisions about a student's assignment after a time (seconds since 1970), for staff, in a line each."""
-    with open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook:
-        lines = history(gradebook.db.connection(), assignment, student)
+    with open_tables(folder.directory.db_url) as connection:
+        lines = history(connection, assignment, student)
     return [decision_text(folder.course, one) for one in lines if one.at > since]

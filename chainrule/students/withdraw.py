@@ -9,15 +9,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from nbgrader.api import Comment, Grade, Gradebook
+from nbgrader.api import Comment, Grade, Gradebook, MissingEntry
 from sqlalchemy import Connection, Table, delete, insert, inspect, select
 
 from chainrule.course import CourseError, CourseFolder
+from chainrule.gradebook import open_gradebook
 from chainrule.gradebook_tables import ANSWERS
 from chainrule.marking.tables import MARKS, SECOND_MARKS
 from chainrule.one_writer import one_writer
 from chainrule.students.decide import require_students, submitted, total_text
-from chainrule.students.decisions import TAKEN_BACK, Decision, Kind, in_force, opened, record
+from chainrule.students.decisions import TAKEN_BACK, Decision, Kind, in_force, record
 from chainrule.students.lateness import decision_text, settle
 
 STEPS = ("submitted", "autograded", "feedback")
@@ -45,9 +46,13 @@ def withdraw(
         CourseError: there is nothing to withdraw.
     """
     folder.require(assignment)
-    with one_writer(folder.root), opened(folder) as gradebook:
-        require_students(folder, gradebook, [student])
-        submission = submitted(gradebook, assignment, student)
+    with (
+        one_writer(folder.root),
+        open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook,
+    ):
+        connection = gradebook.db.connection()
+        require_students(folder, connection, [student])
+        submission = submitted(connection, assignment, student)
         parts = {step: folder.folder(step, student, assignment) for step in STEPS[grading:]}
         parts = {step: path for step, path in parts.items() if path.exists()}
         if not parts and submission is None:
@@ -65,7 +70,7 @@ def withdraw(
         lines = [f"{path.relative_to(folder.root)}/" for path in parts.values()]
         if submission:
             by_hand = f", {marked} of its items marked by people" if marked else ""
-            lines.append(f"in the gradebook: a total of {total_text(submission)}{by_hand}")
+            lines.append(f"in the gradebook: a total of {total_text(submission, student)}{by_hand}")
         where = str(kept.relative_to(folder.root))
         if dry_run:
             return ["would be taken out and kept:", *(f"  {line}" for line in lines), "nothing was changed"]
@@ -79,7 +84,8 @@ def withdraw(
         for step, path in parts.items():
             shutil.move(path, kept / step)
         if submission:
-            settle(folder.course, gradebook, student)  # grace days may be free again
+            settle(folder.course, gradebook.db.connection(), student)  # grace days may be free again
+            gradebook.db.commit()
         return [
             decision_text(folder.course, one),
             *(f"  {line}" for line in lines),
@@ -95,7 +101,10 @@ def put_back(folder: CourseFolder, assignment: str, student: str, why: str, who:
         CourseError: nothing was withdrawn, or there is another hand-in by now.
     """
     folder.require(assignment)
-    with one_writer(folder.root), opened(folder) as gradebook:
+    with (
+        one_writer(folder.root),
+        open_gradebook(folder.directory.db_url, folder.directory.course_id) as gradebook,
+    ):
         withdrawn = [
             one
             for one in in_force(gradebook.db.connection(), assignment, student)
@@ -112,7 +121,7 @@ def put_back(folder: CourseFolder, assignment: str, student: str, why: str, who:
                 f"{taken[0].relative_to(folder.root)} is there again: withdraw that first, then copy what you want "
                 f"from {kept.relative_to(folder.root)}"
             )
-        if submitted(gradebook, assignment, student):
+        if submitted(gradebook.db.connection(), assignment, student):
             raise CourseError(f"{student} was graded again in {assignment}: withdraw that first by --grading")
         state = json.loads((kept / RECORD).read_text(encoding="utf-8"))
         for step, path in targets.items():
@@ -121,11 +130,12 @@ def put_back(folder: CourseFolder, assignment: str, student: str, why: str, who:
         if state:
             load(gradebook, assignment, student, state)
         one = Decision(assignment, student, Kind.withdrawal, TAKEN_BACK, why, who, time.time())
-        record(gradebook.db.connection(), one)
-        gradebook.db.commit()
+        connection = gradebook.db.connection()
+        record(connection, one)
         if state:
-            settle(folder.course, gradebook, student)
-        total = total_text(submitted(gradebook, assignment, student))
+            settle(folder.course, connection, student)
+        total = total_text(submitted(connection, assignment, student), student)
+        gradebook.db.commit()
         return [decision_text(folder.course, one), f"  total {total}"]
 
 
@@ -134,8 +144,9 @@ def put_back(folder: CourseFolder, assignment: str, student: str, why: str, who:
 
 def dump(gradebook: Gradebook, assignment: str, student: str) -> dict[str, Any] | None:
     """What the gradebook and the marking room know of a hand-in, for `load`; None if that is nothing."""
-    submission = submitted(gradebook, assignment, student)
-    if submission is None:
+    try:
+        submission = gradebook.find_submission(assignment, student)
+    except MissingEntry:
         return None
     connection = gradebook.db.connection()
     notebooks = {}

@@ -325,6 +325,43 @@ def test_ctrl_c_leaves_one_line_and_nothing_running(course: Path, scratch: Path)
     assert [path for path in scratch.iterdir() if not path.name.startswith("pymp-")] == []  # Python's own
 
 
+@pytest.fixture
+def heeding_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_ends_a_class_even_if_python_drops_it(heeding_ctrl_c: None) -> None:
+    """It does where it runs a destructor. The graders, which get it as well, have ended by then."""
+
+    class Interrupted:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    class Done:
+        slots, threads = 1, 1
+
+        def submit(self, task: Task, attempt: int) -> "Future[str]":
+            future: Future[str] = Future()
+            future.set_result("judged")
+            return future
+
+        def events(self) -> list[str]:
+            return []
+
+    queue = RunQueue(Done(), print)
+    for student in ("ann", "bo"):
+        queue.submit(broken(student))
+    finished = queue.finished()
+    assert next(finished)[1] == "judged"
+    Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        next(finished)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def broken(student: str) -> Task:
     """A task that no process can run."""
     return Task(student, PLAIN, PLAIN, "{", student, Config())

@@ -52,7 +52,7 @@ def row(root: Path, student: str) -> dict[str, str]:
 
 def sentences(root: Path, student: str) -> str:
     with gradebook(root) as book:
-        return "\n".join(told(CourseFolder(root).course, book, ESSAYS, student))
+        return "\n".join(told(CourseFolder(root).course, book.db.connection(), ESSAYS, student))
 
 
 def test_an_extension_is_the_students_own_due_date(root: Path) -> None:
@@ -125,7 +125,7 @@ def test_grace_days_go_to_what_was_due_first(root: Path) -> None:
     with gradebook(root) as book:
         book.add_assignment("later", duedate=datetime(2026, 4, 1, 10, 0))
         book.add_submission("later", "ada", timestamp=datetime(2026, 4, 1, 10, 1))
-        times = lateness(CourseFolder(root).course, book, "ada")
+        times = lateness(CourseFolder(root).course, book.db.connection(), "ada")
     # of 25 hours one is left over
     assert [(time.grace_days, time.share) for time in times.values()] == [(1, 0.1), (0, 0.1)]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,7 +29,7 @@ from judging.csc6022_hw2.p7.sublayers import (
     connections,
     expect_sublayer_dropped,
     from_the_start,
-    norms,
+    right_norm,
     sublayer_of,
 )
 
@@ -124,9 +126,14 @@ def decoded(
 
 def decoder_layer(student: Student) -> tuple[Model, Tensor, Tensor]:
     """A decoder layer of the student's with stubs for both attentions, and weight and bias of its feed-forward."""
-    draw = generator(121)
-    weight, bias = normal(draw, FEATURES, FEATURES), normal(draw, FEATURES)
+    weight, bias = feed_forward_weights()
     return made_of(student, SHARES, weight, bias, 0.0), weight, bias
+
+
+@cache
+def feed_forward_weights() -> tuple[Tensor, Tensor]:
+    draw = generator(121)
+    return normal(draw, FEATURES, FEATURES), normal(draw, FEATURES)
 
 
 def made_of(
@@ -142,39 +149,67 @@ def made_of(
     return from_the_start(student, expect_module(made, "DecoderLayer"))
 
 
+class Inputs(NamedTuple):
+    """What a decoder layer is given: x and memory float32 (2, n, d), and their masks."""
+
+    x: Tensor
+    memory: Tensor
+    source: Tensor
+    target: Tensor
+
+
+@cache
+def inputs() -> Inputs:
+    draw = generator(122)
+    n = 4  # words of both sentences, so that a mask in the wrong place does not raise
+    x, memory = (2 * normal(draw, 2, n, FEATURES).float() for _ in range(2))
+    source = torch.tensor([[[True, True, True, False]], [[True, False, True, True]]])
+    target = causal_mask(n) & torch.tensor([[[True, True, True, True]], [[True, True, False, False]]])
+    return Inputs(x, memory, source, target)
+
+
+def given(connect: Connection, mistakes: tuple[int, int, int]) -> Tensor:
+    """What a decoder layer with these mistakes makes of `inputs`."""
+    x, memory, source, target = inputs()
+    weight, bias = feed_forward_weights()
+    return decoded(
+        connect, lambda z: z @ weight.T + bias, x.double(), memory.double(), source, target, *mistakes
+    )
+
+
+RIGHT_CONNECTION: Connection = connections(right_norm)[""]
+
+
+@cache  # four checks of each answer go through them
+def given_rightly(mistakes: tuple[int, int, int]) -> Tensor:
+    """The same with sublayers that are connected in the right way."""
+    return given(RIGHT_CONNECTION, mistakes)
+
+
 def decoding(student: Student) -> tuple[int, int, int] | None:
     """The mistakes that explain what the student's decoder layer gives, as places in the three lists; None if none do.
 
     Its sublayers may be connected in the right way or as in the student's `Sublayer`.
     """
     layer, weight, bias = decoder_layer(student)
-    draw = generator(122)
-    n = 4  # words of both sentences, so that a mask in the wrong place does not raise
-    x, memory = (2 * normal(draw, 2, n, FEATURES).float() for _ in range(2))
-    source = torch.tensor([[[True, True, True, False]], [[True, False, True, True]]])
-    target = causal_mask(n) & torch.tensor([[[True, True, True, True]], [[True, True, False, False]]])
-    got = layer.forward(x, memory, source, target)
-    expect(got, "the result").has_shape(2, n, FEATURES)
-    ways: list[Connection] = [connections(norms(student, FEATURES)[0])[""]]
+    got = layer.forward(*inputs())
+    expect(got, "the result").has_shape(*inputs().x.shape)
+    own: Connection | None = None
     with contextlib.suppress(CheckFailed):
         connection = connected(student)
         if connection is not None and connection.effective:
-            ways.append(connection.connect)
+            x = inputs().x.double()
+            theirs, right = (
+                connect(x, lambda z: z @ weight.T + bias)
+                for connect in (connection.connect, RIGHT_CONNECTION)
+            )
+            own = connection.connect if differ(theirs, right, MODULE_RTOL, 1e-4) else None
     kinds = (range(len(mistakes)) for mistakes in (MEMORY_MISTAKES, MASK_MISTAKES, ORDER_MISTAKES))
     triples = [(a, b, c) for a, b, c in itertools.product(*kinds)]
     for mistakes in sorted(triples, key=lambda mistakes: sum(map(bool, mistakes))):
-        for connect in ways:
-            wanted = decoded(
-                connect,
-                lambda z: z @ weight.T + bias,
-                x.double(),
-                memory.double(),
-                source,
-                target,
-                *mistakes,
-            )
-            if differ(numbers(got, "the result"), wanted, MODULE_RTOL, 1e-4) == 0:
-                return mistakes
+        results = [given_rightly(mistakes)] + ([given(own, mistakes)] if own else [])
+        if any(differ(numbers(got, "the result"), wanted, MODULE_RTOL, 1e-4) == 0 for wanted in results):
+            return mistakes
     return None
 
 

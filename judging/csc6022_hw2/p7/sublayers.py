@@ -176,6 +176,11 @@ def connections(norm: Norm) -> dict[str, Connection]:
     }
 
 
+def right_norm(x: Tensor) -> Tensor:
+    """Layer norm with the gain 1 and the shift 0, in float64."""
+    return normalised(x.double(), 1e-6)
+
+
 def norms(student: Student, size: int) -> list[Norm]:
     """Layer norm, the right one and the student's."""
 
@@ -185,7 +190,7 @@ def norms(student: Student, size: int) -> list[Norm]:
             "the normalised vectors",
         )
 
-    return [lambda x: normalised(x.double(), 1e-6), own]
+    return [right_norm, own]
 
 
 def sublayer_of(student: Student, dropout: float = 0.0, size: int = FEATURES) -> Model:

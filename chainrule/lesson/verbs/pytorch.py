@@ -217,12 +217,13 @@ def first_of(output: Any) -> Any:
 
 
 class MadeOnTheWay:
-    """Keeps the layers that a model makes in its first forward pass, as modules of its own. Those that it makes later
-    get the tensors of the first ones, in the order in which they run."""
+    """Keeps the tensors of layers that a model makes in its first forward pass, as its own. Layers that it makes later
+    get these, in the order in which they run."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
         self.kept: list[nn.Module] = []
+        self.known: set[int] = set()
         self.seen = 0
         self.hook: RemovableHandle | None = None
 
@@ -237,11 +238,18 @@ class MadeOnTheWay:
             self.hook.remove()
 
     def _run(self, module: nn.Module, args: Any) -> None:
-        if id(module) in self.known or not (module._parameters or module._buffers):
+        tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+        if id(module) in self.known or not tensors:
             return
         if self.seen == len(self.kept):
             self.kept.append(module)
-            self.model.add_module(f"made_on_the_way_{self.seen}", module)
+            for name, value in tensors:  # no modules: a Sequential would run them
+                register = (
+                    self.model.register_parameter
+                    if isinstance(value, nn.Parameter)
+                    else self.model.register_buffer
+                )
+                register(f"made_on_the_way_{self.seen}_{name}", value)
         kept = self.kept[self.seen]
         self.seen += 1
         for own, first in ((module._parameters, kept._parameters), (module._buffers, kept._buffers)):

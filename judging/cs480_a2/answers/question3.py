@@ -505,7 +505,9 @@ WRONG_MLP = {
         change(MLP_LOOP, "nn.ModuleList(nn.Linear(a, b) → list(nn.Linear(a, b)"),
     ),
     "layers made in forward": Wrong(
-        _NETWORK, "make layers in __init__", mlp("self.fc2(x) → nn.Linear(256, 128)(x)", "self.fc2 = → fc2 =")
+        {"sizes", "arguments"},
+        "make layers in __init__",
+        mlp("self.fc2(x) → nn.Linear(256, 128)(x)", "self.fc2 = → fc2 ="),
     ),
     # what does nothing
     "zeros": Wrong(

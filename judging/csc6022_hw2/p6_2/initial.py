@@ -51,7 +51,7 @@ def fans(shape: Sequence[int]) -> dict[str, float]:
         "the variance is 1/(3 · fan-in), as that of PyTorch's own layers": 1 / inputs / 3,
         "uniform numbers from 0 or -1 to 1 are scaled; their variance is not 1": 2 / inputs / 3,
     }
-    return {meaning: value for meaning, value in wrong.items() if abs(value * inputs / 2 - 1) > 0.3}
+    return {meaning: value for meaning, value in wrong.items() if abs(value * inputs / 2 - 1) > 0.2}
 
 
 def expect_drawn(draw: Callable[[], Any], name: str, shape: Sequence[int]) -> None:

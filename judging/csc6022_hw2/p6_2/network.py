@@ -149,8 +149,8 @@ class Net(Protocol):
             CheckFailed: the network cannot compute with these parameters.
         """
 
-    def expect_all_units(self) -> None:
-        """No unit is dropped in training mode."""
+    def expect_all_units(self, frame: Frame) -> None:
+        """No unit is dropped in training mode, where the last layer takes the features of this frame."""
 
 
 class FunctionNet:
@@ -176,8 +176,8 @@ class FunctionNet:
         """Without dropout, which `expect_all_units` judges; of several outputs the first counts."""
         return first_scores(self.student.three_layer_convnet.without_dropout(x, list(params)))
 
-    def expect_all_units(self) -> None:
-        x, params = self.sizes.images(2, seed=1), self.sizes.draw(3)
+    def expect_all_units(self, frame: Frame) -> None:
+        x, params = self.sizes.images(2, seed=1), self.sizes.draw(3, frame)
         dropped, again = (first_scores(self.student.three_layer_convnet(x, params)) for _ in range(2))
         expect(agree(dropped, again)).is_true("dropout is at work; this network has none")
 
@@ -289,7 +289,7 @@ class ModuleNet:
         last = torch.eye(len(weight), shape[0], dtype=torch.float64)
         return [*first, last, bias - POSITIVE], {name: hidden, bias_name: torch.full(shape[:1], POSITIVE)}
 
-    def expect_all_units(self) -> None:
+    def expect_all_units(self, frame: Frame) -> None:
         x = self.sizes.images(2, seed=1).float()
         dropped, all_units = (self.model.forward(x, training=True, dropout=on) for on in (True, False))
         expect(agree(numbers(dropped, "the scores"), numbers(all_units, "the scores"))).is_true(

@@ -292,7 +292,7 @@ def expect_convolutions(reading: Reading) -> None:
     for x, params in summed_features(reading.net.sizes, reading.frame):
         known = merged({"frame": reading.frame, "biases": reading.net.biases}, reading.ending)
         expect(reading.net(x, params), "a score").close_to(scores(x, params, **known), rtol=1e-3, atol=1e-5)
-    reading.net.expect_all_units()
+    reading.net.expect_all_units(reading.frame)
 
 
 def expect_gradients(student: Student) -> None:

@@ -208,12 +208,13 @@ class Verbs:
 
 
 def first_of(output: Any) -> Any:
-    """The first of several outputs.
+    """The first of several outputs, if that is a tensor.
 
-    >>> first_of((1, 2)), first_of(3)
-    (1, 3)
+    >>> first_of((torch.tensor(1), 2)), first_of([3, 4])
+    (tensor(1), [3, 4])
     """
-    return output[0] if isinstance(output, tuple | list) and output else output
+    several = isinstance(output, tuple | list) and output and isinstance(output[0], torch.Tensor)
+    return output[0] if several else output
 
 
 class MadeOnTheWay:
@@ -244,16 +245,15 @@ class MadeOnTheWay:
         if self.seen == len(self.kept):
             self.kept.append(module)
             for name, value in tensors:  # no modules: a Sequential would run them
-                register = (
-                    self.model.register_parameter
-                    if isinstance(value, nn.Parameter)
-                    else self.model.register_buffer
-                )
-                register(f"made_on_the_way_{self.seen}_{name}", value)
+                own = f"made_on_the_way_{self.seen}_{name}"
+                if isinstance(value, nn.Parameter):
+                    self.model.register_parameter(own, value)
+                else:
+                    self.model.register_buffer(own, value)
         kept = self.kept[self.seen]
         self.seen += 1
-        for own, first in ((module._parameters, kept._parameters), (module._buffers, kept._buffers)):
-            own.update({name: value for name, value in first.items() if name in own})
+        module._parameters.update(kept._parameters)
+        module._buffers.update(kept._buffers)
 
 
 def modules_in(value: Any) -> Iterator[nn.Module]:

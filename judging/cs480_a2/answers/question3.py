@@ -1183,7 +1183,7 @@ class Liar({base}):
 # Each with the checks it may pass all the same.
 CHEATS = {
     "a list": (mlp("return self.fc3(x) → return self.fc3(x).tolist()"), {"logits", "sizes"}),
-    "a tuple": (mlp("return self.fc3(x) → return self.fc3(x), 1"), {"sizes"}),
+    "a tuple": (mlp("return self.fc3(x) → return self.fc3(x), 1"), _NETWORK),  # the network itself is right
     "text": (mlp("return self.fc3(x) → return 'ten logits'"), {"sizes"}),
     "True": (mlp("return self.fc3(x) → return True"), {"sizes"}),
     "zeros of the right shape": (

@@ -926,6 +926,7 @@ WRONG_TRAINING = {
             "            if len(history['test']) > 2 and history['test'][-1] > history['test'][-2]:\n"
             "                break\n",
         ),
+        unnoticed="on the valley of the visible checks the test error falls all the time",
     ),
     "the best on training points": Wrong(
         {"arguments"},

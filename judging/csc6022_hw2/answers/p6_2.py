@@ -1178,7 +1178,6 @@ WRONG_TRAIN = {
             "optimizer.step()\n → optimizer.step()\n            with torch.no_grad():\n"
             "                for p in model.parameters():\n                    p.mul_(1 - 1e-5)\n"
         ),
-        unnoticed="it is smaller than what central differences see",
     ),
     "long gradients clipped": Wrong(
         {"sgd"},

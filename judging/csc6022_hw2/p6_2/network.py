@@ -220,9 +220,8 @@ class ModuleNet:
             classes = layers[-1].output[-1] if layers[-1].kind == "linear" else wanted.classes
             channels = layers[0].input[1] if len(layers[0].input) == 4 else one[1]
             groups = channels // one[1], one[0] // two[1]
-            self.sizes = wanted._replace(
-                **{"first": one[0], "second": two[0], "classes": classes, "channels": channels},
-                **{"kernels": (one[2], two[2]), "groups": groups},
+            self.sizes = Sizes(
+                channels, one[0], two[0], classes, wanted.height, wanted.width, (one[2], two[2]), groups
             )
         else:
             self.sizes = wanted
@@ -250,7 +249,7 @@ class ModuleNet:
         raise CheckFailed(f"expected two Conv2d layers and a Linear one; layers with weights are: {listed}")
 
     def __call__(self, x: Tensor, params: Sequence[Tensor]) -> Tensor:
-        given = {}
+        given: dict[str, Tensor] = {}
         if self.between:
             params, hidden = self._through_hidden(params)
             given |= hidden

@@ -870,7 +870,7 @@ def training(item: Item) -> None:
             after = model.state()
             expect(not torch.equal(before["1.bias"], after["1.bias"])).is_true("the biases have not changed")
             expect(torch.equal(before["1.weight"], after["1.weight"])).is_true(
-                "behind a dropout of everything weights can't learn in training mode; here they do, "
+                "behind a dropout of everything weights have no gradient in training mode; here they change, "
                 f"in {'one epoch' if epochs == 1 else f'{epochs} epochs'}"
             )
 

@@ -68,7 +68,7 @@ def reinitialized(model: Model, x: torch.Tensor, seed: int) -> list[Layer]:
         CheckFailed: the weights of some layers are not its parameters, it has no hidden layer, or the last layer is
             not Linear.
     """
-    model.adopt()
+    model.adopt(x)
     layers = model.reinitialize(x, generator=torch.Generator().manual_seed(seed))
     model.bypass([str(layer.settings.get("module")) for layer in layers if layer.kind == "normalisation"])
     weighted = [block.layer for block in blocks(layers)]
@@ -118,7 +118,24 @@ def feed_forward(
                 more = {"dilation": s["dilation"]} if "dilation" in s and pooling is F.max_pool2d else {}
                 ceil_mode = s.get("ceil_mode", False)
                 h = pooling(h, window, s.get("stride"), s.get("padding", 0), ceil_mode=ceil_mode, **more)
+    h = averaged(last.layer, h) if h.ndim == 4 else h
     return apply(last.layer, flatten(h) if h.ndim > 2 else h)
+
+
+def averaged(layer: Layer, h: torch.Tensor) -> torch.Tensor:
+    """Feature maps (N, C, H, W), or their means if the layer takes one number for each channel.
+
+    Raises:
+        CheckFailed: it takes another number of features.
+    """
+    inputs = layer.values["weight"].shape[1]
+    if inputs == h.shape[1] != h[0].numel():
+        return h.mean((2, 3), keepdim=True)
+    if inputs != h[0].numel():
+        raise CheckFailed(
+            f"the last layer takes {inputs} numbers, and the layers before it give {h[0].numel()}: what is between?"
+        )
+    return h
 
 
 def apply(layer: Layer, h: torch.Tensor) -> torch.Tensor:

@@ -396,6 +396,17 @@ class Function:
         value = self._student._ask("call", name=self._name, args=list(args), kwargs=kwargs)
         return self._student._noted(f"`{self._name}` returns", value, returned(value))
 
+    def without_dropout(self, *args: Any) -> Any:
+        """Its value for these arguments while the framework's dropouts are switched off.
+
+        >>> from chainrule.lesson.verbs import Worker
+        >>> names = {}
+        >>> exec("from torch.nn.functional import dropout\\ndef half(x): return dropout(x) / 2", names)
+        >>> Student(Worker(names).serve).half.without_dropout(torch.ones(2))
+        tensor([0.5000, 0.5000])
+        """
+        return self._student._ask("call", name=self._name, args=list(args), kwargs={}, dropout=False)
+
     def call_with(
         self, instead: Mapping[str, Sequence[Any]], *args: Any
     ) -> tuple[Any, dict[str, list[list[Any]]]]:
@@ -555,12 +566,16 @@ class Model(Opaque):
         """Overwrite these parameters and buffers, named as in `state`."""
         self._student._ask("load", model=self, state=dict(state))
 
-    def adopt(self) -> Model:
-        """From now on the model knows the layers that it keeps in plain lists, tuples or dicts; returns the model.
+    def adopt(self, *inputs: torch.Tensor) -> Model:
+        """From now on the model knows the layers that it keeps in plain lists, tuples or dicts, and of several outputs
+        it returns the first; returns the model.
 
         A check that is about something else calls this first. So a plain list costs its points once.
+
+        Args:
+            inputs: if given, the model also knows, and keeps, layers that it makes in the forward pass for them.
         """
-        self._student._ask("adopt", model=self)
+        self._student._ask("adopt", model=self, inputs=list(inputs))
         return self
 
     def bypass(self, modules: Sequence[str]) -> None:

@@ -75,7 +75,7 @@ LOOPS = {  # slips in `fit`, which are found beside a `backprop` that raises, to
     "λ left out": {"arguments"},
     "seed left out": {"arguments"},
     "velocity always 0": {"arguments"},
-    "each step from the start": {"accuracy", "arguments"},
+    "each step from the start": {"accuracy"},
     "history exchanged": {"history"},
     "one epoch only": {"history", "accuracy"},
 }

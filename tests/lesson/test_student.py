@@ -490,6 +490,35 @@ def test_layers_in_plain_containers_are_adopted_once() -> None:
     assert "weight" in model.layers(torch.ones(1, 2))[1].parameters
 
 
+def test_layers_that_forward_makes_are_adopted_and_kept() -> None:
+    class Net(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.Linear(3, 1)(super().forward(x))  # type: ignore[no-any-return]
+
+    model, x = student(net=Net(nn.Linear(2, 3))).net, torch.ones(1, 2)
+    assert not torch.equal(model.forward(x), model.forward(x))
+    model.adopt(x)
+    assert torch.equal(model.forward(x), model.forward(x))
+    assert len(model.state()) == 4
+    assert all("weight" in layer.parameters for layer in model.layers(x))
+    gradients = model.gradients(x, upstream=torch.ones(1, 1)).parameters
+    assert all(gradient is not None for gradient in gradients.values())
+    model.load({name: 0 * value for name, value in model.state().items()})
+    assert model.forward(x).item() == 0
+
+
+def test_of_several_outputs_an_adopted_model_gives_the_first() -> None:
+    class Net(nn.Linear):
+        def forward(self, x: torch.Tensor) -> Any:
+            return super().forward(x), x
+
+    model = student(net=Net(2, 3)).net
+    with pytest.raises(CheckFailed, match="a tuple"):
+        model.logits(torch.ones(4, 2))
+    assert model.adopt().logits(torch.ones(4, 2)).shape == (4, 3)
+    model.fit(torch.ones(4, 2), torch.arange(4) % 3, steps=1, batch=4, lr=0.1, momentum=0.0)
+
+
 def test_a_class_called_like_our_verb_that_never_ends_leaves_no_stubs() -> None:
     names: dict[str, Any] = {}
     source = "class stub(Module):\n    def forward(self, x):\n        while True: pass"

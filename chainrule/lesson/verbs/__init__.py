@@ -15,6 +15,7 @@ import os
 import socket
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from contextlib import nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -94,9 +95,10 @@ class Worker:
             return {"function": True}
         return {"value": self.framework.neutral(value)}
 
-    def do_call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
-        """Call a function or class of the student's."""
-        return self.framework.function(name)(*args, **kwargs)
+    def do_call(self, name: str, args: Sequence[Any], kwargs: dict[str, Any], dropout: bool = True) -> Any:
+        """Call a function or class of the student's; `dropout=False` switches dropout off."""
+        with nullcontext() if dropout else self.framework.no_dropout():
+            return self.framework.function(name)(*args, **kwargs)
 
     def do_call_with(
         self, instead: Mapping[str, Sequence[Any]], name: str, args: Sequence[Any]

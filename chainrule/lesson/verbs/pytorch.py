@@ -49,6 +49,10 @@ class Verbs:
         """A value of the student's, with PyTorch's tensors in place of the framework's: the inverse of `own`."""
         return value
 
+    def no_dropout(self) -> NoDropout:
+        """A block in which PyTorch's dropouts do nothing."""
+        return NoDropout()
+
     def do_forward(self, model: nn.Module, inputs: Sequence[Any], training: bool, dropout: bool) -> Any:
         """The model's output, without gradients, in train or eval mode; `dropout=False` switches dropout off."""
         with torch.no_grad(), in_mode(model, training), nullcontext() if dropout else NoDropout():
@@ -129,8 +133,9 @@ class Verbs:
         firsts = {id(value): name for name, value in reversed(kept.items())}
         return {name: value for name, value in model.state_dict().items() if firsts[id(kept[name])] == name}
 
-    def do_adopt(self, model: nn.Module) -> None:
-        """Register the layers that a module keeps in plain lists, tuples or dicts, so that all else can be judged."""
+    def do_adopt(self, model: nn.Module, inputs: Sequence[Any]) -> None:
+        """Register the layers that a module keeps in plain lists, tuples or dicts, and of several outputs return the
+        first, so that all else can be judged. For some inputs also register the layers that it makes on their way."""
         for module in list(model.modules()):
             known = {id(other) for other in model.modules()}
             for name, value in list(vars(module).items()):
@@ -141,6 +146,13 @@ class Verbs:
                             while hasattr(module, free):  # a name of the student's own
                                 free += "_"
                             module.add_module(free, layer)
+        model.register_forward_hook(lambda module, args, output: first_of(output))
+        if inputs:
+            made = MadeOnTheWay(model)
+            model.register_forward_pre_hook(made.begin)
+            model.register_forward_hook(made.end, always_call=True)
+            with torch.no_grad(), in_mode(model, False):
+                model(*on_device_of(model, inputs))
 
     def do_load(self, model: nn.Module, state: dict[str, torch.Tensor]) -> None:
         """Overwrite these parameters and buffers, leave the others."""
@@ -193,6 +205,55 @@ class Verbs:
     def do_loader(self, x: torch.Tensor, y: torch.Tensor, batch: int) -> DataLoader[tuple[torch.Tensor, ...]]:
         """A data loader that serves (x, y) in order; the last batch may be short."""
         return DataLoader(TensorDataset(x, y), batch_size=batch)
+
+
+def first_of(output: Any) -> Any:
+    """The first of several outputs, if that is a tensor.
+
+    >>> first_of((torch.tensor(1), 2)), first_of([3, 4])
+    (tensor(1), [3, 4])
+    """
+    several = isinstance(output, tuple | list) and output and isinstance(output[0], torch.Tensor)
+    return output[0] if several else output
+
+
+class MadeOnTheWay:
+    """Keeps the tensors of layers that a model makes in its first forward pass, as its own. Layers that it makes later
+    get these, in the order in which they run."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.kept: list[nn.Module] = []
+        self.known: set[int] = set()
+        self.seen = 0
+        self.hook: RemovableHandle | None = None
+
+    def begin(self, model: nn.Module, args: Any) -> None:
+        """A forward pass begins."""
+        self.seen, self.known = 0, {id(module) for module in model.modules()}
+        self.hook = nn.modules.module.register_module_forward_pre_hook(self._run)
+
+    def end(self, model: nn.Module, args: Any, output: Any) -> None:
+        """It has ended, perhaps with an error."""
+        if self.hook is not None:
+            self.hook.remove()
+
+    def _run(self, module: nn.Module, args: Any) -> None:
+        tensors = [*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)]
+        if id(module) in self.known or not tensors:
+            return
+        if self.seen == len(self.kept):
+            self.kept.append(module)
+            for name, value in tensors:  # no modules: a Sequential would run them
+                own = f"made_on_the_way_{self.seen}_{name}"
+                if isinstance(value, nn.Parameter):
+                    self.model.register_parameter(own, value)
+                else:
+                    self.model.register_buffer(own, value)
+        kept = self.kept[self.seen]
+        self.seen += 1
+        module._parameters.update(kept._parameters)
+        module._buffers.update(kept._buffers)
 
 
 def modules_in(value: Any) -> Iterator[nn.Module]:

@@ -8,7 +8,7 @@ row, column, channel here; a weight behind them is turned so that checks see the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import zip_longest
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -225,6 +225,10 @@ class Verbs:
 
     # -- running -----------------------------------------------------------------------------------------
 
+    def no_dropout(self) -> AbstractContextManager[None]:
+        """A block in which `tf.nn.dropout` does nothing."""
+        return no_dropout()
+
     def do_forward(self, model: Any, inputs: Sequence[Any], training: bool, dropout: bool) -> Any:
         """The model's output in training or inference mode; `dropout=False` switches dropout off."""
         with nullcontext() if dropout else no_dropout(model), Tracer(model):
@@ -335,7 +339,7 @@ class Verbs:
             fits = each[name].own(value)
             variable.assign(tf.cast(tf.broadcast_to(fits, variable.shape), variable.dtype))
 
-    def do_adopt(self, model: Any) -> None:
+    def do_adopt(self, model: Any, inputs: Sequence[Any]) -> None:
         """Keras finds layers in lists and dicts by itself."""
 
     def do_trace(self, model: Any, inputs: Sequence[Any], training: bool) -> list[dict[str, Any]]:
@@ -465,15 +469,16 @@ LAYERS: dict[str, Callable[..., Any]] = {
 
 
 @contextmanager
-def no_dropout(model: Any) -> Iterator[None]:
-    """Switches dropouts off in the block: layers of the model, and `tf.nn.dropout`.
+def no_dropout(model: Any = None) -> Iterator[None]:
+    """Switches dropouts off in the block: layers of the model, if one is given, and `tf.nn.dropout`.
 
     >>> layer = keras.layers.Dropout(0.5)
     >>> with no_dropout(layer):
     ...     layer(tf.ones(3), training=True).numpy().tolist()
     [1.0, 1.0, 1.0]
     """
-    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "rate")]
+    own = [] if model is None else model._flatten_layers()
+    layers = [layer for layer in own if hasattr(layer, "rate")]
     before, function = [(layer, layer.rate) for layer in layers], tf.nn.dropout
     for layer in layers:
         layer.rate = 0.0

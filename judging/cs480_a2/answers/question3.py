@@ -505,7 +505,9 @@ WRONG_MLP = {
         change(MLP_LOOP, "nn.ModuleList(nn.Linear(a, b) → list(nn.Linear(a, b)"),
     ),
     "layers made in forward": Wrong(
-        _NETWORK, "make layers in __init__", mlp("self.fc2(x) → nn.Linear(256, 128)(x)", "self.fc2 = → fc2 =")
+        {"sizes", "arguments"},
+        "make layers in __init__",
+        mlp("self.fc2(x) → nn.Linear(256, 128)(x)", "self.fc2 = → fc2 ="),
     ),
     # what does nothing
     "zeros": Wrong(
@@ -1181,7 +1183,7 @@ class Liar({base}):
 # Each with the checks it may pass all the same.
 CHEATS = {
     "a list": (mlp("return self.fc3(x) → return self.fc3(x).tolist()"), {"logits", "sizes"}),
-    "a tuple": (mlp("return self.fc3(x) → return self.fc3(x), 1"), {"sizes"}),
+    "a tuple": (mlp("return self.fc3(x) → return self.fc3(x), 1"), _NETWORK),  # the network itself is right
     "text": (mlp("return self.fc3(x) → return 'ten logits'"), {"sizes"}),
     "True": (mlp("return self.fc3(x) → return True"), {"sizes"}),
     "zeros of the right shape": (

@@ -203,6 +203,13 @@ WRONG_SCALING = {
     "one number for all columns": Wrong(
         {"train"}, "all columns", change(SCALING, "mean(0) → mean()", "std(0) → std()")
     ),
+    "in place": Wrong(
+        {"test"},
+        "changes the arrays",
+        "def standardise(values, train):\n    mean, sd = train.mean(0), train.std(0)\n"
+        "    values -= mean\n    values /= sd\n    return values\n",
+        unnoticed="checks hand over copies; only `data_set`, further down in the notebook, shows it",
+    ),
     "as it is": Wrong(
         {"train", "test"}, "nothing has changed", "def standardise(values, train):\n    return values\n"
     ),
@@ -330,6 +337,9 @@ def backprop(params, X, y):
     "sigmoid clipped": change(BACKPROP, "np.exp(-t) → np.exp(-t.clip(-500, 500))"),
 }
 
+OWN_PASS = """    A = X @ params["W"].T + params["b"]
+    f = A @ params["v"] + params["c"]
+    N"""
 WRONG_BACKPROP = {
     "1: missing 1/N": Wrong(
         {"factor"}, "1/N of the mean is missing", change(BACKPROP, "2 * (f - y) / N → 2 * (f - y)")
@@ -448,6 +458,26 @@ WRONG_BACKPROP = {
         "linear",
         change(BACKPROP, 'f = A @ params["v"] + params["c"] → f = sigmoid(A @ params["v"] + params["c"])'),
     ),
+    "a pass of its own without the sigmoid": Wrong(
+        {"delta"},
+        "the sigmoid is missing in the forward pass",
+        change(BACKPROP, "    A, f = forward(params, X)\n    N → " + OWN_PASS),
+    ),
+    "a pass of its own without b": Wrong(
+        {"delta"},
+        "the biases b are missing in the forward pass",
+        change(
+            BACKPROP,
+            "    A, f = forward(params, X)\n    N → " + OWN_PASS,
+            'A = X @ params["W"].T + params["b"]\n    f → A = sigmoid(X @ params["W"].T)\n    f',
+        ),
+    ),
+    "W not transposed": Wrong(
+        {"forward"}, "cannot be multiplied", change(BACKPROP, 'params["W"].T → params["W"]')
+    ),
+    "the mean over inputs": Wrong(
+        {"factor"}, "the number of inputs", change(BACKPROP, "N = len(X) → N = X.shape[1]")
+    ),
     "no s": Wrong({"s"}, 'no entry "s"', change(BACKPROP, '"s": s,  → ')),
     "no c": Wrong({"biases"}, 'no entry "c"', change(BACKPROP, ', "c": dc → ')),
     "NaN": Wrong({"v"}, "NaN", change(BACKPROP, "dv = A.T @ delta → dv = A.T @ delta * np.nan")),
@@ -522,9 +552,9 @@ WRONG_DECAY = {
         {"decay"}, "penalty itself", change(DECAY, "2 * lam * params[k] → lam * params[k] ** 2")
     ),
     "no decay": Wrong(
-        {"decay", "biases"}, "do not change with λ", change(DECAY, "+ 2 * lam * params[k] → + 0 * params[k]")
+        {"decay"}, "do not change with λ", change(DECAY, "+ 2 * lam * params[k] → + 0 * params[k]")
     ),
-    "λ ignored": Wrong({"decay", "biases"}, "do not change with λ", change(DECAY, "2 * lam * → 2 * ")),
+    "λ ignored": Wrong({"decay"}, "do not change with λ", change(DECAY, "2 * lam * → 2 * ")),
 }
 
 # -- 6.1e, training --------------------------------------------------------------------------------------
@@ -577,6 +607,37 @@ RIGHT_TRAINING = {
         TRAINING,
         "((f - y) ** 2).mean() / y.var() → float(np.square(np.subtract(f, y)).mean() / np.var(np.asarray(y), ddof=1))",
     ),
+    "a trainer": """
+def normalised_error(y, f):
+    return np.mean((np.asarray(f) - np.asarray(y)) ** 2) / np.var(np.asarray(y))
+
+def step(params, velocity, X, y, lam, lr, momentum):
+    g = gradients(params, X, y, lam)
+    for k in params:
+        velocity[k] = momentum * velocity[k] - lr * g[k]
+    return {k: params[k] + velocity[k] for k in params}, velocity
+
+class Trainer:
+    def __init__(self, X, y, X_test, y_test, lam):
+        self.sets, self.lam = {"train": (X, y), "test": (X_test, y_test)}, lam
+        self.log = {name: [] for name in self.sets}
+
+    def run(self, hidden, epochs, seed):
+        self.params, done = initial(hidden, seed), 0
+        velocity = dict.fromkeys(self.params, 0.0)
+        while done < epochs:
+            done += 1
+            self.params, velocity = step(
+                self.params, velocity, *self.sets["train"], self.lam, LEARNING_RATE, MOMENTUM
+            )
+            if not done % EVERY:
+                for name, (X, y) in self.sets.items():
+                    self.log[name].append(float(normalised_error(y, forward(self.params, X)[1])))
+        return self.params, self.log
+
+def fit(X, y, X_test, y_test, hidden, lam, epochs, seed):
+    return Trainer(X, y, X_test, y_test, lam).run(hidden, epochs, seed)
+""",
     "history as arrays": change(
         TRAINING, "return params, history → return params, {k: np.array(v) for k, v in history.items()}"
     ),
@@ -761,8 +822,8 @@ WRONG_TRAINING = {
         {"history"}, "every tenth", change(TRAINING, "if (epoch + 1) % EVERY == 0 → if epoch + 1 == epochs")
     ),
     "a learning rate of its own, too small": Wrong(
-        {"accuracy"},
-        "median of the test errors",
+        {"arguments"},
+        "`LEARNING_RATE` and `MOMENTUM`",
         change(TRAINING, "lam, LEARNING_RATE → lam, LEARNING_RATE / 100"),
     ),
     "trains on test points, too": Wrong(
@@ -800,8 +861,8 @@ WRONG_TRAINING = {
         {"history"}, "is the argument `epochs` used", change(TRAINING, "range(epochs) → range(EPOCHS)")
     ),
     "the step's parameters thrown away": Wrong(
-        {"arguments", "accuracy"},
-        "those of the start",
+        {"accuracy"},
+        "median of the test errors",
         change(TRAINING, f"{STEP} → _, velocity = step(params, velocity, X"),
     ),
     "each step from the start": Wrong(
@@ -826,9 +887,70 @@ WRONG_TRAINING = {
         {"history"}, "ends at", change(TRAINING, "% EVERY == 0 → % EVERY != 0")
     ),
     "no return": Wrong(
-        {"history", "arguments", "accuracy"},
-        "return the parameters",
-        change(TRAINING, "    return params, history → "),
+        {"history"}, "return the parameters", change(TRAINING, "    return params, history → ")
+    ),
+    "the velocity returned": Wrong(
+        {"history"},
+        'no entry "train"',
+        change(TRAINING, "return params, history → return velocity, params"),
+    ),
+    "no history returned": Wrong(
+        {"history"}, "and a history", change(TRAINING, "return params, history → return params")
+    ),
+    "parameters and history exchanged": Wrong(
+        {"history"},
+        'no entry "train"',
+        change(TRAINING, "return params, history → return history, params"),
+    ),
+    "ten hidden units whatever is asked for": Wrong(
+        {"arguments"},
+        "the network has 10 hidden units",
+        change(TRAINING, "initial(hidden, seed) → initial(10, seed)"),
+    ),
+    "learning rate and λ exchanged": Wrong(
+        {"arguments"},
+        "a step does not get `lam`",
+        change(TRAINING, "lam, LEARNING_RATE, MOMENTUM → LEARNING_RATE, lam, MOMENTUM"),
+    ),
+    "learning rate and momentum exchanged": Wrong(
+        {"arguments"},
+        "a step should get `LEARNING_RATE`",
+        change(TRAINING, "LEARNING_RATE, MOMENTUM → MOMENTUM, LEARNING_RATE"),
+    ),
+    "stopped early by the test error": Wrong(
+        {"history"},
+        "ends early",
+        change(
+            TRAINING,
+            "y_test, f_test))\n → y_test, f_test))\n"
+            "            if len(history['test']) > 2 and history['test'][-1] > history['test'][-2]:\n"
+            "                break\n",
+        ),
+        unnoticed="on the valley of the visible checks the test error falls all the time",
+    ),
+    "the best on training points": Wrong(
+        {"arguments"},
+        "not all of 120",
+        change(
+            TRAINING,
+            "    history = { →     best = params\n    history = {",
+            "y_test, f_test))\n → y_test, f_test))\n"
+            "            if history['train'][-1] == min(history['train']) and len(history['train']) % 2:\n"
+            "                best = params\n",
+            "return params, history → return (best if history['test'] else params), history",
+        ),
+    ),
+    "the step without λ": Wrong(
+        {"velocity"},
+        "without weight decay",
+        change(TRAINING, "gradients(params, X, y, lam) → gradients(params, X, y, 0)"),
+    ),
+    "the test set scaled once more": Wrong(
+        {"history"},
+        "ends at",
+        change(
+            TRAINING, "    params = initial →     X_test = standardise(X_test, X_test)\n    params = initial"
+        ),
     ),
 }
 
@@ -916,7 +1038,23 @@ RIGHT_UNITS |= {
     ),
     "errors as an array": errors(change(ERRORS, "return errors → return np.array(errors)")),
 }
+RUN = "unit_errors = {h: list(map(float, test_errors(h, 1e-4, 5))) for h in range(1, 11)}\n"
+
+
+def run(errors: str, number: int) -> dict[str, str]:
+    """`test_errors` with the table that it makes, and the number that follows from it."""
+    return {"p6_1g-functions": errors, "p6_1g-table": RUN, "p6_1g-number": f"smallest_number = {number}\n"}
+
+
 WRONG_UNITS |= {
+    "hidden left out, in the table too": Wrong(
+        {"errors"}, "ten hidden units", run(change(ERRORS, "hidden, lam, E → 10, lam, E"), 1)
+    ),
+    "one training for all draws, in the table too": Wrong(
+        {"errors"},
+        "ends at",
+        run(change(ERRORS, "data_set(draw) → data_set(0)", "EPOCHS, draw → EPOCHS, 0"), 2),
+    ),
     "the smallest error of each training": Wrong(
         {"errors"},
         "the smallest error of the training",

@@ -53,10 +53,6 @@ RIGHT_WARM_UP = {
         "torch.randn(shape, device=device) * (2 / math.prod(shape[1:])) ** 0.5"
         " → nn.init.kaiming_normal_(torch.empty(shape, device=device))"
     ),
-    "uniform": warm_up(
-        "torch.randn(shape, device=device) * (2 / math.prod(shape[1:])) ** 0.5"
-        " → nn.init.kaiming_uniform_(torch.empty(shape, device=device))"
-    ),
     "watched by autograd": warm_up(
         "return torch.randn(shape, device=device) * (2 / math.prod(shape[1:])) ** 0.5"
         " → return (torch.randn(shape) * (2 / math.prod(shape[1:])) ** 0.5).to(device).requires_grad_()",
@@ -80,10 +76,26 @@ WRONG_WARM_UP = {
     "23 flatten exchanges rows and columns": Wrong(
         {"flatten"}, "rows and columns are exchanged", warm_up("x.flatten(1) → x.mT.flatten(1)")
     ),
+    "uniform numbers of the right variance": Wrong(
+        {"drawn"},
+        "no normal numbers",
+        warm_up(
+            "torch.randn(shape, device=device) * (2 / math.prod(shape[1:])) ** 0.5"
+            " → nn.init.kaiming_uniform_(torch.empty(shape, device=device))"
+        ),
+    ),
+    "the start of PyTorch's own layers": Wrong(
+        {"conv fan"},
+        "as that of PyTorch's own layers",
+        warm_up(
+            "torch.randn(shape, device=device) * (2 / math.prod(shape[1:])) ** 0.5"
+            " → nn.init.kaiming_uniform_(torch.empty(shape, device=device), a=5**0.5)"
+        ),
+    ),
     "flatten makes one vector": Wrong({"row", "flatten"}, "shape", warm_up("x.flatten(1) → x.flatten()")),
     "flatten averages": Wrong({"row", "flatten"}, "shape", warm_up("x.flatten(1) → x.mean((2, 3))")),
     "28 fan-out": Wrong(
-        {"conv fan", "fc fan"},
+        {"conv fan"},
         "fan-out",
         warm_up("math.prod(shape[1:]) → (shape[0] * math.prod(shape[2:]))"),
     ),
@@ -94,21 +106,21 @@ WRONG_WARM_UP = {
         {"conv fan", "fc fan"}, "first size of the shape", warm_up("math.prod(shape[1:]) → shape[0]")
     ),
     "28 all sizes": Wrong(
-        {"conv fan", "fc fan"}, "all sizes are multiplied", warm_up("math.prod(shape[1:]) → math.prod(shape)")
+        {"conv fan"}, "all sizes are multiplied", warm_up("math.prod(shape[1:]) → math.prod(shape)")
     ),
-    "28 variance 1/fan-in": Wrong({"conv fan", "fc fan"}, "1/fan-in", warm_up("(2 / → (1 /")),
+    "28 variance 1/fan-in": Wrong({"conv fan"}, "1/fan-in", warm_up("(2 / → (1 /")),
     "28 Glorot": Wrong(
         {"conv fan", "fc fan"},
         "Glorot",
         warm_up("math.prod(shape[1:])) → (math.prod(shape[1:]) + shape[0] * math.prod(shape[2:])))"),
     ),
-    "no square root": Wrong({"conv fan", "fc fan"}, "square root is missing", warm_up(" ** 0.5 → ")),
+    "no square root": Wrong({"conv fan"}, "square root is missing", warm_up(" ** 0.5 → ")),
     "no scale": Wrong(
-        {"conv fan", "fc fan"},
+        {"conv fan"},
         "variance is 1",
         warm_up(" * (2 / math.prod(shape[1:])) ** 0.5 → "),
     ),
-    "rand for randn": Wrong({"conv fan", "fc fan", "drawn"}, "it should be 0", warm_up("randn → rand")),
+    "rand for randn": Wrong({"conv fan", "drawn"}, "it should be 0", warm_up("randn → rand")),
     "zeros": Wrong(
         {"conv fan", "fc fan", "drawn"},
         "the same number everywhere",
@@ -263,6 +275,27 @@ WRONG_CONVNET = {
         {"raw"},
         "log-softmax is applied",
         convnet("F.linear(flatten(h), w3, b3) → F.log_softmax(F.linear(flatten(h), w3, b3), dim=1)"),
+    ),
+    "dropout": Wrong(
+        {"convolutions"}, "dropout is at work", convnet("flatten(h) → F.dropout(flatten(h), 0.2)")
+    ),
+    "features come back, too": Wrong(
+        {"shape"},
+        "not a rectangular array",
+        convnet("return F.linear(flatten(h), w3, b3) → return F.linear(flatten(h), w3, b3), h"),
+    ),
+    "scores divided by ten": Wrong(
+        {"raw"},
+        "multiplied by 0.1",
+        convnet("return F.linear(flatten(h), w3, b3) → return F.linear(flatten(h), w3, b3) / 10"),
+    ),
+    "the largest score subtracted": Wrong(
+        {"raw"},
+        "the largest score is subtracted",
+        convnet(
+            "return F.linear(flatten(h), w3, b3)"
+            " → z = F.linear(flatten(h), w3, b3)\n    return z - z.max(1, keepdim=True).values"
+        ),
     ),
     "ReLU at the end": Wrong(
         {"raw"}, "ReLU follows", convnet("F.linear(flatten(h), w3, b3) → F.linear(flatten(h), w3, b3).relu()")
@@ -561,6 +594,18 @@ def train_step(forward, params, x, y, lr):
         {"loss"}, "off by", step("return loss.item() → return F.cross_entropy(forward(x, params), y).item()")
     ),
     "the summed loss comes back": Wrong({"loss"}, "off by", step("loss.item() → loss.item() * len(y) * 2")),
+    "a little weight decay": Wrong(
+        {"step"},
+        "no weight decay",
+        step("p -= lr * p.grad → p -= lr * (p.grad + 1e-4 * p)"),
+        unnoticed="it is smaller than what central differences see",
+    ),
+    "long gradients clipped": Wrong(
+        {"step"},
+        "where the gradient is long",
+        step("    with torch →     nn.utils.clip_grad_norm_(params, 5.0)\n    with torch"),
+        unnoticed="the visible checks have short gradients",
+    ),
     "no backward": Wrong(
         {"learns", "step", "cleared", "loss"}, "TypeError", step("    loss.backward()\n → ")
     ),
@@ -594,6 +639,29 @@ def module(*changes: str) -> str:
 
 RIGHT_MODULE = {
     "layers": MODULE,
+    "a subclass of nn.Sequential": """
+class ThreeLayerConvNet(nn.Sequential):
+    def __init__(self, in_channel, channel_1, channel_2, num_classes):
+        super().__init__(
+            nn.Conv2d(in_channel, channel_1, 5, padding=2), nn.ReLU(),
+            nn.Conv2d(channel_1, channel_2, 3, padding=1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(channel_2 * 1024, num_classes))
+""",
+    "a ModuleDict, with a second result on request": """
+class ThreeLayerConvNet(nn.Module):
+    def __init__(self, in_channel, channel_1, channel_2, num_classes):
+        super().__init__()
+        self.layers = nn.ModuleDict({
+            "one": nn.Conv2d(in_channel, channel_1, 5, padding="same"),
+            "two": nn.Conv2d(channel_1, channel_2, 3, padding="same"),
+            "head": nn.Linear(channel_2 * 32 * 32, num_classes)})
+
+    def forward(self, x, return_features=False):
+        for name in ("one", "two"):
+            x = self.layers[name](x).relu()
+        scores = self.layers["head"](torch.flatten(x, start_dim=1))
+        return (scores, x) if return_features else scores
+""",
     "Kaiming": module(
         "    def forward →         nn.init.kaiming_normal_(self.conv1.weight)\n\n    def forward"
     ),
@@ -726,12 +794,46 @@ WRONG_MODULE = {
         ),
     ),
     "41 a layer made in forward": Wrong(
-        {"parameters", *EVERY_READING},
-        "does not know",
+        {"parameters"},
+        "there is no parameter of shape",
         module(
             "self.conv2 = nn.Conv2d(channel_1, channel_2, 3, padding=1) → self.sizes = channel_1, channel_2",
             "self.conv2(h) → nn.Conv2d(*self.sizes, 3, padding=1)(h)",
         ),
+    ),
+    "41 the last layer made in forward": Wrong(
+        {"parameters"},
+        "its parameters have the shapes",
+        module(
+            "self.fc = nn.Linear(channel_2 * 32 * 32, num_classes) → self.classes = num_classes",
+            "self.fc(flatten(h)) → nn.Linear(flatten(h).shape[1], self.classes)(flatten(h))",
+        ),
+    ),
+    "a hidden Linear layer too many": Wrong(
+        {"parameters"},
+        "its parameters have the shapes",
+        module(
+            "nn.Linear(channel_2 * 32 * 32, num_classes)"
+            " → nn.Sequential(nn.Linear(channel_2 * 32 * 32, 100), nn.ReLU(), nn.Linear(100, num_classes))"
+        ),
+    ),
+    "a third convolution": Wrong(
+        {"parameters"},
+        "its parameters have the shapes",
+        module(
+            "        self.fc = →         self.conv3 = nn.Conv2d(channel_2, channel_2, 3, padding=1)\n        self.fc =",
+            "        return →         h = F.relu(self.conv3(h))\n        return",
+        ),
+    ),
+    "features come back, too": Wrong(
+        {"shape"},
+        "not a rectangular array",
+        module("return self.fc(flatten(h)) → return self.fc(flatten(h)), h"),
+    ),
+    "two groups of channels": Wrong(
+        {"parameters"},
+        "out_channels must be divisible by groups",
+        module("3, padding=1) → 3, padding=1, groups=2)"),
     ),
     "no ReLU": Wrong({"convolutions"}, "both ReLUs", module("F.relu → ")),
     "first ReLU lost": Wrong(
@@ -862,15 +964,13 @@ WRONG_ACCURACY = {
         ),
     ),
     "no eval": Wrong({"mode"}, "seen in training mode", measure("    model.eval()\n → ")),
-    "per cent": Wrong({"even", "uneven"}, "per cent", measure("hits / seen → 100 * hits / seen")),
-    "hits": Wrong({"even", "uneven"}, "hits are counted", measure("hits / seen → hits")),
-    "the share of wrong ones": Wrong({"even", "uneven"}, "wrong answers", measure("== y → != y")),
+    "per cent": Wrong({"even"}, "per cent", measure("hits / seen → 100 * hits / seen")),
+    "hits": Wrong({"even"}, "hits are counted", measure("hits / seen → hits")),
+    "the share of wrong ones": Wrong({"even"}, "wrong answers", measure("== y → != y")),
     "the last batch only": Wrong(
         {"even", "uneven"}, "only the last batch", measure("hits +=  → hits = ", "seen += → seen =")
     ),
-    "divided by batches": Wrong(
-        {"even", "uneven"}, "number of batches", measure("seen += len(y) → seen += 1")
-    ),
+    "divided by batches": Wrong({"even"}, "number of batches", measure("seen += len(y) → seen += 1")),
     "the last batch left out": Wrong(
         {"even", "uneven"}, "the accuracy is", measure("in loader → in list(loader)[:-1]")
     ),
@@ -912,6 +1012,39 @@ def loop(*changes: str) -> str:
 
 RIGHT_TRAIN = {
     "the usual": TRAIN,
+    "a learner with callbacks": """
+class Learner:
+    def __init__(self, loader, model, loss_func, optimizer, callbacks):
+        self.loader, self.model, self.loss_func = loader, model, loss_func
+        self.optimizer, self.callbacks = optimizer, callbacks
+
+    def one_batch(self, x, y):
+        self.loss = self.loss_func(self.model(x), y)
+        for callback in self.callbacks:
+            callback.after_loss(self)
+        self.loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def fit(self, epochs):
+        self.optimizer.zero_grad()
+        for _ in range(epochs):
+            self.model.train()
+            for x, y in self.loader:
+                self.one_batch(x, y)
+
+class Recorder:
+    def __init__(self):
+        self.values = []
+
+    def after_loss(self, learner):
+        self.values.append(learner.loss.detach().clone())
+
+def train(model, optimizer, loader, epochs=1):
+    recorder = Recorder()
+    Learner(loader, model, F.cross_entropy, optimizer, [recorder]).fit(epochs)
+    return torch.stack(recorder.values).numpy()
+""",
     "cleared first": loop(
         "            optimizer.zero_grad()\n → ",
         "            loss = F →             optimizer.zero_grad()\n            loss = F",
@@ -955,7 +1088,7 @@ WRONG_TRAIN = {
         ),
     ),
     "38 cleared between backward and step": Wrong(
-        {"learns", "sgd", "mode", "losses"},
+        {"learns", "sgd"},
         "never change",
         loop(
             "            optimizer.zero_grad()\n            loss.backward()\n"
@@ -978,12 +1111,8 @@ WRONG_TRAIN = {
     "44 pictures turned round": Wrong(
         {"learns", "sgd"}, "images and labels come apart", loop("model(x), y → model(x.flip(0)), y")
     ),
-    "no step": Wrong(
-        {"learns", "sgd", "mode", "losses"}, "never change", loop("            optimizer.step()\n → ")
-    ),
-    "no backward": Wrong(
-        {"learns", "sgd", "mode", "losses"}, "never change", loop("            loss.backward()\n → ")
-    ),
+    "no step": Wrong({"learns", "sgd"}, "never change", loop("            optimizer.step()\n → ")),
+    "no backward": Wrong({"learns", "sgd"}, "never change", loop("            loss.backward()\n → ")),
     "losses summed": Wrong({"sgd"}, "summed", loop("model(x), y) → model(x), y, reduction='sum')")),
     "uphill": Wrong({"learns", "sgd"}, "made larger", loop("loss.backward() → (-loss).backward()")),
     "one epoch always": Wrong({"sgd"}, "epochs is not used", loop("range(epochs) → range(1)")),
@@ -999,7 +1128,7 @@ WRONG_TRAIN = {
     ),
     "a penalty on weights": Wrong(
         {"sgd"},
-        "does not go along the gradient",
+        "no weight decay or penalty",
         loop(
             "            optimizer.zero"
             " →             loss = loss + 0.01 * sum((p**2).sum() for p in model.parameters())\n"
@@ -1041,6 +1170,37 @@ WRONG_TRAIN = {
             "            optimizer.step()\n            losses.append(loss.item())\n → "
             "            losses.append(loss.item())\n        optimizer.step()\n"
         ),
+    ),
+    "a little weight decay by hand": Wrong(
+        {"sgd"},
+        "no weight decay",
+        loop(
+            "optimizer.step()\n → optimizer.step()\n            with torch.no_grad():\n"
+            "                for p in model.parameters():\n                    p.mul_(1 - 1e-5)\n"
+        ),
+    ),
+    "long gradients clipped": Wrong(
+        {"sgd"},
+        "where the gradient is long",
+        loop(
+            "            optimizer.step()\n →             nn.utils.clip_grad_norm_(model.parameters(), 5.0)\n"
+            "            optimizer.step()\n"
+        ),
+        unnoticed="the visible checks have short gradients",
+    ),
+    "a hundred batches at most": Wrong(
+        {"sgd"},
+        "an epoch of 225 batches",
+        loop(
+            "        for x, y in loader:\n →         for step, (x, y) in enumerate(loader):\n"
+            "            if step == 100:\n                break\n"
+        ),
+        unnoticed="an epoch of the visible checks is shorter",
+    ),
+    "a running mean of the losses": Wrong(
+        {"losses"},
+        "that of its batch",
+        loop("losses.append(loss.item()) → losses.append((sum(losses) + loss.item()) / (len(losses) + 1))"),
     ),
     "a loss for each epoch": Wrong(
         {"losses"}, "number of losses", loop("            losses.append →         losses.append")
@@ -1177,6 +1337,14 @@ WRONG_SEQUENTIAL = {
             "channel_2 * 32 * 32, num_classes → 16 * 32 * 32, 10",
         ),
     ),
+    "a hidden Linear layer too many": Wrong(
+        {"parameters"},
+        "its parameters have the shapes",
+        chain(
+            "nn.Linear(channel_2 * 32 * 32, num_classes)"
+            " → nn.Linear(channel_2 * 32 * 32, 128), nn.ReLU(), nn.Linear(128, num_classes)"
+        ),
+    ),
     "26 pooling": Wrong(
         {"padding"},
         "the largest of 2 × 2 features",
@@ -1232,7 +1400,10 @@ WRONG_NESTEROV = {
         ),
     ),
     "weight decay": Wrong(
-        {"nesterov"}, "don't end where SGD", chain("nesterov=True → nesterov=True, weight_decay=0.1")
+        {"nesterov"}, "no weight decay", chain("nesterov=True → nesterov=True, weight_decay=0.1")
+    ),
+    "a little weight decay": Wrong(
+        {"nesterov"}, "no weight decay", chain("nesterov=True → nesterov=True, weight_decay=1e-5")
     ),
     "uphill": Wrong(
         {"downhill", "nesterov"},

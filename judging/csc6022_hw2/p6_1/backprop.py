@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache, cached_property, partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,10 +15,10 @@ from torch import Tensor
 from chainrule.judging.derivation import Derivation, Step, alike, applied, telling
 from chainrule.lesson.calls import call, entry
 from chainrule.lesson.checks import differ, numbers
-from chainrule.lesson.student import CheckFailed, Student
+from chainrule.lesson.student import CheckFailed, Student, StudentError
 from judging.csc6022_hw2.p6_1.network import expect_vector
 from judging.csc6022_hw2.p6_1.reference import ATOL, CASES, PARAMETERS, RTOL, case, near, parameters
-from judging.csc6022_hw2.p6_1.replaced import flipped
+from judging.csc6022_hw2.p6_1.replaced import flipped, forward_is_wrong, knowing, known_backprop
 
 
 def slope(t: Tensor) -> Tensor:
@@ -25,7 +27,7 @@ def slope(t: Tensor) -> Tensor:
 
 
 BACKPROP = {
-    "A": Step(("z",), torch.sigmoid),
+    "A": Step(("z",), torch.sigmoid, {"the sigmoid is missing": lambda z: z}),
     "f": Step(("A", "v", "c"), lambda A, v, c: A @ v + c),
     "delta": Step(
         ("f", "y"),
@@ -88,6 +90,25 @@ BACKPROP = {
 }
 
 
+def slip(
+    activation: Callable[[Tensor], Tensor], biases: bool
+) -> Callable[[Mapping[str, Tensor]], dict[str, Tensor]]:
+    """A and f of a forward pass with another activation, or without the hidden biases."""
+
+    def run(given: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        A = activation(given["X"] @ given["W"].T + (given["b"] if biases else 0))
+        return {"A": A, "f": A @ given["v"] + given["c"]}
+
+    return run
+
+
+SLIPS = {
+    "the sigmoid is missing": slip(lambda z: z, True),
+    "the biases b are missing": slip(torch.sigmoid, False),
+    "tanh takes the place of the sigmoid": slip(torch.tanh, True),
+}
+
+
 class UpToFactor(Derivation):
     """A derivation whose values may be any multiple, other than 0, of what they should be."""
 
@@ -110,11 +131,22 @@ class Backprop:
     def __init__(self, student: Student, N: int, D: int, H: int, seed: int) -> None:
         self.student, self.N = student, N
         self.given = case(N, D, H, seed)
-        W, b, X, y = (self.given[name] for name in ("W", "b", "X", "y"))
-        self.answer = call(student.backprop, parameters(self.given), X, y)
+        W, b, X = (self.given[name] for name in ("W", "b", "X"))
+        self.answer = self._answer()
         steps = {name: replace(step, plausible=partial(self.alive, name)) for name, step in BACKPROP.items()}
         self.chain = UpToFactor({**self.given, "z": X @ W.T + b}, steps)
         self.sizes = N, D, H, seed
+
+    def _answer(self) -> Any:
+        """What `backprop` returns; where a wrong `forward` stops it, with a right one in its place."""
+        arguments = parameters(self.given), self.given["X"], self.given["y"]
+        try:
+            return call(self.student.backprop, *arguments)
+        except StudentError:
+            if not forward_is_wrong(self.student):
+                raise
+            known = {"forward": known_backprop(*arguments)["forward"]}
+            return knowing(self.student.backprop, known, *arguments)
 
     @cached_property
     def elsewhere(self) -> Backprop:
@@ -140,12 +172,34 @@ class Backprop:
 
     @cached_property
     def forward(self) -> dict[str, Tensor]:
-        """The student's A and f; empty if `forward` gives something else."""
+        """A and f that `backprop` goes on from: those of `forward`, or of a pass of its own with a known mistake; empty
+        if `forward` gives something else."""
+        if self.own_pass:
+            return SLIPS[self.own_pass](self.given)
         with suppress(CheckFailed, TypeError, ValueError):
             pair = call(self.student.forward, parameters(self.given), self.given["X"])
             A, f = (numbers(part, "the result") for part in pair)
             return {"A": A, "f": expect_vector(f, self.N, "f")}
         return {}
+
+    @cached_property
+    def own_pass(self) -> str:
+        """Which of SLIPS explains "delta", if `forward` is right; "" if none does."""
+        right = self.chain.values
+        try:
+            own = self.answers("delta")
+        except CheckFailed:
+            return ""
+        if ratio(own, right["delta"]) is not None or forward_is_wrong(self.student):
+            return ""
+        return next(
+            (
+                slip
+                for slip, of in SLIPS.items()
+                if ratio(own, of(self.given)["f"] - self.given["y"]) is not None
+            ),
+            "",
+        )
 
     def answers(self, step: str) -> Tensor:
         """The student's value of a step, in the right shape."""
@@ -170,6 +224,10 @@ class Backprop:
             CheckFailed: there is none; a known mistake is named.
         """
         own, rule, called = self.answers(step), self.chain.steps[step].rule, f'"{key_of(step)}"'
+        if step == "delta" and self.own_pass:
+            raise CheckFailed(
+                f"{called}: {self.own_pass} in the forward pass of `backprop`, not in `forward`"
+            )
         try:
             self.chain.expect(self.answers, step, called=called, rtol=RTOL, atol=1e-12)
         except CheckFailed:
@@ -228,7 +286,11 @@ class Backprop:
         k, absolute = self.common()
         N = self.N
         # A wrong δ has no right size, so any factor that has a reason passes.
-        known = common_factors(N) if absolute else dict.fromkeys((1.0, 2.0, 0.5, 1 / N, 2 / N), "")
+        known = (
+            common_factors(N, len(self.given["W"][0]))
+            if absolute
+            else dict.fromkeys((1.0, 2.0, 0.5, 1 / N, 2 / N), "")
+        )
         for value, meaning in known.items():
             if near(k, value):
                 if meaning:
@@ -240,8 +302,8 @@ class Backprop:
         raise CheckFailed(f"the gradients are {k:.4g} times those of J")
 
 
-def common_factors(N: int) -> dict[float, str]:
-    """What a factor of all gradients means; "" for the right one."""
+def common_factors(N: int, D: int) -> dict[float, str]:
+    """What a factor of all gradients means, for N points of D inputs; "" for the right one."""
     return {
         1.0: "",
         N: "the factor 1/N of the mean is missing",
@@ -251,6 +313,7 @@ def common_factors(N: int) -> dict[float, str]:
         N / 2: "both factors, 2 and 1/N, are missing",
         0.5 / N: "1/N is there twice, and the factor 2 is lost",
         2 / N: "1/N is there twice, and a factor 2 is too much",
+        N / D: "divided by D, the number of inputs, not by N, the number of points",
     }
 
 

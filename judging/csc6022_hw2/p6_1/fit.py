@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,29 +43,59 @@ from judging.csc6022_hw2.p6_1.steps import (
     steps,
 )
 
+RETURNS = "`fit` should return the parameters and a history"
+
+
+def network_in(student: Student, returned: Any) -> Any:
+    """The trained parameters in what `fit` returned. The check of its history judges whether they come first, and with
+    a history.
+
+    Raises:
+        CheckFailed: there are none.
+    """
+    parts = returned if isinstance(returned, list | tuple) else [returned]
+    networks = [part for part in parts if isinstance(part, Mapping) and set(PARAMETERS) <= part.keys()]
+    if not networks:
+        raise CheckFailed(RETURNS)
+    if len(networks) > 1:  # one is a velocity
+        with suppress(CheckFailed):
+            return parts[loop(student).place or 0]
+    return networks[0]
+
 
 class Fit:
     """What the student's `fit` returns for one of our data sets.
 
     Attributes:
         data: as from `data_set`.
-        params: the student's parameters after training, in their shapes.
-        history: as `fit` returned it.
+        params: the student's parameters after training, in their shapes, of as many hidden units as they have.
     """
 
     def __init__(self, student: Student, seed: int, hidden: int = HIDDEN, epochs: int = EPOCHS) -> None:
         self.data = data_set(seed)
         self.epochs = epochs
-        pair = call(student.fit, *self.data, hidden, LAM, epochs, seed)
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise CheckFailed("`fit` should return the parameters and a history")
-        params, self.history = pair
+        self.returned = call(student.fit, *self.data, hidden, LAM, epochs, seed)
+        params = network_in(student, self.returned)
+        units = numbers(
+            entry(params, "b", "fit"), 'after training "b"'
+        ).numel()  # `expect_arguments` judges it
         self.params = {}
-        for name, shape in {"W": (hidden, 2), "b": (hidden,), "v": (hidden,), "c": (1,)}.items():
+        for name, shape in {"W": (units, 2), "b": (units,), "v": (units,), "c": (1,)}.items():
             value = alike(numbers(entry(params, name, "fit"), f'after training "{name}"'), torch.empty(shape))
             if tuple(value.shape) != shape:
                 raise CheckFailed(f'the parameter "{name}" has shape {tuple(value.shape)}, not {shape}')
             self.params[name] = value
+
+    @property
+    def history(self) -> Any:
+        """The second of the two that `fit` should return.
+
+        Raises:
+            CheckFailed: it returns something else.
+        """
+        if not isinstance(self.returned, list | tuple) or len(self.returned) != 2:
+            raise CheckFailed(RETURNS)
+        return self.returned[1]
 
     def errors(self) -> tuple[float, float]:
         """The network's normalised errors on the training and the test set."""
@@ -113,6 +144,10 @@ def expect_own_history(student: Student) -> None:
 def _expect_history(student: Student, epochs: int) -> None:
     fit = Fit(student, 74, hidden=4, epochs=epochs)
     if _length(fit) > 2 and _length(fit) == _length(Fit(student, 74, hidden=4, epochs=2 * epochs)):
+        if _length(Fit(student, 74, hidden=4, epochs=epochs // 2)) < _length(fit):
+            raise CheckFailed(
+                f"the history ends early: it is as long after {epochs} epochs as after {2 * epochs}"
+            )
         raise CheckFailed(
             f"the history is as long after {epochs} epochs as after {2 * epochs}: is the argument `epochs` used?"
         )
@@ -189,11 +224,33 @@ def median_error(student: Student, hidden: int = HIDDEN) -> float:
 
 
 def expect_accuracy(student: Student) -> None:
-    """The network learns, or `fit` hands on what right functions give."""
-    own_or_right(
-        lambda repaired: loop(student).expect_steps() if repaired else expect_own_accuracy(student),
-        partial(gradients_are_wrong, student),
-    )
+    """The network learns, or `fit` hands on what right functions give.
+
+    If it makes its steps, each from where the one before ended, and what else is wrong about it has lost its points in
+    another check, it need not learn.
+    """
+    try:
+        own_or_right(
+            lambda repaired: loop(student).expect_steps() if repaired else expect_own_accuracy(student),
+            partial(gradients_are_wrong, student),
+        )
+    except CheckFailed:
+        if not (passes(lambda: loop(student).expect_steps()) and found_elsewhere(student)):
+            raise
+
+
+def passes(expect: Callable[[], None]) -> bool:
+    """Whether a check finds nothing."""
+    try:
+        expect()
+    except CheckFailed:
+        return False
+    return True
+
+
+def found_elsewhere(student: Student) -> bool:
+    """Whether the check of the history or that of the arguments finds something."""
+    return not (passes(partial(expect_history, student)) and passes(partial(expect_arguments, student)))
 
 
 def expect_own_accuracy(student: Student) -> None:
@@ -212,11 +269,21 @@ def expect_own_accuracy(student: Student) -> None:
 
 
 def expect_arguments(student: Student) -> None:
-    """`fit` uses what it is given, with the student's own functions or with right ones."""
-    own_or_right(
-        lambda repaired: loop(student).expect_arguments() if repaired else expect_own_arguments(student),
-        partial(gradients_are_wrong, student),
-    )
+    """`fit` uses what it is given, with the student's own functions or with right ones.
+
+    If every step gets what it should, what else is wrong about `fit` is left to the check that finds it.
+    """
+    try:
+        own_or_right(
+            lambda repaired: loop(student).expect_arguments() if repaired else expect_own_arguments(student),
+            partial(gradients_are_wrong, student),
+        )
+    except CheckFailed:
+        others = (expect_history, expect_own_accuracy)
+        if not passes(lambda: loop(student).expect_arguments()) or all(
+            passes(partial(other, student)) for other in others
+        ):
+            raise
 
 
 def expect_own_arguments(student: Student) -> None:
@@ -231,12 +298,12 @@ def expect_own_arguments(student: Student) -> None:
     def trained(
         test: tuple[Tensor, Tensor] = (X_test, y_test), lam: float = LAM, seed: int = 9, epochs: int = FEW
     ) -> dict[str, Tensor]:
-        pair = call(student.fit, X, y, *test, 4, lam, epochs, seed)
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise CheckFailed("`fit` should return the parameters and a history")
-        return {name: numbers(entry(pair[0], name, "fit"), f'after training "{name}"') for name in PARAMETERS}
+        params = network_in(student, call(student.fit, X, y, *test, 4, lam, epochs, seed))
+        return {name: numbers(entry(params, name, "fit"), f'after training "{name}"') for name in PARAMETERS}
 
     base = trained()
+    if len(base["b"]) != 4:
+        raise CheckFailed(f"with `hidden` = 4 the network has {len(base['b'])} hidden units")
     if not equal(base, trained()):
         raise CheckFailed("the same call twice ends at other weights: start from `initial(hidden, seed)`")
     if not equal(base, trained(test=other_test)):
@@ -264,17 +331,17 @@ def expect_own_arguments(student: Student) -> None:
         )
     if not calls_step(student, (X, y, X_test, y_test)) or any(same_steps(student, X, y, long, MANY)):
         return
-    for judge in (expect_own_history, expect_own_accuracy):  # what they find costs no points here
-        try:
-            judge(student)
-        except CheckFailed:
-            return
     if any(same_steps(student, X, y, base, FEW)):
         raise CheckFailed(
             f"the first {FEW} epochs are right, and not all of {MANY}: every epoch is the same step, on all of X and "
             "y, with the velocity handed on"
         )
+    try:
+        loop(student).expect_arguments()
+        more = ""
+    except CheckFailed as failure:
+        more = f": {failure}"
     raise CheckFailed(
         f"{FEW} epochs are not {FEW} steps on all of X and y with `LEARNING_RATE` and `MOMENTUM` from "
-        "`initial(hidden, seed)`"
+        f"`initial(hidden, seed)`{more}"
     )

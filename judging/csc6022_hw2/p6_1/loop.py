@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
 
 import torch
 
@@ -51,15 +50,16 @@ class Loop:
             "normalised_error": self.errors,
         }
         data = self.X, self.y, self.X_test, self.y
-        pair, self.calls = call(student.fit.call_with, instead, *data, hidden, LAM, self.epochs, seed)
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise CheckFailed("`fit` should return the parameters and a history")
-        self.params, self.history = pair
+        self.returned, self.calls = call(
+            student.fit.call_with, instead, *data, hidden, LAM, self.epochs, seed
+        )
         if not self.calls["step"]:
             raise CheckFailed("`fit` does not call `step`")
 
     def expect_arguments(self) -> None:
-        """Every step gets the training set, λ and the velocity of the step before; the first one the start."""
+        """Every step gets the training set, λ, rate, momentum and the velocity of the step before; the first one the
+        start. Where parameters do not go from step to step, the velocity need not either: `expect_steps` judges it.
+        """
         for i, (params, velocity, *given) in enumerate(self.calls["step"]):
             if not i and not agree(params, self.states[0][0]):
                 raise CheckFailed("the first step should start from `initial(hidden, seed)`")
@@ -67,21 +67,35 @@ class Loop:
                 raise CheckFailed("a step should get X and y, the training set")
             if not agree(given[2:3], [LAM]):
                 raise CheckFailed("a step does not get `lam`")
-            if not agree(velocity, self.states[i % self.epochs][1]):
+            if not agree(given[3:], [RATE, MOMENTUM]):
+                raise CheckFailed("a step should get `LEARNING_RATE` and `MOMENTUM`")
+            known = [self.states[i % self.epochs][1]]
+            known += [moved for place, moved in self.states if agree(params, place)]
+            if not any(agree(velocity, one) for one in known):
                 raise CheckFailed("the velocity should be 0 at first, then the one that `step` returned")
 
     def expect_steps(self) -> None:
-        """As many steps as epochs, each from where the one before ended, with the given rate and momentum."""
-        taken = [[params, *given[-2:]] for params, _, *given in self.calls["step"]]
-        due: list[list[Any]] = [[params, RATE, MOMENTUM] for params, _ in self.states[:-1]]
-        due[0][0] = taken[0][0]  # `expect_arguments` judges the start
+        """As many steps as epochs, each from where the one before ended. The last one's parameters come back, if
+        anything does: `expect_history` judges that."""
+        taken = [params for params, *_ in self.calls["step"]]
+        due = [params for params, _ in self.states[:-1]]
+        due[0] = taken[0]  # `expect_arguments` judges the start
         if not agree(taken, due):
             raise CheckFailed("each epoch should be a step from where the one before ended")
-        if not agree(self.params, self.states[-1][0]):
+        if self.returned is not None and self.place is None:
             raise CheckFailed("`fit` does not return the parameters of the last step")
+
+    @cached_property
+    def place(self) -> int | None:
+        """Where in the pair that `fit` returns the last step's parameters are, None if nowhere."""
+        last = self.states[-1][0]
+        parts = self.returned if isinstance(self.returned, list | tuple) else [self.returned]
+        return next((i for i, part in enumerate(parts) if agree(part, last)), None)
 
     def expect_history(self) -> None:
         """An entry for every tenth epoch at least, of the network after this epoch on each set."""
+        if not isinstance(self.returned, list | tuple) or len(self.returned) != 2:
+            raise CheckFailed("`fit` should return the parameters and a history")
         known = dict(enumerate(self.errors))  # by the call of `forward`
         for error, (_, f) in zip(self.errors, self.calls["normalised_error"], strict=False):
             known |= {k: error for k, output in enumerate(self.outputs) if agree(f, output)}
@@ -95,7 +109,7 @@ class Loop:
                 raise CheckFailed(
                     f'for the history "{name}" the network is not asked after every tenth epoch'
                 )
-            own = numbers(entry(self.history, name, "fit"), f'the history "{name}"')
+            own = numbers(entry(self.returned[1], name, "fit"), f'the history "{name}"')
             if not agree(own, torch.tensor([known[k] for k, _ in asked])):
                 raise CheckFailed(f'the history "{name}" does not hold the errors on this set')
 

@@ -192,6 +192,9 @@ class Move:
                 wrong = {k: rule(self.velocity[k], g[k], self.rate, self.mu) for k in PARAMETERS}
                 if self.same(self.new_velocity, wrong):
                     raise CheckFailed(meaning)
+        free = gradients(self.params, self.X, self.y, 0)
+        if self.lam and self.same(self.new_velocity, self.right(free)[1]):
+            raise CheckFailed("the gradients are those without weight decay: `lam` has no part in the step")
         g = self.gradients[0]
         for meaning, first in MOVED_EARLY.items():
             moved, _ = self.right(g)

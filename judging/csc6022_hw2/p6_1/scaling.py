@@ -8,7 +8,7 @@ from torch import Tensor
 from chainrule.judging.derivation import alike
 from chainrule.lesson.calls import about, call
 from chainrule.lesson.checks import differ, expect, numbers
-from chainrule.lesson.student import Student
+from chainrule.lesson.student import CheckFailed, Student
 from judging.csc6022_hw2.p6_1.reference import ATOL, RTOL, draw_inputs
 
 
@@ -33,6 +33,26 @@ def expect_scaling(student: Student, what: str) -> None:
                     continue
                 mistakes = scaling_mistakes(values, train, test)
                 expect(own, "the result").close_to(right[0], rtol=RTOL, atol=ATOL, mistakes=mistakes)
+
+
+def expect_untouched(student: Student) -> None:
+    """`data_set` gets from `standardise` what single calls give: the arrays handed to it stay as they are."""
+    points = [draw_inputs(n, seed) * 3 + 2 for n, seed in ((9, 21), (7, 22))]
+    (X, y), (X_test, y_test) = ((each, each[:, 0] ** 2) for each in points)
+    try:
+        got, _ = call(student.data_set.call_with, {"sample": [[X, y], [X_test, y_test]]}, 0)
+        single = [call(student.standardise, *pair) for pair in ((X, X), (y, y), (X_test, X), (y_test, y))]
+        same = len(got) == 4 and all(
+            differ(numbers(one, "scaled"), numbers(other, "scaled"), RTOL, ATOL) == 0
+            for one, other in zip(got, single, strict=True)
+        )
+    except (CheckFailed, TypeError):
+        return
+    if not same:
+        raise CheckFailed(
+            "`standardise` changes the arrays that it is given: in `data_set` the training set is scaled in place, and "
+            "with it go the statistics for the test set"
+        )
 
 
 def scaled_like_training(student: Student, train: Tensor, test: Tensor) -> bool:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from chainrule.datasets.cifar_10 import CIFAR10, normalised
 from chainrule.judging import held_out
-from chainrule.lesson.checks import expect
+from chainrule.lesson.checks import differ, expect, numbers
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p6_2.network import expect_network
 
@@ -26,6 +26,32 @@ def accuracy_on_test(model: Model, n: int | None = None) -> float:
     images, labels = (part[:n] for part in held_out.cifar_10())
     guesses = torch.cat([model.predict(normalised(part)) for part in images.split(1000)])
     return float((guesses == labels).double().mean())
+
+
+# Forms in which a share of n pictures in some batches may be given, by what is wrong about them.
+FORMS: dict[str, Callable[[float, int, int], float]] = {
+    "the share is given in per cent": lambda share, n, batches: 100 * share,
+    "this is the share of wrong answers": lambda share, n, batches: 1 - share,
+    "hits are counted, not their share": lambda share, n, batches: n * share,
+    "the hits are divided by the number of batches": lambda share, n, batches: n * share / batches,
+}
+
+
+def same_form(student: Student, model: Model, got: Any, share: float, n: int, batches: int) -> bool:
+    """Whether `accuracy` gives a share in the form in which it gives that of four pictures in two batches, too: another
+    check judges those.
+
+    Args:
+        model: it maps picture e_i to class i.
+        got: what `accuracy` gives for n pictures in so many batches, of which this share is right.
+    """
+    loader = student.make_loader(torch.eye(5)[:4], torch.tensor([0, 1, 2, 0]), batch=2)
+    even = numbers(student.accuracy(model, loader), "the accuracy")
+    return any(
+        differ(even, torch.tensor(form(0.75, 4, 2)), 1e-4, 1e-6) == 0
+        and differ(numbers(got, "the accuracy"), torch.tensor(form(share, n, batches)), 1e-4, 1e-6) == 0
+        for form in FORMS.values()
+    )
 
 
 def labelled_images(split: str, n: int) -> tuple[Tensor, Tensor]:

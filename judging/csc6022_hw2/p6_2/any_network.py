@@ -17,7 +17,7 @@ from judging.csc6022_hw2.p6_2.network import UNREGISTERED, agree, expect_network
 
 def expect_reached(model: Model, x: Tensor) -> None:
     """Gradients reach every parameter on which the scores (N, classes) for these images depend."""
-    scores, draw = numbers(expect_network(model).forward(x), "the scores"), generator(41)
+    scores, draw = numbers(expect_network(model).adopt().forward(x), "the scores"), generator(41)
     if not agree(numbers(model.forward(x), "the scores"), scores):
         return  # chance has a part in them, so nothing shows what they depend on
     upstream = torch.randn(scores.shape, generator=draw)
@@ -37,7 +37,7 @@ def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
     x, y = labelled_images("train", 20)
     best = 0
     for lr in (0.01, 0.05, 0.002):
-        model = expect_network(make()).adopt()
+        model = expect_network(make()).adopt(x[:2])
         expect(bool(model.state())).is_true(UNREGISTERED)
         model.forward(x[:2])  # gives lazy layers their parameters
         model.fit(x, y, steps=100, batch=20, lr=lr, momentum=0.9)

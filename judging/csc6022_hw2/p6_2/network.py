@@ -19,6 +19,8 @@ from chainrule.lesson.student import CheckFailed, Model, Student, returned
 
 Map = Callable[[Tensor], Tensor]
 
+POSITIVE = 64.0  # scores are less than that
+
 UNREGISTERED = (
     "the network does not know its layers' weights, so they won't be trained: make layers in __init__ and assign "
     "them to self, lists of them as nn.ModuleList"
@@ -48,7 +50,8 @@ FRAMES = (  # usual ones; the right one first
 
 
 class Sizes(NamedTuple):
-    """Sizes of a three-layer network: input channels, filters of both convolutions, classes, image, kernels."""
+    """Sizes of a three-layer network: input channels, filters of both convolutions, classes, image, kernels, and groups
+    of channels that a convolution keeps apart."""
 
     channels: int
     first: int
@@ -57,6 +60,7 @@ class Sizes(NamedTuple):
     height: int
     width: int
     kernels: tuple[int, int] = (5, 3)
+    groups: tuple[int, int] = (1, 1)
 
     def map(self, frame: Frame) -> tuple[int, int]:
         """Height and width of the features."""
@@ -73,9 +77,9 @@ class Sizes(NamedTuple):
         """Shapes of weight and bias of each layer, weights as (out, in, …)."""
         one, two = self.kernels
         return [
-            (self.first, self.channels, one, one),
+            (self.first, self.channels // self.groups[0], one, one),
             (self.first,),
-            (self.second, self.first, two, two),
+            (self.second, self.first // self.groups[1], two, two),
             (self.second,),
             (self.classes, self.features(frame)),
             (self.classes,),
@@ -126,7 +130,8 @@ def scores(
     h = x.double().mT if swapped else x.double()
     for i, (w, b) in enumerate(((w1, b1), (w2, b2))):
         w, b = kernels[i](w), b * biases[i]
-        h = activations[i](F.conv2d(h, w, b, padding=frame.pads[i], stride=frame.strides[i]))
+        groups = h.shape[1] // w.shape[1]
+        h = activations[i](F.conv2d(h, w, b, padding=frame.pads[i], stride=frame.strides[i], groups=groups))
         h = F.max_pool2d(h, frame.pools[i])
     return finish(F.linear(flatten(h), w3, b3 * biases[2]))
 
@@ -144,8 +149,8 @@ class Net(Protocol):
             CheckFailed: the network cannot compute with these parameters.
         """
 
-    def expect_all_units(self) -> None:
-        """No unit is dropped in training mode."""
+    def expect_all_units(self, frame: Frame) -> None:
+        """No unit is dropped in training mode, where the last layer takes the features of this frame."""
 
 
 class FunctionNet:
@@ -168,10 +173,18 @@ class FunctionNet:
         return True
 
     def __call__(self, x: Tensor, params: Sequence[Tensor]) -> Tensor:
-        return numbers(self.student.three_layer_convnet(x, list(params)), "the scores")
+        """Without dropout, which `expect_all_units` judges; of several outputs the first counts."""
+        return first_scores(self.student.three_layer_convnet.without_dropout(x, list(params)))
 
-    def expect_all_units(self) -> None:
-        pass  # a function has no training mode
+    def expect_all_units(self, frame: Frame) -> None:
+        x, params = self.sizes.images(2, seed=1), self.sizes.draw(3, frame)
+        dropped, again = (first_scores(self.student.three_layer_convnet(x, params)) for _ in range(2))
+        expect(agree(dropped, again)).is_true("dropout is at work; this network has none")
+
+
+def first_scores(value: Any) -> Tensor:
+    """What a network gives, or the first part of it: another check judges whether it gives scores alone."""
+    return numbers(value[0] if isinstance(value, tuple | list) and value else value, "the scores")
 
 
 class ModuleNet:
@@ -182,10 +195,17 @@ class ModuleNet:
     """
 
     def __init__(self, model: Model, wanted: Sizes = MODULE) -> None:
-        self.model = expect_network(model).adopt()  # `expect_parameters` judges plain lists
         x = wanted.images(2, seed=1).float()
+        self.model = expect_network(model).adopt(x)  # `expect_parameters` judges lists and what forward makes
         layers = [layer for layer in model.layers(x) if layer.kind in ("conv2d", "linear")]
         self.state = model.state()
+        self.between: list[str | None] = []  # weight and bias of a layer too many, before the last one
+        if [layer.kind for layer in layers] in (
+            ["conv2d", "conv2d", "linear", "linear"],
+            ["conv2d", "conv2d", "conv2d", "linear"],
+        ):
+            hidden = layers.pop(2)
+            self.between = [hidden.parameters.get(role) for role in ("weight", "bias")]
         if [layer.kind for layer in layers] == ["conv2d", "conv2d", "linear"]:
             if any("weight" not in layer.parameters for layer in layers):
                 raise CheckFailed(UNREGISTERED)
@@ -198,8 +218,10 @@ class ModuleNet:
         one, two = (self.state[roles[i]].shape for i in (0, 2))  # type: ignore[index]
         if len(one) == len(two) == 4:
             classes = layers[-1].output[-1] if layers[-1].kind == "linear" else wanted.classes
-            self.sizes = wanted._replace(
-                first=one[0], second=two[0], classes=classes, channels=one[1], kernels=(one[2], two[2])
+            channels = layers[0].input[1] if len(layers[0].input) == 4 else one[1]
+            groups = channels // one[1], one[0] // two[1]
+            self.sizes = Sizes(
+                channels, one[0], two[0], classes, wanted.height, wanted.width, (one[2], two[2]), groups
             )
         else:
             self.sizes = wanted
@@ -227,7 +249,10 @@ class ModuleNet:
         raise CheckFailed(f"expected two Conv2d layers and a Linear one; layers with weights are: {listed}")
 
     def __call__(self, x: Tensor, params: Sequence[Tensor]) -> Tensor:
-        given = {}
+        given: dict[str, Tensor] = {}
+        if self.between:
+            params, hidden = self._through_hidden(params)
+            given |= hidden
         for name, value in zip(self.roles, params, strict=True):
             if name is not None:
                 shape = self.state[name].shape
@@ -238,7 +263,32 @@ class ModuleNet:
         self.model.load(given)
         return numbers(self.model.forward(x.float()), "the scores")
 
-    def expect_all_units(self) -> None:
+    def _through_hidden(self, params: Sequence[Tensor]) -> tuple[list[Tensor], dict[str, Tensor]]:
+        """Weights with which a layer too many changes nothing: a convolution hands each channel on; a Linear layer has
+        a unit for each score, which is made positive on the way, so that a ReLU lets it through.
+
+        Raises:
+            CheckFailed: it takes other features, has too few units for that, or no biases.
+        """
+        *first, weight, bias = params
+        name, bias_name = self.between
+        shape = self.state[name].shape if name else torch.Size()
+        fits = (
+            shape[0] >= len(weight) and shape[1] == weight.shape[1]
+            if len(shape) == 2
+            else shape[:1] == shape[1:2] == params[2].shape[:1]
+        )
+        if not (name and bias_name and fits):
+            raise CheckFailed("there is a layer too many before the last one")
+        hidden = torch.zeros(shape)
+        if len(shape) == 4:
+            hidden[:, :, shape[2] // 2, shape[3] // 2] = torch.eye(shape[0])
+            return list(params), {name: hidden, bias_name: torch.zeros(shape[0])}
+        hidden[: len(weight)] = weight
+        last = torch.eye(len(weight), shape[0], dtype=torch.float64)
+        return [*first, last, bias - POSITIVE], {name: hidden, bias_name: torch.full(shape[:1], POSITIVE)}
+
+    def expect_all_units(self, frame: Frame) -> None:
         x = self.sizes.images(2, seed=1).float()
         dropped, all_units = (self.model.forward(x, training=True, dropout=on) for on in (True, False))
         expect(agree(numbers(dropped, "the scores"), numbers(all_units, "the scores"))).is_true(

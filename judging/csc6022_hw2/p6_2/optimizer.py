@@ -31,11 +31,15 @@ def moves(gradients: Sequence[Tensor], momentum: float, nesterov: bool) -> Tenso
     return place
 
 
-def travelled(student: Student, lr: float | None) -> tuple[Tensor, list[Tensor]]:
-    """How the student's optimizer changes the parameters in four steps, and the steps' gradients, all as vectors."""
+def travelled(student: Student, lr: float | None, times: float = 1.0) -> tuple[Tensor, list[Tensor]]:
+    """How the student's optimizer changes the parameters in four steps, and the steps' gradients, all as vectors.
+
+    Args:
+        times: by what the gradients are multiplied.
+    """
     draw = generator(21)
     shapes = {"0.weight": (3, 5), "0.bias": (3,), "1.weight": (2, 3), "1.bias": (2,)}
-    gradients = [[torch.randn(s, generator=draw) for s in shapes.values()] for _ in range(4)]
+    gradients = [[times * torch.randn(s, generator=draw) for s in shapes.values()] for _ in range(4)]
     start = [torch.randn(s, generator=draw) for s in shapes.values()]
     layers = ("Linear", 5, 3), ("Linear", 3, 2)
     model = student.make_network(*layers, state=dict(zip(shapes, start, strict=True)))
@@ -64,6 +68,8 @@ def expect_nesterov(student: Student) -> None:
     """`nesterov` makes an optimizer that does SGD with Nesterov momentum 0.9, at any learning rate."""
     way, gradients = travelled(student, 0.1)
     expect(bool(way.any())).is_true("the weights never change: give the optimizer model.parameters()")
+    still, _ = travelled(student, 0.1, times=0.0)
+    expect(not still.any()).is_true("without gradients the weights move, too: no weight decay was asked for")
     known = rates(way, gradients)
     expect("" in known).is_true(
         next(

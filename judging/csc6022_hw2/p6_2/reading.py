@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from chainrule.lesson.checks import expect, numbers, shorten
+from chainrule.lesson.checks import expect, shorten
 from chainrule.lesson.student import CheckFailed, Model, Student
 from judging.csc6022_hw2.p6_2.network import (
     CIFAR,
@@ -91,6 +91,13 @@ ENDINGS: dict[str, dict[str, Any]] = {
     "a ReLU follows the last layer; scores may be negative": {"finish": torch.relu},
     "a sigmoid follows the last layer; scores may be any number": {"finish": torch.sigmoid},
     "a tanh follows the last layer; scores may be any number": {"finish": torch.tanh},
+    "the largest score is subtracted from all": {"finish": lambda z: z - z.amax(1, keepdim=True)},
+    "the mean of the scores is subtracted": {"finish": lambda z: z - z.mean(1, keepdim=True)},
+    "the scores are divided by their length": {"finish": lambda z: F.normalize(z, dim=1)},
+    **{
+        f"the scores are multiplied by {k:g}": {"finish": lambda z, k=k: k * z}
+        for k in (0.01, 0.1, 0.5, 2.0, 10.0, 100.0, -1.0)
+    },
     "the last layer's bias is not added": {"biases": (True, True, False)},
 }
 
@@ -285,7 +292,7 @@ def expect_convolutions(reading: Reading) -> None:
     for x, params in summed_features(reading.net.sizes, reading.frame):
         known = merged({"frame": reading.frame, "biases": reading.net.biases}, reading.ending)
         expect(reading.net(x, params), "a score").close_to(scores(x, params, **known), rtol=1e-3, atol=1e-5)
-    reading.net.expect_all_units()
+    reading.net.expect_all_units(reading.frame)
 
 
 def expect_gradients(student: Student) -> None:
@@ -293,13 +300,13 @@ def expect_gradients(student: Student) -> None:
     reading = read(FunctionNet(student))
     sizes = reading.net.sizes
     x, params = sizes.images(2, seed=1).float(), [value.float() for value in sizes.draw(42, reading.frame)]
-    scores = numbers(student.three_layer_convnet(x, params), "the scores")
+    scores = reading.net(x, params)
     upstream = torch.randn(scores.shape, generator=generator(43))
     _, *gradients = student.three_layer_convnet.gradients(x, params, upstream=upstream).inputs
     for i, gradient in enumerate(gradients):
         if gradient is None:
             others = [value + 1.0 if i == j else value for j, value in enumerate(params)]
-            matters = not agree(numbers(student.three_layer_convnet(x, others), "the scores"), scores)
+            matters = not agree(reading.net(x, others), scores)
             name = f"the {'bias' if i % 2 else 'weight'} of layer {i // 2 + 1}"
             expect(not matters).is_true(
                 f"no gradient reaches {name}: no torch.no_grad, detach or .data on the way"

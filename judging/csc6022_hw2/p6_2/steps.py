@@ -54,6 +54,14 @@ class Regression(NamedTuple):
         """The same with the first n inputs only."""
         return self._replace(x=self.x[:n], y=self.y[:n])
 
+    def large(self) -> Regression:
+        """The first four inputs, fifty times as large, and so are the gradients."""
+        return self.rows(4)._replace(x=50 * self.x[:4])
+
+    def dark(self) -> Regression:
+        """The same with inputs of 0, for which the weights have no gradient."""
+        return self._replace(x=0 * self.x)
+
     def batches(self) -> list[tuple[Tensor, Tensor]]:
         return list(zip(self.x.split(4), self.y.split(4), strict=True))
 
@@ -91,6 +99,23 @@ def stepped(
     return list(after), list(losses)
 
 
+DECAYED = "where all inputs are 0 the weights change, too: no weight decay or penalty was asked for"
+
+
+def expect_undecayed(c: Regression, after: Tensor) -> None:
+    """Weights (4, 7) after training on `c.dark()` are those of before, biases apart."""
+    expect(torch.equal(after[:, :-1].float(), c.weight.float())).is_true(DECAYED)
+
+
+def expect_unclipped(c: Regression, after: Tensor, lr: float) -> None:
+    """Weights (4, 7) after one step on `c.large()` are lr times the gradient away, however long that is."""
+    large = c.large()
+    share = share_of_step(large, lr, after)
+    if share is None or abs(share - 1) > 1e-3:
+        size = "another one" if share is None else f"{share:.3g} times as long"
+        expect(after, f"where the gradient is long the step is {size}; a parameter").close_to(large.after(lr))
+
+
 STAYED = (
     "the parameters never change: backward() comes first, then the update in place, `p -= …`; "
     "`p = p - …` makes another tensor"
@@ -124,6 +149,9 @@ def expect_step(student: Student, c: Regression) -> None:
             raise CheckFailed(
                 f"with lr = {lr:g} the step is {share:.3g} times as long as lr times the gradient"
             ) from None
+    expect_unclipped(c, joined(stepped(student, (c.weight, c.bias), c.large().batches(), 0.01)[0]), 0.01)
+    dark = c.dark()
+    expect_undecayed(c, joined(stepped(student, (c.weight, c.bias), dark.batches()[:1], 0.3)[0]))
     pairs = [value / 3 for _ in range(3) for value in (c.weight, c.bias)]
     after = stepped(student, pairs, c.batches()[:1], 0.3)[0]
     for n in range(3):

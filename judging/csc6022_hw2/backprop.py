@@ -435,16 +435,30 @@ def expect_forward_survives(student: Student, name: Literal["p", "loss"]) -> Non
             own_logits = numbers(entry(result, "a", "mlp_forward"), '"a"').reshape(-1)
             right_logits = large["V"] @ (large["W"] @ large["x"] + large["b1"]).relu() + b2
             if not any(survives(got, name, logits, large["y"]) for logits in (own_logits, right_logits)):
-                raise CheckFailed(f'"{name}" is not right (log 0 where a probability rounds to 0?)')
+                half = call(student.mlp_forward, large["x"], large["y"], parameters({**large, "b2": b2 / 2}))
+                still = numbers(entry(half, name, "mlp_forward"), f'"{name}"')
+                cut = " and the same with ±450: something is cut off" if same([still], [got]) else ""
+                want = right_answer(name, right_logits, large["y"])
+                raise CheckFailed(f'"{name}" is {shown(got)}, expected {shown(want)}{cut}')
+
+
+def shown(value: Tensor) -> str:
+    """A number, or the entries of a short vector, in few letters."""
+    return ", ".join(f"{float(entry):.3g}" for entry in value.flatten())
 
 
 def survives(got: Tensor, name: str, logits: Tensor, y: Tensor) -> bool:
     """Whether the probabilities or the loss belong to these logits (classes,)."""
     if logits.shape != y.shape:
         return False
-    log_p = logits.log_softmax(0)
-    want = log_p.exp() if name == "p" else -(y * log_p).sum()
+    want = right_answer(name, logits, y)
     return differ(alike(got, want), want, RTOL, ATOL) == 0
+
+
+def right_answer(name: str, logits: Tensor, y: Tensor) -> Tensor:
+    """The probabilities ("p") of logits (classes,), or the loss."""
+    log_p = logits.log_softmax(0)
+    return log_p.exp() if name == "p" else -(y * log_p).sum()
 
 
 # -- a batch ---------------------------------------------------------------------------------------------
@@ -458,8 +472,21 @@ BATCH_FORWARD = {
 
 
 def _deltas() -> dict[str, Step]:
-    wrong_axis = {
-        "the softmax runs over the samples, not over the classes": lambda p, y, a: (a.softmax(0) - y) / len(y)
+    wrong_forward = {
+        "the softmax runs over the samples, not over the classes": lambda p, y, a: (
+            (a.softmax(0) - y) / len(y)
+        ),
+        "the softmax runs over the whole batch, not over the classes of one sample": lambda p, y, a: (
+            (a.flatten().softmax(0).reshape(a.shape) - y) / len(y)
+        ),
+        "the forward pass of the first sample is used for all of them": lambda p, y, a: (p[0] - y) / len(y),
+        "the forward pass of the last sample is used for all of them": lambda p, y, a: (p[-1] - y) / len(y),
+        "nothing for the first sample: does a loop leave it out?": lambda p, y, a: with_row(
+            (p - y)[1:] / len(y), 0, len(y)
+        ),
+        "nothing for the last sample: does a loop leave it out?": lambda p, y, a: with_row(
+            (p - y)[:-1] / len(y), len(y) - 1, len(y)
+        ),
     }
     mistakes = {
         meaning: lambda p, y, a, mistake=mistake: (
@@ -469,7 +496,7 @@ def _deltas() -> dict[str, Step]:
     }
     masks = _masks("U2 V", "Z")
     return {
-        "U2": Step(("p", "y", "a"), lambda p, y, a: (p - y) / len(y), wrong_axis | mistakes),
+        "U2": Step(("p", "y", "a"), lambda p, y, a: (p - y) / len(y), wrong_forward | mistakes),
         "U1": Step(
             ("V", "U2", "z"),
             lambda V, U2, z: (U2 @ V) * (z > 0),
@@ -555,7 +582,10 @@ class BatchAnswers:
                     )
         else:
             result = call(function, *arguments)
-        return {name: entry(result, name.removeprefix("d"), "mlp_backward_batch") for name in BATCH_BACKWARD}
+        answers = {
+            name: entry(result, name.removeprefix("d"), "mlp_backward_batch") for name in BATCH_BACKWARD
+        }
+        return with_every_row(answers, truth(given)["u2"])
 
     @cached_property
     def result(self) -> dict[str, Any]:
@@ -622,15 +652,31 @@ class BatchAnswers:
             with suppress(CheckFailed, RuntimeError):
                 own = numbers(self.result[name], name).flatten()
                 for parts in self.parts(name):
+                    if multiple(own, parts.sum(0), RTOL, ATOL) is not None:
+                        break  # they do count alike
                     # a bias has too few entries to tell the factors of all samples
                     solved = (
                         [] if name in WEIGHTS else [torch.linalg.lstsq(parts.T, own[:, None]).solution[:, 0]]
                     )
                     for factors in (*found.values(), *alone, *solved):
-                        even = float(factors.max() - factors.min()) <= leeway(factors, RTOL, ATOL)
-                        if not even and differ(factors @ parts, own, RTOL, ATOL) == 0:
+                        if differ(factors @ parts, own, RTOL, ATOL) == 0:
                             found.setdefault(name, factors)
         return found
+
+    def own_layers(self) -> Iterator[Tensor]:
+        """What the student's hidden layer (n, hidden) may be: that of one sample in all rows, or what the gradients for
+        V are made with if the code is given one sample after the other."""
+        given = self.given
+        H = (given["x"] @ given["W"].T + given["b1"]).relu()
+        for row in H:
+            yield row.expand(self.n, -1)
+        rows = []
+        with suppress(CheckFailed, RuntimeError):
+            for i in range(self.n):
+                alone = self.ask({**given, **{name: given[name][i : i + 1] for name in ("x", "y")}})
+                u2, dV = (numbers(alone[name], name).squeeze(0) for name in ("U2", "dV"))
+                rows.append(u2 @ dV / u2.square().sum())
+            yield torch.stack(rows)
 
     def parts(self, name: str) -> Iterator[Tensor]:
         """Each sample's gradient in a row: the right ones, then those of the student's functions for one sample."""
@@ -638,7 +684,7 @@ class BatchAnswers:
         yield torch.stack([truth({**self.given, "x": x, "y": y})[name].flatten() for x, y in rows])
         yield torch.stack([numbers(single(name), name).flatten() for single in self.singles])
 
-    def power(self, name: str) -> int:
+    def power(self, name: str) -> float:
         """The power of N that an answer has too much: 0 in a gradient of the mean, 1 in one of the sum."""
         if name in self.uneven:  # with 1/N and without it the power is 0
             return -1 if float(self.uneven[name].abs().max()) < 0.5 / self.n else 0
@@ -647,7 +693,7 @@ class BatchAnswers:
         if rows and len(twice) == 2 * len(once):
             twice = twice[: len(once)] * 2  # a row of the mean's gradient has 1/N
         if once.shape == twice.shape:
-            for power in (0, 1, -1, 2, -2):
+            for power in (0.0, 1.0, -1.0, 2.0, -2.0, 0.5, -0.5):
                 if differ(twice, 2.0**power * once, RTOL, ATOL) == 0:
                     return power
         # Samples are mixed. A row of (p − y)/N has no entry above 1/N.
@@ -709,7 +755,7 @@ class Batch:
             self.chain.expect(self.answers, name, called=f'"{name.removeprefix("d")}"', rtol=RTOL, atol=ATOL)
         except CheckFailed as failure:
             with suppress(CheckFailed, RuntimeError):
-                if self.adds_up(name):
+                if self.adds_up(name) or (name == "dV" and self._follows_own_layer()):
                     return
             if self._slipped_before(name):
                 return
@@ -729,6 +775,17 @@ class Batch:
             return False
         return alive(first) and alive(name)
 
+    def _follows_own_layer(self) -> bool:
+        """Whether the gradient for V follows from U2 and from a hidden layer with which U2 was made: where that layer
+        is wrong, U2 has cost its points."""
+        given, own, U2 = self.answers.given, self.answers("dV"), self.answers("U2")
+        P = self.answers.n * U2 + given["y"]
+        for H in self.answers.own_layers():
+            logits = H @ given["V"].T + given["b2"]
+            if differ(logits.softmax(1), P, RTOL, ATOL) == 0 == differ(U2.T @ H, own, RTOL, ATOL):
+                return True
+        return False
+
     def adds_up(self, name: str) -> bool:
         """Whether an answer is the sum over what the student's functions for one sample return."""
         single = PER_SAMPLE.get(name, name)
@@ -743,7 +800,11 @@ class Batch:
         self._or_repaired(Batch._expect_mean)
 
     def _expect_mean(self) -> None:
-        meanings = {1: "the 1/N is missing: this is the gradient of the sum", -1: "the 1/N is in it twice"}
+        meanings = {
+            1: "the 1/N is missing: this is the gradient of the sum",
+            0.5: "divided by the square root of N: the mean divides by N",
+            -1: "the 1/N is in it twice",
+        }
         for name in ("dV", "dW"):
             key = name.removeprefix("d")
             if not self.answers.alive(name):
@@ -771,6 +832,29 @@ class Batch:
                 raise CheckFailed(
                     f'"{name.removeprefix("d")}": {meaning} (the weights\' gradients have another)'
                 )
+
+
+def with_every_row(answers: dict[str, Any], u2: Tensor) -> dict[str, Any]:
+    """The answers for a batch; where a loop has left out the first or the last sample, with a row of zeros for it. So
+    the slip costs its points in U2, and all that follows from U2 has the form that is asked for.
+
+    Args:
+        u2: the right U2 (n, classes), or a multiple of it.
+    """
+    with suppress(CheckFailed):
+        rows = numbers(answers["U2"], "U2")
+        for part, at in ((u2[1:], 0), (u2[:-1], len(u2) - 1)):
+            if multiple(rows, part, RTOL, ATOL):
+                return answers | {name: with_row(answers[name], at, len(u2)) for name in PER_SAMPLE}
+    return answers
+
+
+def with_row(value: Any, at: int, n: int) -> Any:
+    """A value of n − 1 rows with a row of zeros in this place; others as they are."""
+    rows = numbers(value, "rows")
+    if rows.ndim != 2 or len(rows) != n - 1:
+        return value
+    return torch.cat([rows[:at], torch.zeros_like(rows[:1]), rows[at:]])
 
 
 def uneven_samples(factors: Tensor) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -24,7 +24,7 @@ from torch.nn import functional as F
 
 from chainrule.judging.derivation import telling
 from chainrule.lesson.checks import differ, expect, numbers
-from chainrule.lesson.student import CheckFailed, Function, returned
+from chainrule.lesson.student import CheckFailed, Function, StudentError, returned
 
 Layers = dict[int, Tensor]
 Kinds = dict[int, str]
@@ -32,9 +32,6 @@ Answer = Callable[..., Any]  # a function of the student's
 
 RTOL, ATOL = 1e-5, 1e-8  # answers may be computed in float32
 FAINT = 1e-5  # right values are near 1
-USUAL = (
-    10.0  # by how much a mistake with D, which is mostly between 0.1 and 0.9, changes a term's size at most
-)
 HIDDEN_KINDS = ("tanh", "leaky_relu", "softplus", "sigmoid")
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -241,6 +238,35 @@ def check_size(c: float, meanings: Mapping[float, str], name: str) -> None:
     raise CheckFailed(f"{name}: every entry is {c:.4g} times what it should be")
 
 
+def rows_or_one(value: Any, parts: Tensor, name: str) -> Tensor:
+    """A vector like a row of `parts` (n, …), or n rows with the right sum.
+
+    Raises:
+        CheckFailed: it is neither.
+    """
+    got = numbers(value, name)
+    unsummed = got.shape == parts.shape and factor(got.sum(0), parts.sum(0)) is not None
+    return got if unsummed else rows(got, parts[0], name)
+
+
+def some_samples(got: Tensor, parts: Tensor) -> tuple[str, float] | None:
+    """What it means that a value is the sum, or 1/n of it, over some rows of `parts` (n, …), or still has these rows,
+    and the factor between the two; None if it is none of these."""
+    if got.shape == parts.shape and (c := factor(got.sum(0), parts.sum(0))) is not None:
+        return f"a row for each of the {len(parts)} samples: the sum over them is missing", c
+    known = {
+        "only the last sample is counted: in a loop, is there = instead of +=?": parts[-1],
+        "only the first sample is counted": parts[0],
+        "the last sample is left out": parts[:-1].sum(0),
+        "the first sample is left out": parts[1:].sum(0),
+    }
+    for meaning, part in known.items():
+        c = factor(got, part)
+        if c is not None and any(abs(abs(c) - size) < 1e-4 * size for size in (1, 1 / len(parts))):
+            return meaning, c
+    return None
+
+
 def averages(n: int) -> dict[float, str]:
     """What a wrong factor means where L's average over n pairs comes in."""
     return {
@@ -257,29 +283,41 @@ def averages(n: int) -> dict[float, str]:
 @dataclass(frozen=True)
 class Term:
     """One of the two terms: the student's or what is wrong with its form, the right one, and what known mistakes give,
-    all up to a factor."""
+    all up to a factor.
+
+    Attributes:
+        twice: the student's term for every sample twice, in the other order.
+        parts: a row for each sample, of which the right term is the mean; None if the term has rows itself.
+    """
 
     got: Tensor | CheckFailed
     want: Tensor
     mistakes: Mapping[str, Tensor]
+    twice: Callable[[], Tensor | CheckFailed]
+    parts: Tensor | None = None
 
     @property
     def factor(self) -> float | None:
         return None if isinstance(self.got, CheckFailed) else factor(self.got, self.want)
 
+    @property
+    def some(self) -> tuple[str, float] | None:
+        """`some_samples` of a term that is not the right one."""
+        if isinstance(self.got, CheckFailed) or self.parts is None or self.factor is not None:
+            return None
+        return some_samples(self.got, self.parts)
+
     def size(self, n: int) -> float | None:
-        """The factor between the student's term and the right one, in all entries or in most of them; for a known
-        mistake, which is a sum over n samples, the factor between it and the mistake's mean."""
-        if self.factor is not None or isinstance(self.got, CheckFailed):
-            return self.factor
-        factors = (factor(self.got, wrong) for wrong in self.mistakes.values())
-        known = next((abs(c) * n for c in factors if c is not None), None)
-        if known is not None:
-            return known
-        quotients = (self.got / self.want).flatten()
-        usual = quotients.median()
-        most = ((quotients / usual - 1).abs() < 1e-4).double().mean() > 0.5
-        return float(usual) if most else None
+        """How large a term is that may be wrong, next to a mean over n samples: the batch twice leaves a mean as it is
+        and doubles a sum. None if this can't be said."""
+        got, twice = self.got, self.twice()
+        if (
+            isinstance(got, CheckFailed)
+            or isinstance(twice, CheckFailed)
+            or not telling(got, (), RTOL, FAINT)
+        ):
+            return None
+        return next((float(n) ** power for power in (0, 1, -1) if same(twice, 2.0**power * got)), None)
 
 
 @dataclass(frozen=True)
@@ -299,9 +337,15 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
         D_real, D_fake = probabilities(draw, n), probabilities(draw, n)
         dD_real, dD_fake = normal(draw, n, parameters), normal(draw, n, parameters)
         name, zero = "the result of grad_theta_d", torch.zeros_like(dD_real)
-        want_real, want_fake = (dD_real / D_real).mean(0), -(dD_fake / (1 - D_fake)).mean(0)
-        real = rows(answer(D_real, D_fake, dD_real, zero), want_real, name)
-        fake = rows(answer(D_real, D_fake, zero, dD_fake), want_fake, name)
+        parts_real, parts_fake = dD_real / D_real, -dD_fake / (1 - D_fake)
+        want_real, want_fake = parts_real.mean(0), parts_fake.mean(0)
+        for_real, for_fake = (D_real, D_fake, dD_real, zero), (D_real, D_fake, zero, dD_fake)
+        real = rows_or_one(answer(*for_real), parts_real, name)
+        fake = rows_or_one(answer(*for_fake), parts_fake, name)
+
+        def twice(arguments: tuple[Tensor, ...], want: Tensor, name: str = name) -> Tensor | CheckFailed:
+            return in_rows(answer(*map(doubled, arguments)), want, name)
+
         yield Terms(
             n,
             Term(
@@ -319,6 +363,8 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
                         dD_real * (1 - D_real)
                     ).sum(0),
                 },
+                partial(twice, for_real, want_real),
+                parts_real,
             ),
             Term(
                 fake,
@@ -337,6 +383,8 @@ def theta_d_terms(answer: Answer) -> Iterator[Terms]:
                         dD_fake * D_fake
                     ).sum(0),
                 },
+                partial(twice, for_fake, want_fake),
+                parts_fake,
             ),
             name,
         )
@@ -347,10 +395,16 @@ def last_delta_terms(answer: Answer) -> Iterator[Terms]:
     for seed, n in ((3, 6), (4, 9)):
         draw = generator(seed)
         p, q = probabilities(draw, n), probabilities(draw, n)
-        real, fake = (
-            in_rows(part, p, name)
-            for part, name in zip(pair(answer(p, q), p), ("delta_real", "delta_fake"), strict=True)
-        )
+
+        def asked(p: Tensor, q: Tensor) -> list[Tensor | CheckFailed]:
+            names = "delta_real", "delta_fake"
+            return [in_rows(part, p, name) for part, name in zip(pair(answer(p, q), p), names, strict=True)]
+
+        def twice(which: int, p: Tensor = p, q: Tensor = q, n: int = n) -> Tensor | CheckFailed:
+            got = asked(doubled(p), doubled(q))[which]
+            return got if isinstance(got, CheckFailed) else 2 * got[:n].flip(0)  # a row has the mean's 1/n
+
+        real, fake = asked(p, q)
         yield Terms(
             n,
             Term(
@@ -362,7 +416,10 @@ def last_delta_terms(answer: Answer) -> Iterator[Terms]:
                     "this is −D, which belongs to generated samples": p,
                     "only the sigmoid's derivative is there, not that of the logarithm": p * (1 - p),
                     "σ′ is taken at D instead of at z": torch.sigmoid(p) * torch.sigmoid(-p) / p,
+                    "D at the generated samples is used": 1 - q,
+                    "this is delta_fake: the real samples' one comes first": q,
                 },
+                partial(twice, 0),
             ),
             Term(
                 fake,
@@ -373,10 +430,18 @@ def last_delta_terms(answer: Answer) -> Iterator[Terms]:
                     "this belongs to log D(G(Z)), the non-saturating loss, not to Eq. (1)": 1 - q,
                     "only the sigmoid's derivative is there, not that of the logarithm": q * (1 - q),
                     "σ′ is taken at D instead of at z": torch.sigmoid(q) * torch.sigmoid(-q) / (1 - q),
+                    "D at the real samples is used": p,
+                    "this is delta_real: the generated samples' one comes second": 1 - p,
                 },
+                partial(twice, 1),
             ),
             "output_deltas",
         )
+
+
+def doubled(rows: Tensor) -> Tensor:
+    """Every row twice, in the other order."""
+    return torch.cat([rows.flip(0)] * 2)
 
 
 def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
@@ -384,7 +449,7 @@ def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
     called = {"real": "the real samples' term", "fake": "the generated samples' term"}[which]
     for terms in draws:
         term, other = (terms.real, terms.fake) if which == "real" else (terms.fake, terms.real)
-        c, d = term.factor, other.factor
+        c, d = (each.some[1] if each.some else each.factor for each in (term, other))
         if isinstance(term.got, CheckFailed):
             raise term.got
         if not term.got.any():
@@ -399,18 +464,18 @@ def expect_term(draws: Iterator[Terms], which: Literal["real", "fake"]) -> None:
 
 
 def expect_average(draws: Iterator[Terms]) -> None:
-    """Both terms have the right size, and not both the wrong sign. A term that is not recognised is not judged."""
+    """Both terms have the right size, and not both the wrong sign: all samples are counted, with 1/n. Of a term that is
+    not the right one, `Term.size` is judged if neither is."""
     for terms in draws:
-        known = [c for c in (terms.real.factor, terms.fake.factor) if c is not None]
-        if not known:  # a term with a known mistake may have another size for a reason of its own
-            sizes = [c for c in (terms.real.size(terms.n), terms.fake.size(terms.n)) if c is not None]
-            if not sizes:
+        both = terms.real, terms.fake
+        for term in both:
+            if term.some:
+                raise CheckFailed(f"{terms.name}: {term.some[0]}", cause=term.some[0])
+        known = [c for term in both if (c := term.factor) is not None]
+        if not known:
+            known = [c for term in both if (c := term.size(terms.n)) is not None]
+            if not known:
                 raise CheckFailed("neither term can be recognised, so the factor 1/n cannot be checked")
-            known = [c for c in sizes if any(abs(c - size) < 1e-4 * size for size in averages(terms.n))]
-            if not known and not any(1 / USUAL < c < USUAL for c in sizes):
-                raise CheckFailed(
-                    f"neither term has the factor 1/n: the first is {sizes[0]:.3g} times as large"
-                )
         negated = len(known) == 2 and max(known) < 0  # a single wrong sign is judged by `expect_term`
         for c in known:
             check_size(c if negated else abs(c), averages(terms.n), terms.name)
@@ -420,25 +485,43 @@ def expect_average(draws: Iterator[Terms]) -> None:
 
 
 def reaching_layer_1(answer: Answer) -> Answer:
-    """The answer; one that stops above layer 1 gets one more layer below, so that it reaches what was layer 1."""
+    """The answer; one that raises for two layers, or stops above layer 1, gets one or two more layers below, and what
+    it gives for these is left out. So it reaches layer 1 even if it is written for three or four layers, which
+    `expect_depth` judges."""
 
     def asked(delta: Tensor, W: Layers, z: Layers, kinds: Kinds) -> Any:
-        value = answer(delta, W, z, kinds)
-        if not isinstance(value, Mapping) or not value or 1 in value:
-            return value
         inputs = W[1].shape[1]
         below = torch.eye(inputs, dtype=W[1].dtype), normal(generator(0), len(delta), inputs), kinds[1]
         given: tuple[dict[int, Any], ...] = (W, z, kinds)
-        deeper = [
-            {1: first, **{l + 1: part for l, part in values.items()}}
-            for first, values in zip(below, given, strict=True)
-        ]
-        deltas = answer(delta, *deeper)
-        if not isinstance(deltas, Mapping) or 2 not in deltas:
-            return value
-        return {l - 1: part for l, part in deltas.items() if isinstance(l, int)}
+        outcomes: list[Any] = []
+        for more in range(3):
+            deeper = [
+                dict.fromkeys(range(1, more + 1), one) | {l + more: value for l, value in values.items()}
+                for one, values in zip(below, given, strict=True)
+            ]
+            try:
+                value = answer(delta, *deeper)
+            except StudentError as failure:
+                outcomes.append(failure)
+                continue
+            if not more and not (isinstance(value, Mapping) and value and 1 not in value):
+                return value
+            found = dict(numbered(value))
+            if 1 + more in found:
+                return {l - more: part for l, part in found.items()}
+            outcomes.append(value)
+        if isinstance(outcomes[0], StudentError):
+            raise outcomes[0]
+        return outcomes[0]
 
     return asked
+
+
+def numbered(value: Any) -> Iterable[tuple[int, Any]]:
+    """Entries of layers with their numbers, from a dict or from a list that begins with layer 1; none from others."""
+    if isinstance(value, Mapping):
+        return [(l, part) for l, part in value.items() if isinstance(l, int)]
+    return enumerate(value, 1) if isinstance(value, list | tuple) else []
 
 
 def one_step(answer: Answer, above: Tensor, net: Network, l: int, heavier: float = 1.0) -> Tensor:
@@ -482,80 +565,102 @@ def expect_weights(answer: Answer) -> None:
     """A delta goes back through W^{l+1}; then it may be multiplied by anything that depends on z and n only."""
     answer = reaching_layer_1(answer)  # `expect_depth` judges how far it goes
     for seed, widths, n in ((5, (5, 5, 5), 7), (6, (4, 6, 3), 7), (7, (3, 5, 1), 4)):
-        net = network(seed, widths, ("tanh", "sigmoid"), n)
-        # the same z with other deltas and weights, then with the identity
-        other = network(seed + 50, widths, ("tanh", "sigmoid"), n)
-        other = Network(other.W, net.z, net.kinds, other.delta)
-        linear = Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta)
-        shape = (n, widths[1])
-        got, again, alone = (layer(answer(*one.args()), 1, shape, "delta") for one in (net, other, linear))
+        try:
+            expect_way(answer, seed, widths, n)
+        except StudentError:  # sizes that fit show a slip by its values
+            expect_way(answer, seed, (5, 5, 5), n)
 
-        for value in (got, again):
-            expect_told(value, (net.z[1],), "delta[1] of two layers is not delta[2] sent back: it")
 
-        def goes(
-            way: Way,
-            got: Tensor = got,
-            again: Tensor = again,
-            alone: Tensor = alone,
-            net: Network = net,
-            other: Network = other,
-        ) -> bool:
-            sent, resent = way(net.delta, net.W), way(other.delta, other.W)
-            if sent.shape != got.shape:
-                return False
-            # got / sent == again / resent, without a division
-            return same(got * resent, again * sent) or same(alone, sent)
+def expect_way(answer: Answer, seed: int, widths: tuple[int, int, int], n: int) -> None:
+    """`expect_weights` for two layers of these widths."""
+    net = network(seed, widths, ("tanh", "sigmoid"), n)
+    # the same z with other deltas and weights, then with the identity
+    other = network(seed + 50, widths, ("tanh", "sigmoid"), n)
+    other = Network(other.W, net.z, net.kinds, other.delta)
+    linear = Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta)
+    shape = (n, widths[1])
+    got, again, alone = (layer(answer(*one.args()), 1, shape, "delta") for one in (net, other, linear))
 
-        if goes(lambda d, W: d @ W[2]):
-            c = factor(alone, net.delta @ net.W[2])
-            if c is not None and abs(c * n - 1) < 1e-6:
-                raise CheckFailed("delta[1] of two layers: 1/n is in the last layer's delta already")
-            if c is not None and abs(c - 1) > 1e-6:
-                raise CheckFailed(f"delta[1] of two layers is {c:.4g} times what it should be")
-            continue
+    for value in (got, again):
+        expect_told(value, (net.z[1],), "delta[1] of two layers is not delta[2] sent back: it")
+    if got.shape == net.delta.shape and same(got, net.delta):
+        raise CheckFailed(
+            "delta[1] of two layers is delta[2] as it was given: are layers numbered from 1, and does a list begin "
+            "with layer 1?"
+        )
 
-        def sloped_again(delta: Tensor, W: Layers, net: Network = net) -> Tensor:
-            return (delta * SLOPES[net.kinds[2]](net.z[2])) @ W[2]
+    def goes(way: Way) -> bool:
+        sent, resent = way(net.delta, net.W), way(other.delta, other.W)
+        if sent.shape != got.shape:
+            return False
+        # got / sent == again / resent, without a division
+        return same(got * resent, again * sent) or same(alone, sent)
 
-        if goes(sloped_again):
-            raise CheckFailed(
-                "delta[1] of two layers: delta is ∂L/∂z of the last layer already, so it meets no g′(z[2]) any more"
-            )
-        if len(set(widths)) == 1:
-            for meaning, way in WRONG_WAYS.items():
-                if goes(way):
-                    raise CheckFailed(f"delta[1] of two layers: {meaning}", cause=meaning)
-        raise CheckFailed("delta[1] of two layers is not delta[2] sent back through W[2]")
+    if goes(lambda d, W: d @ W[2]):
+        c = factor(alone, net.delta @ net.W[2])
+        if c is not None and abs(c * n - 1) < 1e-6:
+            raise CheckFailed("delta[1] of two layers: 1/n is in the last layer's delta already")
+        if c is not None and abs(c - 1) > 1e-6:
+            raise CheckFailed(f"delta[1] of two layers is {c:.4g} times what it should be")
+        return
+
+    def sloped_again(delta: Tensor, W: Layers) -> Tensor:
+        return (delta * SLOPES[net.kinds[2]](net.z[2])) @ W[2]
+
+    if goes(sloped_again):
+        if same(got, sloped_again(net.delta, net.W)):
+            return  # and the slope of layer 1 is not there, so `expect_slopes` says it
+        raise CheckFailed(
+            "delta[1] of two layers: delta is ∂L/∂z of the last layer already, so it meets no g′(z[2]) any more"
+        )
+    if len(set(widths)) == 1:
+        for meaning, way in WRONG_WAYS.items():
+            if goes(way):
+                raise CheckFailed(f"delta[1] of two layers: {meaning}", cause=meaning)
+    raise CheckFailed("delta[1] of two layers is not delta[2] sent back through W[2]")
 
 
 def expect_slopes(answer: Answer) -> None:
     """What comes back through the weights, right or in the student's way, is multiplied by g′(z) of the layer."""
     answer = reaching_layer_1(answer)
     for seed, kind in enumerate(HIDDEN_KINDS, 8):
-        n, width = 6, 4
-        net = network(seed, (width,) * 3, (kind, "sigmoid"), n)
-        z, slope, g = net.z[1], SLOPES[kind], ACTIVATIONS[kind]
-        got = layer(answer(*net.args()), 1, (n, width), "delta")
-        sent = [net.delta @ net.W[2]]
-        own = own_step(answer, net.delta, Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta), 1)
-        sent += [] if own is None else [own]
-        if any(same(got, u * slope(z)) for u in sent):
-            continue
-        for u in sent:
-            mistakes = {
-                "g′ is taken at the activation, it belongs at the pre-activation z[l]": u * slope(g(z)),
-                "the factor g′(z[l]) is missing": u,
-                "g itself is there instead of its derivative": u * g(z),
-                "g′ is taken from what comes from above, it belongs at z[l]": u * slope(u),
-                "g′ of layer l + 1 is used: kinds[l] belongs to layer l": u * SLOPES["sigmoid"](z),
-                "z[l + 1] is used instead of z[l]": u * slope(net.z[2]),
-                "layer l + 1 is used, in z and in kinds": u * SLOPES["sigmoid"](net.z[2]),
-            }
-            for meaning, wrong in mistakes.items():
-                if same(got, wrong):
-                    raise CheckFailed(f"delta[1] with {kind}: {meaning}", cause=meaning)
-        raise CheckFailed(f"delta[1] with {kind}: it is not what comes through the weights times g′(z[1])")
+        wrong: list[list[str]] = []  # what may be wrong, below each of two kinds of layer
+        for upper in [other for other in HIDDEN_KINDS if other != kind][:2]:
+            net = network(seed, (4, 4, 4), (kind, upper), 6)
+            got = layer(answer(*net.args()), 1, (6, 4), "delta")
+            linear = Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta)
+            own = own_step(answer, net.delta, linear, 1)
+            sent = [net.delta @ net.W[2], *([] if own is None else [own])]
+            if not any(same(got, u * SLOPES[kind](net.z[1])) for u in sent):
+                known = [each for u in sent for each in wrong_slopes(u, net).items()]
+                wrong.append([meaning for meaning, value in known if same(got, value)])
+        if wrong:
+            meaning = next((one for one in wrong[0] if all(one in each for each in wrong)), "")
+            otherwise = "it is not what comes through the weights times g′(z[1])"
+            raise CheckFailed(f"delta[1] with {kind}: {meaning or otherwise}", cause=meaning)
+
+
+def wrong_slopes(u: Tensor, net: Network) -> dict[str, Tensor]:
+    """What known mistakes make of u, which has come through the weights to layer 1 of two."""
+    z, above = net.z[1], SLOPES[net.kinds[2]]
+    slope, g = SLOPES[net.kinds[1]], ACTIVATIONS[net.kinds[1]]
+    return {
+        "g′ of layer l + 1 is there, before the weights: the step ends with g′(z[l])": (
+            (net.delta * above(net.z[2])) @ net.W[2]
+        ),
+        "g′ is taken at the activation, it belongs at the pre-activation z[l]": u * slope(g(z)),
+        "the factor g′(z[l]) is missing": u,
+        "g itself is there instead of its derivative": u * g(z),
+        "g′ is taken from what comes from above, it belongs at z[l]": u * slope(u),
+        **{
+            f"the slope of {other} is there, whatever the kind is": u * SLOPES[other](z)
+            for other in HIDDEN_KINDS
+            if other != net.kinds[1]
+        },
+        "g′ of layer l + 1 is used: kinds[l] belongs to layer l": u * above(z),
+        "z[l + 1] is used instead of z[l]": u * slope(net.z[2]),
+        "layer l + 1 is used, in z and in kinds": u * above(net.z[2]),
+    }
 
 
 def expect_depth(answer: Answer) -> None:
@@ -569,7 +674,11 @@ def expect_depth(answer: Answer) -> None:
         net = network(seed, widths, kinds, n)
         if own_step(answer, net.delta, net, len(kinds) - 1) is None:
             net = network(seed, (4,) * len(widths), kinds, n)  # `expect_weights` judges the matrices
-        deltas = answer(*net.args())
+        try:
+            deltas = answer(*net.args())
+        except StudentError:  # as in `expect_weights`
+            net = network(seed, (4,) * len(widths), kinds, n)
+            deltas = answer(*net.args())
         above = net.delta
         for l in range(len(kinds) - 1, 0, -1):
             got = layer(deltas, l, tuple(net.z[l].shape), "delta")
@@ -628,13 +737,20 @@ def expect_generated_only(answer: Answer) -> None:
 @dataclass(frozen=True)
 class Product:
     """The chain rule through n samples with k coordinates: the student's result, the right one, and what known mistakes
-    give, all up to a factor."""
+    give, all up to a factor.
+
+    Attributes:
+        twice: the student's result for every sample twice, in the other order.
+        uncounted: what is wrong with the sum alone; "" if nothing is known.
+    """
 
     n: int
     k: int
     got: Tensor
     want: Tensor
-    mistakes: Mapping[str, Tensor] = field(default_factory=dict)
+    mistakes: Mapping[str, Tensor]
+    twice: Callable[[], Tensor]
+    uncounted: str = ""
 
 
 def theta_g_products(answer: Answer) -> Iterator[Product]:
@@ -642,12 +758,21 @@ def theta_g_products(answer: Answer) -> Iterator[Product]:
     for seed, n, k, parameters in ((20, 5, 3, 7), (21, 7, 2, 4)):
         draw = generator(seed)
         dL_dg, dg = normal(draw, n, k), normal(draw, n, k, parameters)
-        want = (dL_dg[:, :, None] * dg).sum((0, 1))
-        got = numbers(answer(dL_dg, dg), "the result of grad_theta_g")
-        if got.shape == (n, parameters) and factor(got.sum(0), want) is not None:
-            raise CheckFailed(
-                f"grad_theta_g has a row for each of the {n} samples: the sum over them is missing"
+        name, parts = "the result of grad_theta_g", (dL_dg[:, :, None] * dg).sum(1)
+        want, uncounted = parts.sum(0), ""
+        got = numbers(answer(dL_dg, dg), name)
+        if got.shape == (k, parameters) and factor(got.sum(0), want) is not None:
+            got, uncounted = (
+                got.sum(0),
+                f"a row for each of the {k} coordinates: the sum over them is missing",
             )
+        got = rows_or_one(got, parts, name)
+        if factor(got, want) is None and (some := some_samples(got, parts)):
+            uncounted = some[0]
+
+        def twice(dL_dg: Tensor = dL_dg, dg: Tensor = dg, want: Tensor = want, name: str = name) -> Tensor:
+            return rows(answer(doubled(dL_dg), doubled(dg)), want, name)
+
         mistakes = {
             "∂L/∂g is missing: the chain through D is cut": dg.sum((0, 1)),
             "∂L/∂g is averaged over the samples before it meets their Jacobians": torch.einsum(
@@ -658,23 +783,27 @@ def theta_g_products(answer: Answer) -> Iterator[Product]:
                 "n,np->p", dL_dg.sum(1), dg.sum(1)
             ),
         }
-        yield Product(n, k, rows(got, want, "the result of grad_theta_g"), want, mistakes)
+        yield Product(n, k, got, want, mistakes, twice, uncounted)
 
 
 def expect_chain(draws: Iterator[Product]) -> None:
     """The product with the Jacobians is right up to a factor."""
     for one in draws:
-        if factor(one.got, one.want) is None:
+        if factor(one.got, one.want) is None and not one.uncounted:
             raise explain(
                 "grad_theta_g", one.got, one.want, one.mistakes, "it is no multiple of Σ ∂L/∂g · ∂g/∂θ"
             )
 
 
 def expect_sum(draws: Iterator[Product]) -> None:
-    """The factor is 1: L's own 1/n is in ∂L/∂g."""
+    """The factor is 1: L's own 1/n is in ∂L/∂g. What is no multiple of the right one must be a sum over the samples."""
     for one in draws:
+        if one.uncounted:
+            raise CheckFailed(f"grad_theta_g: {one.uncounted}", cause=one.uncounted)
         c = factor(one.got, one.want)
         if c is None:
+            if telling(one.got, (), RTOL, FAINT) and same(one.twice(), 2 * one.got):
+                continue
             raise CheckFailed("grad_theta_g is no multiple of the right one, so its factor cannot be checked")
         meanings = {
             1 / one.n: "1/n is in ∂L/∂g already, so sum over the samples",
@@ -751,17 +880,40 @@ def unlike(own: Any, wanted: Mapping[int, Any]) -> bool:
     )
 
 
+def generator_network(
+    seed: int, widths: tuple[int, ...], kinds: tuple[str, ...], n: int
+) -> tuple[Network, Layers]:
+    """A `network` after its forward pass, with ∂L/∂A of the last layer for delta, and its activations."""
+    net = network(seed, widths, kinds, n)
+    z, A = forward(normal(generator(seed + 100), n, widths[0]), net.W, net.kinds)
+    return Network(net.W, z, net.kinds, net.delta), A
+
+
+GENERATORS = (  # seed, kinds, widths, n
+    # fewer samples than units feed the last layer, so its gradient shows the delta that it was made with
+    (22, ("tanh", "leaky_relu", "tanh"), (4, 5, 7, 3), 6),
+    (23, ("softplus", "sigmoid", "tanh", "softplus"), (3, 4, 6, 7, 2), 5),
+    (24, ("sigmoid", "tanh"), (4, 7, 3), 5),
+)
+
+
 def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]) -> None:
-    for seed, kinds, widths, n in (
-        # fewer samples than units feed the last layer, so its gradient shows the delta that it was made with
-        (22, ("tanh", "leaky_relu", "tanh"), (4, 5, 7, 3), 6),
-        (23, ("softplus", "sigmoid", "tanh", "softplus"), (3, 4, 6, 7, 2), 5),
-        (24, ("sigmoid", "tanh"), (4, 7, 3), 5),
-    ):
-        net = network(seed, widths, kinds, n)
+    unjudged: list[CheckFailed] = []
+    for seed, kinds, widths, n in GENERATORS:
         last = len(kinds)
-        z, A = forward(normal(generator(seed + 100), n, widths[0]), net.W, net.kinds)
-        net = Network(net.W, z, net.kinds, net.delta)
+        net, A = generator_network(seed, widths, kinds, n)
+        try:
+            value = answer(net.delta, net.W, net.z, A, net.kinds)
+        except StudentError as failure:  # sizes that fit show a slip by its values
+            net, A = generator_network(seed, (7,) * len(widths), kinds, n)
+            try:
+                value = answer(net.delta, net.W, net.z, A, net.kinds)
+            except StudentError:
+                if which == "below":
+                    raise failure from None
+                unjudged.append(failure)
+                continue
+        z = net.z
         dL_dg, slope = net.delta, SLOPES[kinds[-1]]
         routes = [
             Route("", dL_dg * slope(z[last])),
@@ -770,13 +922,15 @@ def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]
             Route("1/n is in ∂L/∂g already", dL_dg * slope(z[last]), 1 / n),
             Route("this is the gradient of −L", dL_dg * slope(z[last]), -1.0),
         ]
-        value = answer(dL_dg, net.W, z, A, net.kinds)
         name = "the gradient"
 
         def entry(l: int, value: Any = value, net: Network = net) -> Tensor:
             return layer(value, l, tuple(net.W[l].shape), "the gradient")
 
         if which == "last":
+            if value and last not in dict(numbered(value)):
+                unjudged.append(CheckFailed(f"{name}[{last}] is missing"))
+                continue
             expect_told(entry(last), (net.W[last],), f"{name}[{last}]")
             own = _own_chain(step, routes[0].delta, net)
             if own is not None and same(entry(last), own[last].T @ A[last - 1]):
@@ -814,6 +968,10 @@ def _expect_layers(answer: Answer, step: Answer, which: Literal["last", "below"]
                 expect(entry(l), f"{name}[{l}] of {last} layers").close_to(
                     wants[0], rtol=RTOL, atol=ATOL, mistakes=mistakes
                 )
+    if len(unjudged) == len(
+        GENERATORS
+    ):  # one number of layers is enough for the last one: the others go below it
+        raise unjudged[0]
 
 
 Form = Callable[[Tensor, int], Tensor]  # from delta[l] and l to the gradient for W[l]

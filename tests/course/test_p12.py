@@ -63,13 +63,18 @@ def test_mistake_for_one_sample_costs_nothing_in_a_loop_over_samples(name: str) 
     ("slip", "loses"),
     [
         ("P = torch.softmax(A, 1) → P = torch.sigmoid(A)", {"U"}),
-        ('Z = X @ params["W"].T + params["b1"] → Z = X @ params["W"].T', {"U", "V"}),  # P and H are wrong
-        ("H = torch.relu(Z) → H = Z", {"U", "V"}),
+        ('Z = X @ params["W"].T + params["b1"] → Z = X @ params["W"].T', {"U"}),
+        ("H = torch.relu(Z) → H = Z", {"U"}),
     ],
 )
 def test_mistake_of_the_batch_is_followed_through(slip: str, loses: set[str]) -> None:
     lost = judge("p1_4-batch", p1_4__mlp_backward_batch=change(p1.BATCH, slip))
     assert graded(lost) == loses, {check: result.message for check, result in lost.items()}
+
+
+@pytest.mark.parametrize("name", sorted(p1.WRONG_BACKWARD))
+def test_mistake_for_one_sample_costs_nothing_in_a_batch_without_loop(name: str) -> None:
+    assert graded(judge("p1_4-batch", p1_3__mlp_backward=p1.WRONG_BACKWARD[name].source)) == set()
 
 
 USED = p2.WRONG_OUTPUT | p2.WRONG_LAYER2 | p2.WRONG_HIDDEN

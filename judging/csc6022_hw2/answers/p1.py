@@ -70,6 +70,22 @@ def mlp_forward(x, y, params):
     loss = sum(float(y[i]) * (top + math.log(total) - a[i]) for i in range(len(a)))
     return {"z": z, "h": h, "a": a, "p": p, "loss": loss}
 """,
+    "modules": """
+class Net(torch.nn.Module):
+    def __init__(self, W, b1, V, b2):
+        super().__init__()
+        self.layers = torch.nn.ModuleList([torch.nn.Linear(*W.T.shape), torch.nn.Linear(*V.T.shape)]).double()
+        self.load_state_dict({"layers.0.weight": W, "layers.0.bias": b1, "layers.1.weight": V, "layers.1.bias": b2})
+
+    def forward(self, x):
+        z = self.layers[0](x)
+        return z, torch.relu(z), self.layers[1](torch.relu(z))
+
+def mlp_forward(x, y, params):
+    z, h, a = Net(**params)(x)
+    loss = torch.nn.CrossEntropyLoss()(a.unsqueeze(0), y.argmax().unsqueeze(0))
+    return {"z": z, "h": h, "a": a, "p": torch.nn.Softmax(dim=-1)(a), "loss": loss}
+""",
     "columns": """
 def mlp_forward(x, y, params):
     x, y = x.reshape(-1, 1), y.reshape(-1, 1)
@@ -111,7 +127,19 @@ WRONG_FORWARD = {
         {"large loss"}, "NaN or infinity", change(FORWARD, "-(y * log_p).sum() → -(y * p.log()).sum()")
     ),
     "log of probability and a bit": Wrong(
-        {"large loss"}, "log 0", change(FORWARD, "-(y * log_p).sum() → -(y * (p + 1e-12).log()).sum()")
+        {"large loss"},
+        "the same with ±450: something is cut off",
+        change(FORWARD, "-(y * log_p).sum() → -(y * (p + 1e-12).log()).sum()"),
+    ),
+    "logits cut off at 30": Wrong(
+        {"large p", "large loss"},
+        "the same with ±450: something is cut off",
+        change(FORWARD, "log_p = a - torch.logsumexp(a, 0) → log_p = a.clamp(-30, 30).log_softmax(0)"),
+    ),
+    "NaN turned into zeros": Wrong(
+        {"large p"},
+        "expected 0.687, 0, 0.313",
+        change(FORWARD, f"p = torch.exp(log_p) → p = torch.nan_to_num({DIRECT.removeprefix('p = ')})"),
     ),
     "log-probabilities for probabilities": Wrong(
         {"p"}, "logarithms", change(FORWARD, "torch.exp(log_p) → log_p")
@@ -197,6 +225,25 @@ def mlp_backward(x, y, params, cache):
     return {"u2": u2, "u1": u1, "V": torch.einsum("ic,k->ck", u2, cache["h"]), "b2": u2,
             "W": torch.einsum("ik,d->kd", u1, x), "b1": u1, "x": u1 @ params["W"]}
 """,
+    "in place on the cache": """
+def mlp_backward(x, y, params, cache):
+    p = cache["p"]
+    p -= y
+    g = params["V"].t() @ p
+    g[cache["z"] < 0] = 0
+    return {"u2": p, "u1": g, "V": torch.outer(p, cache["h"]), "b2": p, "W": torch.outer(g, x), "b1": g,
+            "x": torch.mv(params["W"].t(), g)}
+""",
+    "live units alone": """
+def mlp_backward(x, y, params, cache):
+    u2 = cache["p"] - y
+    live = torch.nonzero(cache["z"] > 0).flatten()
+    u1, dW = torch.zeros_like(cache["z"]), torch.zeros_like(params["W"])
+    u1[live] = params["V"][:, live].T @ u2
+    dW[live] = u1[live, None] * x
+    return {"u2": u2, "u1": u1, "V": u2.view(-1, 1) * cache["h"].view(1, -1), "b2": u2, "W": dW, "b1": u1,
+            "x": u1[live] @ params["W"][live]}
+""",
     "own forward pass instead of the cache": change(
         BACKWARD, "    u2 = cache →     cache = mlp_forward(x, y, params)\n    u2 = cache"
     ),
@@ -239,6 +286,14 @@ WRONG_BACKWARD = {
     "z for its mask": Wrong({"u1"}, "by z itself", change(BACKWARD, '(cache["z"] > 0) → cache["z"]')),
     "mask inverted": Wrong(
         {"u1"}, "wrong way round", change(BACKWARD, '(cache["z"] > 0) → (cache["z"] < 0)')
+    ),
+    "of length 1": Wrong({"u1"}, "u1", change(BACKWARD, "    dV = →     u1 = u1 / u1.norm()\n    dV =")),
+    "V updated before u1": Wrong(
+        {"u1"},
+        "u1",
+        change(
+            BACKWARD, '    g = →     params["V"] = params["V"] - 0.1 * torch.outer(u2, cache["h"])\n    g ='
+        ),
     ),
     "sigmoid's derivative": Wrong(
         {"u1"},
@@ -360,6 +415,50 @@ def mlp_backward_batch(X, Y, params):
 """,
 }
 
+RIGHT_BATCH |= {
+    "bias in the weights": """
+def mlp_backward_batch(X, Y, params):
+    X, Y = np.asarray(X), np.asarray(Y)
+    W, b1, V, b2 = (np.asarray(params[k]) for k in ("W", "b1", "V", "b2"))
+    N, ones = X.shape[0], np.ones((X.shape[0], 1))
+    X1, W1, V1 = np.hstack([X, ones]), np.hstack([W, b1[:, None]]), np.hstack([V, b2[:, None]])
+    Z = X1 @ W1.T
+    H1 = np.hstack([np.maximum(Z, 0), ones])
+    S = H1 @ V1.T
+    S -= S.max(1, keepdims=True)
+    P = np.exp(S)
+    P /= P.sum(1, keepdims=True)
+    P[np.arange(N), Y.argmax(1)] -= 1
+    U1 = (P @ V) * (Z > 0)
+    dV, dW = P.T @ H1 / N, U1.T @ X1 / N
+    return {"U2": P, "U1": U1, "V": dV[:, :-1], "b2": dV[:, -1], "W": dW[:, :-1], "b1": dW[:, -1], "X": U1 @ W / N}
+""",
+    "vmap": """
+def mlp_backward_batch(X, Y, params):
+    def one(x, y):
+        z = params["W"] @ x + params["b1"]
+        h = torch.relu(z)
+        u2 = torch.softmax(params["V"] @ h + params["b2"], 0) - y
+        u1 = (u2 @ params["V"]) * (z > 0)
+        return {"U2": u2, "U1": u1, "V": torch.outer(u2, h), "b2": u2, "W": torch.outer(u1, x), "b1": u1,
+                "X": params["W"].T @ u1}
+    out = torch.vmap(one)(X, Y)
+    return {k: v / len(X) if k in ("U2", "U1", "X") else v.mean(0) for k, v in out.items()}
+""",
+    "running mean": """
+def mlp_backward_batch(X, Y, params):
+    mean, rows = {}, {"U2": [], "U1": [], "X": []}
+    for n, (x, y) in enumerate(zip(X, Y), 1):
+        g = mlp_backward(x, y, params, mlp_forward(x, y, params))
+        for k in ("V", "b2", "W", "b1"):
+            mean[k] = g[k] if n == 1 else mean[k] + (g[k] - mean[k]) / n
+        rows["U2"].append(g["u2"])
+        rows["U1"].append(g["u1"])
+        rows["X"].append(g["x"] / len(X))
+    return {**mean, **{k: torch.vstack(v) for k, v in rows.items()}}
+""",
+}
+
 LOOP = """
 def mlp_backward_batch(X, Y, params):
     N = len(X)
@@ -389,6 +488,29 @@ WRONG_BATCH = {
     "= for += for V": Wrong({"V"}, "the part of one sample only", change(LOOP, '"V"] += → "V"] =')),
     "= for +=, a sum": Wrong(
         {"V", "X"}, "the part of one sample only", change(LOOP, " += →  =", "(p - y) / N → p - y")
+    ),
+    "the last sample left out": Wrong(
+        {"U"},
+        "nothing for the last sample: does a loop leave it out?",
+        change(LOOP, "zip(X, Y) → zip(X[:-1], Y[:-1])"),
+    ),
+    "one cache for all samples": Wrong(
+        {"U"},
+        "the forward pass of the first sample is used for all of them",
+        change(
+            RIGHT_BATCH["loop over mlp_backward"],
+            "mlp_forward(x, y, params)) for → cache) for",
+            "    parts = →     cache = mlp_forward(X[0], Y[0], params)\n    parts =",
+        ),
+    ),
+    "no ReLU in the batch": Wrong({"U"}, "U2", change(BATCH, "H = torch.relu(Z) → H = Z")),
+    "softmax over the whole batch": Wrong(
+        {"U"},
+        "over the whole batch",
+        change(BATCH, "torch.softmax(A, 1) → torch.exp(A) / torch.exp(A).sum()"),
+    ),
+    "divided by the root of N": Wrong(
+        {"mean"}, "square root of N", change(BATCH, "(P - Y) / N → (P - Y) / N**0.5")
     ),
     "divided by N − 1": Wrong({"mean"}, "divided by N − 1", change(BATCH, "(P - Y) / N → (P - Y) / (N - 1)")),
     "divided by K": Wrong(

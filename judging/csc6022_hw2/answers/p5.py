@@ -54,6 +54,14 @@ def grad_theta_d(D_real, D_fake, dD_real, dD_fake):
             total[p] += float(dD_real[i, p] / D_real[i, 0] - dD_fake[i, p] / (1 - D_fake[i, 0])) / n
     return total
 """,
+    "in place": """
+def grad_theta_d(D_real, D_fake, dD_real, dD_fake):
+    dD_real /= D_real
+    dD_fake /= 1 - D_fake
+    dD_real -= dD_fake
+    return dD_real.sum(0) / len(D_real)
+""",
+    "safe division": theta_d("(dD_real / (D_real + 1e-8) - dD_fake / (1 - D_fake + 1e-8)).mean(0)"),
     "NumPy": """
 import numpy as np
 
@@ -113,8 +121,31 @@ WRONG_THETA_D = {
         "stands where",
         theta_d("(dD_fake / D_real - dD_real / (1 - D_fake)).mean(0)"),
     ),
-    "not summed": Wrong(
-        {"real", "generated", "average"}, "shape (5, 7), not (7,)", change(THETA_D, ".mean(0) → ")
+    "not summed": Wrong({"average"}, "the sum over them is missing", change(THETA_D, ".mean(0) → ")),
+    "only the last sample": Wrong(
+        {"average"}, "only the last sample is counted", change(THETA_D, ".mean(0) → [-1] / len(D_real)")
+    ),
+    "only the first sample": Wrong(
+        {"average"}, "only the first sample is counted", change(THETA_D, ".mean(0) → [0]")
+    ),
+    "the last sample left out": Wrong(
+        {"average"}, "the last sample is left out", change(THETA_D, ".mean(0) → [:-1].sum(0) / len(D_real)")
+    ),
+    "D cut off at 0.01 and 0.99": Wrong(
+        {"real", "generated"},
+        "no multiple of the right one",
+        change(THETA_D, "/ D_real → / D_real.clamp(0.01, 0.99)", "1 - D_fake → 1 - D_fake.clamp(0.01, 0.99)"),
+        unnoticed="between 0.1 and 0.9 it is right",
+    ),
+    "D and a bit": Wrong(
+        {"real", "generated"},
+        "no multiple of the right one",
+        change(THETA_D, "/ D_real → / (D_real + 0.01)", "1 - D_fake → 1.01 - D_fake"),
+    ),
+    "the logarithm for its derivative": Wrong(
+        {"real", "generated"},
+        "no multiple of the right one",
+        theta_d("(dD_real * D_real.log() - dD_fake * (1 - D_fake).log()).mean(0)"),
     ),
     "summed over the parameters": Wrong(
         {"real", "generated", "average"}, "shape", change(THETA_D, "mean(0) → mean(1)")
@@ -168,6 +199,19 @@ def output_deltas(D_real, D_fake):
     D_real, D_fake = np.asarray(D_real), np.asarray(D_fake)
     return (1 - D_real) / len(D_real), -D_fake / len(D_fake)
 """,
+    "in place": """
+def output_deltas(D_real, D_fake):
+    n = D_real.shape[0]
+    D_real -= 1
+    D_real /= -n
+    D_fake /= -n
+    return D_real, D_fake
+""",
+    "through the logits": """
+def output_deltas(D_real, D_fake):
+    z_real, z_fake = torch.log(D_real / (1 - D_real)), torch.logit(D_fake)
+    return torch.sigmoid(-z_real) / len(z_real), -torch.sigmoid(z_fake) / len(z_fake)
+""",
     "nested lists": """
 def output_deltas(D_real, D_fake):
     n = D_real.numel()
@@ -183,6 +227,27 @@ WRONG_OUTPUT = {
         {"real", "generated"},
         "no multiple of the right one",
         deltas("(1 - D_real.clamp(0.01, 0.99)) / n", "-D_fake.clamp(0.01, 0.99) / n"),
+    ),
+    "the pair the other way round": Wrong(
+        {"real", "generated"}, "the real samples' one comes first", deltas("-D_fake / n", "(1 - D_real) / n")
+    ),
+    "D of the other samples": Wrong(
+        {"real"}, "D at the generated samples is used", deltas("(1 - D_fake) / n", "-D_fake / n")
+    ),
+    "squares": Wrong(
+        {"real", "generated"},
+        "no multiple of the right one",
+        deltas("(1 - D_real) ** 2 / n", "-(D_fake ** 2) / n"),
+    ),
+    "a sigmoid too many": Wrong(
+        {"real", "generated"},
+        "no multiple of the right one",
+        deltas("(1 - torch.sigmoid(D_real)) / n", "-torch.sigmoid(D_fake) / n"),
+    ),
+    "D cut off, without 1/n": Wrong(
+        {"real", "generated", "average"},
+        "1/n is missing",
+        deltas("1 - D_real.clamp(0.01, 0.99)", "-D_fake.clamp(0.01, 0.99)"),
     ),
     "no 1/n": Wrong({"average"}, "1/n is missing", deltas("1 - D_real", "-D_fake")),
     "1/(2n)": Wrong({"average"}, "not by 2n", deltas("(1 - D_real) / (2 * n)", "-D_fake / (2 * n)")),
@@ -305,6 +370,16 @@ def backpropagate(delta, W, z, kinds):
 """,
     "without the last layer": change(BACK, "return deltas → del deltas[len(W)]; return deltas"),
     "a list": change(BACK, "return deltas → return [deltas[l] for l in sorted(deltas)]"),
+    "takes the weights out": """
+def backpropagate(delta, W, z, kinds):
+    deltas = {}
+    while len(W) > 1:
+        l = len(W)
+        deltas[l] = delta
+        delta = delta @ W.pop(l) * activation_prime(kinds[l - 1], z[l - 1])
+    return {**deltas, 1: delta}
+""",
+    "down to the input": change(BACK, "return deltas → deltas[0] = deltas[1] @ W[1]; return deltas"),
 }
 
 _ALL = {"weights", "slopes", "depth"}
@@ -354,9 +429,53 @@ WRONG_BACK = {
             BACK, "        deltas[l] =  →         W[l + 1] = W[l + 1] - 0.1 * W[l + 1]\n        deltas[l] = "
         ),
     ),
-    "three layers only": Wrong(
+    "the last layer's kind and z": Wrong(
+        {"by hand", "slopes"},
+        "layer l + 1 is used, in z and in kinds",
+        change(BACK, "kinds[l], z[l] → kinds[l + 1], z[l + 1]"),
+    ),
+    "the slope before the weights": Wrong(
+        {"slopes"},
+        "g′ of layer l + 1 is there, before the weights",
+        change(
+            BACK,
+            "(deltas[l + 1] @ W[l + 1]) * activation_prime(kinds[l], z[l]) → "
+            "(deltas[l + 1] * activation_prime(kinds[l + 1], z[l + 1])) @ W[l + 1]",
+        ),
+    ),
+    "sigmoid for every kind": Wrong(
+        {"slopes"},
+        "the slope of sigmoid is there, whatever the kind is",
+        change(BACK, "kinds[l] → 'sigmoid'"),
+    ),
+    "the last layer first, in a list": Wrong(
         {"weights", "slopes", "depth"},
-        "KeyError",
+        "does a list begin with layer 1?",
+        change(BACK, "return deltas → return list(deltas.values())"),
+    ),
+    "two layers only": Wrong(
+        {"by hand", "depth"},
+        "shapes cannot be multiplied",
+        returns(
+            "backpropagate(delta, W, z, kinds)",
+            "{2: delta, 1: delta @ W[2] * activation_prime(kinds[1], z[1])}",
+        ),
+    ),
+    "two steps from the top": Wrong(
+        {"depth"},
+        "[1] is missing",
+        """
+def backpropagate(delta, W, z, kinds):
+    L = len(W)
+    deltas = {L: delta}
+    for l in (L - 1, L - 2):
+        deltas[l] = deltas[l + 1] @ W[l + 1] * activation_prime(kinds[l], z[l])
+    return deltas
+""",
+    ),
+    "three layers only": Wrong(
+        {"depth"},
+        "is not made from",
         """
 def backpropagate(delta, W, z, kinds):
     two = delta @ W[3] * activation_prime(kinds[2], z[2])
@@ -478,6 +597,9 @@ def generator_gradients(dL_dg, W, z, A, kinds):
     return weight_gradients(backpropagate(delta, W, z, kinds), A)
 """
 
+_JACOBIAN = 'torch.einsum("nk,nkp->p", dL_dg, dg)'
+_SLOPE = " * activation_prime(kinds[len(W)], z[len(W)])"
+
 RIGHT_GENERATOR: dict[str, Sources] = {
     "einsum": GENERATOR,
     "tensordot": change(
@@ -526,6 +648,17 @@ RIGHT_GENERATOR |= {
         "p5_5-code": sample("[W1.T @ row for row in delta_fake]"),
         "p5_6-code": GENERATOR,
     },
+    "recursive": change(
+        GENERATOR,
+        f"    delta = dL_dg{_SLOPE}\n →     def down(l, upstream):\n"
+        "        if l == 0:\n"
+        "            return {}\n"
+        "        delta = upstream * activation_prime(kinds[l], z[l])\n"
+        "        return {**down(l - 1, delta @ W[l]), l: torch.einsum('no,ni->oi', delta, A[l - 1])}\n\n",
+        "weight_gradients(backpropagate(delta, W, z, kinds), A) → down(len(W), dL_dg)",
+    ),
+    "names of arguments": change(GENERATOR, "(delta, W, z, kinds) → (delta=delta, W=W, z=z, kinds=kinds)"),
+    "in place": change(GENERATOR, f"dL_dg{_SLOPE} → dL_dg.mul_({_SLOPE.removeprefix(' * ')})"),
     "a list": change(
         GENERATOR,
         "return weight_gradients(backpropagate(delta, W, z, kinds), A) → "
@@ -533,32 +666,52 @@ RIGHT_GENERATOR |= {
     ),
 }
 
-_JACOBIAN = 'torch.einsum("nk,nkp->p", dL_dg, dg)'
-_SLOPE = " * activation_prime(kinds[len(W)], z[len(W)])"
-
 WRONG_GENERATOR = {
     "D forgotten": Wrong(
-        {"chain", "sum"}, "the chain through D is cut", change(GENERATOR, f"{_JACOBIAN} → dg.sum((0, 1))")
+        {"chain"}, "the chain through D is cut", change(GENERATOR, f"{_JACOBIAN} → dg.sum((0, 1))")
     ),
     "1/n once more": Wrong(
         {"sum"}, "1/n is in ∂L/∂g already", change(GENERATOR, f"{_JACOBIAN} → {_JACOBIAN} / len(dg)")
     ),
     "sign": Wrong({"sum"}, "gradient of −L", change(GENERATOR, "return torch.einsum → return -torch.einsum")),
+    "only the last sample": Wrong(
+        {"sum"},
+        "only the last sample is counted",
+        change(GENERATOR, f"{_JACOBIAN} → dL_dg[-1] @ dg[-1]"),
+    ),
+    "not summed over the coordinates": Wrong(
+        {"sum"}, "the sum over them is missing", change(GENERATOR, "nkp->p → nkp->kp")
+    ),
+    "three layers only": Wrong(
+        {"by hand", "below"},
+        "of 4 layers",
+        change(
+            GENERATOR,
+            f"    delta = dL_dg{_SLOPE}\n →     d3 = dL_dg * activation_prime(kinds[3], z[3])\n"
+            "    d2 = d3 @ W[3] * activation_prime(kinds[2], z[2])\n"
+            "    d1 = d2 @ W[2] * activation_prime(kinds[1], z[1])\n",
+            "return weight_gradients(backpropagate(delta, W, z, kinds), A) → "
+            "return {3: d3.T @ A[2], 2: d2.T @ A[1], 1: d1.T @ A[0]}",
+        ),
+    ),
+    "z of the layer below": Wrong(
+        {"by hand", "last"}, "off by", change(GENERATOR, "z[len(W)]) → z[len(W) - 1])")
+    ),
     "not summed over the samples": Wrong(
-        {"chain", "sum"}, "the sum over them is missing", change(GENERATOR, "nkp->p → nkp->np")
+        {"sum"}, "the sum over them is missing", change(GENERATOR, "nkp->p → nkp->np")
     ),
     "averages multiplied": Wrong(
-        {"chain", "sum"},
+        {"chain"},
         "averaged over the samples before",
         change(GENERATOR, f"{_JACOBIAN} → dL_dg.mean(0) @ dg.sum(0)"),
     ),
     "first coordinate only": Wrong(
-        {"chain", "sum"},
+        {"chain"},
         "only the first coordinate",
         change(GENERATOR, f"{_JACOBIAN} → dL_dg[:, 0] @ dg[:, 0]"),
     ),
     "coordinates summed apart": Wrong(
-        {"chain", "sum"}, "summed apart", change(GENERATOR, f"{_JACOBIAN} → dL_dg.sum(1) @ dg.sum(1)")
+        {"chain"}, "summed apart", change(GENERATOR, f"{_JACOBIAN} → dL_dg.sum(1) @ dg.sum(1)")
     ),
     "zeros for the formula": Wrong(
         {"chain", "sum"}, "no multiple", change(GENERATOR, f"{_JACOBIAN} → 0 * dg[0, 0]")
@@ -675,6 +828,7 @@ def right_updates(plain: str, theta: str, sign: str) -> dict[str, str]:
         "NumPy": head
         + f"    step = {{l: alpha * np.asarray(g) for l, g in gradients[{theta!r}].items()}}\n"
         + f"    return {{l: np.asarray(w) {sign} step[l] for l, w in {theta}.items()}}\n",
+        "a list": head + f"    return [w {sign} {step}[l] for l, w in {theta}.items()]\n",
         "zipped": head + f"    pairs = zip({theta}.values(), gradients[{theta!r}].values())\n"
         f"    return dict(zip({theta}, (w {sign} alpha * g for w, g in pairs)))\n",
     }
@@ -761,6 +915,22 @@ def wrong_updates(plain: str, theta: str, sign: str, other: str, against: str, t
             change(
                 plain, f'gradients["{theta}"][l] → gradients["{theta}"][l] / gradients["{theta}"][l].norm()'
             ),
+        ),
+        "another layer's gradient": Wrong(
+            {"start"}, "must match", change(plain, f'["{theta}"][l] → ["{theta}"][max(l - 1, 1)]')
+        ),
+        "only the last layer moves": Wrong(
+            {"rate"},
+            "in all layers",
+            head + f"    L = len({theta})\n    return {{**{theta}, L: {theta}[L] {sign} {step}[L]}}\n",
+        ),
+        "one gradient minus the other": Wrong(
+            {"gradient"},
+            "both gradients",
+            change(plain, f'gradients["{theta}"][l] → (gradients["{theta}"][l] - gradients["{other}"][l])'),
+        ),
+        "a decay of its own": Wrong(
+            {"start"}, "they change", change(plain, f"{theta}[l] {sign} → 0.99 * {theta}[l] {sign}")
         ),
         "first layer only": Wrong(
             {"start"}, "[2] is missing", head + f"    return {{1: {theta}[1] {sign} {step}[1]}}\n"

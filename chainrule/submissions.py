@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import fsum
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
+from chainrule.alternatives import Alternatives, Standing, counted_maximum, left_out, told
 from chainrule.gradebook_tables import (
     ASSIGNMENTS,
     CELLS,
@@ -56,11 +57,16 @@ class Submission:
     Attributes:
         received: in UTC, without a zone, as nbgrader keeps it.
         penalty: the points that lateness and decisions take off.
+        grades: those that count.
+        others: those of notebooks that don't count, as another one does in their place.
+        notes: a sentence about each of these notebooks that was handed in, too.
     """
 
     received: datetime | None
     penalty: float
     grades: Sequence[ItemGrade]
+    others: Sequence[ItemGrade] = ()
+    notes: Sequence[str] = ()
 
     @property
     def score(self) -> float:
@@ -71,10 +77,15 @@ class Submission:
         """nbgrader's total as it exports it: penalties are subtracted; at least 0."""
         return max(0.0, self.score - self.penalty)
 
+    def lacks(self, notebook: str) -> bool:
+        """Whether a notebook doesn't count and has nothing that could: as a rule it was not handed in."""
+        own = [grade for grade in self.others if grade.notebook == notebook]
+        return bool(own) and not any(grade.score or grade.needs_person for grade in own)
+
     @property
     def waiting(self) -> list[ItemGrade]:
-        """The items that wait for a person."""
-        return [grade for grade in self.grades if grade.needs_person]
+        """The items that wait for a person; with their points another notebook may count."""
+        return [grade for grade in (*self.grades, *self.others) if grade.needs_person]
 
 
 @dataclass(frozen=True)
@@ -86,6 +97,7 @@ class GradedAssignment:
         items: the names of its items.
         maxima: the points of each item, by name.
         submissions: by student.
+        maximum: the points that a student can have.
     """
 
     name: str
@@ -93,10 +105,7 @@ class GradedAssignment:
     items: ItemNames
     maxima: dict[str, float]
     submissions: dict[str, Submission]
-
-    @property
-    def maximum(self) -> float:
-        return fsum(self.maxima.values())
+    maximum: float
 
 
 def known_assignments(connection: Connection) -> list[str]:
@@ -106,8 +115,15 @@ def known_assignments(connection: Connection) -> list[str]:
     )
 
 
-def graded_assignment(connection: Connection, name: str) -> GradedAssignment | None:
-    """What the gradebook has for an assignment; None if it doesn't know it."""
+def graded_assignment(
+    connection: Connection, name: str, alternatives: Alternatives, student: str | None = None
+) -> GradedAssignment | None:
+    """What the gradebook has for an assignment; None if it doesn't know it.
+
+    Args:
+        alternatives: the assignment's, `Course.alternatives_of`.
+        student: only this one's submission; all by default.
+    """
     own = ASSIGNMENTS.c.name == name
     about = connection.execute(select(ASSIGNMENTS.c.duedate).where(own)).first()
     if about is None:
@@ -128,11 +144,15 @@ def graded_assignment(connection: Connection, name: str) -> GradedAssignment | N
         if not (graded is None and task is None)
     }
     names = item_names(points)
+    by_notebook: dict[str, float] = {}
+    for (notebook, _), maximum in points.items():
+        by_notebook[notebook] = by_notebook.get(notebook, 0.0) + maximum
+    only = own if student is None else own & (SUBMISSIONS.c.student_id == student)
     of: dict[str, list[ItemGrade]] = {}
     columns = (GRADES.c.auto_score, GRADES.c.manual_score, GRADES.c.extra_credit, GRADES.c.needs_manual_grade)
-    grades = of_grades(SUBMISSIONS.c.student_id, SOURCES.c.name, CELLS.c.name, *columns).where(own)
-    for student, notebook, cell, automatic, manual, extra, needs_person in connection.execute(grades):
-        of.setdefault(student, []).append(
+    grades = of_grades(SUBMISSIONS.c.student_id, SOURCES.c.name, CELLS.c.name, *columns).where(only)
+    for who, notebook, cell, automatic, manual, extra, needs_person in connection.execute(grades):
+        of.setdefault(who, []).append(
             ItemGrade(
                 names[notebook, cell],
                 notebook,
@@ -147,16 +167,50 @@ def graded_assignment(connection: Connection, name: str) -> GradedAssignment | N
         select(
             SUBMISSIONS.c.student_id,
             SUBMISSIONS.c.timestamp,
-            func.coalesce(func.sum(NOTEBOOKS.c.late_submission_penalty), 0.0),
+            SOURCES.c.name,
+            NOTEBOOKS.c.late_submission_penalty,
         )
         .join_from(ASSIGNMENTS, SUBMISSIONS, SUBMISSIONS.c.assignment_id == ASSIGNMENTS.c.id)
         .outerjoin(NOTEBOOKS, NOTEBOOKS.c.assignment_id == SUBMISSIONS.c.id)
-        .where(own)
-        .group_by(SUBMISSIONS.c.student_id, SUBMISSIONS.c.timestamp)
+        .outerjoin(SOURCES, SOURCES.c.id == NOTEBOOKS.c.notebook_id)
+        .where(only)
     )
+    received: dict[str, datetime | None] = {}
+    penalties: dict[str, dict[str, float]] = {}
+    for who, time, notebook, penalty in connection.execute(handed_in):
+        received[who] = time
+        penalties.setdefault(who, {})[notebook] = penalty or 0.0
     submissions = {
-        student: Submission(received, penalty, of.get(student, []))
-        for student, received, penalty in connection.execute(handed_in)
+        who: _submission(time, penalties[who], of.get(who, []), alternatives)
+        for who, time in received.items()
     }
     maxima = {names[item]: maximum for item, maximum in points.items()}
-    return GradedAssignment(name, about.duedate, names, maxima, submissions)
+    maximum = counted_maximum(alternatives, by_notebook)
+    return GradedAssignment(name, about.duedate, names, maxima, submissions, maximum)
+
+
+def _submission(
+    received: datetime | None,
+    penalties: Mapping[str, float],
+    grades: Sequence[ItemGrade],
+    alternatives: Alternatives,
+) -> Submission:
+    """What counts of a hand-in. Penalties are by notebook."""
+    standings = standings_of(grades)
+    others = left_out(alternatives, standings)
+    return Submission(
+        received,
+        fsum(penalty for notebook, penalty in penalties.items() if notebook not in others),
+        [grade for grade in grades if grade.notebook not in others],
+        [grade for grade in grades if grade.notebook in others],
+        told(others, standings),
+    )
+
+
+def standings_of(grades: Sequence[ItemGrade]) -> dict[str, Standing]:
+    """How a student stands in each notebook."""
+    found: dict[str, Standing] = {}
+    for grade in grades:
+        points, waits = found.get(grade.notebook, (0.0, False))
+        found[grade.notebook] = points + grade.score, waits or bool(grade.needs_person)
+    return found

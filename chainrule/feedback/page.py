@@ -173,7 +173,7 @@ def index(context: Mapping[str, Any], folder: Path) -> str:
             notebooks=notebooks,
             total=total,
             first=look_first(
-                [points for points in notebooks if points.title in graded], folder, due=bool(context.get("due"))
+                [points for points in notebooks if points.title in graded and points.counts], folder, due=bool(context.get("due"))
             ),
             address=lambda place: f"{quote(place.notebook)}.html#item-{place.item}",
             called=lambda points: heading_of(context, points.title),

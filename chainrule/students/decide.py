@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from nbgrader.api import Grade, Gradebook, MissingEntry, SubmittedAssignment
 
@@ -13,10 +14,11 @@ from chainrule.course import CourseError, CourseFolder
 from chainrule.intake.roster import class_list
 from chainrule.items import gradebook_items
 from chainrule.lesson.results import counted
-from chainrule.marks.totals import decimal_text, rounded_score
+from chainrule.marks.totals import decimal_text, rounded
 from chainrule.one_writer import one_writer
 from chainrule.students.decisions import TAKEN_BACK, Decision, Kind, in_force, opened, record
 from chainrule.students.lateness import decision_text, settle, taken_off
+from chainrule.submissions import Submission, graded_assignment
 
 LENGTH = re.compile(r"\+?(\d{1,5}(?:\.\d+)?) ?(m|min|h|d|w)", re.ASCII)
 PENALTY = re.compile(r"\d{1,6}(\.\d+)?%?", re.ASCII)
@@ -104,17 +106,17 @@ def decide(
 
 def _decide(folder: CourseFolder, gradebook: Gradebook, one: Decision) -> list[str]:
     submission = submitted(gradebook, one.assignment, one.student)
-    before = total_text(submission)
+    before = total_text(folder, gradebook, one.assignment, one.student)
     if submission:
         decided = in_force(gradebook.db.connection(), one.assignment, one.student)
-        off = {one.assignment: taken_off(decided, submission.max_score)}
+        maximum = graded_hand_in(folder, gradebook, one.assignment, one.student)[0]
+        off = {one.assignment: taken_off(decided, maximum)}
     record(gradebook.db.connection(), one)
     gradebook.db.commit()
     lines = [decision_text(folder.course, one)]
     if submission:
         settle(folder.course, gradebook, one.student, before=off)
-        gradebook.db.refresh(submission)
-        after = total_text(submission)
+        after = total_text(folder, gradebook, one.assignment, one.student)
         lines.append(f"  total {before} → {after}" if before != after else f"  total {after}, as before")
         if one.kind is Kind.extension and folder.course.late_rule(one.assignment) is None:
             lines.append(
@@ -161,7 +163,8 @@ def override(
             raise CourseError(
                 f"the points of {item} were not set for {student}: there is nothing to take back"
             )
-        before, old = total_text(submission), "wait" if waits(grade) else f"{grade.score:g}"
+        before = total_text(folder, gradebook, assignment, student)
+        old = "wait" if waits(grade) else f"{grade.score:g}"
         first = (
             grade.manual_score
             if standing is None or grade.manual_score != float(standing.value)
@@ -173,11 +176,10 @@ def override(
         one = Decision(assignment, student, Kind.override, value, why, who, time.time(), item, first)
         record(connection, one)
         gradebook.db.commit()
-        gradebook.db.refresh(submission)
         new = "wait" if waits(grade) else f"{grade.score:g}"
         return [
             decision_text(folder.course, one),
-            f"  {item} {old} → {new}, total {before} → {total_text(submission)}",
+            f"  {item} {old} → {new}, total {before} → {total_text(folder, gradebook, assignment, student)}",
         ]
 
 
@@ -220,6 +222,16 @@ def grades_by_item(submission: SubmittedAssignment) -> dict[str, Grade]:
     }
 
 
-def total_text(submission: SubmittedAssignment | None) -> str:
+def graded_hand_in(
+    folder: CourseFolder, gradebook: Gradebook, assignment: str, student: str
+) -> tuple[float, Submission | None]:
+    """The points that a student can have in an assignment, and the graded hand-in; None without one."""
+    alternatives = folder.course.alternatives_of(assignment)
+    found = graded_assignment(gradebook.db.connection(), assignment, alternatives, student)
+    return (found.maximum, found.submissions.get(student)) if found else (0.0, None)
+
+
+def total_text(folder: CourseFolder, gradebook: Gradebook, assignment: str, student: str) -> str:
     """The points of a graded hand-in, as marks have them."""
-    return decimal_text(rounded_score(submission)) if submission else "–"
+    maximum, found = graded_hand_in(folder, gradebook, assignment, student)
+    return decimal_text(rounded(found.final_score, Decimal(repr(maximum)))) if found else "–"

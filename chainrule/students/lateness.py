@@ -16,6 +16,7 @@ from chainrule.items import gradebook_items
 from chainrule.lesson.results import counted
 from chainrule.students.decisions import Decision, Kind, history, in_force, latest
 from chainrule.students.late_rules import duration
+from chainrule.submissions import Submission, graded_assignment
 
 DAY = timedelta(days=1)
 
@@ -153,13 +154,17 @@ def settle(
     own = in_force(gradebook.db.connection(), student=student)
     times = lateness(course, gradebook, student)
     for submission in gradebook.find_student(student).submissions:
-        name, maximum = submission.assignment.name, submission.max_score
+        name = submission.assignment.name
+        graded = graded_assignment(gradebook.db.connection(), name, course.alternatives_of(name), student)
+        assert graded is not None
+        maximum, found = graded.maximum, graded.submissions[student]
         share = times[name].share
         extra = taken_off((one for one in own if one.assignment == name), maximum)
         for notebook in submission.notebooks:
             part = notebook.max_score / maximum if maximum else 0.0
             if share is not None:
-                notebook.late_submission_penalty = share * notebook.max_score + extra * part
+                costs = share * notebook.max_score + extra * part
+                notebook.late_submission_penalty = 0.0 if found.lacks(notebook.name) else costs
             else:
                 was = 0.0 if fresh == (name, notebook.name) else (before or {}).get(name, extra)
                 if change := (extra - was) * part:
@@ -188,33 +193,36 @@ def told(course: Course, gradebook: Gradebook, assignment: str, student: str) ->
         submission = gradebook.find_submission(assignment, student)
     except MissingEntry:
         return sentences
+    graded = graded_assignment(connection, assignment, course.alternatives_of(assignment), student)
+    assert graded is not None
+    maximum = graded.maximum
     time = lateness(course, gradebook, student)[assignment]
     if time.received and time.due and time.late:
         sentences.append(
             f"Handed in {course.time_text(assignment, time.received)}, {duration(time.late)} late: it was due "
-            f"{course.time_text(assignment, time.due)}. {_cost(time, submission)}"
+            f"{course.time_text(assignment, time.due)}. {_cost(time, graded.submissions[student], maximum)}"
         )
     elif time.received:
         sentences.append(f"Handed in {course.time_text(assignment, time.received)}, in time.")
     scores = item_scores(submission)
     for one in own:
         if one.kind is Kind.penalty:
-            points = taken_off([one], submission.max_score)
+            points = taken_off([one], maximum)
             sentences.append(f"{counted(points)} taken off: {one.why}.")
         elif one.kind is Kind.override and scores.get(one.item) == float(one.value):
             sentences.append(f"{one.item}: {counted(float(one.value))}, set by an instructor: {one.why}.")
     return sentences
 
 
-def _cost(time: Lateness, submission: SubmittedAssignment) -> str:
+def _cost(time: Lateness, submission: Submission, maximum: float) -> str:
     days = f"{time.grace_days} of your grace days {'was' if time.grace_days == 1 else 'were'} used. "
     used = days if time.grace_days else ""
     if time.share is None:
-        penalty = submission.late_submission_penalty or 0.0
+        penalty = submission.penalty
         return f"{used}That costs {counted(penalty)}." if penalty else f"{used}That costs nothing."
     if not time.share:
         return f"{used}That costs nothing."
-    return f"{used}That costs {time.share * submission.max_score:.4g} of {counted(submission.max_score)}."
+    return f"{used}That costs {time.share * maximum:.4g} of {counted(maximum)}."
 
 
 def item_scores(submission: SubmittedAssignment) -> dict[str, float | None]:

@@ -65,7 +65,9 @@ def withdraw(
         lines = [f"{path.relative_to(folder.root)}/" for path in parts.values()]
         if submission:
             by_hand = f", {marked} of its items marked by people" if marked else ""
-            lines.append(f"in the gradebook: a total of {total_text(submission)}{by_hand}")
+            lines.append(
+                f"in the gradebook: a total of {total_text(folder, gradebook, assignment, student)}{by_hand}"
+            )
         where = str(kept.relative_to(folder.root))
         if dry_run:
             return ["would be taken out and kept:", *(f"  {line}" for line in lines), "nothing was changed"]
@@ -125,7 +127,7 @@ def put_back(folder: CourseFolder, assignment: str, student: str, why: str, who:
         gradebook.db.commit()
         if state:
             settle(folder.course, gradebook, student)
-        total = total_text(submitted(gradebook, assignment, student))
+        total = total_text(folder, gradebook, assignment, student)
         return [decision_text(folder.course, one), f"  total {total}"]
 
 

@@ -27,7 +27,7 @@ test: setup lint
 
 # What needs TensorFlow, in an environment of its own.
 test-tensorflow: .venv-tensorflow/ready
-	PATH=$(CURDIR)/.venv-tensorflow/bin:$$PATH python -m pytest tests/tensorflow
+	PATH=$(CURDIR)/.venv-tensorflow/bin:$$PATH TF_CPP_MIN_LOG_LEVEL=2 python -m pytest tests/tensorflow
 
 .venv-tensorflow/ready: .venv/ready requirements-tensorflow.lock
 	[ -x .venv-tensorflow/bin/python ] || .venv/bin/python -m venv .venv-tensorflow

@@ -19,6 +19,8 @@ c.Course.variants = {  # per-student numbers, if asked for
     "csc6022-hw2": "judging.csc6022_hw2.numbers:draw",
 }
 
+c.Course.alternatives = {"csc6022-hw2": [["p6_2_cnn_pytorch", "p6_2_cnn_tensorflow"]]}  # one of them counts
+
 # ---- hand-in and intake ----
 c.Course.roster = "roster.csv"  # id, username, last, first, email
 c.Course.lms = {"cs480-a2": "LEARN", "csc6022-hw2": "Blackboard"}

@@ -97,7 +97,9 @@ def main() -> None:
         for path in (ROOT / "judging").rglob("*.safetensors"):
             shutil.copy(path, folder)
         for assignment in course.assignments:
-            for notebook in dict.fromkeys(each.notebook for each in problems(course, assignment).values()):
+            for notebook in dict.fromkeys(
+                each.notebook for each in problems(course, assignment, here=True).values()
+            ):
                 if chosen.notebook and notebook not in chosen.notebook:
                     continue
                 mutation = Mutation(course, assignment, notebook, KEPT)

@@ -573,7 +573,7 @@ def marks(
             )
         target = output or folder.root / "marks" / f"{assignment}.csv"
         with open_tables(folder.directory.db_url) as connection:
-            table = marks_table(connection, folder.directory, [assignment])
+            table = marks_table(connection, folder.directory, folder.course.alternatives, [assignment])
         if not table.partition(b"\r\n")[2]:  # only the titles
             raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
         write_atomically(target, table)

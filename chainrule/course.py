@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -41,6 +42,20 @@ PRELOADED_FOR: dict[str, list[str]] = {  # by the framework of the notebook
     # once TensorFlow is there, what PyTorch's optimizers import would crash: both bring a compiler
     "tensorflow": [BY_OPTIMIZERS, "tensorflow", "chainrule.lesson.verbs.tensorflow"],
 }
+
+OPTIONAL = {
+    "tensorflow": "TensorFlow"
+}  # frameworks that not every machine has, by the names of their packages
+
+
+def lacks(framework: str) -> str:
+    """What to say if this machine cannot run notebooks of a framework; "" if it can."""
+    found = find_spec(framework) if framework in OPTIONAL else None
+    if framework not in OPTIONAL or (
+        found is not None and found.origin
+    ):  # a mere folder of this name has none
+        return ""
+    return f"{OPTIONAL[framework]} isn't installed here: run pip install 'chainrule[{framework}]'"
 
 
 class CourseError(ChainruleError, ValueError):
@@ -194,6 +209,20 @@ class Course(Configurable):
             "'*.zip/*.py'. {last} and {first} are the student's names, * is any text, and a slash means in a zip."
         ),
     ).tag(config=True, form="{'hw1': ['{last}_{first}_hw1.ipynb']}")
+
+    alternatives = Dict(
+        value_trait=List(List(Unicode())),
+        key_trait=Unicode(),
+        help=(
+            "Notebooks of each assignment of which one counts, such as the same problem in two frameworks: groups of "
+            "their names. A student hands in one of a group; of several the one with the most points counts."
+        ),
+    ).tag(config=True, form="{'hw1': [['part2_pytorch', 'part2_tensorflow']]}")
+
+    def alternatives_of(self, assignment: str) -> list[list[str]]:
+        """The groups of an assignment's notebooks of which one counts."""
+        found: list[list[str]] = self.alternatives.get(assignment, [])
+        return found
 
     for_students = Dict(
         value_trait=List(Unicode()),

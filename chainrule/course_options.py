@@ -12,12 +12,14 @@ from traitlets.config import Configurable
 
 from chainrule.course import CONFIG, CourseError, CourseFolder
 from chainrule.datasets.registry import Profile, UnknownDataSetError
+from chainrule.intake.notebook import read_source
 from chainrule.intake.roster import read_roster
 from chainrule.modules import has_module, load_beside
 from chainrule.release import AddHandIn
+from chainrule.release.facts import item_points
 
 CLASSES = ("Course", "Run")
-BY_ASSIGNMENT = ("due", "data", "variants", "late", "names", "lms", "handin", "generative_ai")
+BY_ASSIGNMENT = ("due", "data", "variants", "late", "names", "lms", "handin", "generative_ai", "alternatives")
 
 
 def mistakes(folder: CourseFolder) -> Iterator[str]:
@@ -47,6 +49,7 @@ def mistakes(folder: CourseFolder) -> Iterator[str]:
             yield f"the data set {name!r} cannot be used: its module raises {type(error).__name__}: {error}"
     for assignment, where in course.variants.items():
         yield from variants_mistake(folder, assignment, where)
+    yield from alternatives_mistakes(folder)
     yield from module_mistakes(folder)
     yield from roster_mistake(folder)
     for assignment in course.handin:
@@ -89,6 +92,28 @@ def variants_mistake(folder: CourseFolder, assignment: str, where: str) -> Itera
         return
     if not callable(found):
         yield f"{option}: {module} has no function {function}"
+
+
+def alternatives_mistakes(folder: CourseFolder) -> Iterator[str]:
+    for assignment in folder.assignments:
+        option = f"c.Course.alternatives[{assignment!r}] in {CONFIG}"
+        points = {
+            path.stem: sum(dict(item_points(read_source(path))).values())
+            for path in folder.notebooks(assignment)
+        }
+        groups = folder.course.alternatives_of(assignment)
+        names = [name for group in groups for name in group]
+        for name in dict.fromkeys(names):
+            if name not in points:
+                yield f"{option} names {name!r}, which is no notebook: write names of {', '.join(points)}"
+            elif names.count(name) > 1:
+                yield f"{option} names {name!r} twice: a notebook is in one group"
+        for group in groups:
+            if len(group) == 1:
+                yield f"{option} has the group {group}: name at least two notebooks of which one counts"
+            if len({points[name] for name in group if name in points}) > 1:
+                worth = ", ".join(f"{name} {points[name]:g}" for name in group if name in points)
+                yield f"{option}: notebooks of which one counts have the same points, and these have {worth}"
 
 
 def module_mistakes(folder: CourseFolder) -> Iterator[str]:

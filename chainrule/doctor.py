@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chainrule import __version__
-from chainrule.course import CONFIG, CourseError, CourseFolder, find_course
+from chainrule.course import CONFIG, CourseError, CourseFolder, find_course, lacks
 from chainrule.datasets.registry import Profile, UnknownDataSetError
 
 
@@ -54,6 +54,7 @@ def examine(course: Path | None = None) -> Iterator[Finding]:
 def course_findings(root: Path) -> Iterator[Finding]:
     """The course, what is wrong with its configuration, and its data sets."""
     from chainrule.course_options import mistakes
+    from chainrule.metadata import framework_of
 
     try:
         folder = CourseFolder(root)
@@ -64,6 +65,10 @@ def course_findings(root: Path) -> Iterator[Finding]:
     yield Finding(True, "course", f"{folder.root}: {', '.join(folder.assignments)}")
     for sentence in mistakes(folder):
         yield Finding(False, "course", sentence, mistake=True)
+    for assignment in folder.assignments:
+        for path in folder.notebooks(assignment):
+            if reason := lacks(framework_of(path)):
+                yield Finding(False, "framework", f"{reason}; until then {path.name} cannot be graded")
     for name in sorted({name for names in folder.course.data.values() for name in names}):
         for profile in Profile:
             with suppress(UnknownDataSetError):  # one of the mistakes

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import fsum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select, true
+from sqlalchemy import Connection, ScalarSelect, func, select, true
 
+from chainrule.alternatives import Alternatives, Standing, counted_maximum, left_out, told
 from chainrule.gradebook_tables import (
     ASSIGNMENTS,
     CELLS,
@@ -59,11 +60,16 @@ class Submission:
     Attributes:
         received: in UTC, without a zone, as nbgrader keeps it.
         penalty: the points that lateness and decisions take off.
+        grades: those that count.
+        others: those of notebooks that don't count, as another one does in their place.
+        notes: a sentence about each of these notebooks that was handed in, too.
     """
 
     received: datetime | None
     penalty: float
     grades: Sequence[ItemGrade]
+    others: Sequence[ItemGrade] = ()
+    notes: Sequence[str] = ()
 
     @property
     def score(self) -> float:
@@ -74,10 +80,15 @@ class Submission:
         """nbgrader's total as it exports it: penalties are subtracted; at least 0."""
         return max(0.0, self.score - self.penalty)
 
+    def lacks(self, notebook: str) -> bool:
+        """Whether a notebook doesn't count and has nothing that could: as a rule it was not handed in."""
+        own = [grade for grade in self.others if grade.notebook == notebook]
+        return bool(own) and not any(grade.score or grade.needs_person for grade in own)
+
     @property
     def waiting(self) -> list[ItemGrade]:
-        """The items that wait for a person."""
-        return [grade for grade in self.grades if grade.needs_person]
+        """The items that wait for a person; with their points another notebook may count."""
+        return [grade for grade in (*self.grades, *self.others) if grade.needs_person]
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,6 @@ class HandInDates:
         id, assignment_id: of nbgrader's rows.
         due: of the class.
         extension: the student's, by nbgrader's API or by a decision.
-        maximum: the points of the assignment.
     """
 
     id: str
@@ -113,7 +123,6 @@ class HandInDates:
     due: datetime | None
     received: datetime | None
     extension: timedelta | None
-    maximum: float
     notebooks: Sequence[NotebookPenalty]
 
 
@@ -126,6 +135,7 @@ class GradedAssignment:
         items: the names of its items.
         maxima: the points of each item, by name.
         submissions: by student.
+        maximum: the points that a student can have.
     """
 
     name: str
@@ -133,10 +143,7 @@ class GradedAssignment:
     items: ItemNames
     maxima: dict[str, float]
     submissions: dict[str, Submission]
-
-    @property
-    def maximum(self) -> float:
-        return fsum(self.maxima.values())
+    maximum: float
 
 
 def known_assignments(connection: Connection) -> list[str]:
@@ -147,11 +154,12 @@ def known_assignments(connection: Connection) -> list[str]:
 
 
 def graded_assignment(
-    connection: Connection, name: str, student: str | None = None
+    connection: Connection, name: str, alternatives: Alternatives, student: str | None = None
 ) -> GradedAssignment | None:
     """What the gradebook has for an assignment; None if it doesn't know it.
 
     Args:
+        alternatives: the assignment's, `Course.alternatives_of`.
         student: only this one's submission; None for all.
     """
     own = ASSIGNMENTS.c.name == name
@@ -175,11 +183,14 @@ def graded_assignment(
         if not (graded is None and task is None)
     }
     names = item_names(points)
+    by_notebook: dict[str, float] = {}
+    for (notebook, _), maximum in points.items():
+        by_notebook[notebook] = by_notebook.get(notebook, 0.0) + maximum
     of: dict[str, list[ItemGrade]] = {}
     columns = (GRADES.c.auto_score, GRADES.c.manual_score, GRADES.c.extra_credit, GRADES.c.needs_manual_grade)
-    where = (SUBMISSIONS.c.student_id, GRADES.c.id, SOURCES.c.name, CELLS.c.name)
-    grades = of_grades(*where, *columns).where(own, of_whom)
-    for who, id, notebook, cell, automatic, manual, extra, needs_person in connection.execute(grades):
+    grades = of_grades(SUBMISSIONS.c.student_id, GRADES.c.id, SOURCES.c.name, CELLS.c.name, *columns)
+    rows = connection.execute(grades.where(own, of_whom))
+    for who, id, notebook, cell, automatic, manual, extra, needs_person in rows:
         of.setdefault(who, []).append(
             ItemGrade(
                 id,
@@ -196,24 +207,57 @@ def graded_assignment(
         select(
             SUBMISSIONS.c.student_id,
             SUBMISSIONS.c.timestamp,
-            func.coalesce(func.sum(NOTEBOOKS.c.late_submission_penalty), 0.0),
+            SOURCES.c.name,
+            NOTEBOOKS.c.late_submission_penalty,
         )
         .join_from(ASSIGNMENTS, SUBMISSIONS, SUBMISSIONS.c.assignment_id == ASSIGNMENTS.c.id)
         .outerjoin(NOTEBOOKS, NOTEBOOKS.c.assignment_id == SUBMISSIONS.c.id)
+        .outerjoin(SOURCES, SOURCES.c.id == NOTEBOOKS.c.notebook_id)
         .where(own, of_whom)
-        .group_by(SUBMISSIONS.c.student_id, SUBMISSIONS.c.timestamp)
     )
+    received: dict[str, datetime | None] = {}
+    penalties: dict[str, dict[str, float]] = {}
+    for who, time, notebook, penalty in connection.execute(handed_in):
+        received[who] = time
+        penalties.setdefault(who, {})[notebook] = penalty or 0.0
     submissions = {
-        who: Submission(received, penalty, of.get(who, []))
-        for who, received, penalty in connection.execute(handed_in)
+        who: _submission(time, penalties[who], of.get(who, []), alternatives)
+        for who, time in received.items()
     }
     maxima = {names[item]: maximum for item, maximum in points.items()}
-    return GradedAssignment(name, about.duedate, names, maxima, submissions)
+    maximum = counted_maximum(alternatives, by_notebook)
+    return GradedAssignment(name, about.duedate, names, maxima, submissions, maximum)
+
+
+def _submission(
+    received: datetime | None,
+    penalties: Mapping[str, float],
+    grades: Sequence[ItemGrade],
+    alternatives: Alternatives,
+) -> Submission:
+    """What counts of a hand-in. Penalties are by notebook."""
+    standings = standings_of(grades)
+    others = left_out(alternatives, standings)
+    return Submission(
+        received,
+        fsum(penalty for notebook, penalty in penalties.items() if notebook not in others),
+        [grade for grade in grades if grade.notebook not in others],
+        [grade for grade in grades if grade.notebook in others],
+        told(others, standings),
+    )
+
+
+def standings_of(grades: Sequence[ItemGrade]) -> dict[str, Standing]:
+    """How a student stands in each notebook."""
+    found: dict[str, Standing] = {}
+    for grade in grades:
+        points, waits = found.get(grade.notebook, (0.0, False))
+        found[grade.notebook] = points + grade.score, waits or bool(grade.needs_person)
+    return found
 
 
 def hand_in_dates(connection: Connection, student: str) -> dict[str, HandInDates]:
     """A student's graded hand-ins, by assignment."""
-    of_assignment = _points(SOURCES.c.assignment_id == ASSIGNMENTS.c.id)
     handed_in = select(
         SUBMISSIONS.c.id,
         ASSIGNMENTS.c.id,
@@ -221,7 +265,6 @@ def hand_in_dates(connection: Connection, student: str) -> dict[str, HandInDates
         ASSIGNMENTS.c.duedate,
         SUBMISSIONS.c.timestamp,
         SUBMISSIONS.c.extension,
-        of_assignment,
     ).join_from(SUBMISSIONS, ASSIGNMENTS, ASSIGNMENTS.c.id == SUBMISSIONS.c.assignment_id)
     rows = connection.execute(handed_in.where(SUBMISSIONS.c.student_id == student)).all()
     parts = (
@@ -229,7 +272,7 @@ def hand_in_dates(connection: Connection, student: str) -> dict[str, HandInDates
             NOTEBOOKS.c.assignment_id,
             NOTEBOOKS.c.id,
             SOURCES.c.name,
-            _points(CELLS.c.notebook_id == NOTEBOOKS.c.notebook_id),
+            _points(),
             NOTEBOOKS.c.late_submission_penalty,
         )
         .join_from(NOTEBOOKS, SOURCES, SOURCES.c.id == NOTEBOOKS.c.notebook_id)
@@ -241,13 +284,13 @@ def hand_in_dates(connection: Connection, student: str) -> dict[str, HandInDates
     return {row.name: HandInDates(*row, notebooks.get(row[0], [])) for row in rows}
 
 
-def _points(where: ColumnElement[bool]) -> ScalarSelect[Any]:
-    """The sum of the points of some cells, as a part of a query."""
+def _points() -> ScalarSelect[Any]:
+    """The sum of the points of a notebook's cells, as a part of a query."""
     graded = func.coalesce(MAXIMA.c.max_score, TASKS.c.max_score, 0.0)
     cells = (
         select(func.coalesce(func.sum(graded), 0.0))
-        .join_from(CELLS, SOURCES, SOURCES.c.id == CELLS.c.notebook_id)
+        .select_from(CELLS)
         .outerjoin(MAXIMA, MAXIMA.c.id == CELLS.c.id)
         .outerjoin(TASKS, TASKS.c.id == CELLS.c.id)
     )
-    return cells.where(where).correlate_except(CELLS, SOURCES, MAXIMA, TASKS).scalar_subquery()
+    return cells.where(CELLS.c.notebook_id == NOTEBOOKS.c.notebook_id).correlate(NOTEBOOKS).scalar_subquery()

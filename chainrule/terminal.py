@@ -56,7 +56,7 @@ def table_of(report: ClassReport, columns: dict[str, list[str]], letters: int, *
     for name, items in columns.items():
         points = sum(report.points[item] for item in items)
         table.add_column(f"{column_title(name, letters)}\n/{points:g}", justify="right", no_wrap=True)
-    table.add_column(f"total\n/{sum(report.points.values()):g}", justify="right")
+    table.add_column(f"total\n/{report.maximum:g}", justify="right")
     table.add_column("time", justify="right")
     for student in report.students:
         cells = [

@@ -31,7 +31,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import Literal
 
-from chainrule.course import CourseFolder
+from chainrule.course import CourseFolder, lacks
+from chainrule.metadata import framework_of
 from chainrule.modules import importable
 
 Sources = str | Mapping[str, str]  # of the exercise's cell, or of several cells by their grade_id
@@ -140,11 +141,13 @@ class Problem:
     equivalent: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
 
-def problems(course: CourseFolder, assignment: str) -> dict[str, Problem]:
+def problems(course: CourseFolder, assignment: str, *, here: bool = False) -> dict[str, Problem]:
     """The problems of an assignment, by the names of their modules in `judging/<assignment>/answers/`.
 
     In the package's name an assignment is spelt as `identifier` does.
 
+    Args:
+        here: only those whose notebooks can run on this machine, which may lack their framework.
     Raises:
         ImportError: it has no answers.
     """
@@ -154,7 +157,10 @@ def problems(course: CourseFolder, assignment: str) -> dict[str, Problem]:
             found.name: import_module(f"{package}.{found.name}")
             for found in iter_modules(import_module(package).__path__)
         }
-    return {name: module.PROBLEM for name, module in modules.items()}
+    found = {name: module.PROBLEM for name, module in modules.items()}
+    source = course.folder("source", ".", assignment)
+    missing = {path.stem for path in source.glob("*.ipynb") if here and lacks(framework_of(path))}
+    return {name: problem for name, problem in found.items() if problem.notebook not in missing}
 
 
 def identifier(name: str) -> str:

@@ -55,7 +55,7 @@ def try_answers(
         folder: the working folder, with `data` in it.
         only: names of problems; all of them if empty.
     """
-    for name, problem in problems(course, assignment).items():
+    for name, problem in problems(course, assignment, here=True).items():
         if only and name not in only:
             continue
         rehearsal = Rehearsal(course, assignment, problem)

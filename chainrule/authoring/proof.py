@@ -18,13 +18,13 @@ from nbformat import NotebookNode
 
 import chainrule
 from chainrule.authoring.answers import identifier
-from chainrule.course import CourseFolder
+from chainrule.course import CourseFolder, lacks
 from chainrule.grading.classroom import open_backend, sanitised_tasks
 from chainrule.grading.store import Store, digest, key
 from chainrule.grading.task import RunQueue, Say, Task
 from chainrule.intake.files import declared
 from chainrule.lesson.results import Result, counted, last_line
-from chainrule.metadata import graded_notebook, judged_cell, result_of
+from chainrule.metadata import framework_of, graded_notebook, judged_cell, result_of
 from chainrule.release.source import place, short
 from chainrule.release.stubs import ClearSolutions
 
@@ -43,6 +43,11 @@ def unproven(folder: CourseFolder, assignment: str, say: Say = print) -> list[st
     options.Run.profile = "quick"
     data = folder.root / folder.course.data_folder  # before the keys of the runs are made: they depend on it
     folder.data_sets.prepare(folder.course.data.get(assignment, []), data, "quick")
+    unrunnable = {
+        path.stem: why for path in folder.notebooks(assignment) if (why := lacks(framework_of(path)))
+    }
+    for name, why in unrunnable.items():
+        say(f"{name}.ipynb is not proven: {why}")
     with TemporaryDirectory(prefix="chainrule-") as root:
         options.CourseDirectory.submitted_directory = root
         course = CourseFolder(folder.root, options)
@@ -51,7 +56,7 @@ def unproven(folder: CourseFolder, assignment: str, say: Say = print) -> list[st
             hand_in(course, assignment, student)
             found, unreadable = sanitised_tasks(course, assignment, student, options)
             assert not unreadable, unreadable
-            tasks += found
+            tasks += [task for task in found if task.notebook not in unrunnable]
         results = graded(course, assignment, tasks, say)
     found_wrong: list[str] = []
     for task in tasks:

@@ -11,6 +11,7 @@ import contextlib
 import io
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -19,11 +20,12 @@ import nbformat
 
 from chainrule.authoring.answers import Exercise, Problem
 from chainrule.authoring.cell_names import plain
-from chainrule.course import CourseFolder
+from chainrule.course import PRELOADED_FOR, CourseError, CourseFolder, lacks
 from chainrule.grading.referee import working_folder
 from chainrule.lesson.results import CheckResult, Result
 from chainrule.lesson.student import connect
 from chainrule.lesson.verbs import Worker
+from chainrule.metadata import framework_of
 from chainrule.modules import CourseModules, importable
 
 
@@ -114,6 +116,18 @@ def asserted(grade_id: str, points: float, source: str, namespace: dict[str, Any
     return Result(grade_id, points, [CheckResult("all checks", points, True)])
 
 
+def get_ready(framework: str) -> None:
+    """Import what a worker has imported before a notebook of a framework begins, in that order.
+
+    Raises:
+        CourseError: this machine lacks the framework.
+    """
+    if reason := lacks(framework):
+        raise CourseError(reason)
+    for name in PRELOADED_FOR[framework]:
+        import_module(name)
+
+
 class Magics:
     """Stands in for the shell where a cell has magics: they do nothing, but code that is timed or captured runs."""
 
@@ -137,12 +151,14 @@ class Rehearsal:
         problem: what runs, and what the checks are called.
     Attributes:
         sources: the notebook's code cells by grade_id, in order.
+        framework: the notebook's.
     """
 
     def __init__(self, course: CourseFolder, assignment: str, problem: Problem) -> None:
         self.problem = problem
         self.modules = course.modules(assignment)
-        self.sources = code_cells(course.folder("source", ".", assignment) / f"{problem.notebook}.ipynb")
+        path = course.folder("source", ".", assignment) / f"{problem.notebook}.ipynb"
+        self.sources, self.framework = code_cells(path), framework_of(path)
 
     def prepare(self, exercise: Exercise, folder: Path) -> None:
         """Write into the working folder what the answers to an exercise need there."""
@@ -156,6 +172,7 @@ class Rehearsal:
         Raises:
             Exception: whatever a cell raises.
         """
+        get_ready(self.framework)
         sources = {**self.sources, **(changed or {})}
         names: dict[str, Any] = {"__name__": "__main__"}
         with importable(self.modules):
@@ -169,6 +186,7 @@ class Rehearsal:
         Args:
             changed: other sources, by grade_id.
         """
+        get_ready(self.framework)
         sources = {**self.sources, **changed}
         names: dict[str, Any] = {"__name__": "__main__"}
         found = set()
@@ -194,6 +212,7 @@ class Rehearsal:
         Args:
             judges: sources of the release's graded cells in place of the notebook's. Then visible checks run, too.
         """
+        get_ready(self.framework)
         problem = self.problem
         wanted = {*problem.given, *(exercise.cell for exercise in problem.exercises), *given, *cells}
         run = [cell for cell in self.sources if cell in wanted]

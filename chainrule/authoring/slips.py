@@ -19,6 +19,7 @@ from nbgrader import utils
 from nbgrader.preprocessors import ClearHiddenTests, ClearMarkScheme, ClearSolutions, IncludeHeaderFooter
 from traitlets.config import Configurable
 
+from chainrule.alternatives import counted_maximum
 from chainrule.authoring.cell_items import (
     argument,
     asked_of_student,
@@ -49,10 +50,12 @@ from chainrule.authoring.other_markers import other_markers
 from chainrule.authoring.shipped import ALIKE, file_slips, picture_slips
 from chainrule.authoring.stated_points import heading_misfits, row_misfits, sections, sentence_misfits
 from chainrule.authoring.student_view import as_students_get_it, region
-from chainrule.course import CourseError, CourseFolder
+from chainrule.course import CourseError, CourseFolder, lacks
 from chainrule.intake.notebook import read_source
+from chainrule.lesson.frameworks import PYTORCH
 from chainrule.lesson.results import counted
 from chainrule.marking.rubric import Delimiters, read_scheme, scheme_cell
+from chainrule.metadata import source_notebook
 from chainrule.modules import CourseModules, imports_in, parsed
 from chainrule.release.facts import fill_known, item_points
 from chainrule.release.points_table import misfit, stated_rows
@@ -85,7 +88,8 @@ def slips(folder: CourseFolder, assignment: str) -> list[str]:
             sound[path.name] = nb
     header, footer = (sound.pop(path.name, None) if path else None for path in frame)
     framed = {name: Framed.by(header, nb, footer) for name, nb in sound.items()}
-    total = sum(points for each in framed.values() for _, points in item_points(each.whole))
+    worth = {Path(name).stem: sum(p for _, p in item_points(each.whole)) for name, each in framed.items()}
+    total = counted_maximum(folder.course.alternatives_of(assignment), worth)
     for name, each in framed.items():
         found += ids_of_the_frame(sound[name], name, header, footer)
         found += points_slips(each, name, total, parent)
@@ -154,10 +158,13 @@ def notebook_slips(
     nb: NotebookNode, name: str, modules: CourseModules, parent: Configurable
 ) -> Iterator[str]:
     """What is wrong with a notebook that nbgrader accepts."""
+    here = not lacks(
+        source_notebook(nb, name).get("framework", PYTORCH)
+    )  # else what it imports cannot be judged
     for number, cell in enumerate(nb.cells, start=1):
         if cell.cell_type == "code":
             where = place(name, number, cell)
-            yield from (f"{where}: {slip}" for slip in code_slips(cell, modules, parent))
+            yield from (f"{where}: {slip}" for slip in code_slips(cell, modules, parent, here))
         elif cell.cell_type == "raw" and any(
             is_kind(cell) for is_kind in (utils.is_grade, utils.is_solution, utils.is_locked, utils.is_task)
         ):
@@ -394,14 +401,21 @@ def missing_pictures(
             yield from (f"{place(name, number, cell)}: {slip}" for slip in said)
 
 
-def code_slips(cell: NotebookNode, modules: CourseModules, parent: Configurable) -> Iterator[str]:
-    """What is wrong with a code cell."""
+def code_slips(
+    cell: NotebookNode, modules: CourseModules, parent: Configurable, here: bool = True
+) -> Iterator[str]:
+    """What is wrong with a code cell.
+
+    Args:
+        here: whether this machine has what the notebook needs.
+    """
     try:
         tree = ast.parse(plain(cell.source))
     except SyntaxError as error:
         yield f"it is not Python ({error.msg}, line {error.lineno}): correct that line"
         return
-    yield from missing_packages(tree, modules)
+    if here:
+        yield from missing_packages(tree, modules)
     if utils.is_grade(cell) and not utils.is_solution(cell):
         yield from idle_statements(tree)
         yield from swallowed_asserts(tree)

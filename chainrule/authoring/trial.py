@@ -18,9 +18,10 @@ import torch
 from nbformat import NotebookNode
 
 from chainrule.authoring.answers import Answer, Exercise, Problem, identifier, problems
-from chainrule.authoring.rehearse import rehearse
+from chainrule.authoring.rehearse import get_ready, rehearse
 from chainrule.course import CourseError, CourseFolder
 from chainrule.lesson.results import CheckResult, Result
+from chainrule.metadata import framework_of
 from chainrule.modules import importable
 from chainrule.release.stubs import ClearSolutions
 
@@ -159,6 +160,7 @@ class Notebook:
     ) -> dict[str, Result]:
         run = [cell for cell in self.sources if cell in given | set(cells) and cell not in self.points]
         run += [cell for cell in cells if cell not in self.sources]
+        get_ready(framework_of(self.path))
         torch.manual_seed(0)
         return rehearse(
             self.course.modules(self.assignment),

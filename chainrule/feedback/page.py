@@ -179,7 +179,7 @@ def index(context: Mapping[str, Any], folder: Path) -> str:
             notebooks=notebooks,
             total=total,
             first=look_first(
-                [points for points in notebooks if points.title in graded],
+                [points for points in notebooks if points.title in graded and points.counts],
                 folder,
                 due=bool(context.get("due")),
             ),

@@ -15,6 +15,8 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import GetGrades
 from traitlets.config import Configurable
 
+from chainrule.alternatives import left_out
+from chainrule.alternatives import told as several
 from chainrule.course import Course, CourseError
 from chainrule.gradebook import open_gradebook
 from chainrule.grading.comment_sections import MARKED_BEFORE, was_for_earlier, with_section
@@ -57,11 +59,16 @@ class ItemPoints:
 
 @dataclass(frozen=True)
 class Points:
-    """The points of a notebook or an assignment: its items in order, and the late penalty."""
+    """The points of a notebook or an assignment: its items in order, and the late penalty.
+
+    Attributes:
+        counts: False for a notebook in whose place another one counts.
+    """
 
     title: str
     items: tuple[ItemPoints, ...]
     penalty: float = 0.0
+    counts: bool = True
 
     @property
     def sum(self) -> float:
@@ -111,11 +118,12 @@ class Points:
 
 
 def together(title: str, notebooks: Sequence[Points]) -> Points:
-    """The points of several notebooks as one."""
+    """The points of several notebooks as one: of those that count."""
+    counted = [points for points in notebooks if points.counts]
     return Points(
         title,
-        tuple(item for points in notebooks for item in points.items),
-        sum(points.penalty for points in notebooks),
+        tuple(item for points in counted for item in points.items),
+        sum(points.penalty for points in counted),
     )
 
 
@@ -145,7 +153,7 @@ def _numbers(name: str) -> list[tuple[str, int]]:
 
 def _item(grade: Any) -> ItemPoints:
     waits = bool(grade.needs_manual_grade) and grade.manual_score is None
-    return ItemPoints(grade.name, grade.score + (grade.extra_credit or 0.0), grade.max_score, waits)
+    return ItemPoints(grade.name, grade.score, grade.max_score, waits)
 
 
 @dataclass(frozen=True)
@@ -202,10 +210,10 @@ def answered_text(request: Request) -> dict[str, str]:
 class GetPoints(GetGrades):
     """nbgrader's step that puts scores and comments into the cells; adds the points of the whole submission.
 
-    Sets in resources["nbgrader"]: `points` of this notebook, `all_points` of each notebook, `student_name`, `told`,
-    sentences about dates, lateness and decisions, and `head`, what stands above all pages of an assignment. In a cell's
-    metadata, `title` is what the item is called, `waits` says that a person still has to mark it, and `rows` is the
-    marking by the rubric, as a Markdown table.
+    Sets in resources["nbgrader"]: `points` of this notebook, `all_points` of each notebook that counts or was handed
+    in, `student_name`, `told`, sentences about dates, lateness, decisions and notebooks of which one counts, and
+    `head`, what stands above all pages of an assignment. In a cell's metadata, `title` is what the item is called,
+    `waits` says that a person still has to mark it, and `rows` is the marking by the rubric, as a Markdown table.
     """
 
     def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
@@ -216,13 +224,23 @@ class GetPoints(GetGrades):
             student = submission.student
             known = " ".join(filter(None, (student.first_name, student.last_name)))
             context["student_name"] = known or name_in_roster(self, student.id)
-            context["told"] = told(
-                Course(parent=self), gradebook.db.connection(), context["assignment"], context["student"]
-            )
             paths = source_notebooks(self, context["assignment"])
             titles = item_titles(paths, self.config)
             context["head"] = head_of(self, context["assignment"], paths)
-            context["all_points"] = [points_of(notebook).titled(titles) for notebook in submission.notebooks]
+            points = {one.name: points_of(one).titled(titles) for one in submission.notebooks}
+            standings = {name: (one.sum, one.waits) for name, one in points.items()}
+            others = left_out(Course(parent=self).alternatives_of(context["assignment"]), standings)
+            context["all_points"] = [
+                replace(one, counts=name not in others)
+                for name, one in points.items()
+                if name not in others or any(standings[name]) or name == context["notebook"]
+            ]
+            context["told"] = [
+                *told(
+                    Course(parent=self), gradebook.db.connection(), context["assignment"], context["student"]
+                ),
+                *several(others, standings, context["head"].titles),
+            ]
             rows = marked_rows(
                 gradebook.db.connection(),
                 context["assignment"],

@@ -187,7 +187,7 @@ INDEX = (
 <tbody>
 {% for one in notebooks %}
 <tr><th scope="row">{% if one.title in graded %}<a href="{{ one.title | urlencode }}.html">{{ called(one) }}</a>
-{% else %}{{ called(one) }}{% endif %}</th>
+{% else %}{{ called(one) }}{% endif %}{{ " (doesn't count)" if not one.counts }}</th>
 <td>{{ points_text(one.sum, one.maximum) }}{{ " so far" if one.waits }}</td>
 <td>{{ points_text(one.maximum, one.maximum) }}</td></tr>
 {% endfor %}

@@ -19,6 +19,7 @@ from nbgrader import utils
 from nbgrader.api import Gradebook
 from traitlets.config import Config
 
+from chainrule.alternatives import counted_maximum, group_of
 from chainrule.course import CourseError, CourseFolder
 from chainrule.gradebook import ensure_tables, open_gradebook, open_tables
 from chainrule.grading.changes import Snapshot, changes, snapshot
@@ -47,8 +48,9 @@ from chainrule.intake.notebook import UnreadableNotebookError, foreign_encoding,
 from chainrule.intake.roster import class_list
 from chainrule.items import item_names
 from chainrule.lesson.results import CheckResult
-from chainrule.metadata import GradedNotebook, Repair, graded_notebook, judged_cell, result_of
+from chainrule.metadata import GradedNotebook, Repair, graded_notebook, is_added, judged_cell, result_of
 from chainrule.one_writer import one_writer
+from chainrule.release.facts import item_points
 from chainrule.release.generate import generate
 from chainrule.release.master import kept_masters, masters
 from chainrule.release.points_table import misfits
@@ -56,7 +58,7 @@ from chainrule.release.source import require_sound
 from chainrule.release.versions import keep_version, kept_versions
 from chainrule.students.decisions import excused
 from chainrule.students.lateness import decided_since
-from chainrule.submissions import graded_assignment
+from chainrule.submissions import Submission, graded_assignment
 
 SINCE = "{was} changed, added or removed since then: what is in source/ now counts"
 NAMED = 5  # students whose names a line has
@@ -68,7 +70,7 @@ class Graded:
     """One student's outcome.
 
     Attributes:
-        scores: by the item's name; None for what a person has to mark.
+        scores: by the item's name, of those that count; None for what a person has to mark.
         seconds: how long the student's notebooks ran.
         notes: sentences for the instructor.
         internal_error: why grading failed for a reason that is not the student's; then grading again may help.
@@ -91,6 +93,7 @@ class ClassReport:
 
     Attributes:
         points: the maximum of each item.
+        maximum: the points that a student can have; by default those of all items.
         origins: where each data set is from.
         sandbox: what was around the student's cells.
         changes: a line for each score that differs from the gradebook's before, if asked for.
@@ -115,6 +118,10 @@ class ClassReport:
     notes: list[str] = field(default_factory=list)
     crashes: list[Crash] = field(default_factory=list)
     notebooks: dict[str, str] = field(default_factory=dict)
+    maximum: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.maximum = self.maximum or sum(self.points.values())
 
 
 @dataclass
@@ -201,7 +208,7 @@ def grade(
         exposed = unprotected(folder, assignment)
     with open_tables(folder.directory.db_url) as connection:
         people = class_list(folder, connection)
-        recorded = graded_assignment(connection, assignment)
+        recorded = graded_assignment(connection, assignment, folder.course.alternatives_of(assignment))
         free = excused(connection, assignment)
     assert recorded is not None
     absent = [
@@ -222,6 +229,7 @@ def grade(
         [*writer.notes(), *gone],
         [*writer.crashes.values()],
         {name: notebook for (notebook, _), name in recorded.items.items()},
+        writer.maximum,
     )
 
 
@@ -288,9 +296,13 @@ class GradebookWriter:
         self.about: dict[tuple[str, str], GradedNotebook] = {}  # what `Graft` wrote, by student and notebook
         self.shared: dict[str, list[Repair]] = {}  # what all hand-ins needed, by the notebook's name
         self.points = points(folder, assignment)
+        self.maximum = maximum_of(folder, assignment)
         self.graded: dict[str, Graded] = {}
         self.tasks: dict[str, list[Task]] = {}  # by student
         self.unreadable: dict[str, dict[str, str]] = {}  # by student: reasons, by the notebook's name
+        self.untouched: dict[
+            str, list[str]
+        ] = {}  # by student: notebooks in place of which another was handed in
         self.sandbox: set[str] = set()
         self.changes: list[str] = []
         self.crashes: dict[tuple[str, str, str], Crash] = {}  # by notebook, item and check
@@ -303,8 +315,8 @@ class GradebookWriter:
         self.graded[student] = Graded(student)
         try:
             tasks, unreadable = sanitised_tasks(self.folder, self.assignment, student, self.options)
-            self.tasks[student], self.unreadable[student] = tasks, unreadable
-            for task in tasks:
+            self.tasks[student], self.unreadable[student] = self._answered(student, tasks), unreadable
+            for task in self.tasks[student]:
                 self.about[student, task.notebook] = graded_notebook(nbformat.v4.reads(task.text))
             self.graded[student].notes += [f"{name} not graded: {why}" for name, why in unreadable.items()]
         except UnreadableNotebookError as error:
@@ -371,7 +383,7 @@ class GradebookWriter:
         for task in tasks if not outcome.internal_error else []:
             self._add_notes(task)
         if self._stands(student):
-            outcome.scores = scores(self.folder, self.assignment, student)
+            self._add_scores(student)
             outcome.notes += above_maximum(self._given_marks(student))
             return
         before = self._snapshot(student) if self.diff else None
@@ -379,7 +391,7 @@ class GradebookWriter:
         marks = self._given_marks(student)
         if tasks and not outcome.internal_error:
             try:
-                with self._without_unreadable(student) as recorder:
+                with self._without_the_rest(student) as recorder:
                     done = recorder.api.autograde(self.assignment, student, force=True)
                 self.folder.succeed(done, "recording")
                 if unreadable := self.unreadable[student]:
@@ -387,7 +399,7 @@ class GradebookWriter:
             except CourseError as error:
                 outcome.internal_error = str(error)
                 outcome.notes.append(outcome.internal_error)
-        outcome.scores = scores(self.folder, self.assignment, student)
+        self._add_scores(student)
         now = self._given_marks(student)
         told = changed_marks(marks, now)
         outcome.notes += [f"{item} {sentence}" for item, sentence in told.items()] + above_maximum(now)
@@ -446,20 +458,19 @@ class GradebookWriter:
         ]
 
     @contextmanager
-    def _without_unreadable(self, student: str) -> Iterator[CourseFolder]:
-        """The course as nbgrader is to see it: with a copy of the submission without the unreadable notebooks."""
-        if not self.unreadable[student]:
+    def _without_the_rest(self, student: str) -> Iterator[CourseFolder]:
+        """The course as nbgrader is to see it: with a copy of the submission that has what is graded of it."""
+        left_out = [*self.unreadable[student], *self.untouched[student]]
+        if not left_out:
             yield self.recorder
             return
         handed_in = self.folder.folder("submitted", student, self.assignment)
-        unreadable = shutil.ignore_patterns(*(f"{name}.ipynb" for name in self.unreadable[student]))
+        rest = shutil.ignore_patterns(*(f"{name}.ipynb" for name in left_out))
         with TemporaryDirectory(prefix="chainrule-") as root:
             options = deepcopy(self.recorder.config)
             options.CourseDirectory.submitted_directory = root
             recorder = CourseFolder(self.folder.root, options)
-            shutil.copytree(
-                handed_in, recorder.folder("submitted", student, self.assignment), ignore=unreadable
-            )
+            shutil.copytree(handed_in, recorder.folder("submitted", student, self.assignment), ignore=rest)
             yield recorder
 
     def summary(self, student: str) -> str:
@@ -469,7 +480,29 @@ class GradebookWriter:
             return f"{student} {outcome.internal_error}"
         waiting = sum(score is None for score in outcome.scores.values())
         waits = f", {waiting} item{'s' * (waiting > 1)} waiting" if waiting else ""
-        return f"{student} {outcome.total:g} of {sum(self.points.values()):g}{waits}"
+        return f"{student} {outcome.total:g} of {self.maximum:g}{waits}"
+
+    def _add_scores(self, student: str) -> None:
+        """Add what counts of a student's points, and which notebook doesn't, if several were handed in."""
+        alternatives = self.folder.course.alternatives_of(self.assignment)
+        with open_tables(self.folder.directory.db_url) as connection:
+            found = graded_assignment(connection, self.assignment, alternatives, student)
+        submission = found.submissions.get(student) if found else None
+        outcome = self.graded[student]
+        outcome.scores = scores_of(submission) if submission else {}
+        outcome.notes += submission.notes if submission else []
+
+    def _answered(self, student: str, tasks: list[Task]) -> list[Task]:
+        """The tasks without notebooks as they were released, if another was handed in of which one counts."""
+        alternatives = self.folder.course.alternatives_of(self.assignment)
+        blank = [task for task in tasks if len(group_of(alternatives, task.notebook)) > 1 and is_blank(task)]
+        kept = tasks
+        for task in blank:
+            group = group_of(alternatives, task.notebook)
+            if any(other.notebook in group for other in kept if other is not task):
+                kept = [other for other in kept if other is not task]
+        self.untouched[student] = [task.notebook for task in tasks if task not in kept]
+        return kept
 
     def _add_notes(self, task: Task) -> None:
         """Add what the report says about a finished notebook."""
@@ -619,13 +652,40 @@ def points(folder: CourseFolder, assignment: str) -> dict[str, float]:
     return {name: float(cell.metadata.nbgrader.points) for name, cell in found.items()}
 
 
+def maximum_of(folder: CourseFolder, assignment: str) -> float:
+    """The points that a student can have in an assignment."""
+    notebooks = {
+        notebook: sum(points for _, points in item_points(nb))
+        for notebook, nb in masters(folder, assignment).items()
+    }
+    return counted_maximum(folder.course.alternatives_of(assignment), notebooks)
+
+
+def is_blank(task: Task) -> bool:
+    """Whether a sanitised notebook has no answer, and nothing that the student has added."""
+    return not any(
+        cell.source.strip()
+        if is_added(cell)
+        else utils.is_solution(cell)
+        and utils.compute_checksum(cell) != cell.metadata.nbgrader.get("checksum")
+        for cell in nbformat.v4.reads(task.text).cells
+    )
+
+
+def scores_of(submission: Submission) -> dict[str, float | None]:
+    """The scores that count, by the names of `chainrule.items`; None for what a person has to mark."""
+    return {grade.item: None if grade.needs_person else grade.score for grade in submission.grades}
+
+
 def scores(folder: CourseFolder, assignment: str, student: str) -> dict[str, float | None]:
-    """A student's scores in the gradebook, by the names of `chainrule.items`; None for what a person has to mark."""
+    """A student's scores in the gradebook, by the names of `chainrule.items`; None for what a person has to mark.
+
+    Those of notebooks in whose place another counts are among them.
+    """
     with open_tables(folder.directory.db_url) as connection:
-        graded = graded_assignment(connection, assignment, student)
+        graded = graded_assignment(connection, assignment, (), student)
     submission = graded.submissions.get(student) if graded else None
-    grades = submission.grades if submission else []
-    return {grade.item: None if grade.needs_person else grade.score for grade in grades}
+    return scores_of(submission) if submission else {}
 
 
 def reviews(finished: NotebookNode) -> list[str]:

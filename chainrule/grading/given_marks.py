@@ -277,7 +277,7 @@ class GivenMark:
 def given_marks(db_url: str, assignment: str, student: str) -> dict[str, GivenMark]:
     """The marks that people gave a student and that stand in the gradebook, by the names of `chainrule.items`."""
     with open_tables(db_url) as connection:
-        graded = graded_assignment(connection, assignment, student)
+        graded = graded_assignment(connection, assignment, (), student)  # in all notebooks
         if graded is None or student not in graded.submissions:
             return {}
         marked = {

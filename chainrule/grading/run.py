@@ -35,7 +35,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import Execute
 from traitlets import Bool, Dict, Enum, Integer, Unicode
 
-from chainrule.course import Course, CourseError
+from chainrule.course import Course, CourseError, lacks
 from chainrule.datasets.registry import DataSets, Profile
 from chainrule.grading.kernel import THREADS, WarmKernelManager, WarmProvisioner, own_zygote
 from chainrule.grading.outputs import CapturedOutputs, append
@@ -47,10 +47,11 @@ from chainrule.grading.sandbox import (
     make_sandbox,
 )
 from chainrule.grading.store import Store, depends, file_digest, key, stamp
+from chainrule.grading.task import FrameworkMissing
 from chainrule.handin.widgets import Widgets
 from chainrule.intake.files import declared, lay_out, replaceable
 from chainrule.lesson.own_time import Stopwatch, Usage, usage_here
-from chainrule.metadata import GradedNotebook, graded_notebook
+from chainrule.metadata import GradedNotebook, framework_of, graded_notebook
 from chainrule.modules import CourseModules, hidden_from_workers, imported, load, uses_judging
 from chainrule.worker.messages import PACKER
 from chainrule.worker.zygote import REFEREE
@@ -131,6 +132,11 @@ class Run(Execute):
             return finished, resources
         if self.results:  # the writer runs no student code
             raise RuntimeError("what the result depends on has changed in the meantime: grade again")
+        path = self.source(assignment) / f"{resources['nbgrader']['notebook']}.ipynb"
+        if reason := lacks(
+            framework_of(path)
+        ):  # its imports would fail, which is nothing that the student did
+            raise FrameworkMissing(reason)
         directory, course = CourseDirectory(parent=self), Course(parent=self)
         data = Path(directory.root, course.data_folder)
         sets = DataSets(course.datasets, partial(load, self.modules(assignment)))

@@ -57,6 +57,10 @@ class RefereeEnded(WorkerError):
         self.cell = cell
 
 
+class FrameworkMissing(WorkerError):
+    """This machine lacks what the notebook's networks are written in. Another attempt would end in the same way."""
+
+
 def run_and_judge(task: Task, judging: Callable[[int | None], object] = lambda cell: None) -> str:
     """Run one sanitised notebook and judge its graded cells.
 
@@ -157,6 +161,8 @@ class RunQueue:
                 except RefereeEnded as error:
                     self.say(f"{task.student}: trying again ({error})")
                     self.submit(replace(task, ended=(*task.ended, error.cell)), attempt + 1)
+                except FrameworkMissing as error:
+                    yield task, error
                 except WorkerError as error:
                     if attempt >= ATTEMPTS + len(task.ended):
                         yield task, error

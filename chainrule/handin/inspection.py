@@ -90,8 +90,9 @@ def unanswered(
     has_labels = bool(set(answers) & set(cells))
     for cell, where in zip(nb.cells, whereabouts(nb), strict=True):
         for stub in stubs:
-            if any(line.strip() == stub for line in cell.source.splitlines()):
-                yield Problem(name, where, f"{stub} is still there: write your answer in its place")
+            if _stripped(stub) in _stripped(cell.source):
+                first = stub.strip().splitlines()[0]
+                yield Problem(name, where, f"{first} is still there: write your answer in its place")
                 break
         else:
             if label(cell) in answers and not cell.source.strip():
@@ -102,6 +103,11 @@ def unanswered(
             yield Problem(
                 name, place, "its cell is gone: copy it from a fresh copy of the notebook, and answer there"
             )
+
+
+def _stripped(text: str) -> str:
+    """A text's lines without the spaces around them, each between line ends. A stub may have several."""
+    return "\n" + "".join(f"{line.strip()}\n" for line in text.splitlines())
 
 
 def without_collaborators(nb: NotebookNode) -> list[str]:

@@ -148,14 +148,29 @@ def hand_in(
     folder = Path(folder)
     spec = read_spec(folder)
     sources = _read(folder, spec)
-    problems = [
-        f"{name} isn't here: put it into {folder.resolve()}" for name in spec.notebooks if name not in sources
-    ]
     blank = {
         name: list(unanswered(name, nb, spec.notebooks[name], spec.stubs, spec.places))
         for name, nb in sources.items()
     }
-    notes = grouped(
+    notes = []
+    for group in spec.alternatives:
+        begun = [name for name in group if name in sources and len(blank[name]) < len(spec.notebooks[name])]
+        kept = begun or [name for name in group if name in sources][:1]
+        for name in [name for name in group if name in sources and name not in kept]:
+            del sources[name], blank[name]
+            if begun:
+                notes.append(f"{name} has no answer, and is not handed in: {kept[0]} is")
+        if kept[1:]:
+            notes.append(
+                f"{' and '.join(kept)} are handed in, and one of them counts: the one with more points"
+            )
+    missing = [spec.group(name) for name in spec.notebooks if not {*spec.group(name)} & {*sources}]
+    problems = [
+        f"{' or '.join(group)} isn't here: put it into {folder.resolve()}"
+        for position, group in enumerate(missing)
+        if group not in missing[:position]
+    ]
+    notes += grouped(
         change
         for name, nb in sources.items()
         for change in changes(name, nb, spec.locked.get(name, []), spec.defaults.get(name, {}), spec.places)
@@ -186,7 +201,7 @@ def hand_in(
         )
     problems += [
         f"{name} isn't here: run the cell that saves it, or put it beside the notebooks"
-        for name in spec.beside
+        for name in spec.beside_of(sources)
         if not (folder / name).is_file()
     ]
     _require_none(problems, force, how_to_force)
@@ -287,7 +302,7 @@ def _failed(cell: NotebookNode) -> bool:
 
 
 def _run_key(nb: NotebookNode, folder: Path) -> str:
-    """A digest of what a run depends on: code, data and other files beside the notebook, and PyTorch's version."""
+    """A digest of what a run depends on: code, data and other files beside the notebook, and the packages' versions."""
     about = hashlib.sha256()
     for cell in nb.cells:
         if cell.cell_type == "code":
@@ -304,7 +319,7 @@ def _run_key(nb: NotebookNode, folder: Path) -> str:
             and not any(part.startswith((".", "__pycache__")) for part in parts)
         ):
             about.update(f"{'/'.join(parts)}\0{path.stat().st_size}\0{path.stat().st_mtime_ns}\0".encode())
-    for package in ("torch", "numpy"):
+    for package in ("torch", "tensorflow", "numpy"):
         try:
             about.update(version(package).encode())
         except PackageNotFoundError:
@@ -373,7 +388,7 @@ def _write(
     problems: list[str] = []
     notes: list[str] = []
     sizes: dict[str, int] = {}
-    beside = [name for name in spec.beside if (folder / name).is_file()]
+    beside = [name for name in spec.beside_of(executed) if (folder / name).is_file()]
     for pattern in spec.patterns():
         target = stage / pattern.file_name(student, spec.assignment)
         names = pattern.notebooks(list(executed))

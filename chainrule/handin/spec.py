@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,8 @@ class HandInSpec:
         files: patterns of the files to write, see `file_names`.
         notebooks: the grade_ids of the answers in each notebook, by file name.
         beside: files that are handed in with the notebooks, and their limits in MiB.
+        needs: by file name, which of these files belong to a notebook.
+        alternatives: groups of notebooks, by file name, of which one is handed in.
         stubs: the lines that students replace by an answer, in code and in text.
         mebibytes: limits of the files that are written, by suffix.
         places: by grade_id, the label and the heading of each cell's place, see `places`.
@@ -43,9 +45,21 @@ class HandInSpec:
     defines: dict[str, dict[str, str]] = field(default_factory=dict)
     locked: dict[str, list[str]] = field(default_factory=dict)
     defaults: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    needs: dict[str, list[str]] = field(default_factory=dict)
+    alternatives: list[list[str]] = field(default_factory=list)
 
     def patterns(self) -> list[FilePattern]:
         return [FilePattern.parse(text) for text in self.files]
+
+    def group(self, notebook: str) -> list[str]:
+        """The notebooks of which one is handed in, this one among them; it alone where it is always handed in."""
+        return next((group for group in self.alternatives if notebook in group), [notebook])
+
+    def beside_of(self, notebooks: Collection[str]) -> list[str]:
+        """The files that are handed in with these notebooks."""
+        others = {file for name, files in self.needs.items() if name not in notebooks for file in files}
+        own = {file for name in notebooks for file in self.needs.get(name, ())}
+        return [file for file in self.beside if file in own or file not in others]
 
     def to_json(self) -> str:
         """The content of handin.json."""

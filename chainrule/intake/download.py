@@ -241,6 +241,16 @@ def plan_intake(
                 )
                 if not (shared and match is None):
                     uploads.append(upload)
+    handed_in: dict[str, set[str]] = {}
+    for upload in uploads:
+        if upload.match:
+            handed_in.setdefault(upload.person.id, set()).add(upload.match.target)
+    uploads = [
+        replace(one, match=expected.beside_handed_in(one.match, handed_in[one.person.id]))
+        if one.match
+        else one
+        for one in uploads
+    ]
     _choose(plan, uploads)
     for upload, repairs in plan.chosen:
         for person, seconds, suffix, label in rejected:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
+from chainrule.alternatives import group_of
 from chainrule.course import CourseFolder
 from chainrule.handin.file_names import FilePattern
 from chainrule.intake.errors import RejectedFileError, UnexpectedFileError
@@ -66,12 +67,14 @@ class MatchedFile:
         copy: the number of the copy, if its name says that it is one; else 0.
         repairs: what is not as the handout asks, a clause each.
         encoding: that of a notebook which is to be rewritten as UTF-8; else "".
+        name: its own name, if that doesn't tell for which of several notebooks it is.
     """
 
     target: str
     copy: int
     repairs: tuple[str, ...]
     encoding: str = ""
+    name: str = ""
 
 
 class ExpectedFiles:
@@ -91,7 +94,12 @@ class ExpectedFiles:
             for other in course.assignments
             if other != assignment
         }
-        self.beside = dict(chain.from_iterable(declared(nb, name).items() for name, nb in masters.items()))
+        of = {name: declared(nb, name) for name, nb in masters.items()}
+        self.beside = dict(chain.from_iterable(files.items() for files in of.values()))
+        self.owners = {file: name for name, files in of.items() for file in files}
+        self.alternatives = [
+            [f"{name}.ipynb" for name in group] for group in course.course.alternatives_of(assignment)
+        ]
         self.patterns = [FilePattern.parse(text) for text in course.course.handin.get(assignment, [])]
 
     def match(self, path: Path, parts: Sequence[str], person: Person, *, canvas: bool = False) -> MatchedFile:
@@ -119,12 +127,12 @@ class ExpectedFiles:
             if encoding := foreign_encoding(path):
                 repairs.append(f"saved as {encoding}, not as UTF-8")
         elif beside := self._beside(name):
-            target = beside
-            repairs = [f"called {name}, not {target}"] if name != target else []
+            target = beside[0]
+            unclear = name if beside[1:] else ""
+            repairs = [f"called {name}, not {target}"] if name != target and not unclear else []
             _content(path, self.beside[target])
-            return MatchedFile(
-                target, copy, self._all_repairs(parts, name, copy, person, None, repairs, canvas)
-            )
+            told = self._all_repairs(parts, name, copy, person, None, repairs, canvas)
+            return MatchedFile(target, copy, told, name=unclear)
         elif suffix == ".pdf" and (pattern := self._pattern(".pdf", name, person)):
             if b"%PDF-" not in _content(path, PDF_MIB)[:1024]:
                 raise RejectedFileError("called a PDF, but it is none: export it again")
@@ -152,7 +160,10 @@ class ExpectedFiles:
             for pattern in missing
         ]
         if not any(pattern.suffix == ".ipynb" for pattern in missing):
-            names += [name for name in self.notebooks if not (folder / name).exists()]
+            groups = [*dict.fromkeys(tuple(group_of(self.alternatives, name)) for name in self.notebooks)]
+            names += [
+                " or ".join(group) for group in groups if not any((folder / name).exists() for name in group)
+            ]
         return names
 
     def _without_added_suffix(self, path: Path, name: str) -> tuple[str, str]:
@@ -176,13 +187,29 @@ class ExpectedFiles:
         matching = [pattern for pattern in patterns if pattern.matches(name, person.name)]
         return next(iter([*matching, *patterns]), None)
 
-    def _beside(self, name: str) -> str | None:
-        """The file beside a notebook that this is: the one of that name, or the only one with that suffix."""
+    def beside_handed_in(self, match: MatchedFile, handed_in: Collection[str]) -> MatchedFile:
+        """A file whose name doesn't tell for which of several notebooks it is, beside the one that was handed in."""
+        if not match.name:
+            return match
+        fitting = self._beside(match.name)
+        target = next((file for file in fitting if self.owners[file] in handed_in), fitting[0])
+        return replace(
+            match, target=target, repairs=(f"called {match.name}, not {target}", *match.repairs), name=""
+        )
+
+    def _beside(self, name: str) -> list[str]:
+        """The file beside a notebook that this is: the one of that name, or the only one with that suffix. There may be
+        one for each of several notebooks of which one is handed in."""
         suffix = PurePosixPath(name).suffix.lower()
         same_suffix = [
             other for other in self.beside if PurePosixPath(other).suffix == suffix and suffix != ".pdf"
         ]
-        return name if name in self.beside else same_suffix[0] if len(same_suffix) == 1 else None
+        if name in self.beside:
+            return [name]
+        group = group_of(self.alternatives, self.owners[same_suffix[0]]) if same_suffix else ()
+        owners = [self.owners[file] for file in same_suffix]
+        alone = len(same_suffix) == 1 or (len({*owners}) == len(owners) and {*owners} <= {*group})
+        return same_suffix if alone else []
 
     def _notebook(self, path: Path, name: str, person: Person) -> tuple[str, list[str]]:
         try:

@@ -62,6 +62,8 @@ class Item:
         points: the cell's points; the shares of its checks add up to them, or to less.
         untouched: the points of hidden checks that look at what no visible check looks at. If it is left out, that are
             none of them, or all if no visible check says "consistent" or "right".
+        words: phrases of checks that several notebooks share, and what this notebook says in their place: in names,
+            hints and messages.
     Raises:
         ValueError: the points are not a positive number.
 
@@ -77,12 +79,19 @@ class Item:
     >>> connect(None)
     """
 
-    def __init__(self, grade_id: str, points: float, untouched: float | None = None) -> None:
+    def __init__(
+        self,
+        grade_id: str,
+        points: float,
+        untouched: float | None = None,
+        words: Mapping[str, str] | None = None,
+    ) -> None:
         if not 0 < points < math.inf:
             raise ValueError(f"{grade_id}: points must be positive, not {points}")
         self.grade_id = grade_id
         self.points = points
         self.untouched = untouched
+        self.words = words or {}
         self._checks: list[tuple[CheckResult, Callable[[Student], None]]] = []
 
     def check(
@@ -149,7 +158,7 @@ class Item:
         student = current_student()
         with noting_calls():
             results = [
-                _run(check, function, student)
+                in_words(_run(check, function, student), self.words)
                 for check, function in self._checks
                 if runs_visible_checks() or not check.means
             ]
@@ -184,6 +193,24 @@ def _run(check: CheckResult, function: Callable[[Student], None], student: Stude
         hint=hint,
         cause=cause,
     )
+
+
+def in_words(check: CheckResult, words: Mapping[str, str]) -> CheckResult:
+    """A check's result in other words; of several phrases that begin in one place the longest is replaced.
+
+    >>> words = {"forward": "call", "forward()": "call(x)"}
+    >>> in_words(CheckResult("forward gives scores", 1, False, hint="forward()"), words)
+    CheckResult(name='call gives scores', points=1, passed=False, hint='call(x)', disclose='always', message='', \
+internal_error='', review=False, means='', cause='')
+    """
+    if not words:
+        return check
+    phrase = re.compile("|".join(map(re.escape, sorted(words, key=len, reverse=True))))
+    told = {
+        part: phrase.sub(lambda found: words[found[0]], getattr(check, part))
+        for part in ("name", "hint", "message", "cause")
+    }
+    return replace(check, **told)  # type: ignore[arg-type]
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 from nbformat import NotebookNode
 from sqlalchemy import Connection, select
 
+from chainrule.alternatives import group_of
 from chainrule.feedback.points import question
 from chainrule.gradebook_tables import ASSIGNMENTS, CELLS, GRADES, SOURCES, of_grades
 from chainrule.marking.answers import Item, difference, first_of, is_written
@@ -180,11 +181,14 @@ def _marked_up(before: str, now: str) -> Iterator[str]:
 
 
 def _results(connection: Connection, room: MarkingRoom, item: Item, student: str) -> Iterator[str]:
-    """The automatic results of the same question, a sentence each."""
+    """The automatic results of the same question, and what else was handed in of which one counts, a sentence each."""
     mine = _number(item.name)
     for result in automatic_results(connection, room.assignment, item.notebook, student):
         if result.name != item.name and mine and _number(result.name) == mine:
             yield f"{result.name}: {result.score:g} of {result.maximum:g}"
+    for other in group_of(room.folder.course.alternatives_of(room.assignment), item.notebook):
+        if other != item.notebook and room.work.graded_path(student, other).exists():
+            yield f"{other} was handed in, too: the notebook with more points counts"
 
 
 def _number(name: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from nbgrader.api import Gradebook
 from nbgrader.plugins import ExportPlugin
 
+from chainrule.course import Course
 from chainrule.directory import CourseDirectory
 from chainrule.marks.sheet import write_atomically
 from chainrule.marks.table import marks_table
@@ -20,6 +21,7 @@ class MarksCsv(ExportPlugin):
         table = marks_table(
             gradebook.db.connection(),
             CourseDirectory(parent=self),
+            Course(parent=self).alternatives,
             [str(name) for name in self.assignment],
             [str(name) for name in self.student],
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from chainrule.alternatives import Alternatives
 from chainrule.directory import CourseDirectory
 from chainrule.gradebook_tables import STUDENTS
 from chainrule.marks.sheet import escape_formula
@@ -25,6 +26,7 @@ COLUMNS = [
 def marks_table(
     connection: Connection,
     directory: CourseDirectory,
+    alternatives: Mapping[str, Alternatives],
     assignments: Sequence[str] = (),
     students: Container[str] = (),
 ) -> bytes:
@@ -35,6 +37,7 @@ def marks_table(
 
     Args:
         directory: where hand-ins and graded notebooks are.
+        alternatives: `Course.alternatives`. The items of a notebook that doesn't count are empty.
         assignments, students: only these; all by default.
     """
     everyone = connection.execute(
@@ -45,7 +48,7 @@ def marks_table(
     for name in known_assignments(connection):
         if assignments and name not in assignments:
             continue
-        assignment = graded_assignment(connection, name)
+        assignment = graded_assignment(connection, name, alternatives.get(name, []))
         assert assignment is not None
         items |= dict.fromkeys(assignment.items.values())
         free = excused(connection, name)
@@ -54,7 +57,8 @@ def marks_table(
                 continue
             row = _row(assignment, student)
             if submission := assignment.submissions.get(student.id):
-                row["note"] = _why_waiting(directory, name, student.id, submission)
+                reasons = _why_waiting(directory, name, student.id, submission)
+                row["note"] = "; ".join([*submission.notes, *reasons])
             else:
                 row["note"] = _why_nothing(directory, name, student.id)
             if student.id in free:
@@ -95,11 +99,13 @@ def _why_nothing(directory: CourseDirectory, assignment: str, student: str) -> s
     return "handed in, not graded yet" if handed_in.is_dir() else "handed in nothing"
 
 
-def _why_waiting(directory: CourseDirectory, assignment: str, student: str, submission: Submission) -> str:
+def _why_waiting(
+    directory: CourseDirectory, assignment: str, student: str, submission: Submission
+) -> list[str]:
     waiting = [(grade.notebook, grade.grade_id) for grade in submission.waiting]
     if not waiting:
-        return ""
+        return []
     from chainrule.grading.verdicts import graded_cells, review_reasons  # which read notebooks
 
     folder = Path(directory.format_path(directory.autograded_directory, student, assignment))
-    return "; ".join(reason for _, cell in graded_cells(folder, waiting) for reason in review_reasons(cell))
+    return [reason for _, cell in graded_cells(folder, waiting) for reason in review_reasons(cell)]

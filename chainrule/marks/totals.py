@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -12,9 +11,6 @@ from chainrule.course import CourseFolder
 from chainrule.intake.roster import Person, class_list, read_roster
 from chainrule.students.decisions import excused
 from chainrule.submissions import GradedAssignment, graded_assignment
-
-if TYPE_CHECKING:
-    from nbgrader.api import SubmittedAssignment
 
 CENT = Decimal("0.01")
 
@@ -51,7 +47,7 @@ def totals(
     Raises:
         CourseError: the roster cannot be read.
     """
-    graded = graded_assignment(connection, assignment)
+    graded = graded_assignment(connection, assignment, folder.course.alternatives_of(assignment))
     if graded is None:
         return None
     people = class_list(folder, connection)
@@ -79,12 +75,6 @@ def _total(folder: CourseFolder, graded: GradedAssignment, person: Person) -> St
     waiting = sorted(grade.item for grade in submission.waiting)
     total = rounded_score(graded, person.id)
     return StudentTotal(person, total, tuple(waiting), tuple(above))
-
-
-def final_score(submission: SubmittedAssignment) -> float:
-    """nbgrader's total as it exports it: late penalties are subtracted; at least 0."""
-    score: float = submission.score - (submission.late_submission_penalty or 0.0)
-    return max(0.0, score)
 
 
 def rounded_score(graded: GradedAssignment, student: str) -> Decimal:

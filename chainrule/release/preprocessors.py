@@ -19,6 +19,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.preprocessors import NbGraderPreprocessor
 
 import chainrule
+from chainrule.alternatives import Alternatives
 from chainrule.course import CONFIG, Course, CourseError
 from chainrule.gradebook import open_gradebook
 from chainrule.handin.file_names import FilePattern, StudentName
@@ -149,7 +150,7 @@ class AddHandIn(NbGraderPreprocessor):
             if rule
             else []
         )
-        return told + (packing_cells(names, alone=alone) if names else [])
+        return told + (packing_cells(names, course.alternatives_of(assignment), alone=alone) if names else [])
 
     def _sources(self, assignment: str) -> list[Path]:
         directory = CourseDirectory(parent=self)
@@ -168,6 +169,11 @@ class AddHandIn(NbGraderPreprocessor):
             files=Course(parent=self).handin[assignment],
             notebooks={name: answer_ids(nb) for name, nb in notebooks.items()},
             beside=dict(chain.from_iterable(declared(nb, name).items() for name, nb in notebooks.items())),
+            needs={name: [*declared(nb, name)] for name, nb in notebooks.items()},
+            alternatives=[
+                [f"{name}.ipynb" for name in group if f"{name}.ipynb" in notebooks]
+                for group in Course(parent=self).alternatives_of(assignment)
+            ],
             stubs=[*dict.fromkeys(stubs)],
             mebibytes={".ipynb": MAX_BYTES >> 20, ".pdf": PDF_MIB, ".py": OTHER_MIB},
             places={grade_id: place for nb in notebooks.values() for grade_id, place in places_by_id(nb)},
@@ -193,11 +199,12 @@ hand_in()  # asks for your name and student number the first time
 """
 
 
-def packing_cells(names: list[str], *, alone: bool) -> list[NotebookNode]:
+def packing_cells(names: list[str], alternatives: Alternatives = (), *, alone: bool) -> list[NotebookNode]:
     """A text cell with instructions, and the code cell that packs the hand-in.
 
     Args:
         names: of the files that are made.
+        alternatives: notebooks of which one is handed in.
         alone: whether the notebook is the assignment's only one.
     """
     these = (
@@ -209,6 +216,8 @@ def packing_cells(names: list[str], *, alone: bool) -> list[NotebookNode]:
         "kernel, says what is still missing, and writes\n"
         f"{these} with your name into the folder `hand-in/`. Nothing is sent: upload these files yourself."
     )
+    for group in alternatives:
+        text += f"\n\nOf {' and '.join(f'`{name}`' for name in group)} hand in one. One without an answer is left out."
     code_metadata = {"deletable": False, "tags": [HAND_IN_TAG, "skip-execution"]}
     return [
         new_markdown_cell("## Where you stand", id="progress-intro", metadata=GIVEN),

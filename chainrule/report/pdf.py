@@ -109,6 +109,7 @@ def _time(report: Report) -> str:
         )
     if arrivals.nothing:
         lines.append(f"Handed in nothing: {plain(', '.join(name(who, each) for each in arrivals.nothing))}.")
+    lines += [plain(f"{name(who, each)}: {said}.") for each, said in arrivals.several.items()]
     if report.repairs:
         lines.append(_table(("Repair", "Students"), [(plain(what), str(n)) for what, n in report.repairs]))
     if report.runs:

@@ -343,12 +343,14 @@ class Arrivals:
         hours: before the due date (negative: late), by student; those whose time is not known are left out.
         nothing, ungraded: students who handed in nothing, and whose work is not graded yet.
         unknown: how many have no time.
+        several: what is told of those who handed in several notebooks of which one counts, by student.
     """
 
     hours: dict[str, float]
     nothing: tuple[str, ...]
     ungraded: tuple[str, ...]
     unknown: int
+    several: dict[str, str]
 
     @property
     def late(self) -> dict[str, float]:
@@ -365,6 +367,7 @@ def arrivals(table: ClassTable) -> Arrivals:
         tuple(line.student for line in lines if line.state == "nothing"),
         tuple(line.student for line in lines if line.state == "not graded"),
         len(graded) - len(hours),
+        {line.student: line.part for line in graded if line.part},
     )
 
 

@@ -26,9 +26,9 @@ from chainrule.marking.rubric import sum_of
 from chainrule.marking.states import read_mark
 from chainrule.marking.tables import MARKS, ROWS
 from chainrule.marks.sheet import escape_formula
-from chainrule.marks.totals import final_score
 from chainrule.metadata import graded_notebook, judged_cell, judged_record, result_of
 from chainrule.report.causes import cause_of, kind_of
+from chainrule.submissions import GradedAssignment, graded_assignment
 from chainrule.titles import Title, Titles, item_titles
 from chainrule.validation import RecordError
 
@@ -48,7 +48,8 @@ class Line:
             "repair": what was repaired. "run": a notebook's run; `seconds` is how long its cells were busy.
         state: of a hand-in "graded", "not graded" or "nothing"; of an item "done" or "waits"; of a check "passed",
             "failed" or "error", an exception that the check did not expect; of a row "given" or "missed".
-        part: the name of the check, the text of the row, or what was repaired.
+        part: the name of the check, the text of the row, or what was repaired; of a hand-in which of several notebooks
+            doesn't count, and why.
         cause, cause_kind, hint, message: of a failed check.
         told: of a failed check: whether a visible check of its item had failed in what was handed in: "yes", "no", or
             "" if it says nothing.
@@ -120,10 +121,10 @@ def class_table(folder: CourseFolder, assignment: str) -> ClassTable:
     folder.require(assignment)
     titles = item_titles(folder.notebooks(assignment), folder.config)
     with open_gradebook(folder.directory.db_url) as gradebook:
-        try:
-            maximum = float(gradebook.find_assignment(assignment).max_score)
-        except MissingEntry:
-            raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.") from None
+        alternatives = folder.course.alternatives_of(assignment)
+        graded = graded_assignment(gradebook.db.connection(), assignment, alternatives)
+        if graded is None:
+            raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
         people = class_list(folder, gradebook.db.connection())
         rows = _rubric(gradebook.db.connection(), assignment)
         lines: list[Line] = []
@@ -135,14 +136,15 @@ def class_table(folder: CourseFolder, assignment: str) -> ClassTable:
                 there = handed_in.is_dir() and any(handed_in.iterdir())
                 lines.append(Line(student, "hand-in", state="not graded" if there else "nothing"))
                 continue
-            lines += _of_submission(folder, submission, titles, rows.get(student, {}))
+            lines += _of_submission(folder, graded, submission, titles, rows.get(student, {}))
     if not any(line.state == "graded" for line in lines):
         raise CourseError(f"nothing is graded yet: run `chainrule grade {assignment}` first.")
-    return ClassTable(assignment, maximum, tuple(lines), people)
+    return ClassTable(assignment, graded.maximum, tuple(lines), people)
 
 
 def _of_submission(
     folder: CourseFolder,
+    graded_class: GradedAssignment,
     submission: SubmittedAssignment,
     titles: Titles,
     rows: Mapping[tuple[str, str], Marked],
@@ -152,15 +154,19 @@ def _of_submission(
     late = None
     if submission.timestamp is not None and submission.duedate is not None:
         late = (submission.timestamp - submission.duedate).total_seconds()
+    counted = graded_class.submissions[student]
     yield Line(
         student,
         "hand-in",
-        points=final_score(submission),
-        maximum=float(submission.max_score),
+        part="; ".join(counted.notes),
+        points=counted.final_score,
+        maximum=graded_class.maximum,
         state="graded",
         seconds=late,
     )
     for notebook in submission.notebooks:
+        if any(grade.notebook == notebook.name for grade in counted.others):
+            continue
         path = folder.folder("autograded", student, assignment) / f"{notebook.name}.ipynb"
         graded = load_notebook(path)
         handed_in = folder.folder("submitted", student, assignment) / f"{notebook.name}.ipynb"
@@ -169,11 +175,10 @@ def _of_submission(
         for title, grade in _in_order(notebook, titles):
             where = (student, notebook.name, names[notebook.name, grade.name], title)
             waits = bool(grade.needs_manual_grade) and grade.manual_score is None
-            score = float(grade.score) + float(grade.extra_credit or 0.0)
             yield _line(
                 "item",
                 where,
-                points=score,
+                points=float(grade.score),
                 maximum=float(grade.max_score),
                 state="waits" if waits else "done",
                 written=grade.cell_type != "code",

@@ -13,6 +13,7 @@ from nbformat import NotebookNode
 from nbgrader import utils
 from tqdm import tqdm
 
+from chainrule.alternatives import Alternatives
 from chainrule.course import CourseError, CourseFolder
 from chainrule.grading.recognise import Recognition, name_of, normal
 from chainrule.grading.sanitise import graft
@@ -49,16 +50,23 @@ class Handin:
 
 @dataclass
 class Corpus:
-    """The release, the hand-ins, and the files that could not be read, with reasons."""
+    """The release, the hand-ins, and the files that could not be read, with reasons.
+
+    Attributes:
+        same: texts to write in notebooks of which one counts, each with that of the first of them. Their code stays
+            apart: what everybody writes in a framework that few have chosen is nothing rare.
+    """
 
     release: dict[str, NotebookNode]
     handins: list[Handin]
     unreadable: dict[str, str]
+    same: dict[Question, Question] = field(default_factory=dict)
 
     @property
     def questions(self) -> list[Question]:
         """The release's questions, in its order."""
-        return [question for stem, nb in self.release.items() for question in questions(stem, nb)]
+        found = (question for stem, nb in self.release.items() for question in questions(stem, nb))
+        return [question for question in found if question not in self.same]
 
 
 def collect(folder: CourseFolder, assignment: str, past: Sequence[Path] = ()) -> Corpus:
@@ -80,7 +88,7 @@ def collect(folder: CourseFolder, assignment: str, past: Sequence[Path] = ()) ->
             f"run `chainrule release {assignment}` first."
         )
     release = {path.stem: nbformat.read(path, as_version=4) for path in paths}
-    corpus = Corpus(release, [], {})
+    corpus = Corpus(release, [], {}, same_texts(release, folder.course.alternatives_of(assignment)))
     submitted = folder.folder("submitted", "x", assignment).parent.parent
     _check_past(past, submitted)
     files = [
@@ -142,7 +150,25 @@ def _read_into(corpus: Corpus, term: str, root: Path, files: Iterable[tuple[str,
             )
         except RecursionError:
             corpus.unreadable[name] = "nested too deeply"
+    for handin in students.values():
+        for question, first in corpus.same.items():
+            if text := handin.answers.pop(question, ""):
+                handin.answers[first] = "\n\n".join(filter(None, (handin.answers.get(first), text)))[
+                    :MAX_ANSWER
+                ]
     corpus.handins += students.values()
+
+
+def same_texts(release: dict[str, NotebookNode], alternatives: Alternatives) -> dict[Question, Question]:
+    """The texts to write in notebooks of which one counts, each with that of the first, where they have as many."""
+    found: dict[Question, Question] = {}
+    for group in alternatives:
+        known = [stem for stem in group if stem in release]
+        texts = [[one for one in questions(stem, release[stem]) if not one.is_code] for stem in known]
+        for others in texts[1:]:
+            if len(others) == len(texts[0]):
+                found |= dict(zip(others, texts[0], strict=True))
+    return found
 
 
 def matching_notebook(release: dict[str, NotebookNode], submitted: NotebookNode) -> str:

@@ -104,7 +104,7 @@ def decide(
 
 
 def _decide(folder: CourseFolder, connection: Connection, one: Decision) -> list[str]:
-    graded = submitted(connection, one.assignment, one.student)
+    graded = submitted(folder, connection, one.assignment, one.student)
     decided = in_force(connection, one.assignment, one.student)
     record(connection, one)
     lines = [decision_text(folder.course, one)]
@@ -112,7 +112,7 @@ def _decide(folder: CourseFolder, connection: Connection, one: Decision) -> list
         off = {one.assignment: taken_off(decided, graded.maximum)}
         settle(folder.course, connection, one.student, before=off)
         before = total_text(graded, one.student)
-        after = total_text(submitted(connection, one.assignment, one.student), one.student)
+        after = total_text(submitted(folder, connection, one.assignment, one.student), one.student)
         lines.append(f"  total {before} → {after}" if before != after else f"  total {after}, as before")
         if one.kind is Kind.extension and folder.course.late_rule(one.assignment) is None:
             lines.append(
@@ -135,7 +135,7 @@ def override(
     folder.require(assignment)
     with one_writer(folder.root), open_tables(folder.directory.db_url) as connection:
         require_students(folder, connection, [student])
-        graded = submitted(connection, assignment, student)
+        graded = submitted(folder, connection, assignment, student)
         if graded is None:
             raise CourseError(
                 f"nothing is graded yet: run `chainrule grade {assignment} --student {student}` first"
@@ -168,7 +168,7 @@ def override(
         one = Decision(assignment, student, Kind.override, value, why, who, time.time(), item, first)
         record(connection, one)
         connection.commit()
-        after = submitted(connection, assignment, student)
+        after = submitted(folder, connection, assignment, student)
         assert after is not None
         return [
             decision_text(folder.course, one),
@@ -198,15 +198,18 @@ def require_students(folder: CourseFolder, connection: Connection, students: Seq
         )
 
 
-def submitted(connection: Connection, assignment: str, student: str) -> GradedAssignment | None:
+def submitted(
+    folder: CourseFolder, connection: Connection, assignment: str, student: str
+) -> GradedAssignment | None:
     """The assignment with nothing but the student's graded hand-in; None without one."""
-    graded = graded_assignment(connection, assignment, student)
+    graded = graded_assignment(connection, assignment, folder.course.alternatives_of(assignment), student)
     return graded if graded and graded.submissions else None
 
 
 def grades_by_item(graded: GradedAssignment, student: str) -> dict[str, ItemGrade]:
     """The grades of a student's hand-in by the names of `chainrule.items`."""
-    return {grade.item: grade for grade in graded.submissions[student].grades}
+    submission = graded.submissions[student]
+    return {grade.item: grade for grade in (*submission.grades, *submission.others)}
 
 
 def total_text(graded: GradedAssignment | None, student: str) -> str:

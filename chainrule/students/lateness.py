@@ -153,13 +153,16 @@ def settle(
     own = in_force(connection, student=student)
     times = lateness(course, connection, student)
     for name, handed_in in hand_in_dates(connection, student).items():
-        maximum, share = handed_in.maximum, times[name].share
+        graded = graded_assignment(connection, name, course.alternatives_of(name), student)
+        assert graded is not None
+        maximum, found, share = graded.maximum, graded.submissions[student], times[name].share
         extra = taken_off((one for one in own if one.assignment == name), maximum)
         for notebook in handed_in.notebooks:
             part = notebook.maximum / maximum if maximum else 0.0
             penalty = notebook.penalty
             if share is not None:
-                penalty = share * notebook.maximum + extra * part
+                costs = share * notebook.maximum + extra * part
+                penalty = 0.0 if found.lacks(notebook.notebook) else costs
             else:
                 was = 0.0 if fresh == (name, notebook.notebook) else (before or {}).get(name, extra)
                 if change := (extra - was) * part:
@@ -184,7 +187,7 @@ def told(course: Course, connection: Connection, assignment: str, student: str) 
     for one in extended:
         until = course.time_text(assignment, datetime.fromisoformat(one.value))
         sentences.append(f"Your due date was extended to {until} ({one.why}).")
-    graded = graded_assignment(connection, assignment, student)
+    graded = graded_assignment(connection, assignment, course.alternatives_of(assignment), student)
     if graded is None or (submission := graded.submissions.get(student)) is None:
         return sentences
     time = lateness(course, connection, student)[assignment]
@@ -195,7 +198,7 @@ def told(course: Course, connection: Connection, assignment: str, student: str) 
         )
     elif time.received:
         sentences.append(f"Handed in {course.time_text(assignment, time.received)}, in time.")
-    scores = {grade.item: grade.manual for grade in submission.grades}
+    scores = {grade.item: grade.manual for grade in (*submission.grades, *submission.others)}
     for one in own:
         if one.kind is Kind.penalty:
             points = taken_off([one], graded.maximum)

@@ -52,7 +52,7 @@ def withdraw(
     ):
         connection = gradebook.db.connection()
         require_students(folder, connection, [student])
-        submission = submitted(connection, assignment, student)
+        submission = submitted(folder, connection, assignment, student)
         parts = {step: folder.folder(step, student, assignment) for step in STEPS[grading:]}
         parts = {step: path for step, path in parts.items() if path.exists()}
         if not parts and submission is None:
@@ -121,7 +121,7 @@ def put_back(folder: CourseFolder, assignment: str, student: str, why: str, who:
                 f"{taken[0].relative_to(folder.root)} is there again: withdraw that first, then copy what you want "
                 f"from {kept.relative_to(folder.root)}"
             )
-        if submitted(gradebook.db.connection(), assignment, student):
+        if submitted(folder, gradebook.db.connection(), assignment, student):
             raise CourseError(f"{student} was graded again in {assignment}: withdraw that first by --grading")
         state = json.loads((kept / RECORD).read_text(encoding="utf-8"))
         for step, path in targets.items():
@@ -134,7 +134,7 @@ def put_back(folder: CourseFolder, assignment: str, student: str, why: str, who:
         record(connection, one)
         if state:
             settle(folder.course, connection, student)
-        total = total_text(submitted(connection, assignment, student), student)
+        total = total_text(submitted(folder, connection, assignment, student), student)
         gradebook.db.commit()
         return [decision_text(folder.course, one), f"  total {total}"]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, func, inspect, select
 
+from chainrule.alternatives import Alternatives
 from chainrule.course import CourseFolder
 from chainrule.gradebook import open_tables
 from chainrule.gradebook_tables import (
@@ -29,6 +30,7 @@ from chainrule.items import ItemNames, item_names
 from chainrule.marking.tables import MARKS, SHARES
 from chainrule.students.decisions import Kind, history, in_force
 from chainrule.students.late_rules import duration
+from chainrule.submissions import graded_assignment
 
 
 @dataclass
@@ -46,6 +48,7 @@ class AssignmentStatus:
         extended: ids of those whose own due date is still to come, after the course's.
         missing: ids of those who were to hand in by now and have not.
         repaired: ids of those whose hand-in needed repairs.
+        several: which of several notebooks counts, by the id of those who handed in more than one of them.
         feedback_due: ids of those whose feedback is missing, or older than their marks.
         export_due: whether marks have changed since they were written to marks/, or never were.
         next: what to do next, a command or a sentence.
@@ -67,6 +70,7 @@ class AssignmentStatus:
     extended: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
+    several: dict[str, str] = field(default_factory=dict)
     feedback_due: list[str] = field(default_factory=list)
     export_due: bool = False
     next: str = ""
@@ -127,6 +131,7 @@ def _status(folder: CourseFolder, connection: Connection, name: str, people: lis
             one.late.append(student)
     _add_waiting(one, folder, connection)
     one.repaired = _repaired(connection, name)
+    one.several = _several(connection, name, folder.course.alternatives_of(name))
     last_change = _last_changes(connection, name, graded_at)
     one.feedback_due = sorted(
         student
@@ -181,6 +186,7 @@ def lines(folder: CourseFolder, found: list[AssignmentStatus]) -> list[str]:
         ):
             if who:
                 text.append(f"  {what}: {_names(who)}")
+        text += [f"  {student}: {told}" for student, told in one.several.items()]
         if one.waiting:
             items = ", ".join(f"{item} {count}" for item, count in one.waiting.items())
             text.append(f"  waiting for a marker: {sum(one.waiting.values())} answers ({items})")
@@ -271,6 +277,12 @@ def _stopped(
             if stopped(cell):
                 found.setdefault(names[item], []).append(student)
     return dict(sorted(found.items()))
+
+
+def _several(connection: Connection, name: str, alternatives: Alternatives) -> dict[str, str]:
+    graded = graded_assignment(connection, name, alternatives) if alternatives else None
+    submissions = graded.submissions if graded else {}
+    return {student: "; ".join(one.notes) for student, one in sorted(submissions.items()) if one.notes}
 
 
 def _repaired(connection: Connection, name: str) -> list[str]:

@@ -25,7 +25,7 @@ from chainrule.modules import load
 PROBLEMS = {
     (assignment, name): problem
     for assignment in COURSE.assignments
-    for name, problem in problems(COURSE, assignment).items()
+    for name, problem in problems(COURSE, assignment, here=True).items()
 }
 
 

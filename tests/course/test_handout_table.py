@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import nbformat
 import pytest
-from course_modules import ROOT
+from course_modules import NOTEBOOKS, ROOT, counts_first
 
 NOTES = {"csc6022-hw2": "csc6022_hw2", "cs480-a2": "cs480_a2"}
 
@@ -22,7 +22,7 @@ def test_the_table_has_every_point(assignment: str) -> None:
         for kind, column in (("code", 2), ("markdown", 3))
     }
     earned: Counter[str] = Counter()
-    for path in (ROOT / "source" / assignment).glob("*.ipynb"):
+    for path in (path for path in NOTEBOOKS if path.parent.name == assignment and counts_first(path)):
         for cell in nbformat.read(path, as_version=4).cells:
             if cell.metadata.get("nbgrader", {}).get("grade"):
                 earned[cell.cell_type] += Fraction(str(cell.metadata.nbgrader.points))  # type: ignore[assignment]

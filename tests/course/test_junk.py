@@ -11,14 +11,14 @@ import junk
 import numpy as np
 import pytest
 import torch
-from course_modules import A2, HW2, ROOT
+from course_modules import A2, HW2, RUNNABLE
 
 from chainrule.authoring.rehearse import code_cells, rehearse
 from chainrule.lesson.results import Result
 
 torch.set_num_threads(1)
 
-NOTEBOOKS = {path.stem: path for path in sorted((ROOT / "source").rglob("*.ipynb"))}
+NOTEBOOKS = {path.stem: path for path in RUNNABLE}
 
 
 def history(length: int, *names: str) -> dict[str, list[float]]:

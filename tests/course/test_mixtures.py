@@ -15,7 +15,7 @@ from chainrule.authoring.mutation import Mutation
 NOTEBOOKS = [
     (assignment, notebook)
     for assignment in COURSE.assignments
-    for notebook in dict.fromkeys(each.notebook for each in problems(COURSE, assignment).values())
+    for notebook in dict.fromkeys(each.notebook for each in problems(COURSE, assignment, here=True).values())
 ]
 
 

@@ -28,7 +28,7 @@ def test_every_notebook_is_here() -> None:
     known = {
         f"{assignment}/{problem.notebook}"
         for assignment in COURSE.assignments
-        for problem in problems(COURSE, assignment).values()
+        for problem in problems(COURSE, assignment, here=True).values()
     }
     assert known == CELLS.keys()
 

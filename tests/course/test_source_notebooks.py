@@ -13,7 +13,7 @@ import nbformat
 import pytest
 import torch
 import trained_transformers
-from course_modules import A2, COURSE, ROOT, a2
+from course_modules import A2, COURSE, NOTEBOOKS, ROOT, RUNNABLE, a2
 from nbformat import NotebookNode
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
 
@@ -25,8 +25,6 @@ from chainrule.modules import load
 from chainrule.release.numbers import check_handout, draw_numbers, find_draw, templates, with_numbers
 
 torch.set_num_threads(1)
-
-NOTEBOOKS = sorted((ROOT / "source").glob("*/*.ipynb"))
 
 
 def read(path: Path) -> NotebookNode:
@@ -42,9 +40,11 @@ def graded_code(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def every(kind: str) -> Any:
-    """Parametrise by notebook, or by graded code cell: in full, and as its visible part in the release."""
-    if kind == "notebook":
-        return pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+    """Parametrise by notebook, all or those that run here, or by graded code cell: in full, and as its visible part in
+    the release."""
+    if kind in ("notebook", "runnable notebook"):
+        paths = NOTEBOOKS if kind == "notebook" else RUNNABLE
+        return pytest.mark.parametrize("path", paths, ids=lambda path: f"{path.parent.name}/{path.stem}")
     values = []
     for path in NOTEBOOKS:
         visible, _ = ClearHiddenTests().preprocess(read(path), {})
@@ -263,7 +263,7 @@ def results(
     return rehearse(COURSE.modules(assignment), sources, run, sorted(items), folder)
 
 
-@every("notebook")
+@every("runnable notebook")
 def test_reference_gets_every_point(
     path: Path,
     classroom: Path,
@@ -288,7 +288,7 @@ def test_reference_gets_every_point(
         assert result.score == pytest.approx(result.points), grade_id
 
 
-@every("notebook")
+@every("runnable notebook")
 def test_blank_release_gets_nothing_and_is_told_why(
     path: Path, classroom: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,7 +43,7 @@ from tiny_course import (
 )
 from traitlets.config import Config
 
-from chainrule.course import CourseError, CourseFolder
+from chainrule.course import CourseError, CourseFolder, lacks
 from chainrule.grading import classroom
 from chainrule.grading.classroom import ClassReport, grade, sanitised_tasks, scores
 from chainrule.grading.judge import Judge
@@ -778,3 +778,22 @@ def test_what_many_students_share_is_one_line(
     assert code == 0
     assert out.count("not a readable notebook") == 1
     assert "ann, bo: not graded: not a readable notebook" in out
+
+
+@pytest.mark.skipif(not lacks("tensorflow"), reason="TensorFlow is here")
+def test_a_framework_that_is_not_here_is_told_in_a_sentence_and_the_others_are_graded(course: Path) -> None:
+    folder = CourseFolder(course)
+    (path,) = folder.notebooks(PLAIN)
+    nb = nbformat.read(path, as_version=4)
+    nb.metadata["chainrule"] = {"framework": "tensorflow"}
+    nbformat.write(nb, path.with_name("other.ipynb"))
+    submit(course, "ann", filled(course, {SQUARE: RIGHT}, PLAIN), PLAIN)
+    shutil.copy(submit(course, "bo", filled(course, {SQUARE: RIGHT}, PLAIN), PLAIN), course / "other.ipynb")
+    shutil.move(course / "other.ipynb", course / "submitted" / "bo" / PLAIN / "other.ipynb")
+    lines: list[str] = []
+    generate(folder, PLAIN)
+    ann, bo = grade(folder, PLAIN, jobs=1, say=lines.append).students
+    told = "TensorFlow isn't installed here: run pip install 'chainrule[tensorflow]'"
+    assert ann.internal_error == ""
+    assert bo.notes == [f"not graded: other could not be run ({told})"]
+    assert not [line for line in lines if "trying again" in line]

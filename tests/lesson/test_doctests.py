@@ -18,7 +18,7 @@ FOLDER = Path(lesson.__file__).parent
 FILES = sorted([*FOLDER.glob("*.py"), *FOLDER.glob("*/*.py")])
 NAMES = [".".join(file.relative_to(FOLDER).with_suffix("").parts).removesuffix(".__init__") for file in FILES]
 # Figures are shown in notebooks, not as text; what needs TensorFlow is in tests/tensorflow.
-MODULES = [name for name in NAMES if name not in ("__init__", "figures", "verbs.tensorflow")]
+MODULES = [name for name in NAMES if name not in ("__init__", "figures") and not name.endswith("tensorflow")]
 
 
 def module_of(name: str) -> ModuleType:

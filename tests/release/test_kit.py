@@ -20,14 +20,21 @@ from environments import make_without_chainrule, python_of
 from nbformat import NotebookNode
 from tiny_course import CONFIG, RIGHT, ROOT, SQUARE, TINY, type_command
 
-from chainrule.course import read_config
+from chainrule.course import OPTIONAL, read_config
+from chainrule.metadata import framework_of
 
 ASSIGNMENTS = sorted({path.parent.name for path in ROOT.glob("source/*/*.ipynb")})
 MODULES = {  # as they are imported, where the package is called otherwise
     "pypandoc": "pypandoc-binary",
     "PIL": "pillow",
 }
-COME_ALONG = {"IPython": "ipykernel", "bs4": "nbconvert", "pygments": "nbconvert", "tinycss2": "nbconvert"}
+COME_ALONG = {
+    "IPython": "ipykernel",
+    "keras": "tensorflow",
+    "bs4": "nbconvert",
+    "pygments": "nbconvert",
+    "tinycss2": "nbconvert",
+}
 REGION = re.compile(r"### BEGIN ((?!HIDDEN)[A-Z ]+)\n(.*?)### END [A-Z ]+", re.DOTALL)
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n(.*?)### END HIDDEN TESTS", re.DOTALL)
 MARKS = ["BEGIN SOLUTION", "HIDDEN TESTS", "MARK SCHEME", "chainrule.judging", "chainrule.grading"]
@@ -43,7 +50,14 @@ def kits(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tiny_course.write(root)
         with (root / CONFIG).open("a", encoding="utf-8") as config:
             config.write(f'c.Course.handin["{TINY}"] = ["{{last}}_{{first}}_tiny.pdf", "*.zip/*.ipynb"]\n')
-            for option in ("due", "names", "lms", "late", "handin"):  # facts in the texts of the course's own
+            for option in (
+                "due",
+                "names",
+                "lms",
+                "late",
+                "handin",
+                "alternatives",
+            ):  # facts in the texts of the course's own
                 for assignment, value in read_config(ROOT).Course[option].items():
                     config.write(f"c.Course.{option}[{assignment!r}] = {value!r}\n")
         for assignment in ASSIGNMENTS:
@@ -81,6 +95,7 @@ def test_a_kit_has_what_students_need(kits: Path, assignment: str, tmp_path: Pat
     source = ROOT / "source" / assignment
     notebooks = {path.name for path in source.glob("*.ipynb")}
     beside = {path.name for path in source.iterdir() if path.name in ("checks", "figures", "given")}
+    beside |= {f"requirements-{name}.txt" for name in frameworks(source)}
     assert {path.name for path in folder.iterdir()} == notebooks | beside | {
         "README.md",
         "chainrule",
@@ -128,6 +143,11 @@ def test_a_kit_has_no_secrets(kits: Path, assignment: str) -> None:
         assert [line for line in long if line not in visible and line in everything] == []
 
 
+def frameworks(source: Path) -> set[str]:
+    """What the notebooks of an assignment need that others do without: a framework that not every machine has."""
+    return {name for path in source.glob("*.ipynb") if (name := framework_of(path)) in OPTIONAL}
+
+
 def imports(folder: Path) -> Iterator[str]:
     """Every package that a Python file of the folder imports somewhere."""
     for path in folder.rglob("*.py"):
@@ -143,8 +163,15 @@ def test_the_environment_of_a_kit_has_what_it_imports_and_the_versions_of_the_lo
     kits: Path, assignment: str, tmp_path: Path
 ) -> None:
     folder = unzip(kits, assignment, tmp_path)
+    files = [folder / "requirements.txt"]
+    for name in frameworks(ROOT / "source" / assignment):
+        files.append(folder / f"requirements-{name}.txt")
+        assert "-r requirements.txt" in files[-1].read_text()
+        assert re.search(rf"^{name}==", files[-1].read_text(), re.MULTILINE)
     asked = dict(
-        re.findall(r"^([\w.-]+)[=>]=([\d.]+)$", (folder / "requirements.txt").read_text(), re.MULTILINE)
+        pair
+        for file in files
+        for pair in re.findall(r"^([\w.-]+)[=>]=([\d.]+)$", file.read_text(), re.MULTILINE)
     )
     wanted = set(imports(folder / "chainrule")) - set(sys.stdlib_module_names) - {"chainrule"}
     assert {COME_ALONG.get(name) or MODULES.get(name, name) for name in wanted} <= asked.keys()

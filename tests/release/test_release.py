@@ -27,6 +27,7 @@ from tiny_course import (
 from traitlets.config import Config
 
 from chainrule.course import CONFIG, Course, CourseError, CourseFolder
+from chainrule.metadata import framework_of
 from chainrule.release import ClearSolutions, Tidy
 from chainrule.release.generate import generate
 
@@ -109,9 +110,9 @@ def test_students_get_lesson_and_hand_in_and_no_other_part_of_the_package(fresh:
     package = {name for name in files(fresh) if name.startswith("chainrule/")}
     folders = [ROOT / "chainrule" / name for name in ("lesson", "datasets", "handin")]
     theirs = {f"chainrule/{folder.name}/{path.name}" for folder in folders for path in folder.glob("*.py")}
-    theirs |= {
-        f"chainrule/lesson/verbs/{name}.py" for name in ("__init__", "pytorch")
-    }  # not of other frameworks
+    source = (ROOT / "source" / fresh.name).glob("*.ipynb")
+    verbs = {"__init__", *map(framework_of, source)}  # not of other frameworks
+    theirs |= {f"chainrule/lesson/verbs/{name}.py" for name in verbs}
     alone = {f"chainrule/{name}.py" for name in ("__init__", "errors", "on_demand")}
     assert package == alone | theirs
     for name in package:

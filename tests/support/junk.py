@@ -71,6 +71,8 @@ def junk(value: Any, kind: str, given: list[Any]) -> Any:
         return type(value)(junk(one, kind, given) for one in value)
     if isinstance(value, nn.Module):
         return Network(kind)
+    if of_tensorflow(value):
+        return in_tensorflow(value, kind, given)
     if isinstance(value, Tensor):
         return KINDS[kind](value.detach(), given)
     if isinstance(value, np.ndarray | np.generic):
@@ -78,6 +80,39 @@ def junk(value: Any, kind: str, given: list[Any]) -> Any:
     if isinstance(value, int | float):
         return float(KINDS[kind](torch.tensor(float(value)), given))
     return 0
+
+
+def of_tensorflow(value: Any) -> bool:
+    return type(value).__module__.partition(".")[0] in ("tensorflow", "keras")
+
+
+def in_tensorflow(value: Any, kind: str, given: list[Any]) -> Any:
+    """Junk in the form of a tensor, a variable or a network of TensorFlow's."""
+    import keras
+    import tensorflow as tf
+
+    if isinstance(value, keras.Layer):
+
+        class Layer(keras.Model):  # type: ignore[misc]  # keras has no types
+            def __init__(self) -> None:
+                super().__init__()
+                self.idle = self.add_weight(shape=(1,), initializer="zeros")
+
+            def call(self, x: Any, training: bool = False) -> Any:
+                return tf.constant(KINDS[kind](torch.zeros(len(x), 10), [x]).float().numpy()) + 0 * self.idle
+
+        return Layer()
+    if not hasattr(value, "numpy"):
+        return value  # an optimizer
+    filled = KINDS[kind](torch.as_tensor(np.array(value)).double(), [as_torch(one) for one in given])
+    return tf.cast(filled.numpy(), value.dtype)
+
+
+def as_torch(value: Any) -> Any:
+    """A value with PyTorch's tensors in place of TensorFlow's."""
+    if isinstance(value, list | tuple):
+        return [as_torch(one) for one in value]
+    return torch.as_tensor(np.array(value)) if of_tensorflow(value) and hasattr(value, "numpy") else value
 
 
 class Network(nn.Module):

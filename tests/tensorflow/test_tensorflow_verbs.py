@@ -17,6 +17,11 @@ from chainrule.lesson.frameworks import Framework
 from chainrule.lesson.student import CheckFailed, Model, Student
 from chainrule.lesson.verbs import Worker
 
+EXAMPLES = [
+    "chainrule.lesson.verbs.tensorflow",
+    "chainrule.lesson.weights_tensorflow",
+    "chainrule.worker.stubs_tensorflow",
+]
 SHAPES = [(6, 3, 5, 5), (6,), (5, 6, 3, 3), (5,), (7, 5 * 8 * 9), (7,)]
 LAYOUTS = Framework(
     "tensorflow",
@@ -28,7 +33,7 @@ LAYOUTS = Framework(
 )
 
 
-@pytest.mark.parametrize("name", ["chainrule.lesson.verbs.tensorflow", "chainrule.worker.stubs_tensorflow"])
+@pytest.mark.parametrize("name", EXAMPLES)
 def test_examples_run(name: str) -> None:
     outcome = doctest.testmod(importlib.import_module(name))
     assert outcome.attempted > 0

@@ -38,8 +38,8 @@ def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
     best = 0
     for lr in (0.01, 0.05, 0.002):
         model = expect_network(make()).adopt(x[:2])
-        expect(bool(model.state())).is_true(UNREGISTERED)
         model.forward(x[:2])  # gives lazy layers their parameters
+        expect(bool(model.state())).is_true(UNREGISTERED)
         model.fit(x, y, steps=100, batch=20, lr=lr, momentum=0.9)
         try:
             best = max(best, int((model.predict(x) == y).sum()))

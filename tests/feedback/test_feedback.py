@@ -13,7 +13,8 @@ from tiny_course import ASSERTS, FUTURE, PAST, TINY, marked, set_due
 
 from chainrule.course import CONFIG, CourseFolder, failure_cause
 from chainrule.feedback import Disarm, Redact
-from chainrule.gradebook import ensure_tables
+from chainrule.feedback.pdf import redacted
+from chainrule.gradebook import ensure_tables, open_gradebook
 from chainrule.lesson.results import RESULT_TYPE
 
 
@@ -239,3 +240,14 @@ def test_an_exporter_without_its_templates_is_told_in_one_sentence(
 def test_a_failure_is_told_by_the_first_line_of_its_reason() -> None:
     error = 'Traceback (most recent call last):\n  File "a.py", line 1, in f\nValueError: not found in:\n\t/a\n\t/b\n'
     assert failure_cause({"error": error}) == "ValueError: not found in:"
+
+
+def test_extra_credit_is_counted_once(graded_course: Path) -> None:
+    folder = CourseFolder(graded_course)
+    with open_gradebook(folder.directory.db_url) as gradebook:
+        grade = gradebook.find_grade("why", TINY, TINY, "ann")
+        grade.manual_score, grade.extra_credit, grade.needs_manual_grade = 1.0, 0.5, False
+        gradebook.db.commit()
+    path = graded_course / "autograded" / "ann" / TINY / f"{TINY}.ipynb"
+    _, context = redacted(folder, TINY, "ann", path)
+    assert context["points"].total == 5.5

@@ -582,3 +582,11 @@ def test_a_course_cannot_ask_for_what_cannot_be_made(course: Path, files: list[s
         CourseError, match=r"c\.Course\.handin\['tiny'\] in nbgrader_config\.py: .* cannot be made"
     ):
         generate(folder, TINY)
+
+
+def test_a_stub_of_several_lines_is_found_however_it_is_indented() -> None:
+    stub = "# YOUR CODE HERE\nraise NotImplementedError()"
+    nb = work("def double(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()")
+    (problem,) = unanswered("hw.ipynb", nb, ["double", "why"], [stub])
+    assert problem.what == "# YOUR CODE HERE is still there: write your answer in its place"
+    assert not [*unanswered("hw.ipynb", work(), ["double", "why"], [stub])]

@@ -746,7 +746,7 @@ RIGHT_OPEN = {
     "a functional model": """
 def OpenNetwork():
     x = keras.Input((32, 32, 3))
-    h = layers.Conv2D(16, 3, strides=2, padding="same", activation="relu")(x)
+    h = layers.Conv2D(64, 3, strides=2, padding="same", activation="relu")(x)
     h = layers.BatchNormalization()(h)
     h = layers.GlobalAveragePooling2D()(h)
     return keras.Model(x, layers.Dense(10)(h))

@@ -10,7 +10,7 @@ a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
 .PHONY: setup demo test test-tensorflow check lint docs screenshots lock release bench bench-engine bench-startup bench-loader bench-reference bench-notebook \
-        bench-student bench-visible bench-calibrate bench-open-network bench-pdf bench-marking soak \
+        bench-student bench-visible bench-calibrate bench-open-network bench-pdf bench-marking bench-gpu soak \
         nbgrader-suite \
         early mutate right-notebooks
 
@@ -63,6 +63,10 @@ bench: bench-engine bench-startup bench-visible bench-loader bench-reference ben
 # Classes against stock nbgrader, CPU seconds of a notebook, workers; exits with 1 if a bound is missed.
 bench-engine: setup
 	python bench/engine.py
+
+# What a GPU changes, in at most 8 minutes; `python bench/gpu.py --rehearse` does the same on the CPU, small.
+bench-gpu: setup
+	python bench/gpu.py
 
 # A class of a thousand with attackers in it, interrupted twice; exits with 1 if anything grows, stays or changes. An
 # interrupted soak continues.

@@ -41,7 +41,8 @@ from chainrule.worker.confine import SandboxSpec
 from chainrule.worker.zygote import LISTENERS
 
 PROVISIONER = "chainrule-warm"
-START_SECONDS = 120.0  # importing torch from a cold disk
+START_SECONDS = 120.0  # a worker, whose imports are there
+IMPORT_SECONDS = 1200.0  # of a zygote: TensorFlow takes minutes on a busy machine; one that ends is seen
 BY_DESCRIPTOR = "/proc/self/fd"
 CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -84,7 +85,7 @@ class Zygote:
         """
         if not self._ready:
             assert self.process.stdout is not None
-            readable = select.select([self.process.stdout], [], [], START_SECONDS)[0]
+            readable = select.select([self.process.stdout], [], [], IMPORT_SECONDS)[0]
             self._ready = bool(readable and self.process.stdout.readline())
         if not self._ready:
             self.process.kill()

@@ -34,6 +34,7 @@ def expect_reached(model: Model, x: Tensor) -> None:
 
 def expect_learns_by_heart(make: Callable[[], Any], wanted: int = 14) -> None:
     """Trained by us, a network classifies most of 20 training images correctly."""
+    expect_network(make())  # before pictures are read
     x, y = labelled_images("train", 20)
     best = 0
     for lr in (0.01, 0.05, 0.002):

@@ -1,6 +1,7 @@
 """Grading a class: in parallel, once per notebook, and whatever one student hands in or an instructor interrupts."""
 
 import csv
+import gc
 import json
 import math
 import os
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from io import StringIO
@@ -45,7 +47,7 @@ from traitlets.config import Config
 
 from chainrule.course import CourseError, CourseFolder, lacks
 from chainrule.grading import classroom
-from chainrule.grading.classroom import ClassReport, grade, sanitised_tasks, scores
+from chainrule.grading.classroom import ClassReport, garbage_collected, grade, sanitised_tasks, scores
 from chainrule.grading.judge import Judge
 from chainrule.grading.processes import Processes
 from chainrule.grading.progress import NotebookProgress
@@ -323,6 +325,26 @@ def test_ctrl_c_leaves_one_line_and_nothing_running(course: Path, scratch: Path)
     assert len(list(course.glob(f"runs/{PLAIN}/*"))) == 1
     assert processes_in(scratch) == []
     assert [path for path in scratch.iterdir() if not path.name.startswith("pymp-")] == []  # Python's own
+
+
+def test_what_a_record_leaves_is_soon_collected() -> None:
+    """Garbage that has been in use for a while: Python itself waits until there is a quarter more of everything."""
+
+    class Node:
+        def __init__(self) -> None:
+            self.itself = self
+
+    kept: list[list[int]] = [[] for _ in range(1_000_000)]  # as a class that is planned
+    gc.collect()
+    records = []
+    with garbage_collected():
+        for _ in range(60):
+            record = [Node() for _ in range(2_000)]
+            gc.collect(1)  # it has survived this, and is old
+            records.append(weakref.ref(record[0]))
+            del record
+    assert sum(record() is not None for record in records) < 30
+    assert len(kept) == 1_000_000
 
 
 @pytest.fixture

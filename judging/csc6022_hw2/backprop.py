@@ -778,6 +778,8 @@ class Batch:
     def _follows_own_layer(self) -> bool:
         """Whether the gradient for V follows from U2 and from a hidden layer with which U2 was made: where that layer
         is wrong, U2 has cost its points."""
+        if not (self.answers.alive("U2") and self.answers.alive("dV")):
+            return False
         given, own, U2 = self.answers.given, self.answers("dV"), self.answers("U2")
         P = self.answers.n * U2 + given["y"]
         for H in self.answers.own_layers():

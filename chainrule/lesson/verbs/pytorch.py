@@ -219,7 +219,18 @@ def first_of(output: Any) -> Any:
 
 class MadeOnTheWay:
     """Keeps the tensors of layers that a model makes in its first forward pass, as its own. Layers that it makes later
-    get these, in the order in which they run."""
+    get these, in the order in which they run.
+
+    >>> class Late(nn.Module):
+    ...     def forward(self, x):
+    ...         return nn.Linear(2, 3)(x)
+    >>> late = Late()
+    >>> made = MadeOnTheWay(late)
+    >>> _ = late.register_forward_pre_hook(made.begin), late.register_forward_hook(made.end)
+    >>> once, again = late(torch.ones(2)), late(torch.ones(2))
+    >>> torch.equal(once, again), sorted(late.state_dict())
+    (True, ['made_on_the_way_0_bias', 'made_on_the_way_0_weight'])
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model

@@ -919,7 +919,7 @@ WRONG_TRAINING = {
     ),
     "stopped early by the test error": Wrong(
         {"history"},
-        "ends early",
+        "as long after 60 epochs as after 120",
         change(
             TRAINING,
             "y_test, f_test))\n → y_test, f_test))\n"
@@ -929,8 +929,8 @@ WRONG_TRAINING = {
         unnoticed="on the valley of the visible checks the test error falls all the time",
     ),
     "the best on training points": Wrong(
-        {"arguments"},
-        "not all of 120",
+        {"history"},
+        "the network returned has an error of",
         change(
             TRAINING,
             "    history = { →     best = params\n    history = {",
@@ -947,7 +947,7 @@ WRONG_TRAINING = {
     ),
     "the test set scaled once more": Wrong(
         {"history"},
-        "ends at",
+        'the history "test"',
         change(
             TRAINING, "    params = initial →     X_test = standardise(X_test, X_test)\n    params = initial"
         ),

@@ -774,7 +774,7 @@ WRONG_MODULE = {
         {"raw"}, "softmax is applied", module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(1)")
     ),
     "27 softmax over the batch": Wrong(
-        {"raw", "by heart"},
+        {"raw"},
         "over the images",
         module("self.fc(flatten(h)) → self.fc(flatten(h)).softmax(0)"),
     ),

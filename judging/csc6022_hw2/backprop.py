@@ -778,6 +778,8 @@ class Batch:
     def _follows_own_layer(self) -> bool:
         """Whether the gradient for V follows from U2 and from a hidden layer with which U2 was made: where that layer
         is wrong, U2 has cost its points."""
+        if not all(map(self.answers.alive, ("U2", "dV"))):
+            return False
         given, own, U2 = self.answers.given, self.answers("dV"), self.answers("U2")
         P = self.answers.n * U2 + given["y"]
         for H in self.answers.own_layers():
@@ -1098,9 +1100,15 @@ class Descent:
         return names
 
     def expect_one_point(self) -> None:
-        """A large step is proportional to the small one, so every gradient was taken at the old parameters."""
-        small, large, again = (self.moved(self.given, eta) for eta in (SMALL, LARGE, LARGE))
-        elsewhere = self.moved({**self.given, "x": self.other["x"], "y": self.other["y"]}, LARGE)
+        """A large step is proportional to the small one, so every gradient was taken at the old parameters. What moves
+        with eta = 0 is not counted: `expect_gradients` finds it."""
+        there = {**self.given, "x": self.other["x"], "y": self.other["y"]}
+        small, large, again, elsewhere = (
+            {name: step - rest[name] for name, step in self.moved(given, eta).items()}
+            for given, etas in ((self.given, (SMALL, LARGE, LARGE)), (there, (LARGE,)))
+            for rest in [self.moved(given, 0.0)]
+            for eta in etas
+        )
         names = self.judged()
         for name in names:
             if "W" in name and not alive(large[name], name, again.__getitem__, elsewhere.__getitem__):
@@ -1116,7 +1124,7 @@ class Descent:
 
 DESCENT_MISTAKES: dict[str, Callable[[Tensor], Tensor]] = {
     "this step goes uphill": torch.neg,
-    "it does not move": torch.zeros_like,
+    f"with eta = {SMALL:g} it does not move": torch.zeros_like,
     "a factor 2 is too much": lambda g: 2 * g,
 }
 

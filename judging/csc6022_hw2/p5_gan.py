@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -628,9 +628,11 @@ def expect_slopes(answer: Answer) -> None:
         for upper in [other for other in HIDDEN_KINDS if other != kind][:2]:
             net = network(seed, (4, 4, 4), (kind, upper), 6)
             got = layer(answer(*net.args()), 1, (6, 4), "delta")
-            linear = Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta)
-            own = own_step(answer, net.delta, linear, 1)
-            sent = [net.delta @ net.W[2], *([] if own is None else [own])]
+            sent, linear = [net.delta @ net.W[2]], replace(net, kinds={**net.kinds, 1: "identity"})
+            if same(got, sent[0] * SLOPES[kind](net.z[1])):
+                continue
+            if (own := own_step(answer, net.delta, linear, 1)) is not None:
+                sent.append(own)
             if not any(same(got, u * SLOPES[kind](net.z[1])) for u in sent):
                 known = [each for u in sent for each in wrong_slopes(u, net).items()]
                 wrong.append([meaning for meaning, value in known if same(got, value)])

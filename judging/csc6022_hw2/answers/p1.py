@@ -287,6 +287,9 @@ WRONG_BACKWARD = {
     "mask inverted": Wrong(
         {"u1"}, "wrong way round", change(BACKWARD, '(cache["z"] > 0) → (cache["z"] < 0)')
     ),
+    "mask without the bias": Wrong(
+        {"u1"}, "u1", change(BACKWARD, '(cache["z"] > 0) → (params["W"] @ x > 0)')
+    ),
     "of length 1": Wrong({"u1"}, "u1", change(BACKWARD, "    dV = →     u1 = u1 / u1.norm()\n    dV =")),
     "V updated before u1": Wrong(
         {"u1"},

@@ -639,6 +639,8 @@ class BatchAnswers:
         known = [(n, what) for what, n in numbers_of.items() if self.power(name) == 1] + [
             (self.n - 1, "N − 1")
         ]
+        if self.power(name) == 1 and (c := multiple(own, right, RTOL, ATOL)) and self.n / c > 1.5:
+            known.append((round(self.n / c), "the same number for every N"))
         return next((one for one in known if differ(own * one[0] / self.n, right, RTOL, ATOL) == 0), None)
 
     @cached_property
@@ -807,10 +809,11 @@ class Batch:
             0.5: "divided by the square root of N: the mean divides by N",
             -1: "the 1/N is in it twice",
         }
-        for name in ("dV", "dW"):
+        names = [name for name in ("dV", "dW") if self.answers.alive(name)]
+        if not names:
+            raise CheckFailed('neither "V" nor "W" is computed from the batch')
+        for name in names:
             key = name.removeprefix("d")
-            if not self.answers.alive(name):
-                raise CheckFailed(f'"{key}" is not computed from the batch')
             power = self.answers.power(name)
             if divisor := self.answers.divisor(name):
                 number, what = divisor

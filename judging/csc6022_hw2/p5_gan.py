@@ -86,10 +86,10 @@ def normal(draw: torch.Generator, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=draw, dtype=torch.float64)
 
 
-def probabilities(draw: torch.Generator, n: int) -> Tensor:
+def probabilities(draw: torch.Generator, n: int, least: float = 0.002, most: float = 0.998) -> Tensor:
     """(n, 1) between 0.1 and 0.9, but two of them are close to 0 and 1."""
     value = 0.1 + 0.8 * torch.rand(n, 1, generator=draw, dtype=torch.float64)
-    value[1], value[2] = 0.002, 0.998  # a discriminator that is sure counts, too: nothing is cut off
+    value[1], value[2] = least, most  # a discriminator that is sure counts, too: nothing is cut off
     return value
 
 
@@ -394,7 +394,8 @@ def last_delta_terms(answer: Answer) -> Iterator[Terms]:
     """The terms of 5.3, for several arguments."""
     for seed, n in ((3, 6), (4, 9)):
         draw = generator(seed)
-        p, q = probabilities(draw, n), probabilities(draw, n)
+        # nothing is divided by what is nearly 0, so that 1e-8 in a denominator does no harm
+        p, q = probabilities(draw, n, most=1 - 1e-5), probabilities(draw, n, least=1e-5)
 
         def asked(p: Tensor, q: Tensor) -> list[Tensor | CheckFailed]:
             names = "delta_real", "delta_fake"

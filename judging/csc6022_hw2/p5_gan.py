@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -86,10 +86,10 @@ def normal(draw: torch.Generator, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=draw, dtype=torch.float64)
 
 
-def probabilities(draw: torch.Generator, n: int) -> Tensor:
+def probabilities(draw: torch.Generator, n: int, least: float = 0.002, most: float = 0.998) -> Tensor:
     """(n, 1) between 0.1 and 0.9, but two of them are close to 0 and 1."""
     value = 0.1 + 0.8 * torch.rand(n, 1, generator=draw, dtype=torch.float64)
-    value[1], value[2] = 0.002, 0.998  # a discriminator that is sure counts, too: nothing is cut off
+    value[1], value[2] = least, most  # a discriminator that is sure counts, too: nothing is cut off
     return value
 
 
@@ -394,7 +394,8 @@ def last_delta_terms(answer: Answer) -> Iterator[Terms]:
     """The terms of 5.3, for several arguments."""
     for seed, n in ((3, 6), (4, 9)):
         draw = generator(seed)
-        p, q = probabilities(draw, n), probabilities(draw, n)
+        # nothing is divided by what is nearly 0, so that 1e-8 in a denominator does no harm
+        p, q = probabilities(draw, n, most=1 - 1e-5), probabilities(draw, n, least=1e-5)
 
         def asked(p: Tensor, q: Tensor) -> list[Tensor | CheckFailed]:
             names = "delta_real", "delta_fake"
@@ -628,9 +629,11 @@ def expect_slopes(answer: Answer) -> None:
         for upper in [other for other in HIDDEN_KINDS if other != kind][:2]:
             net = network(seed, (4, 4, 4), (kind, upper), 6)
             got = layer(answer(*net.args()), 1, (6, 4), "delta")
-            linear = Network(net.W, net.z, {**net.kinds, 1: "identity"}, net.delta)
-            own = own_step(answer, net.delta, linear, 1)
-            sent = [net.delta @ net.W[2], *([] if own is None else [own])]
+            sent, linear = [net.delta @ net.W[2]], replace(net, kinds={**net.kinds, 1: "identity"})
+            if same(got, sent[0] * SLOPES[kind](net.z[1])):
+                continue
+            if (own := own_step(answer, net.delta, linear, 1)) is not None:
+                sent.append(own)
             if not any(same(got, u * SLOPES[kind](net.z[1])) for u in sent):
                 known = [each for u in sent for each in wrong_slopes(u, net).items()]
                 wrong.append([meaning for meaning, value in known if same(got, value)])

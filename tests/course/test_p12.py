@@ -46,7 +46,7 @@ def graded(lost: dict[str, CheckResult]) -> set[str]:
 @pytest.mark.parametrize("name", sorted(set(p1.WRONG_FORWARD) - {"no loss"}))
 def test_mistake_in_the_forward_pass_costs_nothing_in_the_backward_pass(name: str) -> None:
     slip = p1.WRONG_FORWARD[name].source
-    own = p1.RIGHT_BACKWARD["own forward pass instead of the cache"]
+    own = p1.RIGHT_BACKWARD["own forward pass instead of the cache"].source
     assert graded(judge("p1_3-backward", p1_2__mlp_forward=slip)) == set()
     assert graded(judge("p1_3-backward", p1_2__mlp_forward=slip, p1_3__mlp_backward=own)) == set()
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from chainrule.authoring.answers import Exercise, Problem, Wrong, change
+from chainrule.authoring.answers import Exercise, Problem, Right, Sources, Wrong, change
 
 # Short names for the checks of each graded cell, in their order there. Those in brackets only inform.
 CHECKS = {
@@ -171,7 +169,7 @@ def mlp_backward(x, y, params, cache):
     return {"u2": u2, "u1": u1, "V": dV, "b2": db2, "W": dW, "b1": db1, "x": dx}
 """
 
-RIGHT_BACKWARD: dict[str, str | Mapping[str, str]] = {
+RIGHT_BACKWARD: dict[str, Sources | Right] = {
     "torch": BACKWARD,
     "after a forward pass in columns": {
         "p1_2-mlp_forward": RIGHT_FORWARD["columns"],
@@ -244,8 +242,10 @@ def mlp_backward(x, y, params, cache):
     return {"u2": u2, "u1": u1, "V": u2.view(-1, 1) * cache["h"].view(1, -1), "b2": u2, "W": dW, "b1": u1,
             "x": u1[live] @ params["W"][live]}
 """,
-    "own forward pass instead of the cache": change(
-        BACKWARD, "    u2 = cache →     cache = mlp_forward(x, y, params)\n    u2 = cache"
+    "own forward pass instead of the cache": Right(
+        frozenset(),
+        change(BACKWARD, "    u2 = cache →     cache = mlp_forward(x, y, params)\n    u2 = cache"),
+        fits=False,
     ),
     "float32": """
 def mlp_backward(x, y, params, cache):
@@ -286,6 +286,9 @@ WRONG_BACKWARD = {
     "z for its mask": Wrong({"u1"}, "by z itself", change(BACKWARD, '(cache["z"] > 0) → cache["z"]')),
     "mask inverted": Wrong(
         {"u1"}, "wrong way round", change(BACKWARD, '(cache["z"] > 0) → (cache["z"] < 0)')
+    ),
+    "mask without the bias": Wrong(
+        {"u1"}, "u1", change(BACKWARD, '(cache["z"] > 0) → (params["W"] @ x > 0)')
     ),
     "of length 1": Wrong({"u1"}, "u1", change(BACKWARD, "    dV = →     u1 = u1 / u1.norm()\n    dV =")),
     "V updated before u1": Wrong(
@@ -364,18 +367,20 @@ LATE = change(
     "U1.sum(0) → U1.mean(0)", 'dX = U1 @ params["W"] → dX = U1 @ params["W"] / N',
 )  # fmt: skip
 
-RIGHT_BATCH = {
-    "1/N in U2": BATCH,
-    "1/N at the end": LATE,
-    "U2 told without 1/N": change(BATCH, 'return {"U2": U2, "U1": U1 → return {"U2": N * U2, "U1": N * U1'),
-    "biases as rows": change(BATCH, "sum(0) → sum(0, keepdim=True)"),
-    "loop over mlp_backward": """
+OWN_LOOP = """
 def mlp_backward_batch(X, Y, params):
     parts = [mlp_backward(x, y, params, mlp_forward(x, y, params)) for x, y in zip(X, Y)]
     stack = {key: torch.stack([torch.as_tensor(part[key]) for part in parts]) for key in parts[0]}
     means = {key: stack[key].mean(0) for key in ("V", "b2", "W", "b1")}
     return {"U2": stack["u2"] / len(X), "U1": stack["u1"] / len(X), "X": stack["x"] / len(X), **means}
-""",
+"""
+
+RIGHT_BATCH: dict[str, Sources | Right] = {
+    "1/N in U2": BATCH,
+    "1/N at the end": LATE,
+    "U2 told without 1/N": change(BATCH, 'return {"U2": U2, "U1": U1 → return {"U2": N * U2, "U1": N * U1'),
+    "biases as rows": change(BATCH, "sum(0) → sum(0, keepdim=True)"),
+    "loop over mlp_backward": OWN_LOOP,
     "einsum": """
 def mlp_backward_batch(X, Y, params):
     W, b1, V, b2 = params["W"], params["b1"], params["V"], params["b2"]
@@ -445,7 +450,9 @@ def mlp_backward_batch(X, Y, params):
     out = torch.vmap(one)(X, Y)
     return {k: v / len(X) if k in ("U2", "U1", "X") else v.mean(0) for k, v in out.items()}
 """,
-    "running mean": """
+    "running mean": Right(
+        frozenset(),
+        """
 def mlp_backward_batch(X, Y, params):
     mean, rows = {}, {"U2": [], "U1": [], "X": []}
     for n, (x, y) in enumerate(zip(X, Y), 1):
@@ -457,6 +464,8 @@ def mlp_backward_batch(X, Y, params):
         rows["X"].append(g["x"] / len(X))
     return {**mean, **{k: torch.vstack(v) for k, v in rows.items()}}
 """,
+        fits=False,
+    ),
 }
 
 LOOP = """
@@ -498,7 +507,7 @@ WRONG_BATCH = {
         {"U"},
         "the forward pass of the first sample is used for all of them",
         change(
-            RIGHT_BATCH["loop over mlp_backward"],
+            OWN_LOOP,
             "mlp_forward(x, y, params)) for → cache) for",
             "    parts = →     cache = mlp_forward(X[0], Y[0], params)\n    parts =",
         ),
@@ -509,6 +518,8 @@ WRONG_BATCH = {
         "over the whole batch",
         change(BATCH, "torch.softmax(A, 1) → torch.exp(A) / torch.exp(A).sum()"),
     ),
+    "divided by 32": Wrong({"mean"}, "the same number for every N, 32", change(BATCH, "N = len(X) → N = 32")),
+    "one number for V": Wrong({"V"}, "shape ()", change(BATCH, "U2.T @ H → (U2.T @ H).mean()")),
     "divided by the root of N": Wrong(
         {"mean"}, "square root of N", change(BATCH, "(P - Y) / N → (P - Y) / N**0.5")
     ),

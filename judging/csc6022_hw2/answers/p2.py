@@ -301,6 +301,9 @@ WRONG_LAYER1 = {
         {"descend"}, "does not move", change(LAYER1, "b1 - eta * dz1 → b1", "b2 - eta * dz2 → b2")
     ),
     "eta ignored": Wrong({"descend"}, "divided by eta", change(LAYER1, "eta * → 0.1 * ")),
+    "a decay without eta": Wrong(
+        {"descend"}, "W1", change(COMPOSED, "theta[name] - eta * → 0.99 * theta[name] - eta * ")
+    ),
     "2 eta": Wrong({"descend"}, "factor 2", change(LAYER1, "eta * → 2 * eta * ")),
     "W2 updated before the error goes down": Wrong(
         {"before"},

@@ -120,6 +120,12 @@ WRONG_VOLUMES = {
         {"pool1"}, "a quarter", volumes(pool1="(8, 8, 10)", conv2="(8, 8, 10)", pool2="(4, 4, 10)")
     ),
     "pooling does nothing": Wrong({"pool1"}, "nothing is pooled", volumes(pool1="(32, 32, 10)")),
+    "the first pooling forgotten, carried on": Wrong(
+        {"pool1"},
+        "nothing is pooled",
+        volumes(pool1="(32, 32, 10)", conv2="(32, 32, 10)", pool2="(16, 16, 10)"),
+        unnoticed="consistent in itself",
+    ),
     "one side pooled": Wrong({"pool1"}, "not one of them", volumes(pool1="(16, 32, 10)")),
     "channels first": Wrong(
         {"conv1"},

@@ -135,7 +135,6 @@ WRONG_THETA_D = {
         {"real", "generated"},
         "no multiple of the right one",
         change(THETA_D, "/ D_real → / D_real.clamp(0.01, 0.99)", "1 - D_fake → 1 - D_fake.clamp(0.01, 0.99)"),
-        unnoticed="between 0.1 and 0.9 it is right",
     ),
     "D and a bit": Wrong(
         {"real", "generated"},
@@ -199,6 +198,10 @@ def output_deltas(D_real, D_fake):
     D_real, D_fake = np.asarray(D_real), np.asarray(D_fake)
     return (1 - D_real) / len(D_real), -D_fake / len(D_fake)
 """,
+    "safe division": deltas(
+        "1 / (D_real + 1e-8) * D_real * (1 - D_real) / n",
+        "-1 / (1 - D_fake + 1e-8) * D_fake * (1 - D_fake) / n",
+    ),
     "in place": """
 def output_deltas(D_real, D_fake):
     n = D_real.shape[0]
@@ -248,6 +251,11 @@ WRONG_OUTPUT = {
         {"real", "generated", "average"},
         "1/n is missing",
         deltas("1 - D_real.clamp(0.01, 0.99)", "-D_fake.clamp(0.01, 0.99)"),
+    ),
+    "D cut off at 0.001": Wrong(
+        {"real", "generated"},
+        "no multiple of the right one",
+        deltas("(1 - D_real.clamp(1e-3, 0.999)) / n", "-D_fake.clamp(1e-3, 0.999) / n"),
     ),
     "no 1/n": Wrong({"average"}, "1/n is missing", deltas("1 - D_real", "-D_fake")),
     "1/(2n)": Wrong({"average"}, "not by 2n", deltas("(1 - D_real) / (2 * n)", "-D_fake / (2 * n)")),

@@ -27,7 +27,7 @@ def parameters(D: int, K: int, C: int, start: float) -> Params:
 
 
 SAMPLES: list[Sample] = [
-    (wave(4, start=15.8), one_hot(2, 3), parameters(4, 6, 3, 0.4)),
+    (wave(4, start=16.9), one_hot(2, 3), parameters(4, 6, 3, 2.4)),  # b1 turns the sign of some of W x
     (wave(3, start=0.7), one_hot(1, 5), parameters(3, 4, 5, 2.0)),
 ]
 # numbers of the right shapes for the first sample, made up: what is checked with them needs no mlp_forward

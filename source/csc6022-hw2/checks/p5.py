@@ -36,8 +36,10 @@ def objective(D_real: Tensor, D_fake: Tensor) -> Tensor:
 
 
 def sizes(n: int) -> tuple[Tensor, Tensor]:
-    """D (n, 1) at real and at generated samples, between 0.1 and 0.9."""
+    """D (n, 1) at real and at generated samples: one of each kind is recognised for sure, the others are between 0.1
+    and 0.9."""
     D = 0.5 + 0.4 * wave(2, n, 1, start=0.6)
+    D[0, 0], D[1, 0] = 1 - 1e-5, 1e-5
     return D[0], D[1]
 
 
@@ -468,6 +470,10 @@ def update(item: Item, player: Player) -> None:
     )
     def _(student: Student) -> None:
         moved(student, 0.1)
+        three = {l: wave(2, 2, start=l) for l in (1, 2, 3)}
+        new = getattr(student, function)(three, {"theta_d": three, "theta_g": three}, 0.1)
+        for l in three:
+            of_layer(new, l, (2, 2), f"the new {player} of three layers")
 
     expect_kept(item, player, function)
 
@@ -489,8 +495,9 @@ def update(item: Item, player: Player) -> None:
     def _(student: Student) -> None:
         once = steps(student, 0.1)
         expect(steps(student, 0.2), "the step for alpha = 0.2").close_to(2 * once)
-        twice = steps(student, 0.1, own=2.0, others=2.0)
-        expect(twice, "the step for twice the gradients").close_to(2 * once)
+        for factor in (2.0, 100.0):  # a large gradient is not cut off
+            longer = steps(student, 0.1, own=factor, others=factor)
+            expect(longer, f"the step for {factor:g} times the gradients").close_to(factor * once)
 
     @item.visible_check(
         "the other player's gradient makes no difference",

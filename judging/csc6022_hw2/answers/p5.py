@@ -837,6 +837,7 @@ def right_updates(plain: str, theta: str, sign: str) -> dict[str, str]:
         + f"    step = {{l: alpha * np.asarray(g) for l, g in gradients[{theta!r}].items()}}\n"
         + f"    return {{l: np.asarray(w) {sign} step[l] for l, w in {theta}.items()}}\n",
         "a list": head + f"    return [w {sign} {step}[l] for l, w in {theta}.items()]\n",
+        "the last layer first": change(plain, f"for l in {theta} → for l in sorted({theta}, reverse=True)"),
         "zipped": head + f"    pairs = zip({theta}.values(), gradients[{theta!r}].values())\n"
         f"    return dict(zip({theta}, (w {sign} alpha * g for w, g in pairs)))\n",
     }

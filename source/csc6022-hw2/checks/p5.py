@@ -562,7 +562,8 @@ def expect_kept(item: Item, player: Player, function: str) -> None:
             expect(isinstance(new, dict | list)).is_true(
                 "expected a dict with new weights: is a `return` missing?"
             )
-            there = list(new.values() if isinstance(new, dict) else new)
+            there = [new[l] for l in shapes if l in new] if isinstance(new, dict) else list(new)
+            expect(bool(there)).is_true("no new weights come back")
             steps.append(numbers(there, "the new weights").flatten())
         again = torch.equal(steps[0], steps[3])
         expect(again).is_true("with the same arguments the new weights change from one call to the next")

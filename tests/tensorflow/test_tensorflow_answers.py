@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch._dynamo  # noqa: F401  # isort: skip (after TensorFlow it would crash: both bring a compiler)
 import keras
 import nbformat
 import pytest

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch._dynamo  # isort: skip (after TensorFlow it would crash: both bring a compiler)
 import junk
 import pytest
 import torch

@@ -7,6 +7,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import torch._dynamo  # isort: skip (after TensorFlow it would crash: both bring a compiler)
 import keras
 import pytest
 import tensorflow as tf

@@ -116,7 +116,7 @@ WRONG_WARM_UP = {
     ),
     "no square root": Wrong({"conv fan"}, "square root is missing", warm_up(" ** 0.5 → ")),
     "no scale": Wrong(
-        {"conv fan"},
+        {"conv fan", "fc fan"},
         "variance is 1",
         warm_up(" * (2 / math.prod(shape[1:])) ** 0.5 → "),
     ),

@@ -103,7 +103,7 @@ def in_tensorflow(value: Any, kind: str, given: list[Any]) -> Any:
 
         return Layer()
     if not hasattr(value, "numpy"):
-        return value  # an optimizer
+        return 0  # an optimizer
     filled = KINDS[kind](torch.as_tensor(np.array(value)).double(), [as_torch(one) for one in given])
     return tf.cast(filled.numpy(), value.dtype)
 

@@ -582,7 +582,9 @@ def train(model, optimizer, loader, epochs=1):
 }
 
 WRONG_TRAIN = {
-    "training=False": Wrong({"mode"}, "is trained as it is evaluated", train("training=True → training=False")),
+    "training=False": Wrong(
+        {"mode"}, "is trained as it is evaluated", train("training=True → training=False")
+    ),
     "27 from_logits forgotten": Wrong(
         {"learns", "sgd"},
         "from_logits=True is missing",

@@ -61,7 +61,7 @@ def expect_drawn(draw: Callable[[], Any], name: str, shape: Sequence[int]) -> No
     w = weights(draw(), name, shape)
     variance = spread(w, name, shape)
     if abs(variance * math.prod(shape[1:]) / 2 - 1) < 0.1:  # another variance has lost its points
-        # 1.8 for uniform numbers, 2.4 for normal ones that are drawn again beyond two standard deviations, as Keras does
+        # 1.8 for uniform numbers, 2.4 for normal ones that Keras draws again beyond two standard deviations
         tails = float(w.pow(4).mean()) / variance**2
         expect(2.1 < tails < 3.3).is_true(
             f"{name} gives no normal numbers: the mean of their fourth powers is {tails:.2g} times the square of their "
@@ -83,8 +83,8 @@ def expect_kaiming(
 
     Args:
         draw: makes weights of a shape.
-        judged: shapes with checks of their own. What is wrong about those, too, has lost its points; but a formula has to
-            be there.
+        judged: shapes with checks of their own. What is wrong about those, too, has lost its points; but a formula has
+            to be there.
     """
     variance, wrong = mistake(draw, name, shape)
     right = 2 / math.prod(shape[1:])

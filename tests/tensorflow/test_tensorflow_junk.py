@@ -50,7 +50,13 @@ FLATTENED = {
     "flatten keeps pictures apart and the order channel, row, column",
     "flatten keeps pictures apart and their numbers in order",
 }
-RIGHT = {"zeros": {"zero_bias: zeros"}, "arguments": FLATTENED, "last arguments": FLATTENED}
+DRAWN = "random_weight: float32 numbers around 0, others for each unit and in each call"
+RIGHT = {
+    "zeros": {"zero_bias: zeros"},
+    "noise": {DRAWN},  # its variance is judged by others
+    "arguments": FLATTENED,
+    "last arguments": FLATTENED,
+}
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,9 @@ def expect_drawn(draw: Callable[[], Any], name: str, shape: Sequence[int]) -> No
     """Weights are normal around 0 and differ from unit to unit and from call to call."""
     w = weights(draw(), name, shape)
     variance = spread(w, name, shape)
+    expect(1e-6 < variance < 1e3).is_true(
+        f"{name} has variance {variance:.3g}: no layer starts with such numbers"
+    )
     if abs(variance * math.prod(shape[1:]) / 2 - 1) < 0.1:  # another variance has lost its points
         # 1.8 for uniform numbers, 2.4 for normal ones that Keras draws again beyond two standard deviations
         tails = float(w.pow(4).mean()) / variance**2

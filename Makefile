@@ -10,7 +10,7 @@ a2 = PYTHONPATH=.:bench:source/cs480-a2 python -m judging.cs480_a2
 hw2 = PYTHONPATH=.:bench:source/csc6022-hw2 python -m judging.csc6022_hw2
 
 .PHONY: setup demo test test-tensorflow check lint docs screenshots lock release bench bench-engine bench-startup bench-loader bench-reference bench-notebook \
-        bench-student bench-visible bench-calibrate bench-open-network bench-pdf bench-marking bench-gpu soak \
+        bench-student bench-visible bench-calibrate bench-frameworks bench-open-network bench-pdf bench-marking bench-gpu soak \
         nbgrader-suite \
         early mutate right-notebooks
 
@@ -27,7 +27,7 @@ test: setup lint
 
 # What needs TensorFlow, in an environment of its own.
 test-tensorflow: .venv-tensorflow/ready
-	PATH=$(CURDIR)/.venv-tensorflow/bin:$$PATH TF_CPP_MIN_LOG_LEVEL=2 python -m pytest tests/tensorflow
+	PATH=$(CURDIR)/.venv-tensorflow/bin:$$PATH TF_CPP_MIN_LOG_LEVEL=2 python -m pytest -n $(JOBS) --dist worksteal tests/tensorflow
 
 .venv-tensorflow/ready: .venv/ready requirements-tensorflow.lock
 	[ -x .venv-tensorflow/bin/python ] || .venv/bin/python -m venv .venv-tensorflow
@@ -58,7 +58,7 @@ release: setup
 	chainrule release csc6022-hw2
 
 # Slow proofs: each writes its section of bench/RESULTS.md.
-bench: bench-engine bench-startup bench-visible bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-open-network bench-pdf bench-marking
+bench: bench-engine bench-startup bench-visible bench-loader bench-reference bench-notebook bench-student bench-calibrate bench-frameworks bench-open-network bench-pdf bench-marking
 
 # Classes against stock nbgrader, CPU seconds of a notebook, workers; exits with 1 if a bound is missed.
 bench-engine: setup
@@ -122,6 +122,14 @@ bench-calibrate: setup
 	$(hw2).calibrate_p6_2 --profile quick --seeds 10 --ours
 	$(hw2).calibrate_p6_2 --profile full --seeds 10
 	$(hw2).calibrate_p7 --seeds 10
+
+# What a second framework costs, and the thresholds of its notebook; exits with 1 if a bound is missed.
+bench-frameworks: export PATH := $(CURDIR)/.venv-tensorflow/bin:$(PATH)
+bench-frameworks: export TF_CPP_MIN_LOG_LEVEL = 2
+bench-frameworks: .venv-tensorflow/ready
+	python bench/frameworks.py
+	$(hw2).calibrate_p6_2 --framework tensorflow --profile quick --seeds 10 --ours
+	$(hw2).calibrate_p6_2 --framework tensorflow --profile full --seeds 10
 
 bench-pdf: setup
 	python bench/pdf.py

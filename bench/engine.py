@@ -249,14 +249,14 @@ def dask_cluster(processes: int) -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-async def memory(count: int) -> list[dict[str, object]]:
-    """Private memory of idle workers with torch imported, and how long they take to be ready."""
-    rows: list[dict[str, object]] = []
-    with closing(kernel.Zygote(1, [*PRELOAD])) as nursery:
-        took, private = [], []
+async def warm(name: str, modules: Sequence[str], count: int) -> dict[str, object]:
+    """Private memory of idle workers that come from a zygote with these modules, and how long they take to be ready."""
+    took, private = [], []
+    with closing(kernel.Zygote(1, modules)) as nursery:
+        nursery.line().close()  # it has imported everything now
         for _ in range(count):
-            with tempfile.TemporaryDirectory() as name:
-                folder = Path(name)
+            with tempfile.TemporaryDirectory() as root:
+                folder = Path(root)
                 (folder / "support-files").mkdir()
                 started = time.monotonic()
                 with closing(make_sandbox(folder, None, Limits(), [], False)) as sandbox:
@@ -270,14 +270,11 @@ async def memory(count: int) -> list[dict[str, object]]:
                     private.append(sum(process.memory_full_info().uss for process in family))
                     client.stop_channels()
                     await manager.shutdown_kernel(now=True)
-        rows.append(
-            {
-                "kernel": "warm, sandboxed",
-                "seconds": statistics.median(took),
-                "MiB": statistics.median(private) / 2**20,
-            }
-        )
-    return [*rows, cold()]
+    return {"kernel": name, "seconds": statistics.median(took), "MiB": statistics.median(private) / 2**20}
+
+
+async def memory(count: int) -> list[dict[str, object]]:
+    return [await warm("warm, sandboxed", [*PRELOAD], count), cold()]
 
 
 def cold() -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10
 python -m judging.csc6022_hw2.calibrate_p6_2 --profile quick --seeds 10 --stand-in
+python -m judging.csc6022_hw2.calibrate_p6_2 --framework tensorflow     where TensorFlow is installed
 
 "ours": new networks after the grader's own short training (judging/csc6022_hw2/p6_2/accuracy.py), which a student gets
 whose training is wrong. The open-ended network's thresholds are the handout's 70 % and two lower ones, less four
@@ -13,6 +14,7 @@ import ast
 import contextlib
 import io
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +26,15 @@ from results import ROOT
 from chainrule.datasets import cifar_10
 from chainrule.datasets.cifar_10 import SIZES, normalised
 from chainrule.datasets.origins import STAND_IN
+from chainrule.lesson.student import Student
 from chainrule.lesson.verbs import Worker
 from judging.csc6022_hw2.p6_2 import accuracy as judge
 
-NOTEBOOK = ROOT / "source" / "csc6022-hw2" / "p6_2_cnn_pytorch.ipynb"
-RUNS = {"barebones": "p6_2b-run", "module": "p6_2c-run", "sequential": "p6_2d-run"}
+NOTEBOOKS = ROOT / "source" / "csc6022-hw2"
+FRAMEWORKS = ["pytorch", "tensorflow"]  # in their notebooks names of items begin with p and t
+RUNS = {"barebones": "6_2b-run", "module": "6_2c-run", "sequential": "6_2d-run"}
 NETWORKS = {"barebones": "barebones", "module": "module_net", "sequential": "sequential"}
-ITEMS = {"barebones": "p6_2b-accuracy", "module": "p6_2c-accuracy", "sequential": "p6_2d-accuracy"}
+ITEMS = {"barebones": "6_2b-accuracy", "module": "6_2c-accuracy", "sequential": "6_2d-accuracy"}
 
 
 def thresholds_in_use(cells: dict[str, str], kind: str) -> dict[str, float]:
@@ -44,32 +48,25 @@ def thresholds_in_use(cells: dict[str, str], kind: str) -> dict[str, float]:
     }
 
 
-def notebook(root: Path) -> tuple[dict[str, str], dict[str, Any]]:
-    """The notebook's code cells, and its names with all answers in them, on this data."""
+def notebook(root: Path, framework: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """The notebook's code cells by their names less the first letter, and its names with all answers in them, on this
+    data."""
     cells = {
-        cell.metadata.nbgrader.grade_id: cell.source
-        for cell in nbformat.read(NOTEBOOK, as_version=4).cells
+        cell.metadata.nbgrader.grade_id[1:]: cell.source
+        for cell in nbformat.read(NOTEBOOKS / f"p6_2_cnn_{framework}.ipynb", as_version=4).cells
         if cell.cell_type == "code"
     }
     names: dict[str, Any] = {}
     for name, source in cells.items():
-        if name.endswith("-code") or name in ("p6_2-imports", "p6_2-data", "p6_2c-sgd"):
+        if name.endswith("-code") or name in ("6_2-imports", "6_2-data", "6_2c-sgd"):
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(source.replace('"./data"', repr(str(root))), names)
     return cells, names
 
 
-def accuracy(model: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor) -> float:
-    """Of test pictures uint8 (N, 3, 32, 32) and labels (N,)."""
-    model.eval()
-    device = next(model.parameters()).device
-    with torch.no_grad():
-        guesses = [model(normalised(part).to(device)).argmax(1).cpu() for part in images.split(1000)]
-    return float((torch.cat(guesses) == labels).double().mean())
-
-
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--framework", choices=FRAMEWORKS, default="pytorch")
     options.add_argument("--profile", choices=SIZES, default="quick")
     options.add_argument("--seeds", type=int, default=10)
     options.add_argument("--stand-in", action="store_true", help="on generated data")
@@ -79,6 +76,9 @@ def main() -> None:
 
     torch.set_num_threads(args.threads)
     held_out, title = ROOT / "data" / "held-out", f"problem 6.2, {args.profile}"
+    if args.framework != "pytorch":
+        title += f", {args.framework}"
+        import_module("torch._dynamo")  # after TensorFlow it would crash: both bring a compiler
     root = ROOT / "data" / args.profile
     if args.stand_in:
         title += f", {STAND_IN}"
@@ -90,31 +90,41 @@ def main() -> None:
         raise SystemExit(
             f"'{root}' holds {origin}: run `chainrule data cifar-10`, with --from if you have a copy"
         )
-    cells, names = notebook(root)
+    cells, names = notebook(root, args.framework)
+    framework, student = Worker(names).framework, Student(Worker(names).serve)
     data = cifar_10.complete(root, args.profile, held_out)
     assert data is not None  # just prepared
     test = [torch.from_numpy(part) for part in data.batches[cifar_10.TEST]]
 
+    def seeded(seed: int) -> None:
+        if args.framework == "tensorflow":
+            names["keras"].utils.set_random_seed(seed)
+        torch.manual_seed(seed)  # the loader shuffles by it
+
+    def accuracy(network: str) -> float:
+        """Of the test pictures, by the network of this name."""
+        model, parts = getattr(student, network), test[0].split(1000)
+        guesses = torch.cat([model.predict(normalised(part)) for part in parts])
+        return float((guesses == test[1]).double().mean())
+
     def trained(network: str) -> Measured:
         def measure(seed: int) -> float:
-            torch.manual_seed(seed)
+            seeded(seed)
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(cells[RUNS[network]], names)
-            return accuracy(names[NETWORKS[network]], *test)
+            return accuracy(NETWORKS[network])
 
         return measure
 
     def ours(seed: int) -> float:
-        torch.manual_seed(seed)
-        model = names["sequential_net"](3, 32, 16, 10).to(names["device"])
+        seeded(seed)
+        model = names["trained_by_us"] = names["sequential_net"](3, 32, 16, 10)
         train = names["train_set"]
         x, y = normalised(train.images[:4000]), train.labels[:4000]
         for rows in torch.arange(judge.TIMES * judge.STEPS * judge.BATCH).split(judge.STEPS * judge.BATCH):
             part = x[rows % len(x)], y[rows % len(x)]
-            Worker({}).framework.do_fit(
-                model, *part, judge.STEPS, batch=judge.BATCH, lr=judge.RATES[0], momentum=0.9
-            )
-        return accuracy(model, *test)
+            framework.do_fit(model, *part, judge.STEPS, batch=judge.BATCH, lr=judge.RATES[0], momentum=0.9)
+        return accuracy("trained_by_us")
 
     measured = {network: trained(network) for network in RUNS}
     thresholds = thresholds_in_use(cells, "stand-in" if args.stand_in else args.profile)

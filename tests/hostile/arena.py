@@ -110,6 +110,8 @@ def play(root: Path, attacks: Sequence[Attack], *, confined: bool, tier: Tier = 
     with listeners(scratch) as (places, heard), secret_descriptor(root, canaries["descriptor"]) as descriptor:
         places |= {"course": str(root), "project": str(target.tiny_course.ROOT), "fd": str(descriptor)}
         places |= {"key": canaries["key"], "scratch": str(scratch), "cache": str(Path.home() / ".cache")}
+        # another family's class may be graded at the same time: its processes are its own matter
+        mark = places["mark"] = f"{MARK}-{scratch.name}"
         for attack in attacks:
             attack.hand_in(root, places)
         for assignment in assignments:
@@ -136,7 +138,7 @@ def play(root: Path, attacks: Sequence[Attack], *, confined: bool, tier: Tier = 
         after = fingerprint(root)
         time.sleep(1)  # for what was left running to do what it was left for
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-        seen = {"heard": heard, "changed": changed, "left": left_behind(scratch)}
+        seen = {"heard": heard, "changed": changed, "left": left_behind(scratch, mark)}
     shutil.rmtree(scratch, ignore_errors=True)
     (root / "said.txt").write_text(said)
     (root / "seen.json").write_text(json.dumps(seen))
@@ -287,8 +289,8 @@ def fingerprint(root: Path) -> dict[str, str]:
     return prints
 
 
-def left_behind(scratch: Path) -> list[str]:
-    """Processes and files of attackers that are still there."""
+def left_behind(scratch: Path, mark: str) -> list[str]:
+    """Processes of this family's attackers, and files of any, that are still there."""
     found = [str(path) for path in scratch.iterdir() if path.name != "listener"]
     for spring in SPRINGS:
         found += [str(path) for path in Path(spring).glob(f"*{MARK}*")]
@@ -297,7 +299,7 @@ def left_behind(scratch: Path) -> list[str]:
             texts = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
         except OSError:
             continue
-        if MARK.encode() in texts[0] or str(scratch).encode() in texts[0] + texts[1]:
+        if mark.encode() in texts[0] or str(scratch).encode() in texts[0] + texts[1]:
             found.append(texts[0].decode(errors="replace")[:200])
     return found
 

@@ -12,7 +12,7 @@ above:
     # worked against: …              where it earns everything (see undefended.py), or finds what it looks for
 
 `@course@`, `@project@`, `@port@`, `@abstract@`, `@socket@`, `@fd@`, `@key@`, `@cache@` and `@scratch@` stand for what a
-student would have to find out.
+student would have to find out, `@mark@` for what shows that something is the attackers' work.
 Attacks on the notebook file itself are functions in `altered.py`.
 """
 

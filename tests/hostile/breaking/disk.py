@@ -7,7 +7,7 @@ import os
 
 written = {}
 for folder in (".", "~", "/tmp", "/var/tmp", "/dev/shm", "/run/kernel", "/run/socket", "/run", "data", "/", "@course@"):
-    path = os.path.join(os.path.expanduser(folder), "hostile-was-here-disk")
+    path = os.path.join(os.path.expanduser(folder), "@mark@-disk")
     try:
         with open(path, "wb", 0) as file:
             for _ in range(4000):

@@ -14,7 +14,7 @@ for number in range(1, 65):
     except (OSError, ValueError): pass
 for _ in range(300):
     time.sleep(0.1)
-    for path in ("/tmp/hostile-was-here-later", "@course@/submitted/hostile-was-here", "/dev/shm/hostile-was-here-later"):
+    for path in ("/tmp/@mark@-later", "@course@/submitted/@mark@", "/dev/shm/@mark@-later"):
         try: open(path, "w").write("later")
         except OSError: pass
 """
@@ -23,8 +23,8 @@ for _ in range(3):
         os.setsid()
         if os.fork() == 0:
             os.closerange(0, 100)
-            os.execv(sys.executable, [sys.executable, "-c", LATER, "hostile-was-here"])
+            os.execv(sys.executable, [sys.executable, "-c", LATER, "@mark@"])
         os._exit(0)
-subprocess.Popen(["nohup", "setsid", "sleep", "1000", "hostile-was-here"], start_new_session=True)
-os.system("(sleep 1000; echo hostile-was-here) & disown; true")
+subprocess.Popen(["nohup", "setsid", "sleep", "1000", "@mark@"], start_new_session=True)
+os.system("(sleep 1000; echo @mark@) & disown; true")
 print("tried")

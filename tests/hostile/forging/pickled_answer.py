@@ -14,7 +14,7 @@ from chainrule.lesson import verbs
 
 class Bomb:
     def __reduce__(self):
-        return os.system, ("touch /tmp/hostile-was-here-pickle",)
+        return os.system, ("touch /tmp/@mark@-pickle",)
 
 
 def square(x):

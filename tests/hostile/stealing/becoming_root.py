@@ -19,7 +19,7 @@ print(open("/proc/self/status").read())
 for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper", "/proc/self/oom_score_adj"):
     try:
         with open(path, "w") as file:
-            file.write("-1000" if "oom" in path else "|/tmp/hostile-was-here-root %p")
+            file.write("-1000" if "oom" in path else "|/tmp/@mark@-root %p")
         print("canary-writable", path)
     except OSError as error:
         print(path, error)

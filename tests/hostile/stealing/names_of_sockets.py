@@ -35,7 +35,7 @@ while time.time() < end:
                 print("canary-connected", name)
                 request = {"verb": "get", "args": {"name": "square"}}
                 wire.send_request(line, wire.pack(request), 1.0)
-                line.send(json.dumps({"work": "/tmp/hostile-was-here", "environment": {"READS": READS}}).encode())
+                line.send(json.dumps({"work": "/tmp/@mark@", "environment": {"READS": READS}}).encode())
                 print("answer", line.recv(1000))
             except OSError:
                 pass

@@ -9,7 +9,7 @@ import shutil
 for folder in ("data", os.path.realpath("data"), "@course@/data/quick", "@course@/data/full"):
     for change in (
         lambda: open(folder + "/numbers.txt", "w").write("hostile"),
-        lambda: open(folder + "/hostile-was-here", "w").write("x"),
+        lambda: open(folder + "/@mark@", "w").write("x"),
         lambda: os.chmod(folder, 0o777),
         lambda: os.unlink(folder + "/numbers.txt"),
         lambda: os.rename(folder, folder + "-gone"),

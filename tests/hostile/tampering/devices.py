@@ -12,7 +12,7 @@ import termios
 for kind, number in ((stat.S_IFBLK, (254, 0)), (stat.S_IFBLK, (8, 0)), (stat.S_IFCHR, (1, 1)), (stat.S_IFCHR, (5, 0))):
     for folder in (".", "/tmp", "/dev/shm", "@course@"):
         try:
-            os.mknod(f"{folder}/hostile-was-here-{number[0]}", kind | 0o666, os.makedev(*number))
+            os.mknod(f"{folder}/@mark@-{number[0]}", kind | 0o666, os.makedev(*number))
             print("canary-device", folder, number)
         except OSError as error:
             print(error)

@@ -18,7 +18,7 @@ for _ in range(40):
             print(error)
     time.sleep(1)
 """
-subprocess.Popen([sys.executable, "-c", LATER, "hostile-was-here"], start_new_session=True)
+subprocess.Popen([sys.executable, "-c", LATER, "@mark@"], start_new_session=True)
 try:
     exec(LATER.replace("range(40)", "range(1)"))
 finally:

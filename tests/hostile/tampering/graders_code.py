@@ -10,7 +10,7 @@ import chainrule
 for folder in (*chainrule.__path__, "@project@/chainrule"):
     for place in ("lesson/checks.py", "lesson/__init__.py", "grading/judge.py", "worker/zygote.py", "lesson/hostile.py"):
         for change in (
-            lambda: open(f"{folder}/{place}", "a").write("\n# hostile-was-here"),
+            lambda: open(f"{folder}/{place}", "a").write("\n# @mark@"),
             lambda: os.replace("/dev/null", f"{folder}/{place}"),
             lambda: os.chmod(f"{folder}/{place}", 0o666),
         ):

@@ -11,7 +11,7 @@ os.makedirs("@course@/source/tiny", exist_ok=True)
 for path in ("source/tiny/tiny.ipynb", "release/tiny/tiny.ipynb", "source/tiny/helper.py", "nbgrader_config.py"):
     try:
         path = Path("@course@", path)
-        path.write_text((path.read_text() if path.exists() else "") + "\n# hostile-was-here")
+        path.write_text((path.read_text() if path.exists() else "") + "\n# @mark@")
         print("written", path)
     except OSError as error:
         print(error)

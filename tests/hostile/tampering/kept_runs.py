@@ -11,7 +11,7 @@ for folder in ("@course@/runs/tiny", "@course@/submitted/m-mistaken/tiny", "@cou
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         print(error)
-    for path in [*glob.glob(folder + "/*"), folder + "/hostile-was-here.ipynb", folder + "/tiny.ipynb"]:
+    for path in [*glob.glob(folder + "/*"), folder + "/@mark@.ipynb", folder + "/tiny.ipynb"]:
         try:
             open(path, "w").write('{"cells": []}')
         except OSError as error:

@@ -10,7 +10,7 @@ import time
 
 for change in (
     lambda: time.clock_settime(time.CLOCK_REALTIME, 0),
-    lambda: socket.sethostname("hostile-was-here"),
+    lambda: socket.sethostname("@mark@"),
     lambda: resource.setrlimit(resource.RLIMIT_NPROC, (resource.RLIM_INFINITY,) * 2),
     lambda: resource.setrlimit(resource.RLIMIT_DATA, (resource.RLIM_INFINITY,) * 2),
     lambda: os.nice(-20),

@@ -36,6 +36,7 @@ from chainrule.lesson.results import CheckResult, Result
 from chainrule.modules import imported
 
 CPU_SECONDS = 60  # of one mutant and all the items that judge it
+SECONDS = 1200  # of the same; by then, it waits for something
 MEMORY = 8 * 2**30  # bytes beyond what the process has already
 ENDED = "ended by signal"  # as a limit ends a process
 FORK = multiprocessing.get_context("fork")  # torch is imported already
@@ -425,7 +426,7 @@ def in_processes(work: Mapping[str, Callable[[], Any]], jobs: int) -> Iterator[t
                 process.join()
                 yield name, found
             for _, process, began in running.values():
-                if time.monotonic() - began > 20 * CPU_SECONDS:  # it waits for something
+                if time.monotonic() - began > SECONDS:
                     process.kill()
     finally:
         for _, process, _ in running.values():

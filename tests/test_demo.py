@@ -34,7 +34,6 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return once(tmp_path_factory, "demo", make)
 
 
-@pytest.mark.timeout(1800)
 def test_demo_takes_every_student_through_every_stage(demo: Path) -> None:
     course, printed = demo, (demo / "said.txt").read_text()
     assert len(CLASS) >= 7
@@ -89,7 +88,6 @@ def test_no_page_tells_the_hidden_checks(demo: Path) -> None:
         assert "Model answer" not in text
 
 
-@pytest.mark.timeout(1800)
 def test_stock_nbgrader_gives_the_same_scores(demo: Path, tmp_path: Path) -> None:
     """`nbgrader autograde` and the rest, typed in the same folder, on students whose scores differ."""
     course = Path(shutil.copytree(demo, tmp_path / "course"))

@@ -28,8 +28,6 @@ from chainrule.feedback.page import INVISIBLE
 from chainrule.feedback.preprocessors import STYLES
 from chainrule.grading.classroom import scores
 
-pytestmark = pytest.mark.timeout(3000)  # the first test of a family grades its class
-
 ATTACKS = attacks.every()
 CONFINED = arena.can_confine()
 Played = Callable[[str], Path]

@@ -32,7 +32,6 @@ TIERS = {
 ATTACKS = [attack for attack in attacks.every() if attack.on_every_tier]
 
 pytestmark = [
-    pytest.mark.timeout(3000),
     pytest.mark.skipif(
         sys.platform != "linux" or os.getuid() != 0 or landlock_version() < 6 or not shutil.which("unshare"),
         reason="only root can be everybody",

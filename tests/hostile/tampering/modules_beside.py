@@ -8,5 +8,5 @@ import sys
 CODE = "raise SystemExit('hostile was here')\n"
 for name in ("ipykernel_launcher", "torch", "json", "chainrule", "sitecustomize", "nbformat", "encodings"):
     open(name + ".py", "w").write(CODE)
-print(subprocess.run([sys.executable, "-c", "import json, torch; print('fine')"], capture_output=True))
+print(subprocess.run([sys.executable, "-c", "import json; print('fine')"], capture_output=True))
 print("tried")

@@ -235,7 +235,7 @@ def hw2_names(profile: Profile) -> tuple[dict[str, str], dict[str, Any], Path, P
 
     root, held_out = ROOT / "data" / profile, ROOT / "data" / "held-out"
     say(f"{HW2}: CIFAR-10 is {cifar_10.prepare(root, profile, held_out=held_out)}")
-    return *notebook(root), root, held_out
+    return *notebook(root, "pytorch"), root, held_out
 
 
 def hw2_networks() -> dict[str, tuple[Callable[[], nn.Module], torch.Tensor]]:
@@ -250,6 +250,8 @@ def hw2_networks() -> dict[str, tuple[Callable[[], nn.Module], torch.Tensor]]:
 def hw2_seed(profile: Profile, seed: int) -> dict[str, tuple[float, float]]:
     from chainrule.datasets import cifar_10
     from chainrule.datasets.origins import STAND_IN
+    from chainrule.lesson.student import Student
+    from chainrule.lesson.verbs import Worker
     from judging.csc6022_hw2 import calibrate_p6_2 as p6_2
     from judging.csc6022_hw2 import calibrate_p7 as p7
 
@@ -259,11 +261,12 @@ def hw2_seed(profile: Profile, seed: int) -> dict[str, tuple[float, float]]:
     test = [torch.from_numpy(part) for part in data.batches[cifar_10.TEST]]
     kind = "stand-in" if data.origin == STAND_IN else profile
     bars, found = p6_2.thresholds_in_use(cells, kind), {}
+    student = Student(Worker(names).serve)
     for network, run in p6_2.RUNS.items():
         torch.manual_seed(seed)
         with redirect_stdout(StringIO()):
             exec(cells[run], names)
-        found[network] = p6_2.accuracy(names[p6_2.NETWORKS[network]], *test), bars[network]
+        found[network] = p6_2.accuracy(student, p6_2.NETWORKS[network], *test), bars[network]
     names = p7.names_of_notebooks()
     return found | {
         title: (measure(names, seed), p7.THRESHOLDS[title]) for title, measure in p7.MEASURED.items()

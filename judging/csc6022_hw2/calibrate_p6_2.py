@@ -64,6 +64,13 @@ def notebook(root: Path, framework: str) -> tuple[dict[str, str], dict[str, Any]
     return cells, names
 
 
+def accuracy(student: Student, network: str, images: torch.Tensor, labels: torch.Tensor) -> float:
+    """Of test pictures uint8 (N, 3, 32, 32) and labels (N,), by the student's network of this name."""
+    model = getattr(student, network)
+    guesses = torch.cat([model.predict(normalised(part)) for part in images.split(1000)])
+    return float((guesses == labels).double().mean())
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--framework", choices=FRAMEWORKS, default="pytorch")
@@ -101,18 +108,12 @@ def main() -> None:
             names["keras"].utils.set_random_seed(seed)
         torch.manual_seed(seed)  # the loader shuffles by it
 
-    def accuracy(network: str) -> float:
-        """Of the test pictures, by the network of this name."""
-        model, parts = getattr(student, network), test[0].split(1000)
-        guesses = torch.cat([model.predict(normalised(part)) for part in parts])
-        return float((guesses == test[1]).double().mean())
-
     def trained(network: str) -> Measured:
         def measure(seed: int) -> float:
             seeded(seed)
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(cells[RUNS[network]], names)
-            return accuracy(NETWORKS[network])
+            return accuracy(student, NETWORKS[network], *test)
 
         return measure
 
@@ -124,7 +125,7 @@ def main() -> None:
         for rows in torch.arange(judge.TIMES * judge.STEPS * judge.BATCH).split(judge.STEPS * judge.BATCH):
             part = x[rows % len(x)], y[rows % len(x)]
             framework.do_fit(model, *part, judge.STEPS, batch=judge.BATCH, lr=judge.RATES[0], momentum=0.9)
-        return accuracy("trained_by_us")
+        return accuracy(student, "trained_by_us", *test)
 
     measured = {network: trained(network) for network in RUNS}
     thresholds = thresholds_in_use(cells, "stand-in" if args.stand_in else args.profile)

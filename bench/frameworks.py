@@ -14,7 +14,6 @@ import argparse
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,7 +23,7 @@ import psutil
 from engine import ASSIGNMENT, a_course, forget, spent, warm
 from results import ROOT, record
 
-from chainrule.course import PRELOAD, PRELOADED_FOR
+from chainrule.course import PRELOAD, PRELOADED_FOR, lacks
 
 READY = 0.2  # seconds
 MORE = 1.1
@@ -80,11 +79,6 @@ def both_ways(students: int, times: int) -> list[dict[str, object]]:
     return rows
 
 
-def tensorflow_loaded() -> None:
-    if subprocess.run([sys.executable, "-c", "import tensorflow"], capture_output=True).returncode:
-        raise SystemExit("TensorFlow isn't installed here: run make bench-frameworks")
-
-
 def main() -> int:
     options = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -93,7 +87,8 @@ def main() -> int:
     options.add_argument("--students", type=int, default=8)
     options.add_argument("--times", type=int, default=5)
     chosen = options.parse_args()
-    tensorflow_loaded()
+    if said := lacks("tensorflow"):
+        raise SystemExit(said)
     os.environ["OMP_NUM_THREADS"] = "1"
     load, started = os.getloadavg()[0], time.monotonic()
     kernels = [
@@ -103,7 +98,7 @@ def main() -> int:
     print(*kernels, sep="\n", flush=True)
     classes = both_ways(chosen.students, chosen.times)
     print(*classes, sep="\n", flush=True)
-    if {"kernels", "students", "times"} & {word.strip("-").partition("=")[0] for word in sys.argv[1:]}:
+    if chosen != options.parse_args([]):
         return 0
     about = f"Load of the machine: {load:.1f}; {time.monotonic() - started:.0f} s in all."
     record(

@@ -120,6 +120,8 @@ def main() -> None:
     def ours(seed: int) -> float:
         seeded(seed)
         model = names["trained_by_us"] = names["sequential_net"](3, 32, 16, 10)
+        if args.framework == "pytorch":
+            model.to(names["device"])
         train = names["train_set"]
         x, y = normalised(train.images[:4000]), train.labels[:4000]
         for rows in torch.arange(judge.TIMES * judge.STEPS * judge.BATCH).split(judge.STEPS * judge.BATCH):
